@@ -1,0 +1,223 @@
+// Package breakdown holds the answer: what a request did with its time, and
+// what the requests of each endpoint did together.
+//
+// It is the centre that everything else meets at. analyze/timeline produces
+// Requests, analyze folds them into a Breakdown, report renders it. The package
+// is passive: it computes nothing but sums and quantiles, checks its own
+// identities (Request.Check, Breakdown.Check), and imports no other package of
+// the project.
+//
+// The JSON encoding of a Breakdown is the tool's public format, schema
+// "timesink.report/1". All times are integers in nanoseconds. Within its number
+// the schema only grows.
+package breakdown
+
+import "time"
+
+// Schema names the JSON encoding of Breakdown.
+const Schema = "timesink.report/1"
+
+// A Breakdown says where the wall time of a service's requests went.
+type Breakdown struct {
+	Schema    string     `json:"schema"`
+	Source    Source     `json:"source"`
+	Endpoints []Endpoint `json:"endpoints"` // by request time, the largest first
+	// Roots is set only where the trace holds no request: the wall time of the
+	// goroutines by the function they began in.
+	Roots    []Root    `json:"roots,omitempty"`
+	Findings []Finding `json:"findings"`
+	Warnings []Warning `json:"warnings"`
+}
+
+// Source says what the answer was read from. What is not known (the target and
+// the time of a bare trace) is left out, never made up.
+type Source struct {
+	Target     string     `json:"target,omitempty"`
+	GoVersion  string     `json:"go_version,omitempty"`
+	CapturedAt *time.Time `json:"captured_at,omitempty"`
+	// Window is the time between the trace's first and last event; Covered is
+	// the part of what was asked for that could be read.
+	Window     int64 `json:"window_ns"`
+	Covered    int64 `json:"covered_ns"`
+	Asked      int64 `json:"asked_ns,omitempty"`
+	GOMAXPROCS int   `json:"gomaxprocs,omitempty"`
+	// Instances counts the captures merged, when more than one.
+	Instances int `json:"instances,omitempty"`
+	// Saturated is the share of the window in which every processor was busy.
+	Saturated float64 `json:"saturated"`
+	// Cost is what the capture did to the service's latency, where probes ran
+	// before the window and in it.
+	Cost *Cost `json:"cost,omitempty"`
+}
+
+// Cost compares the probes sent before the window with those sent in it.
+type Cost struct {
+	BaselineProbes int   `json:"baseline_probes"`
+	WindowProbes   int   `json:"window_probes"`
+	BaselineP50    int64 `json:"baseline_p50_ns"`
+	WindowP50      int64 `json:"window_p50_ns"`
+	// Change is WindowP50/BaselineP50 - 1.
+	Change float64 `json:"p50_change"`
+	// Low and High bound Change at 95% (bootstrap over the probes). A range
+	// that holds zero means that no cost could be seen.
+	Low  float64 `json:"p50_change_low"`
+	High float64 `json:"p50_change_high"`
+}
+
+// An Endpoint is all the requests that one handler served.
+type Endpoint struct {
+	// Name is the handler's function, or Unnamed.
+	Name string `json:"endpoint"`
+	// Route is known only where a probe or the router reveals it.
+	Route string `json:"route,omitempty"`
+	// Kind is what the requests are: "http/1", "http/2".
+	Kind           string `json:"kind,omitempty"`
+	Requests       int64  `json:"requests"`
+	Incomplete     int64  `json:"incomplete"`
+	IncompleteTime int64  `json:"incomplete_ns"`
+	Wall           Stats  `json:"wall"`
+	// Buckets are all of them, in the order of the Bucket constants.
+	Buckets []BucketTime `json:"buckets"`
+	// CPU is what the CPU samples taken on these requests' goroutines show.
+	CPU    []CPUFunction `json:"cpu_functions"`
+	Client *Client       `json:"client,omitempty"`
+}
+
+// Unnamed is the endpoint of the requests that left no stack from which a
+// handler could be told: they never blocked, wrote nothing long and were not
+// hit by a CPU sample.
+const Unnamed = "(unnamed: never blocked)"
+
+// Stats describe a distribution of wall times. Total is exact; the percentiles
+// come from a Histogram.
+type Stats struct {
+	Total int64      `json:"total_ns"`
+	Mean  int64      `json:"mean_ns"`
+	P50   int64      `json:"p50_ns"`
+	P95   int64      `json:"p95_ns"`
+	P99   int64      `json:"p99_ns"`
+	Max   int64      `json:"max_ns"`
+	Hist  *Histogram `json:"-"`
+}
+
+// BucketTime is one bucket's part of an endpoint's wall time.
+type BucketTime struct {
+	Bucket Bucket `json:"bucket"`
+	Total  int64  `json:"total_ns"` // over complete requests; the buckets sum to Wall.Total
+	Mean   int64  `json:"mean_ns"`
+	// Share is of the complete requests' wall time, TimeShare of all request
+	// time in the window, the incomplete requests' too.
+	Share     float64 `json:"share"`
+	TimeShare float64 `json:"time_share"`
+	// Percentiles are over all complete requests, those without any time in
+	// this bucket included; they do not add up.
+	P50  int64      `json:"p50_ns"`
+	P95  int64      `json:"p95_ns"`
+	P99  int64      `json:"p99_ns"`
+	Hist *Histogram `json:"-"`
+	// Ceiling is the mean wall time were this bucket free and all else
+	// unchanged: arithmetic, not a prediction. QueuedBehind and Shadowed (means
+	// per request) are the two ways in which it errs: time that requests spent
+	// waiting for a holder that was in this bucket, and calls of other buckets
+	// that ran hidden beside it.
+	Ceiling      int64 `json:"ceiling_ns"`
+	QueuedBehind int64 `json:"queued_behind_ns"`
+	Shadowed     int64 `json:"shadowed_ns"`
+	// CallsPerRequest counts the calls on all branches, off the path too.
+	CallsPerRequest float64     `json:"calls_per_request"`
+	Systems         []string    `json:"systems"`
+	Phases          []PhaseTime `json:"phases"` // empty, or they sum to Total
+	Sites           []SiteTime  `json:"sites"`  // they sum to Total; the last may be named Other
+	// Holders say, for lock, wait and pool_wait time, who kept these requests
+	// waiting and what that one did meanwhile.
+	Holders []Holder `json:"holders,omitempty"`
+	// IncompleteTotal is the incomplete requests' time in this bucket.
+	IncompleteTotal int64 `json:"incomplete_ns"`
+}
+
+// PhaseTime is one phase's part of a bucket.
+type PhaseTime struct {
+	Phase Phase `json:"phase"`
+	Total int64 `json:"total_ns"`
+	Mean  int64 `json:"mean_ns"`
+}
+
+// Other names the site that gathers what the listed ones leave of a bucket.
+const Other = "other"
+
+// SiteTime is one call site's part of a bucket.
+type SiteTime struct {
+	Frame
+	Total           int64   `json:"total_ns"`
+	Mean            int64   `json:"mean_ns"`
+	CallsPerRequest float64 `json:"calls_per_request"`
+	// Concurrency is, for sites with calls, the mean number of this site's
+	// calls in flight while any was: 1 is one after another.
+	Concurrency float64 `json:"concurrency,omitempty"`
+	// Why is the evidence: the state, reason and frame that most of this time
+	// rests on.
+	Why string `json:"why,omitempty"`
+}
+
+// A Holder kept requests waiting: Frame is where it let them go (its unlock,
+// its return to the pool, its hand-over), Doing what it was busy with.
+type Holder struct {
+	Frame
+	Doing Bucket `json:"doing"`
+	Total int64  `json:"total_ns"`
+}
+
+// CPUFunction is a leaf function of CPU samples. Self is an estimate: the
+// samples times the sampling period.
+type CPUFunction struct {
+	Frame
+	Samples int64 `json:"samples"`
+	Self    int64 `json:"self_ns"`
+}
+
+// Client is what the probes of this endpoint saw from outside.
+type Client struct {
+	Probes  int           `json:"probes"`
+	Matched int           `json:"matched"`
+	Mean    int64         `json:"mean_ns"`
+	Server  int64         `json:"server_mean_ns"` // the matched probes' requests, as the trace has them
+	Phases  []ClientPhase `json:"phases"`
+}
+
+// ClientPhase is a part of the time a probe took, in the client's terms.
+type ClientPhase struct {
+	Phase string `json:"phase"`
+	Mean  int64  `json:"mean_ns"`
+}
+
+// Root is the wall time of all goroutines that began in one function.
+type Root struct {
+	Function   string       `json:"function"`
+	Goroutines int64        `json:"goroutines"`
+	Wall       int64        `json:"wall_ns"`
+	Buckets    []BucketTime `json:"buckets"`
+}
+
+// A Finding is something worth doing, with the evidence for it.
+type Finding struct {
+	ID       string   `json:"id"` // stable: "dial-per-call", "sequential-calls" …
+	Endpoint string   `json:"endpoint"`
+	Title    string   `json:"title"`
+	Evidence []string `json:"evidence"`
+	// SavesUpTo is per request, a bound and not a promise.
+	SavesUpTo int64  `json:"saves_up_to_ns"`
+	Try       string `json:"try"`
+}
+
+// A Warning tells what the answer does not cover or may be wrong about.
+type Warning struct {
+	Code    string `json:"code"` // stable: "trace-truncated" …
+	Message string `json:"message"`
+}
+
+// Frame is a place in the service's code.
+type Frame struct {
+	Function string `json:"function"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+}

@@ -1,0 +1,106 @@
+package breakdown
+
+import "fmt"
+
+// A Request is one unit of work that a server goroutine did for a client.
+//
+// Its wall time runs from the first byte's arrival to the moment the goroutine
+// is idle again, or ends. Path accounts for that time without gap or overlap;
+// Calls are what the request asked of others, on all its branches, and may
+// overlap. Times are nanoseconds on the trace's clock.
+type Request struct {
+	Goroutine int64
+	Endpoint  string // the handler's function, "" where no stack told it
+	Kind      string // "http/1", "http/2"
+	Start     int64
+	End       int64
+	// Incomplete requests were cut by an edge of the window: Start or End is
+	// that edge.
+	Incomplete bool
+	Path       []Segment
+	Calls      []Call
+	// Samples are the CPU samples that hit goroutines of this request.
+	Samples []*Cause
+}
+
+// Wall is the request's wall time, or the part of it inside the window.
+func (r *Request) Wall() int64 { return r.End - r.Start }
+
+// A Segment is a part of a request's path: in [Start, End) the request was held
+// up by, or busy with, what Bucket, Phase and Cause say.
+type Segment struct {
+	Start, End int64
+	// Goroutine is the one that was doing it: the request's own, or one it was
+	// waiting for.
+	Goroutine int64
+	Bucket    Bucket
+	Phase     Phase
+	Cause     *Cause
+	// Behind tells, for lock, wait and pool_wait time, who kept the request
+	// waiting; the parts sum to at most the segment's length.
+	Behind []Behind
+}
+
+// Behind is time spent waiting for a holder that was itself in Bucket.
+type Behind struct {
+	Release *Cause // where the holder let go
+	Bucket  Bucket
+	Time    int64
+}
+
+// A Cause is the evidence of an attribution, and is shared by all the segments
+// that rest on the same: what state the goroutine was in, why, and where.
+// Causes are compared by pointer within one analysis.
+type Cause struct {
+	State  string  // "running", "runnable", "waiting", "syscall"
+	Reason string  // the runtime's: "select", "network", "sync" …
+	System string  // "postgres", "http" …, "" where no rule names one
+	Rule   string  // the rule's frame, "" where none matched
+	Site   Frame   // in the service's own code, or the nearest to it
+	Stack  []Frame // leaf first
+}
+
+// A Call is something a request asked of another system.
+type Call struct {
+	Start, End int64
+	Goroutine  int64
+	Bucket     Bucket
+	System     string
+	Site       Frame
+	// Dialed tells that a connection was made for this call.
+	Dialed bool
+	// OnPath is how much of the call the request waited for.
+	OnPath int64
+}
+
+// Check holds the accounting identity: the path's segments follow one another
+// without gap or overlap from Start to End, and no call claims more of the path
+// than it lasted.
+func (r *Request) Check() error {
+	at := r.Start
+	for i, s := range r.Path {
+		if s.Start != at || s.End < s.Start {
+			return fmt.Errorf("request on goroutine %d: segment %d is [%d, %d) where the path had come to %d", r.Goroutine, i, s.Start, s.End, at)
+		}
+		if s.Bucket >= NumBuckets || s.Phase >= NumPhases {
+			return fmt.Errorf("request on goroutine %d: segment %d has bucket %d, phase %d", r.Goroutine, i, s.Bucket, s.Phase)
+		}
+		behind := int64(0)
+		for _, b := range s.Behind {
+			behind += b.Time
+		}
+		if behind > s.End-s.Start {
+			return fmt.Errorf("request on goroutine %d: segment %d of %d ns has %d ns behind holders", r.Goroutine, i, s.End-s.Start, behind)
+		}
+		at = s.End
+	}
+	if at != r.End {
+		return fmt.Errorf("request on goroutine %d: the path ends at %d, the request at %d", r.Goroutine, at, r.End)
+	}
+	for i, c := range r.Calls {
+		if c.End < c.Start || c.OnPath < 0 || c.OnPath > c.End-c.Start {
+			return fmt.Errorf("request on goroutine %d: call %d of %d ns has %d ns on the path", r.Goroutine, i, c.End-c.Start, c.OnPath)
+		}
+	}
+	return nil
+}
