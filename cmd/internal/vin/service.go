@@ -1,0 +1,161 @@
+package vin
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"runtime"
+	"time"
+)
+
+// Calls says how the service asks its upstreams.
+type Calls string
+
+const (
+	Sequential Calls = "sequential"
+	Concurrent Calls = "concurrent"
+)
+
+// String and Set make Calls a [flag.Value].
+func (c *Calls) String() string { return string(*c) }
+
+func (c *Calls) Set(s string) error {
+	if s != string(Sequential) && s != string(Concurrent) {
+		return fmt.Errorf("neither %s nor %s", Sequential, Concurrent)
+	}
+	*c = Calls(s)
+	return nil
+}
+
+// Config says how the service behaves. [Config.Flags] fills in the defaults,
+// which are those of a service nobody has looked at yet: one call after another,
+// and a new connection for each.
+type Config struct {
+	Listen string // address of the API; port 0 is a free one
+	Pprof  string // address of pprof and the truth
+	HTTP2  bool   // speak HTTP/2 as well: h2 over TLS, h2c without
+	TLS    bool   // serve the API over HTTPS, with a certificate made on the spot
+
+	Postgres string        // DSN of the database
+	Pool     int           // open and idle connections; 0 keeps database/sql's own limits
+	SlowDB   time.Duration // what the database sleeps within each query
+	HoldLock bool          // hold a mutex of the service over the query
+
+	Upstreams        string        // base URL of the upstreams
+	UpstreamInsecure bool          // accept whatever certificate they show
+	UpstreamConns    int           // most connections to them, 0 for no limit
+	Calls            Calls         // one after another, or all at once
+	KeepAlive        bool          // use a connection for more than one call
+	Timeout          time.Duration // of the HTTP client; 0 is none
+
+	CPU   time.Duration // what the signature burns in each request
+	Truth int           // how many requests to keep the times of
+
+	WriteTimeout  time.Duration // of the pprof server; 0 is none
+	WrapPprof     bool          // pprof behind a ResponseWriter that hides the deadline
+	BlockRate     int           // runtime.SetBlockProfileRate
+	MutexFraction int           // runtime.SetMutexProfileFraction
+}
+
+// Flags declares a flag for each field, with its default.
+func (c *Config) Flags(fs *flag.FlagSet) {
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` of the API; port 0 is a free one")
+	fs.StringVar(&c.Pprof, "pprof", "127.0.0.1:0", "`address` of /debug/pprof/ and /truth")
+	fs.BoolVar(&c.HTTP2, "http2", false, "speak HTTP/2 as well: h2 with --tls, h2c without")
+	fs.BoolVar(&c.TLS, "tls", false, "serve the API over HTTPS, with a certificate made on the spot")
+
+	fs.StringVar(&c.Postgres, "postgres", "", "`DSN` of the database; the table vehicles is created and filled where missing")
+	fs.IntVar(&c.Pool, "pool", 16, "open and idle database connections; 0 keeps database/sql's own limits")
+	fs.DurationVar(&c.SlowDB, "slow-db", 0, "let the database sleep that long within each query")
+	fs.BoolVar(&c.HoldLock, "hold-lock", false, "hold a mutex of the service over the database query")
+
+	fs.StringVar(&c.Upstreams, "upstreams", "", "base `URL` of the upstreams")
+	fs.BoolVar(&c.UpstreamInsecure, "upstream-insecure", false, "accept whatever certificate the upstreams show")
+	fs.IntVar(&c.UpstreamConns, "upstream-conns", 0, "most connections to the upstreams; 0 is no limit")
+	c.Calls = Sequential
+	fs.Var(&c.Calls, "calls", "ask the upstreams `sequential` or concurrent")
+	fs.BoolVar(&c.KeepAlive, "keepalive", false, "use a connection for more than one upstream call")
+	fs.DurationVar(&c.Timeout, "timeout", 0, "time limit of an upstream call; 0 is none")
+
+	fs.DurationVar(&c.CPU, "cpu", 3*time.Millisecond, "processor time that each request burns")
+	fs.IntVar(&c.Truth, "truth", 1<<14, "how many requests to keep the times of, 300 bytes each")
+
+	fs.DurationVar(&c.WriteTimeout, "write-timeout", 0, "write timeout of the pprof server; 0 is none")
+	fs.BoolVar(&c.WrapPprof, "wrap-pprof", false, "serve pprof through a ResponseWriter that hides the write deadline, as some middleware does")
+	fs.IntVar(&c.BlockRate, "block-rate", 0, "runtime.SetBlockProfileRate")
+	fs.IntVar(&c.MutexFraction, "mutex-fraction", 0, "runtime.SetMutexProfileFraction")
+}
+
+// Serve runs the service until the context ends. It calls ready once, when the
+// database is filled and both ports listen.
+func Serve(ctx context.Context, c Config, ready func(Ready)) error {
+	if c.Postgres == "" || c.Upstreams == "" {
+		return fmt.Errorf("the service needs a database and upstreams: see --postgres and --upstreams")
+	}
+	runtime.SetBlockProfileRate(c.BlockRate)
+	runtime.SetMutexProfileFraction(c.MutexFraction)
+
+	store, err := openStore(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer store.db.Close()
+	recorder := newRecorder(c.Truth, newClock(), meter{store.db})
+
+	server := &http.Server{Handler: newAPI(c, store, recorder).mux(), Protocols: protocols(c)}
+	api, err := listen(c.Listen, server, c.TLS)
+	if err != nil {
+		return fmt.Errorf("the API's port: %w", err)
+	}
+	admin, err := listen(c.Pprof, &http.Server{Handler: adminMux(c, recorder), WriteTimeout: c.WriteTimeout}, false)
+	if err != nil {
+		api.listener.Close()
+		return fmt.Errorf("the port of pprof: %w", err)
+	}
+	ready(Ready{Role: "service", URL: api.url, Pprof: admin.url, PID: pid()})
+	return serveAll(ctx, api, admin)
+}
+
+func protocols(c Config) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(c.HTTP2)
+	p.SetUnencryptedHTTP2(c.HTTP2)
+	return p
+}
+
+// adminMux serves what is not for the service's clients. It names pprof's
+// handlers one by one, as a service does that keeps them off its public port.
+func adminMux(c Config, r *recorder) *http.ServeMux {
+	mux := http.NewServeMux()
+	for path, handler := range map[string]http.HandlerFunc{
+		"/debug/pprof/":        pprof.Index,
+		"/debug/pprof/cmdline": pprof.Cmdline,
+		"/debug/pprof/profile": pprof.Profile,
+		"/debug/pprof/symbol":  pprof.Symbol,
+		"/debug/pprof/trace":   pprof.Trace,
+	} {
+		if c.WrapPprof {
+			handler = wrapped(handler)
+		}
+		mux.HandleFunc(path, handler)
+	}
+	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(r.truth())
+	})
+	mux.HandleFunc("POST /truth/reset", func(w http.ResponseWriter, _ *http.Request) {
+		r.reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+// wrapped hides all of a ResponseWriter but its three methods. pprof then cannot
+// extend the server's write timeout, and a window longer than that is cut short.
+func wrapped(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h(struct{ http.ResponseWriter }{w}, r) }
+}

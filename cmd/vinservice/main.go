@@ -1,0 +1,33 @@
+// Vinservice is the service of timesink's demo and truth tests, to run by hand:
+// it decodes vehicle identification numbers with a database and four upstreams,
+// and times itself around every step.
+//
+// In three terminals:
+//
+//	vinservice upstreams --listen 127.0.0.1:7001
+//	vinservice serve --listen 127.0.0.1:8080 --pprof 127.0.0.1:6060 \
+//	    --upstreams http://127.0.0.1:7001 --postgres postgres://localhost/vin
+//	vinservice load --url http://127.0.0.1:8080/v1/vin/{vin}
+//
+// Its flags choose what is wrong with it: see "vinservice serve -h".
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"timesink/cmd/internal/vin"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return vin.Main(ctx, args, stdin, stdout, stderr)
+}
