@@ -1,0 +1,242 @@
+package capture
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Schema names the layout of a capture. Within its number the layout only
+// grows: readers ignore the fields they do not know.
+const Schema = "timesink.capture/1"
+
+const (
+	schemaPrefix = "timesink.capture/"
+	schemaNumber = 1
+)
+
+// The names of a capture's parts. Later versions may add parts; a reader asks
+// only for those it knows.
+const (
+	ManifestName        = "manifest.json"
+	TracePart           = "trace.out"              // execution trace, as the service sent it
+	CPUPart             = "cpu.pb.gz"              // CPU profile, gzipped protobuf
+	GoroutineBeforePart = "goroutine-before.pb.gz" // goroutine profile just before the window
+	GoroutineAfterPart  = "goroutine-after.pb.gz"  // goroutine profile just after it
+	ProbesPart          = "probes.jsonl"           // one Probe a line
+)
+
+// A Manifest says what a capture is: where it came from, what was asked for and
+// what came. Times are Unix nanoseconds of the client's clock, durations are
+// nanoseconds. It holds no secret: no password, token or header value, and no
+// query of a URL.
+type Manifest struct {
+	Schema     string    `json:"schema"`
+	Tool       Tool      `json:"tool"`
+	Target     string    `json:"target"`
+	CapturedAt time.Time `json:"captured_at"`
+	Asked      Asked     `json:"asked"`
+	Window     Window    `json:"window"`
+	Service    Service   `json:"service"`
+	Parts      []Part    `json:"parts"`
+	Log        []Event   `json:"log"`
+	Warnings   []Warning `json:"warnings"`
+}
+
+// Tool is the program that made the capture.
+type Tool struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+}
+
+// Asked is what the user wanted.
+type Asked struct {
+	Duration int64      `json:"duration_ns"`
+	URLs     []AskedURL `json:"urls"`
+	Rate     float64    `json:"rate"` // probes per second, over all URLs together
+	MaxBytes int64      `json:"max_bytes,omitempty"`
+}
+
+// AskedURL is a URL to probe: its route and its origin.
+type AskedURL struct {
+	Route string `json:"route"` // "GET /v1/vin/{vin}"
+	Host  string `json:"host"`  // "http://localhost:8080"
+}
+
+// Window is the time in which the service was traced, as the client saw it.
+type Window struct {
+	Start int64 `json:"start_ns"` // the request for the trace was written
+	End   int64 `json:"end_ns"`   // the last byte of it came
+	// TraceAsked is the duration asked of the service, a little less than the
+	// CPU profile's whole seconds, so that samples cover the whole trace.
+	TraceAsked int64 `json:"trace_asked_ns"`
+	// Ended says why the window ended: one of the Ended constants.
+	Ended string `json:"ended"`
+}
+
+// Why a window ended.
+const (
+	EndedInTime      = "in-time"     // the service sent what it was asked for
+	EndedInterrupted = "interrupted" // the user ended it early
+	EndedMaxBytes    = "max-bytes"   // the trace reached the size allowed
+	EndedDisk        = "disk"        // the disk was about to fill up, or did
+	EndedLag         = "lag"         // the service traced faster than the trace arrived
+	EndedCut         = "cut"         // the service or the network cut the stream
+)
+
+// Service is what the service's endpoints gave away about it. What could not
+// be learned is empty.
+type Service struct {
+	// GoVersion is as exact as it could be learned: "go1.26.8" from a path or a
+	// metric, else what the trace's header allows, "go1.26" or "go1.23–go1.24".
+	GoVersion string `json:"go_version,omitempty"`
+	// TraceVersion is the trace's format as its header names it, "go 1.26".
+	TraceVersion string `json:"trace_version,omitempty"`
+	GOMAXPROCS   int    `json:"gomaxprocs,omitempty"`
+	Goroutines   int    `json:"goroutines,omitempty"`
+	Binary       string `json:"binary,omitempty"`    // path of the executable
+	BuildID      string `json:"build_id,omitempty"`  // of the executable
+	MainFile     string `json:"main_file,omitempty"` // source file of main.main
+	// MutexRate is runtime.SetMutexProfileFraction's: 0 is off, n is one of n
+	// contention events. Nil when it could not be learned.
+	MutexRate *int `json:"mutex_rate,omitempty"`
+	// BlockEvents counts the stacks in the block profile: above zero the block
+	// profile is or was on; at zero it is off, or nothing has blocked yet. The
+	// rate itself is not told by any endpoint.
+	BlockEvents *int `json:"block_events,omitempty"`
+	// WriteTimeout is the server's, rounded up to whole seconds, where it
+	// limits the window: Go before 1.23.
+	WriteTimeout int64      `json:"write_timeout_ns,omitempty"`
+	Endpoints    []Endpoint `json:"endpoints"`
+}
+
+// Endpoint is one of the service's debug endpoints and what it answered.
+type Endpoint struct {
+	Name   string `json:"name"` // "trace", "goroutine" …; "index" is the index page
+	OK     bool   `json:"ok"`
+	Status int    `json:"status,omitempty"` // HTTP status; 0 when none came
+	Note   string `json:"note,omitempty"`   // what it said of itself, or its error
+	Took   int64  `json:"took_ns"`
+}
+
+// Part is one file of the capture.
+type Part struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // hexadecimal
+	// Source is the path and query that was asked for, "profile?seconds=10".
+	Source string `json:"source,omitempty"`
+	Took   int64  `json:"took_ns"`
+	// Error says why the part is missing or cut short; a part with an error and
+	// no size is not in the capture.
+	Error string `json:"error,omitempty"`
+}
+
+// Event is one step of the collection.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Source string    `json:"source"` // what acted: "trace", "probes", "index" …
+	What   string    `json:"what"`
+	Took   int64     `json:"took_ns,omitempty"`
+	Bytes  int64     `json:"bytes,omitempty"`
+	Error  string    `json:"error,omitempty"`
+}
+
+// Warning is something that limits what the capture can tell.
+type Warning struct {
+	Code    string `json:"code"` // stable, for programs: "max-bytes"
+	Message string `json:"message"`
+}
+
+// Part returns the entry of the part of that name, or nil.
+func (m *Manifest) Part(name string) *Part {
+	for i := range m.Parts {
+		if m.Parts[i].Name == name {
+			return &m.Parts[i]
+		}
+	}
+	return nil
+}
+
+// Warn adds a warning.
+func (m *Manifest) Warn(code, format string, args ...any) {
+	m.Warnings = append(m.Warnings, Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// encode returns the manifest as JSON, for people too, arrays never null.
+func (m *Manifest) encode() ([]byte, error) {
+	c := *m
+	c.Schema = Schema
+	c.Asked.URLs = orEmpty(c.Asked.URLs)
+	c.Service.Endpoints = orEmpty(c.Service.Endpoints)
+	c.Parts = orEmpty(c.Parts)
+	c.Log = orEmpty(c.Log)
+	c.Warnings = orEmpty(c.Warnings)
+	data, err := json.MarshalIndent(&c, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// partName is what a part may be called: no folder, no hidden file, nothing
+// that means something to a shell or a file system.
+var partName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+
+// decodeManifest reads a manifest and checks what the rest of the package
+// relies on.
+func decodeManifest(data []byte) (*Manifest, error) {
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, &detailed{ErrDamaged, "manifest.json: " + err.Error()}
+	}
+	if err := checkSchema(head.Schema); err != nil {
+		return nil, err
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, &detailed{ErrDamaged, "manifest.json: " + err.Error()}
+	}
+	seen := make(map[string]bool)
+	for _, p := range m.Parts {
+		switch {
+		case !partName.MatchString(p.Name) || p.Name == ManifestName:
+			return nil, &detailed{ErrDamaged, fmt.Sprintf("manifest.json: part named %q", p.Name)}
+		case seen[p.Name]:
+			return nil, &detailed{ErrDamaged, fmt.Sprintf("manifest.json: part %s twice", p.Name)}
+		case p.Size < 0:
+			return nil, &detailed{ErrDamaged, fmt.Sprintf("manifest.json: part %s of %d bytes", p.Name, p.Size)}
+		}
+		seen[p.Name] = true
+	}
+	return m, nil
+}
+
+// checkSchema accepts this schema and older ones.
+func checkSchema(schema string) error {
+	number, ok := strings.CutPrefix(schema, schemaPrefix)
+	if !ok {
+		return &detailed{ErrNotCapture, fmt.Sprintf("manifest.json is not a timesink capture's (schema %q)", schema)}
+	}
+	n, err := strconv.Atoi(number)
+	switch {
+	case errors.Is(err, strconv.ErrRange), err == nil && n > schemaNumber:
+		return &detailed{ErrNewerSchema, fmt.Sprintf("made by a newer timesink (schema %s, this one reads up to %s)", schema, Schema)}
+	case err != nil || n < 1:
+		return &detailed{ErrNotCapture, fmt.Sprintf("manifest.json is not a timesink capture's (schema %q)", schema)}
+	}
+	return nil
+}
