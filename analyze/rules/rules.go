@@ -1,0 +1,310 @@
+// Package rules knows what the frames of a stack mean: which belong to a
+// database driver, an HTTP client, a lock, a server's own loop, and which are
+// the service's own code.
+//
+// It stands between the trace and the attribution: analyze/timeline hands it
+// each distinct stack once and gets a Class back. What it knows of other
+// people's libraries is data, in the tables of table.go: to support another
+// driver is to add a row. It follows no wake-ups and knows nothing of time.
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// A Class is all that a stack alone says about the goroutine that has it.
+type Class struct {
+	Stack []breakdown.Frame // leaf first
+	// Own is the rule that fixes the bucket by the stack alone, nil where the
+	// wake-up has to be followed. Phase is the innermost one that the rule's
+	// bucket knows.
+	Own    *Rule
+	Phase  breakdown.Phase
+	System string
+	// Follow tells how a wait with this stack and no own rule relates to the
+	// goroutine that ends it.
+	Follow Follow
+	// Site is the service's frame nearest to the leaf. InService tells whether
+	// there is one; without, Site is the frame that entered the library.
+	Site      breakdown.Frame
+	InService bool
+	// Handler is the function that the innermost dispatch calls, and Depth how
+	// many dispatches lead to it.
+	Handler string
+	Depth   int
+	// Role is the stack's part in a server's loop, Kind what the server speaks.
+	Role Role
+	Kind string
+	// Served tells that a server goroutine with this stack has a request at
+	// hand, and not only a connection.
+	Served bool
+	// Wakes is the phase of a caller's wait that a goroutine with this stack
+	// ends: an HTTP connection's writer ends the writing of the request.
+	Wakes breakdown.Phase
+	// Dials tells that a goroutine that starts with this stack makes a
+	// connection for the one that created it.
+	Dials bool
+	// Observer tells that this is timesink's own reading of the service.
+	Observer bool
+	// GC tells that a wait with this stack is the garbage collector's doing.
+	GC bool
+}
+
+// Root is the outermost frame's function, where the stack was not cut.
+func (c *Class) Root() string {
+	if len(c.Stack) == 0 {
+		return ""
+	}
+	return c.Stack[len(c.Stack)-1].Function
+}
+
+// A Table classifies stacks. It is safe for use by one goroutine at a time,
+// since it remembers what it found out about each function.
+type Table struct {
+	rules  []Rule
+	loops  []Loop
+	exact  map[string][]int // by function, into rules
+	prefix []int            // of rules that name a package
+	loop   map[string]int
+	known  map[string]*function
+}
+
+// function is what is known of one function's name and file.
+type function struct {
+	client   *Rule // fixes a bucket of another system
+	local    *Rule // fixes a bucket of this process
+	phase    *Rule // refines any bucket
+	loop     *Loop
+	service  bool
+	dispatch dispatch
+}
+
+// New returns the table of what timesink knows.
+func New() *Table {
+	t := &Table{rules: table, loops: loops, exact: map[string][]int{}, loop: map[string]int{}, known: map[string]*function{}}
+	for i, r := range t.rules {
+		if isPrefix(r.Func) {
+			t.prefix = append(t.prefix, i)
+		} else {
+			t.exact[r.Func] = append(t.exact[r.Func], i)
+		}
+	}
+	for i, l := range t.loops {
+		t.loop[l.Func] = i
+	}
+	return t
+}
+
+// Classify says what a stack means; frames are leaf first.
+func (t *Table) Classify(frames []breakdown.Frame) *Class {
+	c := &Class{Stack: frames}
+	funcs := make([]*function, len(frames))
+	for i, f := range frames {
+		funcs[i] = t.function(f)
+	}
+	t.findRole(c, funcs)
+	findHandler(c, funcs)
+	inner := findSite(c, funcs)
+	findOwn(c, funcs, inner)
+	return c
+}
+
+// findRole reads the server loop's part of the stack.
+func (t *Table) findRole(c *Class, funcs []*function) {
+	for i := len(funcs) - 1; i >= 0; i-- {
+		l := funcs[i].loop
+		if l == nil || (l.Caller != "" && (i+1 == len(funcs) || baseName(c.Stack[i+1].Function) != l.Caller)) {
+			continue
+		}
+		switch {
+		case l.Wakes != breakdown.NoPhase:
+			c.Wakes = l.Wakes
+		case l.Dials:
+			c.Dials = true
+		case l.GC:
+			c.GC = true
+		case l.Observer:
+			c.Observer = true
+		case l.Role != NoRole:
+			c.Role = l.Role // the innermost says it
+		}
+		if l.Kind != "" {
+			c.Kind = l.Kind
+		}
+		c.Served = c.Served || l.Served
+	}
+}
+
+// findSite finds the innermost frame of the service's own code and returns its
+// index; len(funcs) where there is none.
+func findSite(c *Class, funcs []*function) int {
+	for i, f := range funcs {
+		if f.service {
+			c.Site, c.InService = c.Stack[i], true
+			return i
+		}
+	}
+	return len(funcs)
+}
+
+// findOwn looks between the service's code, or the dispatch of a handler that
+// is a library's, and the leaf. A client library is found from the outside, for
+// it is the one that was called: what it uses inside (another client, a dialer,
+// a lock) only refines the phase. What this process does by itself is found
+// from the leaf.
+func findOwn(c *Class, funcs []*function, inner int) {
+	for i, f := range funcs[:inner] {
+		if f.dispatch != dispatchNone {
+			inner = i
+			break
+		}
+	}
+	within := funcs[:inner]
+	if i := outermost(within, func(f *function) bool { return f.client != nil }); i >= 0 {
+		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
+		c.System = system(c.Own, funcs[:i+1])
+		return
+	}
+	if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil && f.local.Follow != FollowWaker }); i >= 0 {
+		c.Follow = within[i].local.Follow
+	} else if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil }); i >= 0 {
+		c.own(within[i].local, within[i].local.Phase, i)
+		return
+	} else if i := outermost(within, func(f *function) bool { return f.phase != nil }); i >= 0 {
+		c.own(within[i].phase, innermostPhase(within[i].phase, funcs[:i+1]), i)
+		return
+	}
+	if !c.InService && len(c.Stack) > 0 {
+		c.Site = c.Stack[len(c.Stack)-1]
+	}
+}
+
+// own fixes the class by a rule that the frame at index i matched.
+func (c *Class) own(r *Rule, p breakdown.Phase, i int) {
+	c.Own, c.Phase, c.System = r, p, r.System
+	if !c.InService {
+		c.Site = c.Stack[i]
+	}
+}
+
+func outermost(funcs []*function, match func(*function) bool) int {
+	for i := len(funcs) - 1; i >= 0; i-- {
+		if match(funcs[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// system names the other side as precisely as the stack does: a driver's name
+// is better than that of the interface it was called through.
+func system(entry *Rule, funcs []*function) string {
+	for _, f := range funcs {
+		if r := f.client; r != nil && r.Bucket == entry.Bucket && r.System != GenericSQL {
+			return r.System
+		}
+	}
+	return entry.System
+}
+
+// innermostPhase is the phase of the innermost step that the entry's bucket
+// knows, else the entry's own.
+func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
+	for _, f := range funcs {
+		for _, r := range []*Rule{f.client, f.phase} {
+			if r == nil || r.Default || !r.Any && r.Bucket != entry.Bucket {
+				continue
+			}
+			if p, ok := phaseIn(entry.Bucket, r.Phase); ok {
+				return p
+			}
+		}
+	}
+	return entry.Phase
+}
+
+// phaseIn translates a phase of the network into the words of a bucket: what is
+// dns or tls on the way to an upstream is part of connect elsewhere.
+func phaseIn(b breakdown.Bucket, p breakdown.Phase) (breakdown.Phase, bool) {
+	for _, own := range bucketPhases[b] {
+		if own == p {
+			return p, true
+		}
+	}
+	if (p == breakdown.DNS || p == breakdown.TLS) && len(bucketPhases[b]) > 0 {
+		return phaseIn(b, breakdown.Connect)
+	}
+	return breakdown.NoPhase, false
+}
+
+// function looks a frame's function up once.
+func (t *Table) function(f breakdown.Frame) *function {
+	if known, ok := t.known[f.Function]; ok {
+		return known
+	}
+	name := baseName(f.Function)
+	fn := &function{service: isService(f), dispatch: dispatchOf(name)}
+	for _, i := range t.exact[name] {
+		fn.add(&t.rules[i])
+	}
+	for _, i := range t.prefix {
+		if strings.HasPrefix(name, t.rules[i].Func) {
+			fn.add(&t.rules[i])
+		}
+	}
+	if i, ok := t.loop[name]; ok {
+		fn.loop = &t.loops[i]
+	}
+	t.known[f.Function] = fn
+	return fn
+}
+
+// add files a rule that matched; the first in the table's order stays.
+func (fn *function) add(r *Rule) {
+	slot := &fn.local
+	switch {
+	case r.Any:
+		slot = &fn.phase
+	case r.Bucket <= breakdown.Upstream && r.Follow == FollowWaker:
+		slot = &fn.client
+	}
+	if *slot == nil {
+		*slot = r
+	}
+}
+
+// baseName is the function without what the compiler adds to it: closures,
+// wrappers of method values and type arguments.
+func baseName(fn string) string {
+	fn = strings.TrimSuffix(fn, "-fm")
+	if i := strings.IndexByte(fn, '['); i >= 0 {
+		if j := strings.LastIndexByte(fn, ']'); j > i {
+			fn = fn[:i] + fn[j+1:]
+		}
+	}
+	slash := strings.LastIndexByte(fn, '/') + 1
+	for {
+		i := strings.LastIndexByte(fn, '.')
+		if i <= slash || !isClosure(fn[i+1:]) {
+			return fn
+		}
+		fn = fn[:i]
+	}
+}
+
+// isClosure tells the compiler's names: func1, gowrap2, deferwrap1, 3.
+func isClosure(part string) bool {
+	for _, p := range []string{"func", "gowrap", "deferwrap", ""} {
+		if rest, ok := strings.CutPrefix(part, p); ok && rest != "" && strings.Trim(rest, "0123456789-") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func isPrefix(pattern string) bool {
+	return strings.HasSuffix(pattern, ".") || strings.HasSuffix(pattern, "/")
+}

@@ -1,0 +1,68 @@
+package rules
+
+import (
+	"path"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// isService tells the service's own code from its dependencies and from the
+// standard library by the file's path, which also holds under -trimpath:
+//
+//	/home/me/shop/api.go, example.com/shop/api.go                the service
+//	/go/pkg/mod/github.com/jackc/pgx/v5@v5.7.1/conn.go           a module
+//	github.com/jackc/pgx/v5@v5.7.1/conn.go                       the same, trimmed
+//	/home/me/shop/vendor/github.com/jackc/pgx/v5/conn.go         vendored
+//	/usr/local/go/src/net/http/server.go, net/http/server.go     GOROOT
+//
+// Package main is the service wherever its files lie.
+func isService(f breakdown.Frame) bool {
+	pkg := packageOf(f.Function)
+	file := strings.ReplaceAll(f.File, `\`, "/")
+	switch {
+	case pkg == "main":
+		return true
+	case file == "", strings.HasPrefix(file, "_cgo_"), strings.HasPrefix(file, "<"):
+		return false
+	case strings.Contains(file, "@v"), strings.Contains(file, "/vendor/"), strings.HasPrefix(file, "vendor/"):
+		return false
+	}
+	return !isStandard(pkg, path.Dir(file))
+}
+
+// isStandard tells a package of GOROOT: its first element is one that GOROOT
+// has, and its files lie in GOROOT/src or, trimmed, in the package's own path.
+func isStandard(pkg, dir string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	return standard[first] && (dir == pkg || strings.HasSuffix(dir, "/src/"+pkg))
+}
+
+// packageOf is a function's import path, in the form that the linker gives it:
+// dots in its last element are escaped.
+func packageOf(fn string) string {
+	slash := strings.LastIndexByte(fn, '/') + 1
+	// A type argument may hold slashes: they come after the package's dot.
+	if i := strings.IndexByte(fn, '['); i >= 0 && i < slash {
+		slash = strings.LastIndexByte(fn[:i], '/') + 1
+	}
+	if dot := strings.IndexByte(fn[slash:], '.'); dot >= 0 {
+		fn = fn[:slash+dot]
+	}
+	return strings.ReplaceAll(fn, "%2e", ".")
+}
+
+// standard are the first elements of the import paths in GOROOT/src.
+var standard = set("archive", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database",
+	"debug", "embed", "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index",
+	"internal", "io", "iter", "log", "maps", "math", "mime", "net", "os", "path", "plugin", "reflect", "regexp",
+	"runtime", "slices", "sort", "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time",
+	"unicode", "unique", "unsafe", "vendor", "weak")
+
+func set(names ...string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}

@@ -1,0 +1,387 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// A walk is one attribution: what a request was held up by in an interval.
+type walk struct {
+	m   *machine
+	r   *request
+	out *[]breakdown.Segment
+	at  *rules.Class // where the request itself waits
+	// whole: the request waits for that very work, whoever began it.
+	whole bool
+	// holder: the walk is not for the request's path but for what the holder of
+	// a lock or of a pooled connection was doing.
+	holder bool
+}
+
+// maxDepth bounds how many goroutines a wait is followed through, and
+// maxHolders through how many holders of locks. What lies beyond is what the
+// wait itself says.
+const (
+	maxDepth   = 48
+	maxHolders = 12
+)
+
+// attribute appends a closed interval of the request's own goroutine to its
+// path.
+func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
+	at := r.Start
+	if n := len(r.Path); n > 0 {
+		at = r.Path[n-1].End
+	}
+	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
+	if iv.start > at {
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, stateUnknown, reasonNone, nil), at, iv.start, nil)
+		at = iv.start
+	}
+	w.explain(g, iv, at, iv.end, 0)
+}
+
+// explain attributes the part [a, b) of a goroutine's interval.
+func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
+	if a >= b {
+		return
+	}
+	switch iv.state {
+	case stateRunning:
+		bucket := breakdown.CPU
+		if iv.assist {
+			bucket = breakdown.GC
+		}
+		w.add(g, bucket, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case stateRunnable:
+		w.runnable(g, iv, a, b)
+	case stateSyscall:
+		if c := iv.class; c != nil && c.Own != nil {
+			w.add(g, c.Own.Bucket, c.Phase, w.cause(iv), a, b, nil)
+		} else {
+			w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
+		}
+	case stateWaiting:
+		w.waiting(g, iv, a, b, depth)
+	default:
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	}
+}
+
+// runnable splits waiting for a processor at the stops of the world.
+func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
+	cause := w.cause(iv)
+	if iv.assist {
+		w.add(g, breakdown.GC, breakdown.NoPhase, cause, a, b, nil)
+		return
+	}
+	stops := w.m.stops
+	i, _ := slices.BinarySearchFunc(stops, a, func(s span, t int64) int { return cmp.Compare(s.end, t) })
+	for ; a < b; i++ {
+		stop := span{b, b}
+		if i < len(stops) {
+			stop = stops[i]
+		} else if w.m.stopped != 0 {
+			stop = span{w.m.stopped, b}
+		}
+		from, to := min(max(stop.start, a), b), min(max(stop.end, a), b)
+		w.add(g, breakdown.Scheduler, breakdown.NoPhase, cause, a, from, nil)
+		w.add(g, breakdown.GC, breakdown.NoPhase, cause, from, to, nil)
+		a = to
+	}
+}
+
+// waiting attributes a wait: by its own stack where that says enough, else by
+// what the goroutine that ended it did meanwhile.
+func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
+	c := iv.class
+	switch {
+	case iv.reason == reasonGC, c != nil && c.GC:
+		w.add(g, breakdown.GC, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case c != nil && c.Own != nil:
+		w.known(g, iv, a, b, depth)
+	case iv.reason == reasonSleep:
+		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case iv.reason == reasonNetwork, c == nil && iv.waker == nil:
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case iv.waker == nil:
+		w.timer(g, iv, a, b, depth)
+	default:
+		inner := *w
+		inner.whole = w.whole || c != nil && c.Follow == rules.FollowWhole
+		inner.follow(g, iv, iv.waker, a, b, depth+1)
+	}
+}
+
+// known attributes a wait that its own stack explains.
+func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
+	c := iv.class
+	bucket, phase := c.Own.Bucket, c.Phase
+	queued := bucket == breakdown.Lock || phase == breakdown.PoolWait
+	switch {
+	case queued && w.holder && iv.waker != nil && depth < maxHolders:
+		w.stretch(iv.waker, a, b, depth+1)
+	case iv.dial != nil && phase == breakdown.PoolWait:
+		w.dialing(g, iv, a, b, depth)
+	case queued && !w.holder && iv.waker != nil:
+		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
+	default:
+		if iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
+			phase = iv.wakerClass.Wakes
+		}
+		w.add(g, bucket, phase, w.cause(iv), a, b, nil)
+	}
+}
+
+// dialing splits a wait for a connection by what the goroutine that makes one
+// for this request was doing; it stays a wait for the pool where none was being
+// made.
+func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
+	bucket, cause := iv.class.Own.Bucket, w.cause(iv)
+	end := b
+	if iv.dial.dead {
+		end = min(b, max(a, iv.dial.died))
+	}
+	var steps []breakdown.Segment
+	inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: true, holder: true}
+	inner.stretch(iv.dial, a, end, depth+1)
+	for _, s := range steps {
+		phase := breakdown.Connect
+		if s.Bucket == bucket && (s.Phase == breakdown.DNS || s.Phase == breakdown.TLS) {
+			phase = s.Phase
+		}
+		w.add(g, bucket, phase, cause, s.Start, s.End, nil)
+	}
+	w.add(g, bucket, breakdown.PoolWait, cause, end, b, nil)
+}
+
+// timer attributes a wait that no goroutine ended: a timer did, or it goes on.
+// It belongs to what the request's own branches were doing, the youngest that
+// was doing something; else the request slept.
+func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
+	if !w.holder && depth < maxDepth {
+		for i := len(w.r.branches) - 1; i >= 0; i-- {
+			if branch := w.r.branches[i]; branch != g && w.live(branch, b) && w.busy(branch, a, b, depth) {
+				return
+			}
+		}
+	}
+	bucket := breakdown.Sleep
+	if iv.open || iv.reason == reasonSync || iv.reason == reasonCond {
+		bucket = breakdown.Unknown
+	}
+	w.add(g, bucket, breakdown.NoPhase, w.cause(iv), a, b, nil)
+}
+
+// live tells whether a branch that the service's code began is there at b.
+func (w *walk) live(g *goroutine, b int64) bool {
+	return g.created != nil && g.created.InService && g.created.Own == nil && g.born < b && (!g.dead || g.died >= b)
+}
+
+// busy attributes [a, b) to a branch, if it knows what that was doing.
+func (w *walk) busy(branch *goroutine, a, b int64, depth int) bool {
+	var steps []breakdown.Segment
+	inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: w.whole}
+	from := max(a, branch.born)
+	inner.stretch(branch, from, b, depth+1)
+	for _, s := range steps {
+		if s.Bucket == breakdown.Unknown {
+			return false
+		}
+	}
+	if from > a {
+		w.stretch(branch, a, from, depth+1)
+	}
+	for _, s := range steps {
+		w.append(s)
+	}
+	return true
+}
+
+// follow attributes [a, b) to what the goroutine that ended the wait was doing.
+// A branch of the request is followed all the way. A worker that serves others
+// too did this request's work since it last handed something to another one;
+// before that, the request queued. A goroutine that serves another request is
+// not this request's at all.
+func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, depth int) {
+	if depth >= maxDepth {
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
+		return
+	}
+	if from := w.sharedUntil(waker, a, b); from > a {
+		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, from, w.m.behind(waker, iv.wakerClass, a, from, depth))
+		a = from
+	}
+	w.stretch(waker, a, b, depth)
+}
+
+// sharedUntil is the moment in [a, b] from which the waker worked for the
+// walk's request.
+func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
+	if w.whole || w.holder {
+		return a
+	}
+	r := w.m.tag(waker)
+	switch {
+	case r == w.r && !waker.borrowed:
+		return a
+	case r != nil && !waker.borrowed:
+		return b
+	}
+	from := a
+	for i := len(waker.handed) - 1; i >= 0 && waker.handed[i].at > a; i-- {
+		h := &waker.handed[i]
+		if h.at < b && (h.req != w.r || h.reqSeq != w.r.seq) {
+			from = h.at
+			break
+		}
+	}
+	return from
+}
+
+// stretch attributes [a, b) to what a goroutine did in it: its past, then the
+// state it is in. Before it was born it is what its creator did.
+func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
+	if a >= b {
+		return
+	}
+	if depth >= maxDepth {
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, stateWaiting, reasonNone, nil), a, b, nil)
+		return
+	}
+	if g.created != nil && g.born > a {
+		born := min(g.born, b)
+		if g.creator != nil {
+			born := interval{class: g.created, wakerClass: g.created, state: stateWaiting}
+			w.follow(g, &born, g.creator, a, min(g.born, b), depth+1)
+		} else {
+			// Nobody created it: a timer began it.
+			w.add(g, breakdown.Sleep, breakdown.NoPhase, w.m.causeOf(w.at, stateWaiting, reasonSleep, nil), a, born, nil)
+		}
+		a = born
+	}
+	i, _ := slices.BinarySearchFunc(g.past, a+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	for ; i < len(g.past) && a < b; i++ {
+		iv := &g.past[i]
+		if iv.start > a {
+			w.gone(g, a, min(iv.start, b))
+			a = min(iv.start, b)
+		}
+		to := min(iv.end, b)
+		w.explain(g, iv, a, to, depth)
+		a = max(a, to)
+	}
+	if a < b && !g.dead && g.state != stateUnknown && g.since < b {
+		if g.since > a {
+			w.gone(g, a, g.since)
+			a = g.since
+		}
+		iv := interval{start: g.since, end: b, class: g.class, state: g.state, reason: g.reason, assist: g.assist, open: true}
+		w.explain(g, &iv, a, b, depth)
+		a = b
+	}
+	w.gone(g, a, b)
+}
+
+// gone is time in which nothing is known of a goroutine.
+func (w *walk) gone(g *goroutine, a, b int64) {
+	w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, stateUnknown, reasonNone, nil), a, b, nil)
+}
+
+// behind is what the goroutine that let a request go on was busy with while the
+// request waited for it.
+func (m *machine) behind(holder *goroutine, release *rules.Class, a, b int64, depth int) []breakdown.Behind {
+	var steps []breakdown.Segment
+	w := walk{m: m, out: &steps, at: release, holder: true}
+	w.stretch(holder, a, b, depth+1)
+	var spent [breakdown.NumBuckets]int64
+	for _, s := range steps {
+		spent[s.Bucket] += s.End - s.Start
+	}
+	var out []breakdown.Behind
+	for bucket, t := range spent {
+		if t > 0 && breakdown.Bucket(bucket) != breakdown.Unknown {
+			out = append(out, breakdown.Behind{Release: m.causeOf(release, stateRunning, reasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t})
+		}
+	}
+	return out
+}
+
+// add appends a part of the walk.
+func (w *walk) add(g *goroutine, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
+	if a < b {
+		w.append(breakdown.Segment{Start: a, End: b, Goroutine: g.id, Bucket: bucket, Phase: phase, Cause: cause, Behind: behind})
+	}
+}
+
+// append joins a segment to the last where they are of one kind.
+func (w *walk) append(s breakdown.Segment) {
+	out := *w.out
+	if n := len(out); n > 0 && len(s.Behind) == 0 {
+		last := &out[n-1]
+		if last.End == s.Start && last.Goroutine == s.Goroutine && last.Bucket == s.Bucket && last.Phase == s.Phase &&
+			last.Cause == s.Cause && len(last.Behind) == 0 {
+			last.End = s.End
+			return
+		}
+	}
+	*w.out = append(out, s)
+}
+
+type causeKey struct {
+	class, at     *rules.Class
+	state, reason uint8
+}
+
+func (w *walk) cause(iv *interval) *breakdown.Cause {
+	return w.m.causeOf(iv.class, iv.state, iv.reason, w.at)
+}
+
+// causeOf is the evidence for an attribution. Where the stack holds none of the
+// service's code, as on a library's goroutine, the site is where the request
+// itself waits.
+func (m *machine) causeOf(c *rules.Class, state, reason uint8, at *rules.Class) *breakdown.Cause {
+	if c != nil && c.InService || at == c || at != nil && !at.InService {
+		at = nil
+	}
+	key := causeKey{c, at, state, reason}
+	if cause, ok := m.cause[key]; ok {
+		return cause
+	}
+	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(reason)}
+	if c != nil {
+		cause.Site, cause.Stack, cause.System = c.Site, c.Stack, c.System
+		if c.Own != nil {
+			cause.Rule = c.Own.Func
+		}
+	}
+	if at != nil {
+		cause.Site = at.Site
+	}
+	m.cause[key] = cause
+	return cause
+}
+
+// ownBucket is what an interval's own stack says it is, for the time of
+// goroutines that serve no request.
+func ownBucket(iv *interval) breakdown.Bucket {
+	c := iv.class
+	switch {
+	case iv.state == stateRunning && !iv.assist:
+		return breakdown.CPU
+	case iv.state == stateRunnable && !iv.assist:
+		return breakdown.Scheduler
+	case iv.assist, iv.reason == reasonGC, iv.state == stateWaiting && c != nil && c.GC:
+		return breakdown.GC
+	case c != nil && c.Own != nil:
+		return c.Own.Bucket
+	case iv.reason == reasonSleep:
+		return breakdown.Sleep
+	case iv.state == stateWaiting && iv.reason != reasonNetwork && c != nil:
+		return breakdown.Wait
+	}
+	return breakdown.Unknown
+}

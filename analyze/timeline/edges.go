@@ -1,0 +1,292 @@
+package timeline
+
+import (
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// connState is where the goroutine of a server's connection stands.
+type connState uint8
+
+const (
+	connUnknown connState = iota // there before the window; no stack seen yet
+	connNone                     // no server's goroutine
+	connFresh                    // accepted, no request read yet
+	connIdle                     // between requests
+	connActive                   // a request has begun, or may have
+	connStream                   // serves one request and ends
+)
+
+// A request is one that is open.
+type request struct {
+	breakdown.Request
+	seq  uint64
+	g    *goroutine
+	open bool
+	// reading: only the reading of its first bytes has been seen, reads times;
+	// it may turn out to be the connection's end. served: a stack showed that
+	// it is a request.
+	reading  bool
+	reads    int
+	served   bool
+	observer bool
+	sampled  bool
+	depth    int
+	branch   string // a handler seen on a branch: http.TimeoutHandler has one
+	branches []*goroutine
+}
+
+// note takes what a stack of the request's own goroutine tells.
+func (r *request) note(c *rules.Class) {
+	r.served = r.served || c.Served
+	r.observer = r.observer || c.Observer
+	if c.Kind != "" {
+		r.Kind = c.Kind
+	}
+	if c.Depth > r.depth {
+		r.Endpoint, r.depth = c.Handler, c.Depth
+	}
+}
+
+// begin opens a request on a goroutine at a moment.
+func (m *machine) begin(g *goroutine, at int64) *request {
+	var r *request
+	if n := len(m.free); n > 0 {
+		r = m.free[n-1]
+		m.free = m.free[:n-1]
+	} else {
+		r = &request{}
+	}
+	m.seq++
+	*r = request{
+		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0]},
+		seq:     m.seq, g: g, open: true, branches: r.branches[:0],
+	}
+	g.req, g.reqSeq, g.borrowed = r, r.seq, false
+	return r
+}
+
+// drop forgets what turned out to be no request.
+func (m *machine) drop(g *goroutine) {
+	if r := m.own(g); r != nil {
+		r.open = false
+		m.free = append(m.free, r)
+	}
+	g.req = nil
+}
+
+// own is the open request that the goroutine itself serves.
+func (m *machine) own(g *goroutine) *request {
+	if r := m.tag(g); r != nil && r.g == g {
+		return r
+	}
+	return nil
+}
+
+// done closes a request at a moment: the goroutine is idle again, or ends.
+func (m *machine) done(g *goroutine, at int64, incomplete bool) {
+	r := m.own(g)
+	if r == nil {
+		return
+	}
+	r.End = at
+	r.Incomplete = r.Incomplete || incomplete
+	if r.served && !r.observer && r.End > r.Start {
+		if r.Endpoint == "" {
+			r.Endpoint = r.branch
+		}
+		m.placeCalls(r)
+		m.sum.Requests++
+		m.emit(&r.Request)
+	}
+	m.drop(g)
+}
+
+// begun looks at a new goroutine's first frame.
+func (m *machine) begun(g *goroutine, at int64) {
+	switch g.start.Role {
+	case rules.Connection:
+		// It may have been accepted by a goroutine of a request, but serves
+		// others.
+		g.conn, g.req = connFresh, nil
+	case rules.Stream:
+		g.conn = connStream
+		m.begin(g, at).note(g.start)
+	default:
+		g.conn = connNone
+	}
+}
+
+// seen looks at a stack of a goroutine: one that it blocked or entered the
+// kernel with, or one with which it woke or created another.
+func (m *machine) seen(g *goroutine, at int64, c *rules.Class, state uint8) {
+	if g.conn == connNone {
+		m.seenOnBranch(g, c)
+		return
+	}
+	if g.conn == connUnknown {
+		m.recognize(g, c)
+		if g.conn == connNone {
+			return
+		}
+	}
+	switch c.Role {
+	case rules.Idle:
+		m.idle(g, at, state)
+		return
+	case rules.ReadHeader:
+		if g.conn == connFresh || m.readingHeader(g) {
+			m.idle(g, at, state)
+			return
+		}
+	case rules.Closing:
+		m.done(g, at, false)
+		g.conn = connIdle
+		return
+	case rules.NotRequest:
+		m.drop(g)
+		g.conn = connNone
+		return
+	}
+	r := m.own(g)
+	if r == nil {
+		if !c.Served || g.conn == connStream {
+			return
+		}
+		r = m.begin(g, at)
+	}
+	r.reading = false
+	g.conn = connActive
+	r.note(c)
+}
+
+func (m *machine) seenOnBranch(g *goroutine, c *rules.Class) {
+	if c.Handler == "" {
+		return
+	}
+	if r := m.tag(g); r != nil && !g.borrowed && r.branch == "" {
+		r.branch = c.Handler
+	}
+}
+
+// readingHeader tells whether all that was seen of a request is the reading of
+// its first bytes.
+func (m *machine) readingHeader(g *goroutine) bool {
+	r := m.own(g)
+	return r != nil && r.reading
+}
+
+// idle takes a stack of reading the first bytes of a request. A read that finds
+// them there is the request's beginning; one that finds nothing is followed by a
+// wait, and the request begins when that ends. A second read that has to wait
+// is waiting for the rest of a header.
+func (m *machine) idle(g *goroutine, at int64, state uint8) {
+	r := m.own(g)
+	if r != nil && !r.reading {
+		m.done(g, at, false)
+		r = nil
+	}
+	switch state {
+	case stateSyscall:
+		if r == nil {
+			r = m.begin(g, at)
+			r.reading = true
+		}
+		r.reads++
+		g.conn = keepFresh(g.conn, connActive)
+	case stateWaiting:
+		if r != nil && r.reads > 1 {
+			return
+		}
+		m.drop(g)
+		g.conn = keepFresh(g.conn, connIdle)
+	}
+}
+
+// keepFresh keeps a connection fresh until a request was seen on it: only there
+// is the reading of a header the beginning.
+func keepFresh(c, next connState) connState {
+	if c == connFresh {
+		return c
+	}
+	return next
+}
+
+// woken follows the end of a wait: if it was for a request's first bytes, they
+// have arrived.
+func (m *machine) woken(g *goroutine, at int64, waited *rules.Class) {
+	if waited == nil || m.own(g) != nil {
+		return
+	}
+	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {
+		m.begin(g, at).reading = true
+	}
+}
+
+// ended looks at a goroutine's end.
+func (m *machine) ended(g *goroutine, at int64) {
+	if m.own(g) != nil {
+		m.done(g, at, false)
+	}
+}
+
+// recognize looks at the first stack of a goroutine that was there before the
+// window. If it serves a request, that one was cut by the window's edge.
+func (m *machine) recognize(g *goroutine, c *rules.Class) {
+	g.root = c.Root()
+	early := g.early
+	g.early = nil
+	switch {
+	case c.Role == rules.NotRequest || c.Role == rules.Background || c.Kind == "":
+		g.conn = connNone
+	case c.Served:
+		r := m.begin(g, m.start)
+		r.Incomplete = true
+		g.conn = connActive
+		if c.Role == rules.Stream {
+			g.conn = connStream
+		}
+		for i := range early {
+			m.attribute(r, g, &early[i])
+		}
+	case c.Role == rules.Idle && lastWait(early) != 0:
+		// It was waiting for this request's first bytes.
+		g.conn = connActive
+		m.begin(g, lastWait(early)).reading = true
+		r := m.own(g)
+		for i := range early {
+			if early[i].start >= r.Start {
+				m.attribute(r, g, &early[i])
+			}
+		}
+	default:
+		g.conn = connIdle
+	}
+}
+
+// lastWait is the end of the last wait, 0 where there is none.
+func lastWait(ivs []interval) int64 {
+	for i := len(ivs) - 1; i >= 0; i-- {
+		if ivs[i].state == stateWaiting {
+			return ivs[i].end
+		}
+	}
+	return 0
+}
+
+// cut closes what is open at the window's end.
+func (m *machine) cut(g *goroutine) {
+	r := m.own(g)
+	if r == nil {
+		return
+	}
+	if m.now > g.since && g.state != stateUnknown {
+		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, dial: g.dial, open: true}
+		m.attribute(r, g, &iv)
+	}
+	if r.reading {
+		m.drop(g)
+		return
+	}
+	m.done(g, m.now, true)
+}

@@ -1,0 +1,230 @@
+package timeline
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// ErrNotTrace is wrapped by what Read returns for input that does not begin
+// with the header of a Go execution trace.
+var ErrNotTrace = errors.New("not a Go execution trace")
+
+// headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
+const headerLen = 16
+
+// The event types that delimit a trace's batches, and the bounds of the format
+// since Go 1.22 (internal/trace/tracev2 in the Go tree).
+const (
+	evEventBatch        = 1
+	evExperimentalBatch = 49
+	evEndOfGeneration   = 52
+	maxBatchSize        = 64 << 10
+)
+
+// The versions between which the format's framing changed.
+const (
+	firstSplit = 22 // from here on a trace is a row of generations
+	firstEnd   = 26 // from here on each generation is ended by an event
+	lastKnown  = 26
+)
+
+// A generation is a readable trace by itself: the header and the batches of
+// about one second.
+type generation struct {
+	index int
+	data  []byte
+}
+
+// A splitter cuts a trace into generations as it arrives, looking only at the
+// headers of batches.
+type splitter struct {
+	r       *bufio.Reader
+	version int // the minor version of Go in the header
+	header  [headerLen]byte
+	next    []byte // the header of a batch that belongs to the next generation
+	index   int
+	offset  int64 // bytes consumed so far
+	whole   int64 // bytes in whole generations
+	done    bool
+}
+
+// newSplitter reads the trace's header.
+func newSplitter(r io.Reader) (*splitter, error) {
+	s := &splitter{r: bufio.NewReaderSize(r, 1<<20)}
+	n, err := io.ReadFull(s.r, s.header[:])
+	if err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, fmt.Errorf("%w: %d bytes are too few for its header", ErrNotTrace, n)
+		}
+		return nil, fmt.Errorf("reading the trace's header: %w", err)
+	}
+	s.offset = headerLen
+	version, ok := bytes.CutPrefix(s.header[:], []byte("go 1."))
+	version, _, ok2 := bytes.Cut(version, []byte(" trace"))
+	s.version, err = strconv.Atoi(string(version))
+	if !ok || !ok2 || err != nil {
+		return nil, fmt.Errorf("%w: it begins with %q", ErrNotTrace, s.header[:])
+	}
+	return s, nil
+}
+
+// generation returns the next whole generation, or io.EOF after the last. Any
+// other error means that what follows the generations already returned is cut
+// or damaged. A generation that the input ends within, between two batches,
+// cannot be told from a whole one before Go 1.26.
+func (s *splitter) generation() (generation, error) {
+	if s.done {
+		return generation{}, io.EOF
+	}
+	g := generation{index: s.index, data: append(make([]byte, 0, 1<<20), s.header[:]...)}
+	s.index++
+	if s.version < firstSplit {
+		return s.rest(g)
+	}
+	g.data = append(g.data, s.next...)
+	current := uint64(0)
+	if len(s.next) > 0 {
+		current, _ = binary.Uvarint(s.next[batchGen(s.next[0]):])
+		if err := s.body(&g.data, s.next); err != nil {
+			s.done = true
+			return g, err
+		}
+		s.next = nil
+	}
+	for {
+		head, gen, err := s.batchHeader()
+		switch {
+		case err == io.EOF:
+			s.done = true
+			if len(g.data) == headerLen {
+				return g, io.EOF
+			}
+			if s.version >= firstEnd {
+				return g, fmt.Errorf("the generation has no end: %w", io.ErrUnexpectedEOF)
+			}
+			s.whole = s.offset
+			return g, nil
+		case err != nil:
+			s.done = true
+			return g, err
+		case head[0] == evEndOfGeneration:
+			g.data = append(g.data, head...)
+			s.whole = s.offset
+			return g, nil
+		case current != 0 && gen != current && s.version < firstEnd:
+			s.next = head
+			s.whole = s.offset - int64(len(head))
+			return g, nil
+		}
+		current = gen
+		g.data = append(g.data, head...)
+		if err := s.body(&g.data, head); err != nil {
+			s.done = true
+			return g, err
+		}
+	}
+}
+
+// rest takes all there is: traces of Go 1.21 and before are not split.
+func (s *splitter) rest(g generation) (generation, error) {
+	s.done = true
+	buf := bytes.NewBuffer(g.data)
+	n, err := buf.ReadFrom(s.r)
+	g.data = buf.Bytes()
+	s.offset += n
+	s.whole = s.offset
+	return g, err
+}
+
+// batchGen is where in a batch's header its generation stands.
+func batchGen(typ byte) int {
+	if typ == evExperimentalBatch {
+		return 2
+	}
+	return 1
+}
+
+// batchHeader reads up to the batch's data: type, [experiment,] generation,
+// thread, time, size. At the very end of the input it returns io.EOF.
+func (s *splitter) batchHeader() (head []byte, gen uint64, err error) {
+	typ, err := s.r.ReadByte()
+	if err != nil {
+		return nil, 0, err
+	}
+	s.offset++
+	head = append(head, typ)
+	switch typ {
+	case evEndOfGeneration:
+		return head, 0, nil
+	case evEventBatch:
+	case evExperimentalBatch:
+		exp, err := s.r.ReadByte()
+		if err != nil {
+			return nil, 0, noEOF(err)
+		}
+		s.offset++
+		head = append(head, exp)
+	default:
+		return nil, 0, fmt.Errorf("damaged at byte %d: event type %d where a batch should begin", s.offset-1, typ)
+	}
+	var fields [4]uint64
+	for i := range fields {
+		if fields[i], head, err = s.uvarint(head); err != nil {
+			return nil, 0, err
+		}
+	}
+	if size := fields[3]; size > maxBatchSize {
+		return nil, 0, fmt.Errorf("damaged at byte %d: a batch of %d bytes", s.offset, size)
+	}
+	return head, fields[0], nil
+}
+
+func (s *splitter) uvarint(head []byte) (uint64, []byte, error) {
+	start := len(head)
+	for {
+		b, err := s.r.ReadByte()
+		if err != nil {
+			return 0, head, noEOF(err)
+		}
+		s.offset++
+		head = append(head, b)
+		if b < 0x80 {
+			v, n := binary.Uvarint(head[start:])
+			if n <= 0 {
+				return 0, head, fmt.Errorf("damaged at byte %d: a number of more than 64 bits", s.offset)
+			}
+			return v, head, nil
+		}
+		if len(head)-start > binary.MaxVarintLen64 {
+			return 0, head, fmt.Errorf("damaged at byte %d: a number of more than 64 bits", s.offset)
+		}
+	}
+}
+
+// body copies the data of the batch whose header is head, which ends with the
+// data's size.
+func (s *splitter) body(to *[]byte, head []byte) error {
+	at := batchGen(head[0])
+	size := uint64(0)
+	for range 4 {
+		v, n := binary.Uvarint(head[at:])
+		size, at = v, at+n
+	}
+	from := len(*to)
+	*to = append(*to, make([]byte, size)...)
+	n, err := io.ReadFull(s.r, (*to)[from:])
+	s.offset += int64(n)
+	return noEOF(err)
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,489 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// A goroutine is what the machine knows of one: its present state, its past as
+// far as it may be needed, and the request it works for.
+type goroutine struct {
+	id     int64
+	state  uint8
+	reason uint8
+	assist bool  // in a GC mark assist
+	since  int64 // when the present state began
+	class  *rules.Class
+
+	born    int64 // when it was created, or the window's start
+	created *rules.Class
+	start   *rules.Class
+	creator *goroutine // nil where nobody known created it
+	dead    bool
+	died    int64
+
+	// past holds closed intervals, the oldest first, that end after the
+	// horizon; handed are the moments at which it let a request go on.
+	past   []interval
+	handed []handover
+	lost   int64 // the past before this was dropped for its size
+
+	// The request it works for; stale once that request has ended. A borrowed
+	// goroutine is a shared worker that was woken by the request's own.
+	req      *request
+	reqSeq   uint64
+	borrowed bool
+
+	conn  connState
+	early []interval // before the first stack told what it is
+	dial  *goroutine // the last one it created to make a connection
+	call  callState
+
+	// Its place among the open waits that may have to be followed.
+	open         bool
+	older, newer *goroutine
+
+	spent [breakdown.NumBuckets]int64 // by its own stacks, for traces without requests
+	root  string
+}
+
+// An interval is a stretch in one state.
+type interval struct {
+	start, end int64
+	class      *rules.Class
+	// What ended a wait: the goroutine and its stack, nil where a timer, the
+	// network or the window's end did.
+	waker      *goroutine
+	wakerClass *rules.Class
+	dial       *goroutine // the connection being made meanwhile
+	state      uint8
+	reason     uint8
+	assist     bool
+	open       bool // not ended: the window's edge
+}
+
+// A handover is the moment at which a goroutine ended another request's wait.
+type handover struct {
+	at     int64
+	req    *request
+	reqSeq uint64
+}
+
+// pastLimit bounds the intervals kept of one goroutine: about 6 MB.
+const pastLimit = 1 << 16
+
+// A span is a stretch of time in which the world was stopped.
+type span struct{ start, end int64 }
+
+// machine follows all goroutines through a trace's records.
+type machine struct {
+	classes *classes
+	emit    func(*breakdown.Request)
+	gs      map[int64]*goroutine
+
+	start, now   int64
+	oldest       *goroutine // of the open waits, by their start
+	newest       *goroutine
+	stops        []span
+	stopped      int64 // when the present stop began, 0 for none
+	free         []*request
+	seq          uint64
+	cause        map[causeKey]*breakdown.Cause
+	procs        map[int64]bool
+	procsRunning int
+	maxProcs     int
+	busySince    int64 // since when every processor is busy, 0: not so
+	sum          Summary
+	roots        map[string]*Root
+}
+
+func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
+	return &machine{classes: c, emit: emit, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
+		procs: map[int64]bool{}, roots: map[string]*Root{}}
+}
+
+// apply takes one generation.
+func (m *machine) apply(d *decoded) {
+	if m.start == 0 {
+		m.start = d.first
+	}
+	for i := range d.records {
+		r := &d.records[i]
+		// Generations overlap by some microseconds: the clock only moves on.
+		m.now = max(m.now, r.at)
+		r.at = m.now
+		m.step(r)
+	}
+}
+
+func (m *machine) step(r *record) {
+	switch r.op {
+	case opState:
+		g := m.goroutine(r.g)
+		m.enter(g, r.at, r.state, m.classes.list[r.stack], r.reason, nil, nil)
+	case opWake:
+		g := m.goroutine(r.g)
+		var waker *goroutine
+		if r.other >= 0 && g.reason != reasonNetwork {
+			waker = m.goroutine(r.other)
+		}
+		m.wake(g, r.at, r.state, waker, m.classes.list[r.stack2])
+	case opCreate:
+		m.create(r)
+	case opEnd:
+		m.end(m.goroutine(r.g), r.at)
+	case opStatus:
+		m.status(m.goroutine(r.g), r)
+	case opAssist, opAssisted:
+		g := m.goroutine(r.g)
+		m.close(g, r.at, nil, nil)
+		g.assist = r.op == opAssist
+	case opStop:
+		if m.stopped == 0 {
+			m.stopped = r.at
+		}
+	case opStopped:
+		if m.stopped != 0 {
+			m.stops = append(m.stops, span{m.stopped, r.at})
+			m.stopped = 0
+			if len(m.stops) > 8192 {
+				m.stops = append(m.stops[:0], m.stops[4096:]...)
+			}
+		}
+	case opSample:
+		m.sample(r)
+	case opProcRun, opProcIdle:
+		m.proc(r.g, r.op == opProcRun, r.at)
+	case opMaxProcs:
+		m.maxProcs = max(m.maxProcs, int(r.g))
+	}
+}
+
+// goroutine finds one, or makes it known: it was there before the window.
+func (m *machine) goroutine(id int64) *goroutine {
+	g, ok := m.gs[id]
+	if !ok {
+		g = &goroutine{id: id, since: m.start, born: m.start, lost: m.start}
+		m.gs[id] = g
+	}
+	return g
+}
+
+// enter moves a goroutine to another state.
+func (m *machine) enter(g *goroutine, at int64, state uint8, class *rules.Class, reason uint8, waker *goroutine, wakerClass *rules.Class) {
+	m.close(g, at, waker, wakerClass)
+	g.state, g.class, g.reason = state, class, reason
+	if class != nil {
+		m.seen(g, at, class, state)
+	}
+	if state == stateWaiting && m.tag(g) != nil && needsPast(class, reason) {
+		m.watch(g)
+	}
+}
+
+// wake ends a wait.
+func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wakerClass *rules.Class) {
+	waited, reason := g.class, g.reason
+	if waker != nil {
+		m.noteWaker(g, waker, wakerClass, at)
+	}
+	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
+	m.woken(g, at, waited)
+	if waker != nil && followable(waited, reason) && g.conn == connNone {
+		m.borrow(g, waker)
+	}
+}
+
+// noteWaker keeps what the waker's stack tells of its own request, and that it
+// let another request go on.
+func (m *machine) noteWaker(g, waker *goroutine, wakerClass *rules.Class, at int64) {
+	if wakerClass != nil {
+		m.seen(waker, at, wakerClass, stateRunning)
+	}
+	r := m.tag(g)
+	if r == nil || m.oldest == nil || !followable(g.class, g.reason) {
+		return
+	}
+	if m.tag(waker) != r || waker.borrowed {
+		waker.handed = append(waker.handed, handover{at, r, g.reqSeq})
+	}
+}
+
+// borrow marks a shared worker as working for the request whose goroutine woke
+// it, until somebody else does.
+func (m *machine) borrow(g, waker *goroutine) {
+	if r := m.tag(g); r != nil && !g.borrowed {
+		return // a branch of its own request stays one
+	}
+	if r := m.tag(waker); r != nil {
+		g.req, g.reqSeq, g.borrowed = r, waker.reqSeq, true
+	} else if g.borrowed {
+		g.req, g.borrowed = nil, false
+	}
+}
+
+// tag is the open request that a goroutine works for.
+func (m *machine) tag(g *goroutine) *request {
+	if g.req != nil && g.req.seq == g.reqSeq && g.req.open {
+		return g.req
+	}
+	return nil
+}
+
+func (m *machine) create(r *record) {
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.classes.list[r.stack], start: m.classes.list[r.stack2]}
+	m.gs[r.g] = g
+	if r.other >= 0 {
+		parent := m.goroutine(r.other)
+		g.creator = parent
+		if g.created != nil {
+			m.seen(parent, r.at, g.created, stateRunning)
+		}
+		if req := m.tag(parent); req != nil {
+			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
+			req.branches = append(req.branches, g)
+		}
+		if g.start != nil && g.start.Dials {
+			parent.dial = g
+		}
+	}
+	if g.start != nil {
+		g.root = g.start.Root()
+		m.begun(g, r.at)
+	}
+}
+
+func (m *machine) end(g *goroutine, at int64) {
+	m.close(g, at, nil, nil)
+	m.ended(g, at)
+	g.dead, g.died, g.state = true, at, stateUnknown
+	if m.oldest == nil {
+		g.creator, g.past, g.handed = nil, nil, nil
+	}
+	m.fold(g)
+	delete(m.gs, g.id)
+}
+
+// status takes the state that a generation begins with. It is news only for a
+// goroutine never seen, or after a generation was lost; else the wait goes on,
+// with the stack and the reason that it began with.
+func (m *machine) status(g *goroutine, r *record) {
+	class := m.classes.list[r.stack]
+	if g.state == r.state {
+		if g.class == nil && class != nil && (g.state == stateWaiting || g.state == stateSyscall) {
+			g.class, g.reason = class, r.reason
+			m.seen(g, r.at, class, g.state)
+		}
+		return
+	}
+	if g.state == stateUnknown {
+		g.state, g.class, g.reason = r.state, class, r.reason
+		if class != nil {
+			m.seen(g, g.since, class, r.state)
+		}
+		return
+	}
+	m.enter(g, r.at, r.state, class, r.reason, nil, nil)
+}
+
+// close ends the present interval at a moment and attributes it.
+func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *rules.Class) {
+	m.unwatch(g)
+	if at <= g.since || g.state == stateUnknown {
+		g.since = max(g.since, at)
+		return
+	}
+	iv := interval{start: g.since, end: at, class: g.class, waker: waker, wakerClass: wakerClass,
+		state: g.state, reason: g.reason, assist: g.assist}
+	if g.dial != nil && g.state == stateWaiting {
+		iv.dial = g.dial
+		if g.class == nil || g.class.Own == nil || g.class.Phase != breakdown.PoolWait {
+			iv.dial = nil
+		}
+		g.dial = nil
+	}
+	g.since = at
+	m.take(g, &iv)
+}
+
+// take attributes a closed interval and remembers it as long as it may be
+// asked for.
+func (m *machine) take(g *goroutine, iv *interval) {
+	length := iv.end - iv.start
+	g.spent[ownBucket(iv)] += length
+	if iv.state == stateRunning {
+		m.sum.Running += length
+	}
+	if r := m.tag(g); r != nil {
+		if r.g == g {
+			m.attribute(r, g, iv)
+		}
+		m.noteCall(r, g, iv)
+	} else if g.conn == connUnknown && g.root == "" && len(g.early) < 16 {
+		g.early = append(g.early, *iv)
+	}
+	m.remember(g, iv)
+}
+
+// remember keeps an interval while an open wait may lead to it.
+func (m *machine) remember(g *goroutine, iv *interval) {
+	if m.oldest == nil {
+		g.past, g.handed, g.creator = g.past[:0], g.handed[:0], nil
+		return
+	}
+	horizon := m.oldest.since
+	if g.born <= horizon {
+		g.creator = nil
+	}
+	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
+		i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+		g.past = append(g.past[:0], g.past[i:]...)
+		i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
+		g.handed = append(g.handed[:0], g.handed[i:]...)
+	}
+	if len(g.past) >= pastLimit {
+		drop := len(g.past) / 2
+		g.lost = g.past[drop-1].end
+		g.past = append(g.past[:0], g.past[drop:]...)
+		m.sum.Forgotten++
+	}
+	g.past = append(g.past, *iv)
+}
+
+// watch files an open wait whose past may be asked for when it ends. Waits are
+// filed in the order of their beginning, so that the first is the oldest.
+func (m *machine) watch(g *goroutine) {
+	g.open, g.older, g.newer = true, m.newest, nil
+	if m.newest != nil {
+		m.newest.newer = g
+	} else {
+		m.oldest = g
+	}
+	m.newest = g
+}
+
+func (m *machine) unwatch(g *goroutine) {
+	if !g.open {
+		return
+	}
+	if g.older != nil {
+		g.older.newer = g.newer
+	} else {
+		m.oldest = g.newer
+	}
+	if g.newer != nil {
+		g.newer.older = g.older
+	} else {
+		m.newest = g.older
+	}
+	g.open, g.older, g.newer = false, nil, nil
+}
+
+// needsPast tells whether a wait's attribution asks what other goroutines did
+// meanwhile.
+func needsPast(c *rules.Class, reason uint8) bool {
+	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC {
+		return false
+	}
+	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Phase == breakdown.PoolWait
+}
+
+// followable tells a wait that its own stack does not explain.
+func followable(c *rules.Class, reason uint8) bool {
+	return needsPast(c, reason) && (c == nil || c.Own == nil)
+}
+
+func (m *machine) sample(r *record) {
+	m.sum.Samples++
+	g, ok := m.gs[r.g]
+	if !ok {
+		return
+	}
+	if g.state == stateRunning {
+		m.sum.SamplesRunning++
+	}
+	class := m.classes.list[r.stack]
+	if class == nil {
+		return
+	}
+	req := m.tag(g)
+	if req == nil {
+		return
+	}
+	if req.g == g {
+		req.note(class)
+		req.sampled = true
+	}
+	if len(req.Samples) < 1<<16 {
+		req.Samples = append(req.Samples, m.causeOf(class, stateRunning, reasonNone, nil))
+	}
+}
+
+// proc counts how long every processor was busy.
+func (m *machine) proc(id int64, runs bool, at int64) {
+	if m.procs[id] != runs {
+		m.procs[id] = runs
+		if runs {
+			m.procsRunning++
+		} else {
+			m.procsRunning--
+		}
+	}
+	busy := m.maxProcs > 0 && m.procsRunning >= m.maxProcs
+	switch {
+	case busy && m.busySince == 0:
+		m.busySince = at
+	case !busy && m.busySince != 0:
+		m.sum.Saturated += at - m.busySince
+		m.busySince = 0
+	}
+}
+
+// fold adds a goroutine's time to its root's.
+func (m *machine) fold(g *goroutine) {
+	r := m.roots[g.root]
+	if r == nil {
+		r = &Root{Function: g.root}
+		m.roots[g.root] = r
+	}
+	r.Goroutines++
+	for b, t := range g.spent {
+		r.Spent[b] += t
+	}
+}
+
+// finish closes all that is open at the window's end.
+func (m *machine) finish() *Summary {
+	gs := make([]*goroutine, 0, len(m.gs))
+	for _, g := range m.gs {
+		gs = append(gs, g)
+	}
+	slices.SortFunc(gs, func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
+	for _, g := range gs {
+		m.cut(g)
+	}
+	for _, g := range gs {
+		if g.state != stateUnknown && m.now > g.since {
+			iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, open: true}
+			g.spent[ownBucket(&iv)] += m.now - g.since
+			if g.state == stateRunning {
+				m.sum.Running += m.now - g.since
+			}
+		}
+		m.fold(g)
+	}
+	if m.busySince != 0 {
+		m.sum.Saturated += m.now - m.busySince
+	}
+	for _, r := range m.roots {
+		m.sum.Roots = append(m.sum.Roots, *r)
+	}
+	slices.SortFunc(m.sum.Roots, func(a, b Root) int {
+		return cmp.Or(cmp.Compare(b.Wall(), a.Wall()), cmp.Compare(a.Function, b.Function))
+	})
+	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
+	return &m.sum
+}
