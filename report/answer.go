@@ -1,0 +1,229 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// answer is the last line of a page: where the time is, and what the usual
+// suspect, the database, has to do with it.
+func answer(b *breakdown.Breakdown) string {
+	e := busiest(b)
+	switch {
+	case e == nil:
+		return withoutRequests(b)
+	case e.Requests == 0:
+		return withoutCompleted(b, e)
+	}
+	sentences := []string{whereTheTimeIs(b, e)}
+	if s := suspect(e); s != nil {
+		sentences = append(sentences, savingOf(e, s).sentence(e, free(s)))
+	}
+	if s := butIncomplete(e); s != "" {
+		sentences = append(sentences, s)
+	}
+	return strings.Join(sentences, " ")
+}
+
+// busiest is the endpoint that most request time went to.
+func busiest(b *breakdown.Breakdown) *breakdown.Endpoint {
+	var top *breakdown.Endpoint
+	for i := range b.Endpoints {
+		if e := &b.Endpoints[i]; e.Requests+e.Incomplete > 0 && (top == nil || requestTime(e) > requestTime(top)) {
+			top = e
+		}
+	}
+	return top
+}
+
+func withoutRequests(b *breakdown.Breakdown) string {
+	text := "No request was seen"
+	if window := max(b.Source.Window, b.Source.Covered); window > 0 {
+		text += " in " + duration(window)
+	}
+	whole := int64(0)
+	var top *breakdown.Root
+	for i := range b.Roots {
+		whole += b.Roots[i].Wall
+		if top == nil || b.Roots[i].Wall > top.Wall {
+			top = &b.Roots[i]
+		}
+	}
+	if whole == 0 {
+		return text + "."
+	}
+	return fmt.Sprintf("%s. Of the goroutines' time, %s is in those that began in %s: %s.",
+		text, percent(ratio(top.Wall, whole)), shorten(function(top.Function), 60), largest(top.Buckets, top.Wall, total))
+}
+
+func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
+	in := "what is not known"
+	if top := ranked(e.Buckets, incomplete); len(top) > 0 {
+		in = fmt.Sprintf("%s (%s)", spoken(top[0]), percent(ratio(incomplete(top[0]), e.IncompleteTime)))
+	}
+	whose := ""
+	if len(b.Endpoints) > 1 {
+		whose = " of " + spokenTitle(e) + ", which most request time goes to,"
+	}
+	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would tell more.",
+		whose, counted(e.Incomplete, "was", "were"), in)
+}
+
+// whereTheTimeIs is the first sentence.
+func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
+	where := "nothing that could be seen"
+	if list := ranked(e.Buckets, total); len(list) > 0 {
+		where = inBuckets(e, list)
+	}
+	if len(b.Endpoints) < 2 {
+		return "The time is " + where + "."
+	}
+	share := ratio(requestTime(e), requestTimeOf(b))
+	most := "Most"
+	if share < 0.5 {
+		most = "The largest part"
+	}
+	return fmt.Sprintf("%s of the request time (%s) goes to %s, and there it is %s.", most, percent(share), spokenTitle(e), where)
+}
+
+// inBuckets names the bucket that holds most of the time. Where none holds half
+// of it, it names two and says how much they hold.
+func inBuckets(e *breakdown.Endpoint, list []*breakdown.BucketTime) string {
+	top := list[0]
+	share := ratio(top.Total, e.Wall.Total)
+	if share >= 0.5 || len(list) < 2 {
+		return "in " + spoken(top) + because(e, top)
+	}
+	return fmt.Sprintf("spread: %s in %s%s, %s in %s",
+		percent(share), spoken(top), because(e, top), percent(ratio(list[1].Total, e.Wall.Total)), spoken(list[1]))
+}
+
+// because adds what a bucket's name alone does not tell: that the time is spent
+// on the way to the system, or behind somebody else.
+func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	const most = 0.5
+	if dial := dialing(t); ratio(dial, t.Total) >= most {
+		return fmt.Sprintf(", %s of it making connections", percent(ratio(dial, t.Total)))
+	}
+	text := ""
+	if wait := phaseTotal(t, breakdown.PoolWait); ratio(wait, t.Total) >= most {
+		text = fmt.Sprintf(", %s of it waiting for a connection from the pool", percent(ratio(wait, t.Total)))
+	}
+	if holders := holdersOf(t); len(holders) > 0 && ratio(holders[0].total, t.Total) >= most {
+		if h := holders[0]; h.doing[0].Doing != t.Bucket { // else the name of the bucket has said it
+			text += fmt.Sprintf(", held by %s while it was in %s", shorten(function(h.Function), 50), words[h.doing[0].Doing].spoken)
+		}
+	}
+	return text
+}
+
+// suspect is the bucket that the second sentence speaks of: the database where
+// there is any, for it is what gets blamed, else the one after the largest.
+func suspect(e *breakdown.Endpoint) *breakdown.BucketTime {
+	list := ranked(e.Buckets, total)
+	for _, t := range list {
+		if t.Bucket == breakdown.DB {
+			return t
+		}
+	}
+	for i, t := range list {
+		if i > 0 && t.Bucket != breakdown.Unknown {
+			return t
+		}
+	}
+	return nil
+}
+
+// A saving is what the absence of a bucket would save in the mean, and the ways
+// in which that figure may be off. They are zero where they are too small to
+// matter.
+type saving struct {
+	ns       int64 // mean wall time less the ceiling
+	queued   int64 // up to so much more, as requests wait elsewhere for one that is in this bucket
+	shadowed int64 // up to so much less, as other calls run hidden beside it
+	held     int64 // up to so much less, as connections are held for other work than this bucket's
+}
+
+// savingOf reads the saving out of a bucket. An error matters from a twentieth
+// of the saving on, and from half a percent of the wall time on: below either
+// the figure is as good as it is printed.
+func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
+	s := saving{ns: max(e.Wall.Mean-t.Ceiling, 0)}
+	matters := func(ns int64) bool { return 20*ns >= s.ns && 200*ns >= e.Wall.Mean && ns > 0 }
+	if queued := min(t.QueuedBehind, e.Wall.Mean-s.ns); matters(queued) {
+		s.queued = queued
+	}
+	if shadowed := min(t.Shadowed, s.ns); matters(shadowed) {
+		s.shadowed = shadowed
+	}
+	if held := min(heldForOthers(e, t), s.ns-s.shadowed); matters(held) {
+		s.held = held
+	}
+	return s
+}
+
+// heldForOthers is the part of a bucket's pool wait in which the connections
+// were held for work in other buckets: they would be, were this one free.
+func heldForOthers(e *breakdown.Endpoint, t *breakdown.BucketTime) int64 {
+	if phaseTotal(t, breakdown.PoolWait) == 0 {
+		return 0
+	}
+	sum := int64(0)
+	for _, h := range t.Holders {
+		if h.Doing != t.Bucket {
+			sum += h.Total
+		}
+	}
+	return sum / max(e.Requests, 1)
+}
+
+// sentence says what would be saved: flatly where the figure holds, else as a
+// range and why.
+func (s saving) sentence(e *breakdown.Endpoint, subject string) string {
+	scale := scaleOf(e.Wall.Mean)
+	low, high := s.ns-s.shadowed-s.held, s.ns+s.queued
+	if 2000*high < e.Wall.Mean {
+		return fmt.Sprintf("%s would save next to nothing (%s).", subject, scale.atLeastVisible(s.ns))
+	}
+	var why []string
+	if s.queued > 0 {
+		why = append(why, "requests queue behind it for "+scale.column(s.queued))
+	}
+	if s.shadowed > 0 {
+		why = append(why, "up to "+scale.column(s.shadowed)+" of other calls run hidden beside it")
+	}
+	if s.held > 0 {
+		why = append(why, "its connections are held for other work for "+scale.column(s.held))
+	}
+	if len(why) == 0 {
+		return fmt.Sprintf("%s would save %s (%s).", subject, scale.column(s.ns), percent(ratio(s.ns, e.Wall.Mean)))
+	}
+	because := strings.Join(why, ", and ")
+	if 2000*low < e.Wall.Mean {
+		return fmt.Sprintf("%s would save at most %s (%s): %s.", subject, scale.column(high), percent(ratio(high, e.Wall.Mean)), because)
+	}
+	from := strings.TrimSuffix(scale.column(low), " "+scale.unit)
+	return fmt.Sprintf("%s would save %s to %s (%s to %s): %s.",
+		subject, from, scale.column(high), percent(ratio(low, e.Wall.Mean)), percent(ratio(high, e.Wall.Mean)), because)
+}
+
+// butIncomplete speaks up where the requests that the window cut would change
+// the answer.
+func butIncomplete(e *breakdown.Endpoint) string {
+	completed, cut := ranked(e.Buckets, total), ranked(e.Buckets, incomplete)
+	all := ranked(e.Buckets, both)
+	if len(completed) == 0 || len(cut) == 0 || all[0] == completed[0] {
+		return ""
+	}
+	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, most of it in %s.",
+		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), spoken(cut[0]))
+}
+
+func spokenTitle(e *breakdown.Endpoint) string {
+	if e.Route == "" && (e.Name == breakdown.Unnamed || e.Name == "") {
+		return "requests without a name"
+	}
+	return shorten(title(e), 60)
+}

@@ -1,0 +1,443 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
+
+// A block is one endpoint's part of the page. Where no request completed, it
+// shows the incomplete ones.
+type block struct {
+	*text
+	e     *breakdown.Endpoint
+	scale scale
+	of    func(*breakdown.BucketTime) int64 // the time shown of a bucket: a mean, or a sum over incomplete requests
+	whole int64                             // what the shown times sum to
+	notes int                               // columns of the note
+}
+
+const (
+	nameColumns  = 15 // "upstream HTTP", "  response_wait"
+	shareColumns = 6
+
+	ownLine  = 0.01 // the share from which a bucket gets a line of its own
+	detailed = 0.05 // the share from which it shows its phases and call sites
+)
+
+func (t *text) endpoint(e *breakdown.Endpoint) error {
+	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }}
+	if e.Requests == 0 {
+		b.whole, b.of = e.IncompleteTime, incomplete
+	}
+	b.scale = scaleOf(b.whole)
+	b.notes = t.width - 2 - nameColumns - shareColumns - 3*gutter - b.timeColumns()
+	b.head()
+	if err := t.table(2, b.rows()); err != nil {
+		return err
+	}
+	if zero := b.zero(); len(zero) > 0 {
+		const head = "no time in: "
+		for i, l := range wrapList("", zero, t.width-2-len(head)) {
+			t.line(dim, spaces(2)+pad(head[:len(head)*max(1-i, 0)], len(head))+l)
+		}
+	}
+	t.line(plain, "")
+	return nil
+}
+
+func (b *block) timeColumns() int { return max(width(b.scale.column(b.whole)), 8) }
+
+func (b *block) head() {
+	e := b.e
+	name := []string{shorten(title(e), b.width)}
+	if e.Route != "" && e.Name != "" {
+		name = append(name, shorten(function(e.Name), b.width))
+	}
+	if e.Kind == "http/2" {
+		name = append(name, "HTTP/2")
+	}
+	if len(b.b.Endpoints) > 1 {
+		name = append(name, percent(ratio(requestTime(e), b.requestTime()))+" of the request time")
+	}
+	b.fields(bold, 0, name...)
+	if e.Requests > 0 {
+		b.fields(plain, 0, counted(e.Requests, "request", "requests"), "mean "+b.scale.short(e.Wall.Mean),
+			"p50 "+b.scale.short(e.Wall.P50), "p95 "+b.scale.short(e.Wall.P95), "p99 "+b.scale.short(e.Wall.P99))
+	}
+	if e.Incomplete > 0 {
+		b.text.text(plain, 0, "", b.incomplete())
+	}
+	if e.Client != nil && e.Client.Probes > 0 {
+		b.text.text(plain, 0, "", b.client(e.Client))
+	}
+	b.line(plain, "")
+}
+
+// incomplete says how much time the requests spent that the window cut, and on
+// what: a request slower than the window shows only here.
+func (b *block) incomplete() string {
+	e := b.e
+	if e.Requests == 0 {
+		return fmt.Sprintf("no request completed; %s cut by the window's edges, after %s together",
+			counted(e.Incomplete, "was", "were"), duration(e.IncompleteTime))
+	}
+	text := fmt.Sprintf("%s cut by the window's edges: %s, %s of the request time",
+		counted(e.Incomplete, "more was", "more were"), duration(e.IncompleteTime), percent(ratio(e.IncompleteTime, requestTime(e))))
+	if in := largest(e.Buckets, e.IncompleteTime, incomplete); in != "" {
+		text += " (" + in + ")"
+	}
+	return text
+}
+
+// client sets what the probes saw against what the server did.
+func (b *block) client(c *breakdown.Client) string {
+	text := "from outside: " + counted(int64(c.Probes), "probe", "probes")
+	if c.Matched == 0 {
+		return text + ", none of them found among the requests"
+	}
+	found := "all"
+	if c.Matched < c.Probes {
+		found = count(int64(c.Matched))
+	}
+	text += fmt.Sprintf(", %s found among the requests, mean %s", found, b.scale.short(c.Mean))
+	if rest := c.Mean - c.Server; rest >= 0 && c.Server > 0 {
+		text += fmt.Sprintf(": %s in the server, %s on the way", b.scale.short(c.Server), b.scale.short(rest))
+	}
+	if b.verbose {
+		for _, p := range c.Phases {
+			text += fmt.Sprintf(", %s %s", clean(p.Phase), b.scale.short(p.Mean))
+		}
+	}
+	return text
+}
+
+// rows are the table: each bucket that matters, what is left, and unknown.
+func (b *block) rows() []row {
+	var rows []row
+	var rest []*breakdown.BucketTime
+	for i, t := range ranked(b.e.Buckets, b.of) {
+		switch share := ratio(b.of(t), b.whole); {
+		case t.Bucket == breakdown.Unknown && i > 0:
+		case share < ownLine && t.Bucket != breakdown.DB:
+			rest = append(rest, t)
+		default:
+			rows = append(rows, b.bucket(t, i == 0 || share >= detailed)...)
+		}
+	}
+	rows = append(rows, b.rest(rest)...)
+	if len(b.e.Buckets) == int(breakdown.NumBuckets) {
+		if u := &b.e.Buckets[breakdown.Unknown]; len(rows) == 0 || ranked(b.e.Buckets, b.of)[0] != u {
+			rows = append(rows, b.bucket(u, ratio(b.of(u), b.whole) >= detailed)...)
+		}
+	}
+	return rows
+}
+
+// rest folds the buckets below ownLine into one row.
+func (b *block) rest(rest []*breakdown.BucketTime) []row {
+	if len(rest) < 2 {
+		var rows []row
+		for _, t := range rest {
+			rows = append(rows, b.bucket(t, false)...)
+		}
+		return rows
+	}
+	sum := int64(0)
+	var parts []string
+	for _, t := range rest {
+		sum += b.of(t)
+		parts = append(parts, label(t)+" "+b.scale.atLeastVisible(b.of(t)))
+	}
+	return []row{b.row("the rest", sum, wrapList("", parts, b.notes)...)}
+}
+
+// zero names the buckets that hold no time at all.
+func (b *block) zero() []string {
+	var names []string
+	for i := range b.e.Buckets {
+		if t := &b.e.Buckets[i]; b.of(t) == 0 && t.Bucket != breakdown.Unknown {
+			names = append(names, label(t))
+		}
+	}
+	return names
+}
+
+func (b *block) row(name string, ns int64, note ...string) row {
+	return row{
+		cells: []string{
+			pad(name, nameColumns),
+			spaces(b.timeColumns()-width(b.scale.column(ns))) + b.scale.column(ns),
+			fmt.Sprintf("%*s", shareColumns, percent(ratio(ns, b.whole))),
+		},
+		note: note,
+	}
+}
+
+// noted is a row of notes alone.
+func noted(note ...string) []row {
+	if len(note) == 0 {
+		return nil
+	}
+	return []row{{cells: []string{"", "", ""}, note: note}}
+}
+
+// bucket is one bucket's rows: its time, and below it, if asked for, where in
+// the code and in which phases the time was spent.
+func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
+	rows := []row{b.row(shorten(label(t), nameColumns), b.of(t), b.ceiling(t)...)}
+	if b.e.Requests == 0 || t.Total == 0 || !withDetail && !b.verbose {
+		return rows
+	}
+	if b.verbose {
+		rows = append(rows, noted(b.percentiles(t))...)
+	}
+	sites, phases := b.sites(t), b.phases(t)
+	if len(phases) == 0 || len(t.Sites) > 1 {
+		rows = append(rows, noted(sites...)...)
+		sites = nil
+	}
+	if t.Bucket == breakdown.CPU {
+		rows = append(rows, noted(b.functions()...)...)
+	}
+	if t.Bucket == breakdown.Lock || t.Bucket == breakdown.Wait {
+		rows = append(rows, noted(b.holders(t)...)...)
+	}
+	for _, p := range phases {
+		note := slices.Concat(sites, b.phaseNote(t, p.Phase))
+		rows = append(rows, b.row("  "+phaseName(p.Phase), p.Mean, note...))
+		sites = nil
+	}
+	return rows
+}
+
+func phaseName(p breakdown.Phase) string {
+	if p == breakdown.NoPhase {
+		return "(no phase)"
+	}
+	return p.String()
+}
+
+// phases are those worth a row, the longest first.
+func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
+	var list []breakdown.PhaseTime
+	for _, p := range t.Phases {
+		if p.Total > 0 && (b.verbose || ratio(p.Total, t.Total) >= 0.01) {
+			list = append(list, p)
+		}
+	}
+	slices.SortStableFunc(list, func(x, y breakdown.PhaseTime) int { return int(min(max(y.Total-x.Total, -1), 1)) })
+	return list
+}
+
+func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
+	switch p {
+	case breakdown.Connect:
+		if b.dialsAnew(t) {
+			return []string{"every call dials anew"}
+		}
+	case breakdown.PoolWait:
+		return b.holders(t)
+	}
+	return nil
+}
+
+// dialsAnew tells whether the analysis found that calls of this endpoint do not
+// reuse connections, and that t is where most of its dialing is done.
+func (b *block) dialsAnew(t *breakdown.BucketTime) bool {
+	for i := range b.e.Buckets {
+		if dialing(&b.e.Buckets[i]) > dialing(t) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(b.b.Findings, func(f breakdown.Finding) bool {
+		return f.ID == "dial-per-call" && f.Endpoint == b.e.Name
+	})
+}
+
+func dialing(t *breakdown.BucketTime) int64 {
+	return phaseTotal(t, breakdown.DNS, breakdown.Connect, breakdown.TLS)
+}
+
+func phaseTotal(t *breakdown.BucketTime, of ...breakdown.Phase) int64 {
+	sum := int64(0)
+	for _, p := range t.Phases {
+		if slices.Contains(of, p.Phase) {
+			sum += p.Total
+		}
+	}
+	return sum
+}
+
+// ceiling draws a bucket's share and says what its absence would leave, and in
+// which way that figure errs.
+func (b *block) ceiling(t *breakdown.BucketTime) []string {
+	const figure = 26 // "  if free: 12.34 → 12.34 s"
+	share := ratio(b.of(t), b.whole)
+	if share < 0.0005 {
+		return nil // which is printed as 0.0%
+	}
+	columns := min(b.notes-figure, 30)
+	drawn := b.styled(cyan, bar(share, columns))
+	if t.Bucket == breakdown.Unknown || b.e.Requests == 0 || share < ownLine && t.Bucket != breakdown.DB {
+		return []string{drawn}
+	}
+	s := savingOf(b.e, t)
+	note := []string{pad(drawn, columns) + "  if free: " + b.scale.change(b.e.Wall.Mean, t.Ceiling)}
+	if s.queued > 0 {
+		note = append(note, wrap("up to "+b.scale.short(s.queued)+" more: others queue behind it", b.notes)...)
+	}
+	if s.shadowed > 0 {
+		note = append(note, wrap("up to "+b.scale.short(s.shadowed)+" less: calls hide beside it", b.notes)...)
+	}
+	if s.held > 0 {
+		note = append(note, wrap("up to "+b.scale.short(s.held)+" less: held for other work", b.notes)...)
+	}
+	return note
+}
+
+func (b *block) percentiles(t *breakdown.BucketTime) string {
+	return fmt.Sprintf("p50 %s   p95 %s   p99 %s", b.scale.short(t.P50), b.scale.short(t.P95), b.scale.short(t.P99))
+}
+
+// maxSites is how many call sites of a bucket a page shows that is not verbose.
+const maxSites = 3
+
+// sites says where in the service's code a bucket's time was spent.
+func (b *block) sites(t *breakdown.BucketTime) []string {
+	var lines []string
+	rest := int64(0)
+	for i := range t.Sites {
+		s := &t.Sites[i]
+		if !b.verbose && (i >= maxSites || i > 0 && ratio(s.Total, t.Total) < detailed) || s.Function == breakdown.Other {
+			rest += s.Mean
+			continue
+		}
+		where := b.place(s.Frame, b.notes-2)
+		if len(t.Sites) > 1 {
+			lines = append(lines, flow(b.notes, where, b.scale.atLeastVisible(s.Mean), calls(s.CallsPerRequest, s.Concurrency))...)
+		} else {
+			lines = append(lines, flow(b.notes, calls(s.CallsPerRequest, s.Concurrency), where)...)
+		}
+		if b.verbose && s.Why != "" {
+			lines = append(lines, indented(wrap("because: "+clean(s.Why), b.notes-2))...)
+		}
+	}
+	if rest > 0 && ratio(rest, b.of(t)) >= 0.01 {
+		lines = append(lines, "other call sites   "+b.scale.atLeastVisible(rest))
+	}
+	if len(t.Sites) == 0 && t.CallsPerRequest > 0 {
+		lines = append(lines, calls(t.CallsPerRequest, 0))
+	}
+	return lines
+}
+
+func indented(lines []string) []string {
+	for i := range lines {
+		lines[i] = "  " + lines[i]
+	}
+	return lines
+}
+
+// place is a frame in at most limit columns: the function's name is cut, never
+// its line.
+func (b *block) place(f breakdown.Frame, limit int) string {
+	where := position(f)
+	if where == "" || width(where) > limit/2 {
+		return shorten(place(f), limit)
+	}
+	return shorten(function(f.Function), limit-2-width(where)) + "  " + where
+}
+
+// calls says how often a request called from one site, and whether it waited
+// for each call before the next.
+func calls(perRequest, concurrency float64) string {
+	if perRequest <= 0 {
+		return ""
+	}
+	text := rate(perRequest, "call per request", "calls per request")
+	if perRequest < 0.05 {
+		text = "less than 0.1 calls per request"
+	}
+	switch {
+	case perRequest < 1.05 || concurrency <= 0:
+		return text
+	case concurrency < 1.05:
+		return text + ", one after another"
+	}
+	return text + fmt.Sprintf(", %.1f at a time", concurrency)
+}
+
+// maxHolders is how many holders a page shows that is not verbose.
+const maxHolders = 2
+
+// holders says who kept the requests waiting, and what those did meanwhile.
+func (b *block) holders(t *breakdown.BucketTime) []string {
+	var lines []string
+	for i, h := range holdersOf(t) {
+		if i >= maxHolders && !b.verbose {
+			break
+		}
+		var doing []string
+		for i, d := range h.doing {
+			if i == 0 || b.verbose || ratio(d.Total, h.total) >= detailed {
+				doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
+			}
+		}
+		who, what := "held by ", "meanwhile in "
+		if t.Bucket == breakdown.Wait {
+			who, what = "behind ", "which was busy in "
+		}
+		lines = append(lines, who+b.place(h.Frame, b.notes-len(who)))
+		lines = append(lines, indented(wrapList(what, doing, b.notes-2))...)
+	}
+	return lines
+}
+
+// A holding is all that one holder did while requests waited for it.
+type holding struct {
+	breakdown.Frame
+	total int64
+	doing []breakdown.Holder
+}
+
+// holdersOf gathers a bucket's holders by their frame, the longest first.
+func holdersOf(t *breakdown.BucketTime) []holding {
+	var list []holding
+	for _, h := range t.Holders {
+		if h.Total <= 0 {
+			continue
+		}
+		i := slices.IndexFunc(list, func(o holding) bool { return o.Frame == h.Frame })
+		if i < 0 {
+			i = len(list)
+			list = append(list, holding{Frame: h.Frame})
+		}
+		list[i].total += h.Total
+		list[i].doing = append(list[i].doing, h)
+	}
+	for _, h := range list {
+		slices.SortStableFunc(h.doing, func(x, y breakdown.Holder) int { return int(min(max(y.Total-x.Total, -1), 1)) })
+	}
+	slices.SortStableFunc(list, func(x, y holding) int { return int(min(max(y.total-x.total, -1), 1)) })
+	return list
+}
+
+// functions names where on the CPU the samples of this endpoint fell.
+func (b *block) functions() []string {
+	samples := int64(0)
+	for _, f := range b.e.CPU {
+		samples += f.Samples
+	}
+	var lines []string
+	for i, f := range b.e.CPU {
+		if share := ratio(f.Samples, samples); b.verbose && i < 10 || i < 2 && share >= 0.1 {
+			lines = append(lines, fmt.Sprintf("%6s  %s", percent(share), shorten(function(f.Function), b.notes-10)))
+		}
+	}
+	if len(lines) > 0 {
+		lines = append([]string{fmt.Sprintf("of %s:", counted(samples, "CPU sample", "CPU samples"))}, indented(lines)...)
+	}
+	return lines
+}

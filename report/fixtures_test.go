@@ -1,0 +1,368 @@
+package report_test
+
+import (
+	"strings"
+	"time"
+
+	"timesink/analyze/breakdown"
+)
+
+// The fixtures are breakdowns as analyze would give them, each named for what
+// it shows. They hold the identities of breakdown.Check.
+var fixtures = map[string]func() *breakdown.Breakdown{
+	"sequential":        sequential,
+	"concurrent":        concurrent,
+	"pool-starved":      poolStarved,
+	"held-lock":         heldLock,
+	"busy-workers":      busyWorkers,
+	"slow-database":     slowDatabase,
+	"spread":            spread,
+	"several-endpoints": severalEndpoints,
+	"fast":              fast,
+	"slow-batch":        slowBatch,
+	"unexplained":       unexplained,
+	"no-requests":       noRequests,
+	"nothing":           nothing,
+	"incomplete-only":   incompleteOnly,
+	"incomplete-most":   incompleteMost,
+	"truncated":         truncated,
+	"hostile":           hostile,
+	"hidden-calls":      hiddenCalls,
+	"held-connections":  heldConnections,
+}
+
+const (
+	us = int64(time.Microsecond)
+	ms = int64(time.Millisecond)
+	s  = int64(time.Second)
+)
+
+// part is one bucket's mean per request and what is known of it.
+type part struct {
+	bucket  breakdown.Bucket
+	mean    int64
+	calls   float64
+	systems []string
+	phases  []breakdown.PhaseTime // means only
+	sites   []breakdown.SiteTime  // means only; the first takes what the others leave
+	holders []breakdown.Holder    // means only
+	queued  int64
+	shadow  int64
+}
+
+// endpoint builds an endpoint whose numbers agree from the means of its parts.
+func endpoint(name string, requests int64, parts ...part) breakdown.Endpoint {
+	e := breakdown.Endpoint{Name: name, Kind: "http/1", Requests: requests, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
+	for _, p := range parts {
+		e.Wall.Mean += p.mean
+	}
+	e.Wall.Total = e.Wall.Mean * requests
+	e.Wall.P50, e.Wall.P95, e.Wall.P99, e.Wall.Max = e.Wall.Mean*97/100, e.Wall.Mean*137/100, e.Wall.Mean*171/100, e.Wall.Mean*2
+	for i := range e.Buckets {
+		e.Buckets[i] = breakdown.BucketTime{Bucket: breakdown.Bucket(i), Ceiling: e.Wall.Mean}
+	}
+	for _, p := range parts {
+		e.Buckets[p.bucket] = p.bucketTime(&e)
+	}
+	return e
+}
+
+func (p part) bucketTime(e *breakdown.Endpoint) breakdown.BucketTime {
+	t := breakdown.BucketTime{
+		Bucket: p.bucket, Total: p.mean * e.Requests, Mean: p.mean,
+		P50: p.mean * 96 / 100, P95: p.mean * 14 / 10, P99: p.mean * 18 / 10,
+		Ceiling: e.Wall.Mean - p.mean, QueuedBehind: p.queued, Shadowed: p.shadow,
+		CallsPerRequest: p.calls, Systems: p.systems,
+	}
+	if e.Wall.Mean > 0 {
+		t.Share = float64(p.mean) / float64(e.Wall.Mean)
+		t.TimeShare = t.Share
+	}
+	for _, ph := range p.phases {
+		t.Phases = append(t.Phases, breakdown.PhaseTime{Phase: ph.Phase, Total: ph.Mean * e.Requests, Mean: ph.Mean})
+	}
+	rest := p.mean
+	for i := len(p.sites) - 1; i >= 0; i-- {
+		site := p.sites[i]
+		if i == 0 {
+			site.Mean = rest
+		}
+		rest -= site.Mean
+		site.Total = site.Mean * e.Requests
+		t.Sites = append([]breakdown.SiteTime{site}, t.Sites...)
+	}
+	for _, h := range p.holders {
+		h.Total *= e.Requests
+		t.Holders = append(t.Holders, h)
+	}
+	return t
+}
+
+// cut adds requests that the window's edges cut, and where their time was.
+func cut(e *breakdown.Endpoint, requests int64, in map[breakdown.Bucket]int64) {
+	e.Incomplete = requests
+	for b, ns := range in {
+		e.Buckets[b].IncompleteTotal = ns
+		e.IncompleteTime += ns
+	}
+}
+
+func site(function, file string, line int, mean int64, calls, concurrency float64) breakdown.SiteTime {
+	return breakdown.SiteTime{
+		Frame: breakdown.Frame{Function: function, File: file, Line: line}, Mean: mean, CallsPerRequest: calls, Concurrency: concurrency,
+		Why: "waiting, select, net/http.(*persistConn).roundTrip",
+	}
+}
+
+func phases(pairs ...any) []breakdown.PhaseTime {
+	var list []breakdown.PhaseTime
+	for i := 0; i < len(pairs); i += 2 {
+		list = append(list, breakdown.PhaseTime{Phase: pairs[i].(breakdown.Phase), Mean: pairs[i+1].(int64)})
+	}
+	return list
+}
+
+func source() breakdown.Source {
+	at := time.Date(2026, 11, 22, 2, 3, 4, 0, time.UTC)
+	return breakdown.Source{
+		Target: "http://127.0.0.1:6060", GoVersion: "go1.26.8", CapturedAt: &at,
+		Window: 9990 * ms, Covered: 9990 * ms, Asked: 10 * s, GOMAXPROCS: 2, Saturated: 0.03,
+		Cost: &breakdown.Cost{BaselineProbes: 10, WindowProbes: 50, BaselineP50: 163 * ms, WindowP50: 163652 * us, Change: 0.004, Low: -0.021, High: 0.03},
+	}
+}
+
+func of(src breakdown.Source, endpoints ...breakdown.Endpoint) *breakdown.Breakdown {
+	return &breakdown.Breakdown{Schema: breakdown.Schema, Source: src, Endpoints: endpoints}
+}
+
+const vin = "/build/vinservice/api.go"
+
+var (
+	fetch   = site("main.(*API).fetch", vin, 88, 0, 4, 1)
+	vehicle = site("main.(*Store).Vehicle", "/build/vinservice/store.go", 41, 0, 1, 1)
+	burn    = site("main.(*API).checkDigit", vin, 120, 0, 0, 0)
+)
+
+func decode(requests int64, parts ...part) breakdown.Endpoint {
+	e := endpoint("main.(*API).Decode", requests, parts...)
+	e.Route = "GET /v1/vin/{vin}"
+	return e
+}
+
+func sequential() *breakdown.Breakdown {
+	e := decode(229,
+		part{bucket: breakdown.Upstream, mean: 159330 * us, calls: 4, systems: []string{"http"}, sites: []breakdown.SiteTime{fetch},
+			phases: phases(breakdown.Connect, 2210*us, breakdown.RequestWrite, 20*us, breakdown.ResponseWait, 157090*us, breakdown.BodyRead, 10*us)},
+		part{bucket: breakdown.DB, mean: 4410 * us, calls: 1, systems: []string{"postgres"}, sites: []breakdown.SiteTime{vehicle},
+			phases: phases(breakdown.Query, 4310*us, breakdown.Rows, 100*us)},
+		part{bucket: breakdown.CPU, mean: 4020 * us, sites: []breakdown.SiteTime{burn}},
+		part{bucket: breakdown.Scheduler, mean: 370 * us},
+		part{bucket: breakdown.ClientIO, mean: 50 * us},
+		part{bucket: breakdown.GC, mean: 8 * us},
+		part{bucket: breakdown.Unknown, mean: 2 * us},
+	)
+	e.Client = &breakdown.Client{Probes: 50, Matched: 50, Mean: 170100 * us, Server: 168300 * us,
+		Phases: []breakdown.ClientPhase{{Phase: "connect", Mean: 200 * us}, {Phase: "response_wait", Mean: 169 * ms}}}
+	cut(&e, 3, map[breakdown.Bucket]int64{breakdown.Upstream: 240 * ms, breakdown.CPU: 8 * ms})
+	b := of(source(), e)
+	b.Findings = []breakdown.Finding{
+		{ID: "sequential-calls", Endpoint: e.Name, Title: "4.0 upstream calls per request run one after another",
+			Evidence:  []string{"main.(*API).fetch api.go:88: 4.0 calls per request, 1.0 in flight while any is", "each takes 39.8 ms in the mean, the slowest of four 62.1 ms"},
+			SavesUpTo: 97 * ms, Try: "start the calls together (golang.org/x/sync/errgroup) where none needs another's result"},
+		{ID: "dial-per-call", Endpoint: e.Name, Title: "every upstream call dials a new connection", Evidence: []string{"4.0 dials for 4.0 calls per request"},
+			SavesUpTo: 2210 * us, Try: "read each response's body to its end and close it, and leave keep-alive on (http.Transport.DisableKeepAlives)"},
+	}
+	return b
+}
+
+func concurrent() *breakdown.Breakdown {
+	each := fetch
+	each.Concurrency = 2.9
+	e := decode(1103,
+		part{bucket: breakdown.Upstream, mean: 62030 * us, calls: 4, systems: []string{"http"}, sites: []breakdown.SiteTime{each},
+			phases: phases(breakdown.Connect, 1100*us, breakdown.ResponseWait, 60930*us)},
+		part{bucket: breakdown.DB, mean: 4870 * us, calls: 1, systems: []string{"postgres"}, sites: []breakdown.SiteTime{vehicle},
+			phases: phases(breakdown.Query, 4870*us)},
+		part{bucket: breakdown.CPU, mean: 4190 * us, sites: []breakdown.SiteTime{burn}},
+		part{bucket: breakdown.Scheduler, mean: 370 * us},
+		part{bucket: breakdown.ClientIO, mean: 80 * us},
+	)
+	return of(source(), e)
+}
+
+func poolStarved() *breakdown.Breakdown {
+	e := decode(1540,
+		part{bucket: breakdown.DB, mean: 38200 * us, calls: 1, systems: []string{"postgres"}, sites: []breakdown.SiteTime{vehicle},
+			phases:  phases(breakdown.PoolWait, 33100*us, breakdown.Query, 5100*us),
+			holders: []breakdown.Holder{{Frame: vehicle.Frame, Doing: breakdown.DB, Total: 31800 * us}, {Frame: vehicle.Frame, Doing: breakdown.CPU, Total: 900 * us}}},
+		part{bucket: breakdown.CPU, mean: 3400 * us, sites: []breakdown.SiteTime{burn}},
+		part{bucket: breakdown.Scheduler, mean: 700 * us},
+		part{bucket: breakdown.ClientIO, mean: 60 * us},
+	)
+	b := of(source(), e)
+	b.Findings = []breakdown.Finding{{ID: "pool-starved", Endpoint: e.Name, Title: "requests wait for a database connection",
+		Evidence: []string{"86.6% of the database time is pool_wait, 33.1 ms per request", "connections are given back at main.(*Store).Vehicle store.go:41"}, SavesUpTo: 33100 * us,
+		Try: "raise (*sql.DB).SetMaxOpenConns, now too small for 8 requests at once"}}
+	return b
+}
+
+func heldLock() *breakdown.Breakdown {
+	e := decode(1402,
+		part{bucket: breakdown.Lock, mean: 16320 * us, sites: []breakdown.SiteTime{site("main.(*Cache).Load", "/build/vinservice/cache.go", 30, 0, 0, 0)},
+			holders: []breakdown.Holder{{Frame: breakdown.Frame{Function: "main.(*Store).Vehicle", File: "/build/store.go", Line: 41}, Doing: breakdown.DB, Total: 14900 * us},
+				{Frame: breakdown.Frame{Function: "main.(*Store).Vehicle", File: "/build/store.go", Line: 41}, Doing: breakdown.Scheduler, Total: 300 * us}}},
+		part{bucket: breakdown.DB, mean: 5600 * us, calls: 1, systems: []string{"postgres"}, sites: []breakdown.SiteTime{vehicle}, phases: phases(breakdown.Query, 5600*us), queued: 14900 * us},
+		part{bucket: breakdown.CPU, mean: 700 * us},
+		part{bucket: breakdown.ClientIO, mean: 40 * us},
+	)
+	return of(source(), e)
+}
+
+func busyWorkers() *breakdown.Breakdown {
+	worker := breakdown.Frame{Function: "example.com/shop/internal/pricing.(*Pool).work", File: "/build/pool.go", Line: 55}
+	e := endpoint("example.com/shop/internal/pricing.(*Handler).ServeHTTP", 301,
+		part{bucket: breakdown.Upstream, mean: 7 * ms, calls: 1, systems: []string{"grpc"}, sites: []breakdown.SiteTime{site("example.com/shop/internal/pricing.(*Client).Quote", "/build/client.go", 19, 0, 1, 1)},
+			phases: phases(breakdown.ResponseWait, 7*ms), queued: 6200 * us},
+		part{bucket: breakdown.Wait, mean: 6500 * us, holders: []breakdown.Holder{{Frame: worker, Doing: breakdown.Upstream, Total: 6200 * us}}},
+		part{bucket: breakdown.CPU, mean: 200 * us},
+	)
+	e.Kind = "http/2"
+	return of(source(), e)
+}
+
+func slowDatabase() *breakdown.Breakdown {
+	owner := site("main.(*Store).Owner", "/build/vinservice/store.go", 77, 21300*us, 2, 1)
+	e := decode(88,
+		part{bucket: breakdown.DB, mean: 121400 * us, calls: 3, systems: []string{"postgres"}, sites: []breakdown.SiteTime{vehicle, owner},
+			phases: phases(breakdown.Query, 118000*us, breakdown.Rows, 3400*us)},
+		part{bucket: breakdown.Upstream, mean: 21 * ms, calls: 0.25, systems: []string{"http"}, sites: []breakdown.SiteTime{site("main.(*API).fetch", vin, 88, 0, 0.25, 1)},
+			phases: phases(breakdown.ResponseWait, 21*ms)},
+		part{bucket: breakdown.CPU, mean: 3 * ms},
+		part{bucket: breakdown.Sleep, mean: 2 * ms},
+	)
+	e.CPU = []breakdown.CPUFunction{{Frame: breakdown.Frame{Function: "crypto/sha256.block"}, Samples: 20, Self: 200 * ms}}
+	return of(source(), e)
+}
+
+func spread() *breakdown.Breakdown {
+	e := decode(412,
+		part{bucket: breakdown.CPU, mean: 11 * ms, sites: []breakdown.SiteTime{burn}},
+		part{bucket: breakdown.Cache, mean: 9 * ms, calls: 12, systems: []string{"redis"}, sites: []breakdown.SiteTime{site("main.(*Sessions).Get", "/build/sessions.go", 12, 0, 12, 1)},
+			phases: phases(breakdown.Command, 8*ms, breakdown.PoolWait, 1*ms)},
+		part{bucket: breakdown.Queue, mean: 6 * ms, calls: 1, systems: []string{"kafka"}, phases: phases(breakdown.BatchDelay, 5*ms, breakdown.Produce, 1*ms)},
+		part{bucket: breakdown.File, mean: 2 * ms},
+		part{bucket: breakdown.GC, mean: 3 * ms},
+	)
+	e.CPU = []breakdown.CPUFunction{
+		{Frame: breakdown.Frame{Function: "crypto/sha256.blockAVX2", File: "/go/src/crypto/sha256/sha256block_amd64.s", Line: 12}, Samples: 310},
+		{Frame: breakdown.Frame{Function: "encoding/json.(*encodeState).reflectValue", File: "/go/src/encoding/json/encode.go", Line: 340}, Samples: 77},
+		{Frame: breakdown.Frame{Function: "runtime.mallocgc", File: "/go/src/runtime/malloc.go", Line: 1010}, Samples: 40},
+	}
+	return of(source(), e)
+}
+
+func severalEndpoints() *breakdown.Breakdown {
+	b := sequential()
+	b.Findings = b.Findings[:1]
+	search := endpoint("example.com/vin/internal/search.(*Server).Query", 3120, part{bucket: breakdown.Cache, mean: 2100 * us, calls: 1, systems: []string{"redis"}, phases: phases(breakdown.Command, 2100*us)},
+		part{bucket: breakdown.CPU, mean: 900 * us})
+	export := endpoint("main.(*API).Export", 12, part{bucket: breakdown.DB, mean: 180 * ms, calls: 40, systems: []string{"mysql"}, phases: phases(breakdown.Query, 120*ms, breakdown.Rows, 60*ms),
+		sites: []breakdown.SiteTime{site("main.(*Store).Page", "/build/page.go", 9, 0, 40, 1)}}, part{bucket: breakdown.ClientIO, mean: 80 * ms}, part{bucket: breakdown.CPU, mean: 20 * ms})
+	login := endpoint("main.(*API).Login", 40, part{bucket: breakdown.CPU, mean: 50 * ms})
+	me := endpoint("main.(*API).Me", 400, part{bucket: breakdown.CPU, mean: 900 * us})
+	unnamed := endpoint(breakdown.Unnamed, 20313, part{bucket: breakdown.CPU, mean: 11 * us}, part{bucket: breakdown.ClientIO, mean: 4 * us})
+	b.Endpoints = append(b.Endpoints, search, export, login, me, unnamed)
+	b.Warnings = []breakdown.Warning{{Code: "unnamed-requests", Message: "20,313 requests that never blocked left no stack to name them by: the means of the endpoints they belong to are too high"}}
+	return b
+}
+
+func fast() *breakdown.Breakdown {
+	src := source()
+	src.Cost = nil
+	return of(src, endpoint(breakdown.Unnamed, 548213, part{bucket: breakdown.CPU, mean: 14 * us}, part{bucket: breakdown.ClientIO, mean: 3900}, part{bucket: breakdown.Scheduler, mean: 600}))
+}
+
+func slowBatch() *breakdown.Breakdown {
+	src := source()
+	src.Asked, src.Window, src.Covered = 120*s, 120*s, 120*s
+	src.Saturated = 0.62
+	return of(src, endpoint("main.report", 4, part{bucket: breakdown.DB, mean: 21 * s, calls: 310, systems: []string{"sqlite3", "postgres"}, phases: phases(breakdown.Connect, 14*s, breakdown.Query, 7*s), shadow: 9 * s, queued: 4 * s},
+		part{bucket: breakdown.CPU, mean: 2 * s}, part{bucket: breakdown.File, mean: 100 * ms}))
+}
+
+func unexplained() *breakdown.Breakdown {
+	return of(source(), endpoint("main.legacy", 100, part{bucket: breakdown.Unknown, mean: 30 * ms, sites: []breakdown.SiteTime{site("main.cgoCall", "/build/legacy.go", 3, 0, 0, 0)}},
+		part{bucket: breakdown.CPU, mean: 10 * ms}))
+}
+
+func noRequests() *breakdown.Breakdown {
+	buckets := func(parts ...part) []breakdown.BucketTime {
+		e := endpoint("", 1, parts...)
+		return e.Buckets
+	}
+	b := &breakdown.Breakdown{Source: breakdown.Source{GoVersion: "go1.26.8", Window: 5 * s, Covered: 5 * s}}
+	b.Roots = []breakdown.Root{
+		{Function: "example.com/batch/internal/mill.(*Mill).grind", Goroutines: 8, Wall: 40 * s, Buckets: buckets(part{bucket: breakdown.CPU, mean: 9 * s}, part{bucket: breakdown.DB, mean: 31 * s})},
+		{Function: "main.main", Goroutines: 1, Wall: 5 * s, Buckets: buckets(part{bucket: breakdown.Sleep, mean: 4900 * ms}, part{bucket: breakdown.CPU, mean: 100 * ms})},
+		{Function: "runtime/pprof.profileWriter", Goroutines: 1, Wall: 5 * s, Buckets: buckets(part{bucket: breakdown.Sleep, mean: 5 * s})},
+	}
+	b.Warnings = []breakdown.Warning{{Code: "no-requests", Message: "the trace holds no request: the wall time is shown by the function that goroutines began in"}}
+	return b
+}
+
+func nothing() *breakdown.Breakdown { return &breakdown.Breakdown{} }
+
+func incompleteOnly() *breakdown.Breakdown {
+	e := endpoint("main.(*API).Report", 0)
+	cut(&e, 8, map[breakdown.Bucket]int64{breakdown.Lock: 71 * s, breakdown.DB: 8900 * ms, breakdown.CPU: 20 * ms})
+	return of(source(), e)
+}
+
+func incompleteMost() *breakdown.Breakdown {
+	e := decode(900, part{bucket: breakdown.CPU, mean: 3 * ms}, part{bucket: breakdown.DB, mean: 1 * ms, calls: 1, systems: []string{"postgres"}, phases: phases(breakdown.Query, 1*ms)})
+	cut(&e, 6, map[breakdown.Bucket]int64{breakdown.Lock: 58 * s, breakdown.CPU: 10 * ms})
+	return of(source(), e)
+}
+
+func truncated() *breakdown.Breakdown {
+	b := concurrent()
+	b.Source = breakdown.Source{Window: 6980 * ms, Covered: 6980 * ms, Asked: 10 * s, GoVersion: "go1.22.1", Instances: 3}
+	b.Warnings = []breakdown.Warning{
+		{Code: "trace-truncated", Message: "the trace broke off after 7.0 s of 10.0 s (unexpected EOF while reading event batch); what is shown is from its 7 whole generations"},
+		{Code: "no-cpu-profile", Message: "no CPU profile ran beside the trace: CPU time is not told by function"},
+	}
+	return b
+}
+
+func hostile() *breakdown.Breakdown {
+	long := "example.com/" + strings.Repeat("deeply/", 20) + "pkg.(*" + strings.Repeat("VeryLongTypeName", 10) + "[...]).Handle" + strings.Repeat("Everything", 8)
+	e := endpoint("main.(*API)\x1b[31m.Red|\x1b]0;owned\a", 10,
+		part{bucket: breakdown.Upstream, mean: 12 * ms, calls: 1, systems: []string{"http\x1b[2J"}, sites: []breakdown.SiteTime{
+			site(long, "/src/"+strings.Repeat("file", 60)+".go", 99999, 0, 1, 1), site("пакет.(*Тип).Метод\u202egnp.exe", `C:\work\日本語ファイル.go`, 7, 4*ms, 1, 1)},
+			phases: phases(breakdown.ResponseWait, 12*ms)},
+		part{bucket: breakdown.DB, mean: 5 * ms, systems: []string{strings.Repeat("db", 100)}, sites: []breakdown.SiteTime{site("main.q", "", 0, 0, 1, 1)}},
+		part{bucket: breakdown.CPU, mean: 3 * ms})
+	e.Route = "GET /日本語/🚗|\x00/" + strings.Repeat("segment/", 40)
+	src := source()
+	src.Target = "http://" + strings.Repeat("a", 300) + ".example:6060/\x1b[1mdebug"
+	b := of(src, e, endpoint(long, 1, part{bucket: breakdown.CPU, mean: 2 * ms}))
+	b.Findings = []breakdown.Finding{{ID: "x", Endpoint: long, Title: "title\x1b[0m with\nnewline", Evidence: []string{strings.Repeat("evidence ", 30), strings.Repeat("x", 200), ""}, Try: "\u009b31mtry"}}
+	b.Warnings = []breakdown.Warning{{Code: "code-only"}, {Code: "w", Message: "the service said: \"<html>\r\n\t<b>\x7f\xff\""}}
+	return b
+}
+
+func hiddenCalls() *breakdown.Breakdown {
+	return of(source(), decode(500,
+		part{bucket: breakdown.Upstream, mean: 40 * ms, calls: 2, systems: []string{"grpc", "http"}, shadow: 18 * ms, phases: phases(breakdown.PoolWait, 30*ms, breakdown.ResponseWait, 10*ms)},
+		part{bucket: breakdown.DB, mean: 20 * ms, calls: 1, systems: []string{"sql"}, shadow: 100 * us, queued: 90 * us, phases: phases(breakdown.Query, 20*ms)},
+		part{bucket: breakdown.CPU, mean: 4 * ms}))
+}
+
+func heldConnections() *breakdown.Breakdown {
+	return of(source(), decode(500,
+		part{bucket: breakdown.DB, mean: 40 * ms, calls: 1, systems: []string{"postgres"}, phases: phases(breakdown.PoolWait, 30*ms, breakdown.Query, 10*ms), sites: []breakdown.SiteTime{vehicle},
+			holders: []breakdown.Holder{{Frame: breakdown.Frame{Function: "main.(*API).Decode", File: vin, Line: 61}, Doing: breakdown.Upstream, Total: 28 * ms},
+				{Frame: breakdown.Frame{Function: "main.(*API).Decode", File: vin, Line: 61}, Doing: breakdown.DB, Total: 2 * ms}}},
+		part{bucket: breakdown.Upstream, mean: 24 * ms, calls: 1, systems: []string{"http"}, phases: phases(breakdown.ResponseWait, 24*ms), queued: 2 * ms},
+		part{bucket: breakdown.CPU, mean: 2 * ms}))
+}

@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// A page is what Text writes on: lines of at most width columns, in which text
+// is measured as a terminal draws it.
+type page struct {
+	bytes.Buffer
+	width int
+	color bool
+}
+
+// The styles. They repeat what the words say and never carry a meaning alone.
+type style string
+
+const (
+	plain  style = ""
+	bold   style = "\x1b[1m"
+	dim    style = "\x1b[2m"
+	yellow style = "\x1b[33m"
+	cyan   style = "\x1b[36m"
+	reset        = "\x1b[0m"
+)
+
+func (p *page) styled(s style, text string) string {
+	if !p.color || s == plain || text == "" {
+		return text
+	}
+	return string(s) + text + reset
+}
+
+// line writes one line, which the caller has made to fit.
+func (p *page) line(s style, text string) {
+	if indent := len(text) - len(strings.TrimLeft(text, " ")); indent < len(text) {
+		p.WriteString(text[:indent] + p.styled(s, text[indent:]))
+	}
+	p.WriteByte('\n')
+}
+
+// fields writes pieces of text beside one another, on as many lines as they
+// need. No piece is broken that fits on a line.
+func (p *page) fields(s style, indent int, pieces ...string) {
+	for _, l := range flow(p.width-indent, pieces...) {
+		p.line(s, spaces(indent)+l)
+	}
+}
+
+// text writes running text behind a head such as "warning: ", under which its
+// further lines are indented.
+func (p *page) text(s style, indent int, head, text string) {
+	indent += width(head)
+	for i, l := range wrap(text, p.width-indent) {
+		if i == 0 {
+			p.line(s, spaces(indent-width(head))+head+l)
+		} else {
+			p.line(s, spaces(indent)+l)
+		}
+	}
+}
+
+// A row of a table. A note may have many lines.
+type row struct {
+	cells []string
+	note  []string
+}
+
+// table writes rows as columns, the first aligned left, the others right, the
+// note last. Cells may hold styled text.
+func (p *page) table(indent int, rows []row) error {
+	var buf bytes.Buffer
+	t := tablewriter.NewTable(&buf,
+		tablewriter.WithEastAsian(tw.Off), // the layout must not depend on the reader's locale
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithTrimLine(tw.Off),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithPadding(tw.PaddingNone),
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders:  tw.BorderNone,
+			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
+		})),
+		tablewriter.WithRowAlignmentConfig(tw.CellAlignment{PerColumn: alignment(rows)}),
+	)
+	for _, r := range rows {
+		cells := make([]string, 0, len(r.cells)+1)
+		for i, c := range r.cells {
+			cells = append(cells, spaces(min(i, 1)*gutter)+c)
+		}
+		note := make([]string, max(len(r.note), 1))
+		for i, l := range r.note {
+			note[i] = spaces(gutter) + l
+		}
+		if err := t.Append(append(cells, strings.Join(note, "\n"))); err != nil {
+			return err
+		}
+	}
+	if err := t.Render(); err != nil {
+		return err
+	}
+	for l := range strings.Lines(buf.String()) {
+		p.WriteString(spaces(indent) + strings.TrimRight(l, " \n") + "\n")
+	}
+	return nil
+}
+
+// gutter is the number of spaces between columns.
+const gutter = 2
+
+func alignment(rows []row) []tw.Align {
+	var align []tw.Align
+	for i := range rows[0].cells {
+		if i == 0 {
+			align = append(align, tw.AlignLeft)
+		} else {
+			align = append(align, tw.AlignRight)
+		}
+	}
+	return append(align, tw.AlignLeft)
+}
+
+// width is the number of columns that text takes in a terminal. As in the
+// table, characters of ambiguous width are narrow.
+func width(text string) int { return twwidth.WidthWithOptions(text, twwidth.Options{}) }
+
+// flow puts pieces beside one another, three spaces apart, on lines of at most
+// limit columns.
+func flow(limit int, pieces ...string) []string {
+	const apart = "   "
+	var lines []string
+	for _, piece := range pieces {
+		last := len(lines) - 1
+		switch {
+		case piece == "":
+		case last >= 0 && width(lines[last])+len(apart)+width(piece) <= limit:
+			lines[last] += apart + piece
+		case width(piece) <= limit:
+			lines = append(lines, piece)
+		default:
+			for i, l := range wrap(piece, limit-2) {
+				if i > 0 {
+					l = "  " + l
+				}
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines
+}
+
+// wrap breaks text between words into lines of at most limit columns. Words
+// that are longer are broken anywhere. It keeps the spaces within a line.
+func wrap(text string, limit int) []string {
+	var lines []string
+	for width(text) > limit {
+		cut := prefix(text, limit)
+		if i := strings.LastIndexByte(text[:min(cut+1, len(text))], ' '); i > 0 && strings.TrimSpace(text[:i]) != "" {
+			cut = i
+		}
+		lines = append(lines, strings.TrimRight(text[:cut], " "))
+		text = strings.TrimLeft(text[cut:], " ")
+	}
+	return append(lines, strings.TrimRight(text, " "))
+}
+
+// wrapList breaks a list between its items, whatever words they have.
+func wrapList(head string, items []string, limit int) []string {
+	const join = "\u00a0" // in an item, a space at which wrap does not break
+	text := head
+	for i, item := range items {
+		if i > 0 {
+			text += ", "
+		}
+		text += strings.ReplaceAll(item, " ", join)
+	}
+	lines := wrap(text, limit)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], join, " ")
+	}
+	return lines
+}
+
+// prefix is the length in bytes of the longest beginning of text that takes at
+// most limit columns, and of at least one character.
+func prefix(text string, limit int) int {
+	used := 0
+	for i, r := range text {
+		used += width(string(r))
+		if used > limit && i > 0 {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// suffix is the same for the end of text.
+func suffix(text string, limit int) string {
+	for i := range text {
+		if width(text[i:]) <= limit {
+			return text[i:]
+		}
+	}
+	return ""
+}
+
+// shorten cuts text in its middle, so that it takes at most limit columns.
+// Names differ at both ends: packages at the first, methods at the last.
+func shorten(text string, limit int) string {
+	if width(text) <= limit {
+		return text
+	}
+	head := text[:prefix(text, (limit-1)/3)]
+	return head + "…" + suffix(text, limit-1-width(head))
+}
+
+// pad fills text up with spaces to columns.
+func pad(text string, columns int) string { return text + spaces(columns-width(text)) }
+
+func spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }
+
+// bar draws a share of 1 as a bar of at most columns, in eighths.
+func bar(share float64, columns int) string {
+	eighths := int(share*float64(columns)*8 + 0.5)
+	if share > 0 {
+		eighths = max(eighths, 1)
+	}
+	eighths = min(eighths, columns*8)
+	text := strings.Repeat("█", eighths/8)
+	if part := eighths % 8; part > 0 {
+		text += string([]rune("▏▎▍▌▋▊▉")[part-1])
+	}
+	return text
+}

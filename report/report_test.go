@@ -1,0 +1,228 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
+
+	"timesink/analyze/breakdown"
+	"timesink/report"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs (go test ./report -update rewrites it); now:\n%s", path, got)
+	}
+}
+
+func text(t *testing.T, b *breakdown.Breakdown, o report.TextOptions) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := report.Text(&buf, b, o); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+func TestFixturesHoldTheIdentities(t *testing.T) {
+	for name, fixture := range fixtures {
+		if err := fixture().Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestGoldens(t *testing.T) {
+	for name, fixture := range fixtures {
+		t.Run(name, func(t *testing.T) {
+			golden(t, name+".txt", []byte(text(t, fixture(), report.TextOptions{Width: 80})))
+		})
+	}
+	golden(t, "sequential-100.txt", []byte(text(t, sequential(), report.TextOptions{Width: 100})))
+	golden(t, "sequential-140.txt", []byte(text(t, sequential(), report.TextOptions{Width: 140})))
+	golden(t, "sequential-color.txt", []byte(text(t, sequential(), report.TextOptions{Color: true})))
+	golden(t, "slow-database-verbose.txt", []byte(text(t, slowDatabase(), report.TextOptions{Verbose: true})))
+	golden(t, "several-endpoints-top1.txt", []byte(text(t, severalEndpoints(), report.TextOptions{Top: 1})))
+	for _, name := range []string{"sequential", "no-requests", "nothing", "hostile"} {
+		var buf bytes.Buffer
+		if err := report.JSON(&buf, fixtures[name]()); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", buf.Bytes())
+	}
+}
+
+func TestNoLineIsWiderThanThePage(t *testing.T) {
+	for name, fixture := range fixtures {
+		for _, columns := range []int{0, 80, 100, 140} {
+			for _, verbose := range []bool{false, true} {
+				page := text(t, fixture(), report.TextOptions{Width: columns, Verbose: verbose, Top: 9})
+				for line := range strings.Lines(page) {
+					line = strings.TrimSuffix(line, "\n")
+					if got := twwidth.WidthWithOptions(line, twwidth.Options{}); got > max(columns, 80) {
+						t.Errorf("%s on %d columns has a line of %d: %s", name, columns, got, line)
+					}
+					if strings.TrimRight(line, " ") != line {
+						t.Errorf("%s on %d columns has spaces at the end of %q", name, columns, line)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestColorSaysNothingThatTheWordsDoNot(t *testing.T) {
+	styles := regexp.MustCompile("\x1b\\[[0-9]*m")
+	for name, fixture := range fixtures {
+		plain := text(t, fixture(), report.TextOptions{})
+		colored := text(t, fixture(), report.TextOptions{Color: true})
+		if plain == colored {
+			t.Errorf("%s has no colour where it was asked for", name)
+		}
+		if stripped := styles.ReplaceAllString(colored, ""); stripped != plain {
+			t.Errorf("%s in colour, stripped of it, is not the plain page:\n%s", name, stripped)
+		}
+	}
+}
+
+func TestNothingATerminalActsOnGetsThrough(t *testing.T) {
+	var asJSON bytes.Buffer
+	if err := report.JSON(&asJSON, hostile()); err != nil {
+		t.Fatal(err)
+	}
+	for format, out := range map[string]string{"text": text(t, hostile(), report.TextOptions{Verbose: true}), "JSON": asJSON.String()} {
+		for _, r := range out {
+			if r != '\n' && !unicode.IsPrint(r) {
+				t.Errorf("%s holds %U", format, r)
+			}
+		}
+	}
+}
+
+func TestJSONIsTheSchema(t *testing.T) {
+	for name, fixture := range fixtures {
+		b := fixture()
+		var first, second bytes.Buffer
+		if err := report.JSON(&first, b); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if bytes.Contains(first.Bytes(), []byte("null")) {
+			t.Errorf("%s holds null:\n%s", name, first.Bytes())
+		}
+		if !reflect.DeepEqual(b, fixture()) {
+			t.Errorf("%s was changed by being written", name)
+		}
+		var back breakdown.Breakdown
+		if err := json.Unmarshal(first.Bytes(), &back); err != nil {
+			t.Fatalf("%s does not come back: %v", name, err)
+		}
+		if err := back.Check(); err != nil || back.Schema != breakdown.Schema {
+			t.Errorf("%s came back as schema %q: %v", name, back.Schema, err)
+		}
+		if err := report.JSON(&second, &back); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
+			t.Errorf("%s is not the same after a round trip: %v", name, err)
+		}
+	}
+}
+
+func TestJSONSaysWhatItCannotEncode(t *testing.T) {
+	b := sequential()
+	b.Source.Saturated = math.NaN()
+	if err := report.JSON(&bytes.Buffer{}, b); err == nil || !strings.Contains(err.Error(), "as JSON") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+type brokenWriter struct{ error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.error }
+
+func TestWriteErrorsComeBack(t *testing.T) {
+	full := errors.New("no space left on device")
+	if err := report.Text(brokenWriter{full}, sequential(), report.TextOptions{}); !errors.Is(err, full) {
+		t.Errorf("Text: %v", err)
+	}
+	if err := report.JSON(brokenWriter{full}, sequential()); !errors.Is(err, full) {
+		t.Errorf("JSON: %v", err)
+	}
+}
+
+func TestTheLastLineIsTheAnswer(t *testing.T) {
+	for name, want := range map[string]string{
+		"sequential":        "The time is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
+		"concurrent":        "The time is in upstream HTTP. A free Postgres would save 4.9 ms (6.8%).",
+		"pool-starved":      "The time is in the database, 86.6% of it waiting for a connection from the pool. A free Postgres would save 38.2 ms (90.2%).",
+		"held-lock":         "The time is in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
+		"busy-workers":      "The time is in upstream gRPC. A worker always free would save 6.5 ms (47.4%).",
+		"slow-database":     "The time is in the database. A free Postgres would save 121.4 ms (82.4%).",
+		"fast":              "The time is in CPU. A client that never lags would save 3.9 µs (21.1%).",
+		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and there it is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
+		"incomplete-most":   "The time is in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",
+		"held-connections":  "The time is in the database, 75.0% of it waiting for a connection from the pool, held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 12.0 to 40.0 ms (18.2% to 60.6%): its connections are held for other work for 28.0 ms.",
+		"hidden-calls":      "The time is in upstream gRPC and HTTP, 75.0% of it waiting for a connection from the pool. A free database would save 20.0 ms (31.2%).",
+		"nothing":           "No request was seen.",
+	} {
+		page := text(t, fixtures[name](), report.TextOptions{Width: 80})
+		paragraphs := strings.Split(strings.TrimSpace(page), "\n\n")
+		last := strings.ReplaceAll(paragraphs[len(paragraphs)-1], "\n", " ")
+		if last != want {
+			t.Errorf("%s ends with\n  %s\nnot\n  %s", name, last, want)
+		}
+	}
+}
+
+func TestSavingsAreClaimedFlatlyOnlyWhereTheyHold(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		queued, shadow int64
+		want           string
+	}{
+		{"nothing queues or hides", 0, 0, "would save 20.0 ms (20.0%)."},
+		{"too little to matter", 900 * us, 900 * us, "would save 20.0 ms (20.0%)."},
+		{"requests queue behind", 16 * ms, 0, "would save 20.0 to 36.0 ms (20.0% to 36.0%): requests queue behind it for 16.0 ms."},
+		{"calls hide beside", 0, 8 * ms, "would save 12.0 to 20.0 ms (12.0% to 20.0%): up to 8.0 ms of other calls run hidden beside it."},
+		{"both", 16 * ms, 8 * ms, "would save 12.0 to 36.0 ms (12.0% to 36.0%): requests queue behind it for 16.0 ms, and up to 8.0 ms of other calls run hidden beside it."},
+		{"more hides than would be saved", 0, 50 * ms, "would save at most 20.0 ms (20.0%): up to 20.0 ms of other calls run hidden beside it."},
+	} {
+		b := of(source(), decode(10, part{bucket: breakdown.CPU, mean: 80 * ms}, part{bucket: breakdown.DB, mean: 20 * ms, queued: c.queued, shadow: c.shadow}))
+		page := strings.ReplaceAll(text(t, b, report.TextOptions{Width: 140}), "\n", " ")
+		if !strings.HasSuffix(strings.TrimSpace(page), c.want) {
+			t.Errorf("%s: the page does not end with %q:\n%s", c.name, c.want, page)
+		}
+	}
+}
+
+func TestAllThirteenBucketsAreNamed(t *testing.T) {
+	page := text(t, sequential(), report.TextOptions{})
+	for _, name := range []string{"upstream HTTP", "database", "CPU", "scheduler", "GC", "client I/O", "cache", "queue", "locks", "busy worker", "sleep", "files", "unknown"} {
+		if !strings.Contains(page, name) {
+			t.Errorf("%s is not on the page:\n%s", name, page)
+		}
+	}
+}
+

@@ -1,0 +1,291 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"timesink/analyze/breakdown"
+)
+
+// TextOptions say how the first screen is to be laid out. The zero value is a
+// plain page of 80 columns.
+type TextOptions struct {
+	// Width is the number of columns of the page. Less than 80 counts as 80;
+	// lines longer than 140 would be hard to read and are not made.
+	Width int
+	// Color adds ANSI styles. They carry no meaning of their own.
+	Color bool
+	// Top is the number of endpoints shown one by one; 0 stands for 3. The
+	// others share a line.
+	Top int
+	// Verbose adds percentiles of the buckets, small phases, further call sites
+	// and what each attribution rests on.
+	Verbose bool
+}
+
+const (
+	minWidth   = 80
+	maxWidth   = 140
+	defaultTop = 3
+)
+
+// Text writes b as one screen for a terminal: what was looked at, a block per
+// endpoint, what could be done, what the answer does not cover, and in the last
+// line the answer itself.
+func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
+	t := &text{
+		page:    page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color},
+		b:       b,
+		verbose: o.Verbose,
+	}
+	if err := t.write(cmp.Or(max(o.Top, 0), defaultTop)); err != nil {
+		return fmt.Errorf("laying out the report: %w", err)
+	}
+	if _, err := w.Write(t.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// text is a first screen in the making.
+type text struct {
+	page
+	b       *breakdown.Breakdown
+	verbose bool
+}
+
+func (t *text) write(top int) error {
+	t.fields(plain, 0, t.source()...)
+	t.line(plain, "")
+	for i := range t.b.Endpoints[:min(top, len(t.b.Endpoints))] {
+		if err := t.endpoint(&t.b.Endpoints[i]); err != nil {
+			return err
+		}
+	}
+	if len(t.b.Endpoints) > top {
+		t.others(t.b.Endpoints[top:])
+	}
+	if len(t.b.Endpoints) == 0 && len(t.b.Roots) > 0 {
+		if err := t.roots(t.b.Roots); err != nil {
+			return err
+		}
+	}
+	t.findings()
+	t.warnings()
+	t.text(bold, 0, "", answer(t.b))
+	return nil
+}
+
+// source says what was looked at, how much of it was seen, and at what cost.
+func (t *text) source() []string {
+	s := &t.b.Source
+	var parts []string
+	if s.Target != "" {
+		parts = append(parts, shorten(clean(s.Target), t.width))
+	}
+	if s.GoVersion != "" {
+		parts = append(parts, shorten(clean(s.GoVersion), t.width))
+	}
+	if s.Instances > 1 {
+		parts = append(parts, counted(int64(s.Instances), "instance", "instances"))
+	}
+	if s.CapturedAt != nil {
+		parts = append(parts, s.CapturedAt.UTC().Format(time.RFC3339))
+	}
+	if window := cmp.Or(s.Asked, s.Window, s.Covered); window > 0 {
+		parts = append(parts, fmt.Sprintf("%s window, %s covered", duration(window), covered(ratio(s.Covered, window))))
+	} else {
+		parts = append(parts, "nothing covered")
+	}
+	if s.Saturated >= 0.1 || t.verbose && s.GOMAXPROCS > 0 {
+		parts = append(parts, saturated(s))
+	}
+	return append(parts, "cost of looking: "+t.cost(s.Cost))
+}
+
+// covered rounds down: what was not seen must not vanish in the rounding.
+func covered(share float64) string {
+	return fmt.Sprintf("%.1f%%", float64(int(min(share, 1)*1000+1e-6))/10)
+}
+
+func saturated(s *breakdown.Source) string {
+	cores := "the processors"
+	if s.GOMAXPROCS > 0 {
+		cores = counted(int64(s.GOMAXPROCS), "processor", "processors")
+	}
+	return fmt.Sprintf("%s, all busy %s of the time", cores, percent(s.Saturated))
+}
+
+func (t *text) cost(c *breakdown.Cost) string {
+	switch {
+	case c == nil || c.WindowProbes == 0:
+		return "not measured, no probes"
+	case c.BaselineProbes == 0:
+		return "not measured, no probes before the window"
+	}
+	text := "p50 " + signed(c.Change)
+	if c.Low <= 0 && c.High >= 0 {
+		text += ", within the noise"
+	}
+	if t.verbose {
+		text += fmt.Sprintf(" (%s to %s, %s → %s)", signed(c.Low), signed(c.High), duration(c.BaselineP50), duration(c.WindowP50))
+	}
+	return text
+}
+
+// others sums up the endpoints that get no block of their own.
+func (t *text) others(rest []breakdown.Endpoint) {
+	requests, spent := int64(0), int64(0)
+	var names []string
+	for i := range rest {
+		requests += rest[i].Requests
+		spent += requestTime(&rest[i])
+		names = append(names, shorten(title(&rest[i]), 40))
+	}
+	const named = 3
+	if len(names) > named+1 {
+		names = append(names[:named], "…")
+	}
+	head := fmt.Sprintf("%s with %s and %s of the request time: ",
+		counted(int64(len(rest)), "more endpoint", "more endpoints"), counted(requests, "request", "requests"), percent(ratio(spent, t.requestTime())))
+	t.text(plain, 0, "", head+strings.Join(names, ", "))
+	t.line(plain, "")
+}
+
+// requestTime is all the time that requests spent in the window.
+func (t *text) requestTime() int64 { return requestTimeOf(t.b) }
+
+func requestTimeOf(b *breakdown.Breakdown) int64 {
+	sum := int64(0)
+	for i := range b.Endpoints {
+		sum += requestTime(&b.Endpoints[i])
+	}
+	return sum
+}
+
+func requestTime(e *breakdown.Endpoint) int64 { return e.Wall.Total + e.IncompleteTime }
+
+// maxFindings is how many findings a screen shows that is not verbose.
+const maxFindings = 4
+
+func (t *text) findings() {
+	if len(t.b.Findings) == 0 {
+		return
+	}
+	shown := t.b.Findings
+	if !t.verbose {
+		shown = shown[:min(len(shown), maxFindings)]
+	}
+	t.line(bold, "What to try")
+	for i := range shown {
+		t.finding(i+1, &shown[i])
+	}
+	if hidden := len(t.b.Findings) - len(shown); hidden > 0 {
+		t.line(plain, fmt.Sprintf("  and %d more, in the verbose report", hidden))
+	}
+	t.line(plain, "")
+}
+
+func (t *text) finding(n int, f *breakdown.Finding) {
+	head := clean(cmp.Or(f.Title, f.ID))
+	if f.SavesUpTo > 0 {
+		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
+	}
+	if len(t.b.Endpoints) > 1 && f.Endpoint != "" {
+		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
+	}
+	t.text(plain, 2, fmt.Sprintf("%d. ", n), head)
+	for _, evidence := range f.Evidence {
+		if evidence != "" {
+			t.text(dim, 5, "", clean(evidence))
+		}
+	}
+	if f.Try != "" {
+		t.text(plain, 5, "try: ", clean(f.Try))
+	}
+}
+
+// titleOf is what the endpoint of that name is called on this page.
+func (t *text) titleOf(name string) string {
+	for i := range t.b.Endpoints {
+		if e := &t.b.Endpoints[i]; e.Name == name || e.Route == name && name != "" {
+			return title(e)
+		}
+	}
+	return function(name)
+}
+
+func (t *text) warnings() {
+	for _, w := range t.b.Warnings {
+		t.text(yellow, 0, "warning: ", clean(cmp.Or(w.Message, w.Code)))
+	}
+	if len(t.b.Warnings) > 0 {
+		t.line(plain, "")
+	}
+}
+
+// roots is the page's middle where there was no request: the goroutines by the
+// function they began in.
+func (t *text) roots(roots []breakdown.Root) error {
+	const shown = 10
+	whole := int64(0)
+	for _, r := range roots {
+		whole += r.Wall
+	}
+	scale := scaleOf(whole)
+	rows := []row{{cells: []string{"goroutines began in", "count", "wall time", "share"}, note: []string{"of it"}}}
+	for _, r := range roots[:min(len(roots), shown)] {
+		cells := []string{shorten(function(r.Function), 32), count(r.Goroutines), scale.atLeastVisible(r.Wall), percent(ratio(r.Wall, whole))}
+		rows = append(rows, row{cells: cells, note: []string{largest(r.Buckets, r.Wall, total)}})
+	}
+	left := t.width - 2
+	for i := range rows[0].cells {
+		widest := 0
+		for _, r := range rows {
+			widest = max(widest, width(r.cells[i]))
+		}
+		left -= widest + gutter
+	}
+	for i := range rows {
+		rows[i].note = wrap(rows[i].note[0], left)
+	}
+	if err := t.table(2, rows); err != nil {
+		return err
+	}
+	if len(roots) > shown {
+		t.line(plain, fmt.Sprintf("  and %d more", len(roots)-shown))
+	}
+	t.line(plain, "")
+	return nil
+}
+
+// largest names the up to two buckets that hold most of a whole.
+func largest(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) string {
+	var parts []string
+	for _, b := range ranked(buckets, of) {
+		if share := ratio(of(b), whole); len(parts) < 2 && (share >= 0.05 || len(parts) == 0) {
+			parts = append(parts, label(b)+" "+percent(share))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func total(t *breakdown.BucketTime) int64      { return t.Total }
+func incomplete(t *breakdown.BucketTime) int64 { return t.IncompleteTotal }
+func both(t *breakdown.BucketTime) int64       { return t.Total + t.IncompleteTotal }
+
+// ranked are the buckets that hold any time, the largest first.
+func ranked(buckets []breakdown.BucketTime, of func(*breakdown.BucketTime) int64) []*breakdown.BucketTime {
+	var list []*breakdown.BucketTime
+	for i := range buckets {
+		if of(&buckets[i]) > 0 {
+			list = append(list, &buckets[i])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *breakdown.BucketTime) int { return cmp.Compare(of(b), of(a)) })
+	return list
+}

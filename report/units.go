@@ -1,0 +1,134 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A scale is the unit in which the times of one block are given, so that they
+// can be compared at a glance: 0.4 ms stands below 159.3 ms, not 400 µs.
+type scale struct {
+	unit     string
+	ns       float64 // one unit
+	decimals int     // of the times in columns
+}
+
+// scaleOf chooses the scale for times of which ns is the whole.
+func scaleOf(ns int64) scale {
+	switch {
+	case ns >= int64(10*time.Second):
+		return scale{"s", 1e9, 2}
+	case ns >= int64(10*time.Millisecond):
+		return scale{"ms", 1e6, 1}
+	case ns >= int64(time.Millisecond):
+		return scale{"ms", 1e6, 2}
+	default:
+		return scale{"µs", 1e3, 1}
+	}
+}
+
+// column is a time with the scale's decimals: times below one another align.
+func (s scale) column(ns int64) string {
+	return strconv.FormatFloat(float64(ns)/s.ns, 'f', s.decimals, 64) + " " + s.unit
+}
+
+// atLeastVisible is column, save that what is not zero is not shown as zero.
+func (s scale) atLeastVisible(ns int64) string {
+	smallest := math.Pow10(-s.decimals)
+	if v := float64(ns) / s.ns; v > 0 && v < smallest/2 {
+		return "<" + strconv.FormatFloat(smallest, 'f', s.decimals, 64) + " " + s.unit
+	}
+	return s.column(ns)
+}
+
+// short is a time in running text, with three digits that count.
+func (s scale) short(ns int64) string { return s.digits(ns, ns) + " " + s.unit }
+
+// change is the change from one time to another, both with the decimals that
+// suit the larger.
+func (s scale) change(from, to int64) string {
+	whole := max(from, to)
+	return s.digits(from, whole) + " → " + s.digits(to, whole) + " " + s.unit
+}
+
+func (s scale) digits(ns, whole int64) string {
+	decimals := 2
+	switch v := float64(whole) / s.ns; {
+	case v >= 99.95:
+		decimals = 0
+	case v >= 9.995:
+		decimals = 1
+	}
+	return strconv.FormatFloat(float64(ns)/s.ns, 'f', min(decimals, max(s.decimals, 1)), 64)
+}
+
+// duration is a time that stands alone, with three digits that count.
+func duration(ns int64) string {
+	switch {
+	case ns >= int64(2*time.Minute):
+		return time.Duration(ns).Round(time.Second).String()
+	case ns >= int64(time.Second):
+		return fmt.Sprintf("%.1f s", float64(ns)/1e9)
+	}
+	return scaleOf(ns).short(ns)
+}
+
+// percent is a share in percent with one decimal. A share that is not all of it
+// is never rounded to 100%.
+func percent(share float64) string {
+	if share < 1 && share > 0.999 {
+		share = 0.999
+	}
+	return strconv.FormatFloat(100*share, 'f', 1, 64) + "%"
+}
+
+// signed is a change in percent, with its sign.
+func signed(change float64) string {
+	text := strconv.FormatFloat(math.Abs(100*change), 'f', 1, 64) + "%"
+	if text == "0.0%" {
+		return text
+	}
+	if change < 0 {
+		return "−" + text
+	}
+	return "+" + text
+}
+
+// count is a number with its thousands set apart.
+func count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && digits[i-1] != '-' && (len(digits)-i)%3 == 0 {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// counted is a number of things.
+func counted(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
+
+// rate is a mean number of things per request: 4.0 calls, 1 call, 0.2 calls.
+func rate(n float64, one, many string) string {
+	if text := strconv.FormatFloat(n, 'f', 1, 64); text != "1.0" {
+		return text + " " + many
+	}
+	return "1 " + one
+}
+
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}

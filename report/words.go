@@ -1,0 +1,191 @@
+package report
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"timesink/analyze/breakdown"
+)
+
+// bucketWords are how a bucket is spoken of.
+type bucketWords struct {
+	label  string // in a table
+	spoken string // "The time is in …"
+	free   string // "… would save 4.4 ms"
+}
+
+var words = [breakdown.NumBuckets]bucketWords{
+	breakdown.DB:        {"database", "the database", "A free database"},
+	breakdown.Cache:     {"cache", "the cache", "A free cache"},
+	breakdown.Queue:     {"queue", "the queue", "A free queue"},
+	breakdown.Upstream:  {"upstream calls", "upstream calls", "Free upstream calls"},
+	breakdown.CPU:       {"CPU", "CPU", "Free CPU"},
+	breakdown.GC:        {"GC", "the garbage collector", "No garbage collection"},
+	breakdown.Scheduler: {"scheduler", "the scheduler (ready to run, no processor free)", "A processor always free"},
+	breakdown.Lock:      {"locks", "locks", "Never waiting for a lock"},
+	breakdown.Wait:      {"busy worker", "waiting for a busy worker", "A worker always free"},
+	breakdown.Sleep:     {"sleep", "sleep", "Never sleeping"},
+	breakdown.File:      {"files", "files", "Free file access"},
+	breakdown.ClientIO:  {"client I/O", "client I/O", "A client that never lags"},
+	breakdown.Unknown:   {"unknown", "what no rule explains (unknown)", ""},
+}
+
+// systemNames are the systems' own spellings. Others are shown as they came.
+var systemNames = map[string]string{
+	"postgres": "Postgres", "postgresql": "Postgres", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite", "sqlite3": "SQLite",
+	"sqlserver": "SQL Server", "mssql": "SQL Server", "oracle": "Oracle", "mongo": "MongoDB", "mongodb": "MongoDB",
+	"cassandra": "Cassandra", "clickhouse": "ClickHouse",
+	"redis": "Redis", "memcache": "memcached", "memcached": "memcached",
+	"kafka": "Kafka", "nats": "NATS", "rabbitmq": "RabbitMQ", "amqp": "RabbitMQ",
+	"http": "HTTP", "grpc": "gRPC",
+}
+
+// generic are systems that say no more than the bucket does.
+var generic = map[string]bool{"": true, "sql": true, "database": true, "database/sql": true, "cache": true, "queue": true}
+
+// systems joins the names of those systems that say more than the bucket.
+func systems(t *breakdown.BucketTime) string {
+	var names []string
+	for _, s := range t.Systems {
+		if generic[s] {
+			continue
+		}
+		name, ok := systemNames[s]
+		if !ok {
+			name = shorten(clean(s), 20)
+		}
+		names = append(names, name)
+	}
+	return list(names)
+}
+
+// label names a bucket in a table: "upstream HTTP", "database".
+func label(t *breakdown.BucketTime) string {
+	if s := systems(t); t.Bucket == breakdown.Upstream && s != "" && len(t.Systems) == 1 {
+		return "upstream " + s
+	}
+	return words[t.Bucket].label
+}
+
+// spoken names a bucket in a sentence: "upstream HTTP", "the database".
+func spoken(t *breakdown.BucketTime) string {
+	if s := systems(t); t.Bucket == breakdown.Upstream && s != "" {
+		return "upstream " + s
+	}
+	return words[t.Bucket].spoken
+}
+
+// free begins a sentence that says what a bucket's absence would save.
+func free(t *breakdown.BucketTime) string {
+	if s := systems(t); s != "" && t.Bucket <= breakdown.Queue {
+		if len(t.Systems) > 1 {
+			return "Free " + s
+		}
+		return "A free " + s
+	}
+	return words[t.Bucket].free
+}
+
+// list joins names as a sentence does.
+func list(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+// place is a frame as people say it: type and method, file and line.
+func place(f breakdown.Frame) string {
+	if f.Function == breakdown.Other {
+		return "other call sites"
+	}
+	where := position(f)
+	if where == "" {
+		return function(f.Function)
+	}
+	return function(f.Function) + "  " + where
+}
+
+// position is a frame's file, without its folder, and line.
+func position(f breakdown.Frame) string {
+	if f.File == "" {
+		return ""
+	}
+	file := clean(path.Base(strings.ReplaceAll(f.File, `\`, "/")))
+	if f.Line > 0 {
+		file += ":" + strconv.Itoa(f.Line)
+	}
+	return file
+}
+
+// function is a function's name without the path of its package and without
+// type arguments: store.(*Store).Vehicle.
+func function(name string) string {
+	if i := strings.IndexByte(name, '['); i >= 0 {
+		if j := strings.LastIndexByte(name, ']'); j > i {
+			name = name[:i] + "[…]" + name[j+1:]
+		}
+	}
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	return clean(strings.ReplaceAll(name, "%2e", ".")) // the linker escapes the dots of a package path's last element
+}
+
+// title is what an endpoint is called: its route where one is known.
+func title(e *breakdown.Endpoint) string {
+	switch {
+	case e.Route != "":
+		return clean(e.Route)
+	case e.Name == "":
+		return breakdown.Unnamed
+	case e.Name == breakdown.Unnamed:
+		return e.Name
+	}
+	return function(e.Name)
+}
+
+// clean makes text from the service safe for a terminal: whatever is not
+// printable, escape sequences and changes of writing direction among it, is
+// written as a Go escape.
+func clean(text string) string {
+	isClean := utf8.ValidString(text)
+	for _, r := range text {
+		isClean = isClean && printable(r)
+	}
+	if isClean {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			b.WriteByte(' ')
+		case r == utf8.RuneError && size == 1:
+			b.WriteString(`\x` + hex(rune(text[i]), 2))
+		case printable(r):
+			b.WriteRune(r)
+		case r < 0x100:
+			b.WriteString(`\x` + hex(r, 2))
+		case r < 0x10000:
+			b.WriteString(`\u` + hex(r, 4))
+		default:
+			b.WriteString(`\U` + hex(r, 8))
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func hex(r rune, digits int) string {
+	text := strconv.FormatInt(int64(r), 16)
+	return strings.Repeat("0", max(digits-len(text), 0)) + text
+}
+
+// printable tells characters that a terminal draws from those it acts on.
+func printable(r rune) bool { return unicode.IsPrint(r) }
+
+func surrogates(r rune) (hi, lo rune) { return utf16.EncodeRune(r) }
