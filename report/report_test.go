@@ -225,4 +225,3 @@ func TestAllThirteenBucketsAreNamed(t *testing.T) {
 		}
 	}
 }
-
