@@ -19,6 +19,9 @@ type Request struct {
 	Incomplete bool
 	Path       []Segment
 	Calls      []Call
+	// NamedBySample tells that only a CPU sample told the endpoint: the request
+	// never blocked where its stack would have.
+	NamedBySample bool
 	// Samples are the CPU samples that hit goroutines of this request.
 	Samples []*Cause
 }

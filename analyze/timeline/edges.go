@@ -30,7 +30,6 @@ type request struct {
 	reads    int
 	served   bool
 	observer bool
-	sampled  bool
 	depth    int
 	branch   string // a handler seen on a branch: http.TimeoutHandler has one
 	branches []*goroutine
@@ -42,6 +41,9 @@ func (r *request) note(c *rules.Class) {
 	r.observer = r.observer || c.Observer
 	if c.Kind != "" {
 		r.Kind = c.Kind
+	}
+	if c.Depth > 0 {
+		r.NamedBySample = false
 	}
 	if c.Depth > r.depth {
 		r.Endpoint, r.depth = c.Handler, c.Depth

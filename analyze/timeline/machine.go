@@ -414,8 +414,9 @@ func (m *machine) sample(r *record) {
 		return
 	}
 	if req.g == g {
+		unnamed := req.depth == 0 || req.NamedBySample
 		req.note(class)
-		req.sampled = true
+		req.NamedBySample = unnamed && req.depth > 0
 	}
 	if len(req.Samples) < 1<<16 {
 		req.Samples = append(req.Samples, m.causeOf(class, stateRunning, reasonNone, nil))

@@ -1,0 +1,13 @@
+// Package analyze turns captures into the answer: where the wall time of a
+// service's requests went.
+//
+// Its place in the flow is between the capture's file and the report. Captures
+// reads each capture's trace through analyze/timeline, folds the requests by
+// endpoint as they come (fold.go), matches the probes to the requests that
+// answered them (probes.go), and says what is worth doing (findings.go) and what
+// the answer does not cover (warnings.go).
+//
+// It is pure: the same captures give the same Breakdown, whatever the clock, the
+// order of maps or the number of processors. It reaches no network and renders
+// nothing.
+package analyze

@@ -1,0 +1,234 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"timesink/analyze/breakdown"
+)
+
+// notable is the share of an endpoint's wall time from which a finding is worth
+// the reader's time.
+const notable = 0.10
+
+// findings says what is worth doing, the most worthwhile first. Each bound is
+// arithmetic over what was measured, not a promise.
+func findings(b *breakdown.Breakdown, f *fold) []breakdown.Finding {
+	out := []breakdown.Finding{}
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
+		if e.Requests == 0 {
+			continue
+		}
+		for _, look := range []func(*breakdown.Endpoint, *fold) *breakdown.Finding{
+			sequentialCalls, dialPerCall, poolStarved, lockHeld, manyQueries, workerQueue, noProcessor,
+		} {
+			if found := look(e, f); found != nil {
+				found.Endpoint = e.Name
+				out = append(out, *found)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(x, y breakdown.Finding) int { return cmp.Compare(y.SavesUpTo, x.SavesUpTo) })
+	return out
+}
+
+func phase(t *breakdown.BucketTime, phases ...breakdown.Phase) (mean int64) {
+	for _, p := range t.Phases {
+		if slices.Contains(phases, p.Phase) {
+			mean += p.Mean
+		}
+	}
+	return mean
+}
+
+func worth(e *breakdown.Endpoint, ns int64) bool {
+	return float64(ns) >= notable*float64(e.Wall.Mean) && ns > 0
+}
+
+// busiest is the site with the most calls.
+func busiest(t *breakdown.BucketTime) (site breakdown.SiteTime) {
+	for _, s := range t.Sites {
+		if s.CallsPerRequest > site.CallsPerRequest {
+			site = s
+		}
+	}
+	return site
+}
+
+func sequentialCalls(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.Upstream]
+	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+	if sums == nil || t.CallsPerRequest < 1.5 {
+		return nil
+	}
+	saves := mean(sums.serial, e.Requests)
+	site := busiest(t)
+	if !worth(e, saves) || site.Concurrency > 1.2 {
+		return nil
+	}
+	return &breakdown.Finding{
+		ID:    "sequential-calls",
+		Title: "upstream calls are made one after another",
+		Evidence: []string{
+			fmt.Sprintf("%.1f calls per request, %.1f in flight while any is", t.CallsPerRequest, max(site.Concurrency, 1)),
+			"called at " + place(site.Frame),
+		},
+		SavesUpTo: saves,
+		Try:       "where one call does not need another's answer, start them at once (errgroup) and wait for all",
+	}
+}
+
+func dialPerCall(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.Upstream]
+	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+	if sums == nil {
+		return nil
+	}
+	b := &sums.buckets[breakdown.Upstream]
+	// One call in two is no accident of a connection that expired.
+	if b.callCount == 0 || 2*b.dialCount < b.callCount {
+		return nil
+	}
+	saves := phase(t, breakdown.DNS, breakdown.Connect, breakdown.TLS)
+	return &breakdown.Finding{
+		ID:    "dial-per-call",
+		Title: "upstream calls do not reuse connections",
+		Evidence: []string{
+			fmt.Sprintf("a connection was made for %.0f%% of the calls", 100*float64(b.dialCount)/float64(b.callCount)),
+			"called at " + place(busiest(t).Frame),
+		},
+		SavesUpTo: saves,
+		Try:       "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end",
+	}
+}
+
+func poolStarved(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.DB]
+	waits := phase(t, breakdown.PoolWait)
+	if !worth(e, waits) {
+		return nil
+	}
+	found := &breakdown.Finding{
+		ID:        "pool-starved",
+		Title:     "requests wait for a free database connection",
+		Evidence:  []string{fmt.Sprintf("%s of %s per request in the pool, before any query is sent", dur(waits), dur(e.Wall.Mean))},
+		SavesUpTo: waits,
+		Try:       "raise the pool's limit (SetMaxOpenConns, MaxConns), or hold each connection for a shorter time",
+	}
+	if len(t.Holders) > 0 {
+		found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
+	}
+	return found
+}
+
+func lockHeld(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.Lock]
+	if !worth(e, t.Mean) {
+		return nil
+	}
+	found := &breakdown.Finding{
+		ID:        "lock-contended",
+		Title:     "requests wait for a lock that others hold",
+		SavesUpTo: t.Mean,
+		Try:       "do less while holding the lock, or split it",
+		Evidence:  []string{},
+	}
+	for _, s := range t.Sites[:min(1, len(t.Sites))] {
+		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
+	}
+	if len(t.Holders) > 0 {
+		found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
+		if doing := t.Holders[0].Doing; doing <= breakdown.Upstream {
+			found.ID = "lock-held-across-call"
+			found.Title = "a lock is held across a " + called[doing] + " call"
+			found.Try = "release the lock before the call, or take it after"
+		}
+	}
+	return found
+}
+
+var called = map[breakdown.Bucket]string{
+	breakdown.DB: "database", breakdown.Cache: "cache", breakdown.Queue: "queue", breakdown.Upstream: "upstream",
+}
+
+// heldBy puts the holders into words.
+func heldBy(holders []breakdown.Holder, requests int64) []string {
+	var out []string
+	for _, h := range holders[:min(len(holders), 2)] {
+		out = append(out, fmt.Sprintf("let go at %s, meanwhile in %s for %s per request", place(h.Frame), h.Doing, dur(mean(h.Total, requests))))
+	}
+	return out
+}
+
+func manyQueries(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.DB]
+	site := busiest(t)
+	if site.CallsPerRequest < 10 || !worth(e, site.Mean) {
+		return nil
+	}
+	return &breakdown.Finding{
+		ID:        "many-queries",
+		Title:     "one place asks the database again and again",
+		Evidence:  []string{fmt.Sprintf("%.1f queries per request at %s", site.CallsPerRequest, place(site.Frame))},
+		SavesUpTo: site.Mean - int64(float64(site.Mean)/site.CallsPerRequest),
+		Try:       "ask once for all the rows (a join, IN, ANY)",
+	}
+}
+
+func workerQueue(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.Wait]
+	if !worth(e, t.Mean) {
+		return nil
+	}
+	found := &breakdown.Finding{
+		ID:        "worker-queue",
+		Title:     "requests queue for workers that are busy with other requests",
+		Evidence:  []string{},
+		SavesUpTo: t.Mean,
+		Try:       "use more workers, or give them less to do",
+	}
+	for _, s := range t.Sites[:min(1, len(t.Sites))] {
+		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
+	}
+	found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
+	return found
+}
+
+func noProcessor(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+	t := &e.Buckets[breakdown.Scheduler]
+	if !worth(e, t.Mean) {
+		return nil
+	}
+	return &breakdown.Finding{
+		ID:        "no-processor",
+		Title:     "requests are ready to run and wait for a processor",
+		Evidence:  []string{fmt.Sprintf("%s of %s per request", dur(t.Mean), dur(e.Wall.Mean))},
+		SavesUpTo: t.Mean,
+		Try:       "give the service more processors (GOMAXPROCS, the container's CPU limit), or make its own work cheaper: see cpu_functions",
+	}
+}
+
+// place names a frame as a reader finds it.
+func place(f breakdown.Frame) string {
+	if f.File == "" {
+		return f.Function
+	}
+	return fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line)
+}
+
+// dur puts nanoseconds into words for evidence.
+func dur(ns int64) string {
+	d := time.Duration(ns)
+	switch {
+	case d >= 10*time.Second:
+		d = d.Round(100 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		d = d.Round(100 * time.Microsecond)
+	default:
+		d = d.Round(time.Microsecond)
+	}
+	return d.String()
+}

@@ -1,0 +1,329 @@
+package analyze
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
+	"timesink/collect/capture"
+)
+
+// A matcher finds the requests that answered the probes. Each connection of the
+// probes is served by one goroutine and by no other client, so only goroutines
+// that served no more requests than a connection had probes can be the ones:
+// what it holds stays small whatever the load.
+type matcher struct {
+	probes []capture.Probe // of the window, in the order of their start
+	base   []capture.Probe // before it
+	limit  int             // probes on the busiest connection
+	byG    map[int64]*served
+	held   int
+	fold   *fold
+	pairs  []probePair
+}
+
+// served are the requests of one goroutine that may have answered probes; over
+// tells that there were too many.
+type served struct {
+	requests []candidate
+	over     bool
+}
+
+type candidate struct {
+	g          int64
+	start, end int64
+	endpoint   *endpoint
+	// held is a request without a name, kept back from the fold: a probe may
+	// still name its route.
+	held *breakdown.Request
+	used bool
+}
+
+// A probePair is a probe and the request that answered it.
+type probePair struct {
+	probe  *capture.Probe
+	server int64 // ns, the request's wall time
+}
+
+// maxHeld bounds the candidates, against services that are asked on a new
+// connection each time.
+const maxHeld = 50_000
+
+func newMatcher(probes []capture.Probe, f *fold) *matcher {
+	m := &matcher{byG: map[int64]*served{}, fold: f}
+	onConn := map[int]int{}
+	for _, p := range probes {
+		switch {
+		case p.Phase == capture.Baseline:
+			m.base = append(m.base, p)
+		case p.Phase == capture.InWindow:
+			m.probes = append(m.probes, p)
+			onConn[p.Conn]++
+			m.limit = max(m.limit, onConn[p.Conn])
+		}
+	}
+	slices.SortStableFunc(m.probes, func(a, b capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
+	return m
+}
+
+// see takes a request on its way to the fold.
+func (m *matcher) see(r *breakdown.Request) {
+	s := m.byG[r.Goroutine]
+	if len(m.probes) == 0 || r.Incomplete || s != nil && s.over {
+		m.fold.add(r)
+		return
+	}
+	if s == nil {
+		s = &served{}
+		m.byG[r.Goroutine] = s
+	}
+	if len(s.requests) >= m.limit || m.held >= maxHeld {
+		m.release(s)
+		s.over = true
+		m.fold.add(r)
+		return
+	}
+	m.held++
+	c := candidate{g: r.Goroutine, start: r.Start, end: r.End}
+	if r.Endpoint == "" {
+		kept := *r
+		kept.Path, kept.Calls, kept.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
+		c.held = &kept
+	} else {
+		c.endpoint = m.fold.add(r)
+	}
+	s.requests = append(s.requests, c)
+}
+
+// release gives a goroutine's kept requests to the fold.
+func (m *matcher) release(s *served) {
+	for i := range s.requests {
+		if r := s.requests[i].held; r != nil {
+			m.fold.add(r)
+		}
+	}
+	m.held -= len(s.requests)
+	s.requests = nil
+}
+
+// The slack of the nesting: a server's goroutine is idle again a little after
+// the client has the answer, and the two clocks are compared to a microsecond
+// or so.
+const (
+	slackBefore = 200_000   // ns
+	slackAfter  = 5_000_000 // ns
+)
+
+// solve matches probes and requests, and gives what was kept to the fold.
+func (m *matcher) solve(clock *timeline.Clock) {
+	all := m.candidates()
+	best, pairs := int64(0), 0
+	for _, offset := range m.offsets(all, clock) {
+		if n := m.assign(all, offset, false); n > pairs {
+			best, pairs = offset, n
+		}
+	}
+	if pairs > 0 {
+		m.assign(all, best, true)
+	}
+	for _, c := range all {
+		if c.held != nil {
+			c.endpoint = m.fold.add(c.held)
+		}
+	}
+}
+
+func (m *matcher) candidates() []*candidate {
+	var all []*candidate
+	for _, s := range m.byG {
+		for i := range s.requests {
+			all = append(all, &s.requests[i])
+		}
+	}
+	slices.SortFunc(all, func(a, b *candidate) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.g, b.g))
+	})
+	return all
+}
+
+// offsets are the likely differences between the probes' clock and the trace's:
+// that which the trace tells by itself, and that under which most requests lie
+// within a probe of their length or longer.
+func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
+	var out []int64
+	if clock != nil {
+		out = append(out, clock.Wall.UnixNano()-clock.Trace)
+	}
+	type edge struct{ at, step int64 }
+	var edges []edge
+	for _, c := range all[:min(len(all), 2000)] {
+		for i := range m.probes {
+			p := &m.probes[i]
+			if lo, hi := p.Sent()-c.start, p.End-c.end+slackBefore; lo <= hi {
+				edges = append(edges, edge{lo, 1}, edge{hi + 1, -1})
+			}
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.step, b.step)) })
+	depth, most, at := int64(0), int64(0), int64(0)
+	for i, e := range edges {
+		if depth += e.step; depth > most {
+			most, at = depth, e.at
+			if i+1 < len(edges) {
+				at += (edges[i+1].at - e.at) / 2
+			}
+		}
+	}
+	if most > 0 {
+		out = append(out, at)
+	}
+	return out
+}
+
+// assign pairs each probe with the request that lies within it under an offset,
+// rather on the goroutine that already answered on its connection. It returns
+// how many found one, and keeps the pairs if asked to.
+func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
+	for _, c := range all {
+		c.used = false
+	}
+	byConn := map[int]int64{}
+	n := 0
+	for i := range m.probes {
+		p := &m.probes[i]
+		if p.Error != "" || p.Status == 0 {
+			continue
+		}
+		lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
+		var found *candidate
+		for _, c := range all[lo:] {
+			if c.start+offset > p.End {
+				break
+			}
+			if c.used || c.end+offset > p.End+slackAfter {
+				continue
+			}
+			if g, ok := byConn[p.Conn]; ok && g == c.g {
+				found = c
+				break
+			}
+			if found == nil {
+				found = c
+			}
+		}
+		if found == nil {
+			continue
+		}
+		found.used = true
+		if p.Proto != "HTTP/2.0" {
+			byConn[p.Conn] = found.g
+		}
+		n++
+		if keep {
+			m.pair(p, found)
+		}
+	}
+	return n
+}
+
+func (m *matcher) pair(p *capture.Probe, c *candidate) {
+	if r := c.held; r != nil {
+		c.endpoint = m.fold.addRouted(r, p.Route)
+		c.held = nil
+	}
+	c.endpoint.routes[p.Route] = true
+	pair := probePair{probe: p, server: c.end - c.start}
+	c.endpoint.probes = append(c.endpoint.probes, pair)
+	m.pairs = append(m.pairs, pair)
+}
+
+// client renders what an endpoint's probes saw.
+func (e *endpoint) client() *breakdown.Client {
+	if len(e.probes) == 0 {
+		return nil
+	}
+	names := []string{"conn_wait", "dns", "connect", "tls", "request_write", "first_byte", "body_read", "outside_server"}
+	sums := make([]int64, len(names))
+	out := &breakdown.Client{Probes: len(e.probes), Matched: len(e.probes)}
+	var wall, server int64
+	for _, pair := range e.probes {
+		p := pair.probe
+		for i, t := range []int64{p.ConnWait, p.DNS, p.Connect, p.TLS, p.RequestWrite, p.FirstByte, p.BodyRead, max(0, p.End-p.Start-pair.server)} {
+			sums[i] += t
+		}
+		wall += p.End - p.Start
+		server += pair.server
+	}
+	n := int64(len(e.probes))
+	out.Mean, out.Server = mean(wall, n), mean(server, n)
+	for i, name := range names {
+		out.Phases = append(out.Phases, breakdown.ClientPhase{Phase: name, Mean: mean(sums[i], n)})
+	}
+	return out
+}
+
+// cost compares the probes before the window with those in it, nil without
+// enough of both.
+func (m *matcher) cost() *breakdown.Cost {
+	base, window := latencies(m.base), latencies(m.probes)
+	if len(base) < 5 || len(window) < 5 {
+		return nil
+	}
+	c := &breakdown.Cost{BaselineProbes: len(base), WindowProbes: len(window), BaselineP50: median(base), WindowP50: median(window)}
+	if c.BaselineP50 == 0 {
+		return nil
+	}
+	change := func(b, w int64) float64 { return round4(float64(w)/float64(max(b, 1)) - 1) }
+	c.Change = change(c.BaselineP50, c.WindowP50)
+	// The seed comes from the data: the same capture gives the same interval.
+	rng := rand.New(rand.NewPCG(uint64(c.BaselineP50), uint64(c.WindowP50)))
+	changes := make([]float64, 1000)
+	for i := range changes {
+		changes[i] = change(median(resample(rng, base)), median(resample(rng, window)))
+	}
+	slices.Sort(changes)
+	c.Low, c.High = changes[25], changes[974]
+	return c
+}
+
+// latencies are the times of the probes that were answered, on connections that
+// were there already where most were.
+func latencies(probes []capture.Probe) []int64 {
+	var all, reused []int64
+	for i := range probes {
+		p := &probes[i]
+		if p.Error != "" || p.Status == 0 {
+			continue
+		}
+		all = append(all, p.End-p.Start)
+		if p.Reused {
+			reused = append(reused, p.End-p.Start)
+		}
+	}
+	if 2*len(reused) >= len(all) {
+		return reused
+	}
+	return all
+}
+
+func resample(rng *rand.Rand, from []int64) []int64 {
+	out := make([]int64, len(from))
+	for i := range out {
+		out[i] = from[rng.IntN(len(from))]
+	}
+	return out
+}
+
+func median(x []int64) int64 {
+	sorted := slices.Sorted(slices.Values(x))
+	mid := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[mid]
+	}
+	return sorted[mid-1] + (sorted[mid]-sorted[mid-1])/2
+}
+
+func round4(x float64) float64 { return math.Round(x*1e4) / 1e4 }

@@ -1,0 +1,104 @@
+package analyze
+
+import (
+	"fmt"
+	"time"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
+	"timesink/collect/capture"
+)
+
+// warnings gathers what the answer does not cover or may be wrong about.
+type warnings struct{ list []breakdown.Warning }
+
+func (w *warnings) addf(code, format string, args ...any) {
+	w.list = append(w.list, breakdown.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+}
+
+// capture warns of one capture.
+func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher) {
+	for _, from := range c.Warnings() {
+		w.addf(from.Code, "%s", from.Message)
+	}
+	if m := c.Manifest(); m != nil {
+		for _, from := range m.Warnings {
+			w.addf(from.Code, "%s", from.Message)
+		}
+	}
+	window := sum.End - sum.Start
+	if sum.Cut != nil {
+		covered := fmt.Sprintf("the %s before it are covered", dur(window))
+		if m := c.Manifest(); m != nil && m.Window.TraceAsked > 0 {
+			covered = fmt.Sprintf("%s of %s are covered", dur(window), dur(m.Window.TraceAsked))
+		}
+		w.addf("trace-truncated", "the trace's last %d bytes could not be used (%v); %s", sum.CutBytes, sum.Cut, covered)
+	}
+	if sum.Version < 22 {
+		w.addf("old-go", "the service runs a Go before 1.22: its traces say less, are not covered by the accuracy tests, and recording them is expensive")
+	}
+	if sum.Forgotten > 0 {
+		w.addf("history-forgotten", "a goroutine did more during one wait than is kept; %d times the oldest part was dropped and counts as unknown", sum.Forgotten)
+	}
+	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
+		w.addf("cores-saturated", "all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were",
+			sum.GOMAXPROCS, 100*float64(sum.Saturated)/float64(window))
+	}
+	w.offCPU(sum)
+	answered := 0
+	for i := range match.probes {
+		if match.probes[i].Status != 0 {
+			answered++
+		}
+	}
+	if answered > 0 && 2*len(match.pairs) < answered {
+		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", len(match.pairs), answered)
+	}
+}
+
+// offCPU warns where the goroutines ran for much longer than the CPU samples
+// taken of them account for: the kernel had taken the processor away.
+func (w *warnings) offCPU(sum *timeline.Summary) {
+	if sum.Samples < 200 {
+		return
+	}
+	sampled := sum.SamplesRunning * defaultPeriod
+	if gap := sum.Running - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
+		w.addf("cpu-throttled", "goroutines ran for %s, but CPU samples account for %s: the processor was taken away (a CPU limit, or neighbours), so part of cpu is waiting for a core",
+			dur(sum.Running), dur(sampled))
+	}
+}
+
+// answer warns of what the whole answer is worth.
+func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
+	if f.requests == 0 {
+		w.addf("no-requests", "no complete request of a known server lies in the window; the wall time is shown by goroutine root")
+	}
+	unnamed := int64(0)
+	for i := range b.Endpoints {
+		if b.Endpoints[i].Name == breakdown.Unnamed {
+			unnamed += b.Endpoints[i].Requests
+		}
+	}
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
+		name := e.Route
+		if name == "" {
+			name = e.Name
+		}
+		if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
+			w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", name, 100*u.Share)
+		}
+		if all := e.Wall.Total + e.IncompleteTime; all > 0 && float64(e.IncompleteTime) > 0.2*float64(all) {
+			w.addf("incomplete-requests", "%s: %d requests that the window's edges cut hold %.0f%% of the request time; a longer window (-d) would see them whole",
+				name, e.Incomplete, 100*float64(e.IncompleteTime)/float64(all))
+		}
+		if e.Requests > 0 && e.Requests < 20 {
+			w.addf("few-requests", "%s: %d complete requests are few; percentiles of so few say little", name, e.Requests)
+		}
+		sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+		if unnamed > 0 && sums != nil && sums.onlySampled > 0 {
+			w.addf("unnamed-biased", "%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", name, unnamed)
+		}
+	}
+}
