@@ -1,0 +1,178 @@
+package pgstandin
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// A Statement is SQL that the stand-in knows, and what it answers to it.
+//
+// A client's statement is this one if it has the same tokens: white space,
+// comments and the case of words do not matter, and a literal may stand where
+// this one has a parameter, which is how clients send arguments over the simple
+// protocol.
+type Statement struct {
+	SQL string
+	// Parameters are the types of $1, $2 …, as OIDs (see [pgtype]).
+	Parameters []uint32
+	// Columns describe the rows; a statement without any returns none.
+	Columns []Column
+	// Answer computes the rows from the arguments, which it gets as pgtype
+	// decodes them: text as string, float8 as float64. An error is the client's
+	// to see. Answer is called concurrently.
+	Answer func(args []any) (Result, error)
+}
+
+// A Column names a column and its type's OID.
+type Column struct {
+	Name string
+	Type uint32
+}
+
+// A Result is what one execution returns.
+type Result struct {
+	Rows [][]any       // values of the columns' types, nil for NULL
+	Took time.Duration // what it takes on top of the server's latency
+	Tag  string        // the command tag; "" is "SELECT n"
+}
+
+// builtin statements are those that clients send on their own account.
+var builtin = []Statement{
+	command("begin", "BEGIN"),
+	command("begin transaction", "BEGIN"),
+	command("commit", "COMMIT"),
+	command("rollback", "ROLLBACK"),
+	command("discard all", "DISCARD ALL"),
+	constant("select 1", "?column?", pgtype.Int4OID, int32(1)),
+	constant("select version()", "version", pgtype.TextOID, "PostgreSQL "+Version),
+	constant("show server_version", "server_version", pgtype.TextOID, Version),
+}
+
+func command(sql, tag string) Statement {
+	return Statement{SQL: sql, Answer: func([]any) (Result, error) { return Result{Tag: tag}, nil }}
+}
+
+func constant(sql, column string, oid uint32, value any) Statement {
+	return Statement{
+		SQL:     sql,
+		Columns: []Column{{column, oid}},
+		Answer:  func([]any) (Result, error) { return Result{Rows: [][]any{{value}}}, nil },
+	}
+}
+
+// A catalog finds the statement that a client means. It is read only, and shared
+// by all sessions.
+type catalog struct {
+	statements []Statement
+	tokens     [][]token
+}
+
+func newCatalog(statements []Statement) (*catalog, error) {
+	c := &catalog{}
+	for _, list := range [][]Statement{statements, builtin} {
+		for _, s := range list {
+			tokens, err := scan(s.SQL)
+			if err != nil {
+				return nil, fmt.Errorf("the stand-in's statement %q: %w", s.SQL, err)
+			}
+			c.statements = append(c.statements, s)
+			c.tokens = append(c.tokens, tokens)
+		}
+	}
+	return c, nil
+}
+
+// A prepared statement is a known one with the literals that the client wrote in
+// place of its parameters. An empty statement has none.
+type prepared struct {
+	*Statement
+	literals map[int]string // by parameter, from 0
+	types    []uint32       // of the parameters left to bind
+}
+
+// prepare finds a client's statement. types are those it gives its parameters; 0
+// leaves the choice to the server.
+func (c *catalog) prepare(sql string, types []uint32) (*prepared, error) {
+	tokens, err := scan(sql)
+	if err != nil {
+		return nil, &failure{"42601", err.Error()}
+	}
+	if len(tokens) == 0 {
+		return &prepared{}, nil
+	}
+	for i, known := range c.tokens {
+		literals, ok := match(known, tokens)
+		if !ok {
+			continue
+		}
+		p := &prepared{Statement: &c.statements[i], literals: literals}
+		return p, p.bindTypes(types)
+	}
+	return nil, &failure{"0A000", fmt.Sprintf("this is a stand-in and not PostgreSQL: it does not know the statement %.200q", sql)}
+}
+
+func (p *prepared) bindTypes(types []uint32) error {
+	if len(p.literals) > 0 {
+		if len(p.literals) < len(p.Parameters) {
+			return &failure{"0A000", "the stand-in takes all parameters as literals or none"}
+		}
+		return nil
+	}
+	for i, t := range types {
+		if i < len(p.Parameters) && t != 0 && t != pgtype.UnknownOID && t != p.Parameters[i] {
+			return &failure{"42804", fmt.Sprintf("parameter $%d has the type %d where the stand-in knows %d", i+1, t, p.Parameters[i])}
+		}
+	}
+	p.types = p.Parameters
+	return nil
+}
+
+// arguments decodes what the client binds.
+func (p *prepared) arguments(types *pgtype.Map, formats []int16, values [][]byte) ([]any, error) {
+	if len(values) != len(p.types) {
+		return nil, &failure{"08P01", fmt.Sprintf("%d arguments for %d parameters", len(values), len(p.types))}
+	}
+	if p.Statement == nil {
+		return nil, nil
+	}
+	args := make([]any, len(p.Parameters))
+	for i, oid := range p.Parameters {
+		format, value := int16(pgtype.TextFormatCode), []byte(nil)
+		if literal, ok := p.literals[i]; ok {
+			value = []byte(literal)
+		} else {
+			format, value = formatOf(formats, i), values[i]
+		}
+		known, ok := types.TypeForOID(oid)
+		if !ok {
+			return nil, &failure{"42704", "no type with OID " + strconv.Itoa(int(oid))}
+		}
+		var err error
+		if args[i], err = known.Codec.DecodeValue(types, oid, format, value); err != nil {
+			return nil, &failure{"22P02", fmt.Sprintf("argument $%d: %v", i+1, err)}
+		}
+	}
+	return args, nil
+}
+
+// formatOf reads a list of format codes as the protocol means it: none is text
+// for all, one is for all, else each has its own.
+func formatOf(formats []int16, i int) int16 {
+	switch {
+	case len(formats) == 0:
+		return pgtype.TextFormatCode
+	case len(formats) == 1:
+		return formats[0]
+	case i < len(formats):
+		return formats[i]
+	}
+	return pgtype.TextFormatCode
+}
+
+// A failure is an error that the client sees, with its SQLSTATE.
+type failure struct{ code, message string }
+
+func (f *failure) Error() string { return f.message }
