@@ -1,0 +1,86 @@
+// Package testbin builds commands of this module for tests, and runs them. Only
+// tests import it.
+//
+// A test under the race detector that measured its own process would measure the
+// detector. What is built here has none, whatever the test was built with.
+package testbin
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"timesink/cmd/internal/child"
+)
+
+// patience is how long a command may take to be ready on a busy machine.
+const patience = time.Minute
+
+var (
+	folder string // of the built commands; made by Main
+	mu     sync.Mutex
+	built  = map[string]string{}
+)
+
+// Main runs the tests and then removes what they built. Tests that build call it
+// from their TestMain:
+//
+//	func TestMain(m *testing.M) { testbin.Main(m) }
+func Main(m *testing.M) {
+	var err error
+	folder, err = os.MkdirTemp("", "testbin-*")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	m.Run()
+}
+
+// Build builds the command with that import path, such as
+// "timesink/cmd/vinservice", once in the life of the test process, and returns
+// the path of the executable.
+func Build(t testing.TB, pkg string) string {
+	t.Helper()
+	if folder == "" {
+		t.Fatal("testbin.Build needs a TestMain that calls testbin.Main")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if exe, ok := built[pkg]; ok {
+		return exe
+	}
+	exe := filepath.Join(folder, path.Base(pkg))
+	if runtime.GOOS == "windows" {
+		exe += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", exe, pkg).CombinedOutput(); err != nil {
+		t.Fatalf("building %s: %v\n%s", pkg, err, out)
+	}
+	built[pkg] = exe
+	return exe
+}
+
+// Start runs a built command, whose arguments must put it on a leash (see package
+// child), decodes the line it prints when it is ready, and stops it when the test
+// ends.
+func Start(t testing.TB, exe string, args []string, ready any) *child.Process {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := child.Start(ctx, exe, args, ready)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
