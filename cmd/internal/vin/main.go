@@ -16,11 +16,11 @@ with a database and four upstreams, and times itself around every step.
 
   vinservice upstreams [flags]   the four upstreams
   vinservice serve [flags]       the service; needs --upstreams URL and --postgres DSN
+  vinservice standin [flags]     a stand-in for Postgres, where there is none
   vinservice load [flags]        load on it, in a closed loop; needs --url URL
 
-serve and upstreams print one line of JSON when they are ready, with the addresses
-they chose; load prints what the clients saw. "vinservice COMMAND -h" lists the
-flags.
+The first three print one line of JSON when they are ready, with the addresses they
+chose; load prints what the clients saw. "vinservice COMMAND -h" lists the flags.
 `
 
 // Main runs one process of the topology: args name it, and its flags. It returns
@@ -81,6 +81,11 @@ var commands = map[string]func(*flag.FlagSet) func(context.Context, io.Writer) e
 		var c UpstreamsConfig
 		c.Flags(fs)
 		return func(ctx context.Context, stdout io.Writer) error { return ServeUpstreams(ctx, c, announce(stdout)) }
+	},
+	"standin": func(fs *flag.FlagSet) func(context.Context, io.Writer) error {
+		var c StandInConfig
+		c.Flags(fs)
+		return func(ctx context.Context, stdout io.Writer) error { return ServeStandIn(ctx, c, announce(stdout)) }
 	},
 	"load": func(fs *flag.FlagSet) func(context.Context, io.Writer) error {
 		c := load.Config{Values: Numbers()}

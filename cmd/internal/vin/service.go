@@ -52,6 +52,7 @@ type Config struct {
 	Timeout          time.Duration // of the HTTP client; 0 is none
 
 	CPU   time.Duration // what the signature burns in each request
+	Procs int           // GOMAXPROCS; 0 leaves it alone
 	Truth int           // how many requests to keep the times of
 
 	WriteTimeout  time.Duration // of the pprof server; 0 is none
@@ -81,6 +82,7 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&c.Timeout, "timeout", 0, "time limit of an upstream call; 0 is none")
 
 	fs.DurationVar(&c.CPU, "cpu", 3*time.Millisecond, "processor time that each request burns")
+	fs.IntVar(&c.Procs, "procs", 0, "GOMAXPROCS; 0 leaves it alone")
 	fs.IntVar(&c.Truth, "truth", 1<<14, "how many requests to keep the times of, 300 bytes each")
 
 	fs.DurationVar(&c.WriteTimeout, "write-timeout", 0, "write timeout of the pprof server; 0 is none")
@@ -95,6 +97,7 @@ func Serve(ctx context.Context, c Config, ready func(Ready)) error {
 	if c.Postgres == "" || c.Upstreams == "" {
 		return fmt.Errorf("the service needs a database and upstreams: see --postgres and --upstreams")
 	}
+	runtime.GOMAXPROCS(c.Procs)
 	runtime.SetBlockProfileRate(c.BlockRate)
 	runtime.SetMutexProfileFraction(c.MutexFraction)
 

@@ -1,0 +1,97 @@
+package vin
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"timesink/cmd/internal/pgstandin"
+)
+
+// StandInConfig says how the stand-in for Postgres behaves.
+type StandInConfig struct {
+	Listen  string        // address; port 0 is a free one
+	Latency time.Duration // of each statement
+}
+
+// Flags declares a flag for each field, with its default.
+func (c *StandInConfig) Flags(fs *flag.FlagSet) {
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` to serve on; port 0 is a free one")
+	fs.DurationVar(&c.Latency, "latency", 2*time.Millisecond, "time that each statement takes")
+}
+
+// ServeStandIn serves a stand-in for a Postgres that holds the [Fleet], until the
+// context ends. It calls ready once, when it listens.
+func ServeStandIn(ctx context.Context, c StandInConfig, ready func(Ready)) error {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	s := &pgstandin.Server{Latency: c.Latency, Statements: standInStatements()}
+	ready(Ready{Role: "standin", Postgres: fmt.Sprintf("postgres://standin@%s/vin?sslmode=disable", l.Addr()), PID: pid()})
+	return s.Serve(ctx, l)
+}
+
+// standInStatements are those of the store. The table is there and full from the
+// beginning, so that the store never fills it.
+func standInStatements() []pgstandin.Statement {
+	vehicles := map[string]Vehicle{}
+	for _, v := range Fleet() {
+		vehicles[v.VIN] = v
+	}
+	columns := []pgstandin.Column{
+		{Name: "vin", Type: pgtype.TextOID},
+		{Name: "make", Type: pgtype.TextOID},
+		{Name: "model", Type: pgtype.TextOID},
+		{Name: "year", Type: pgtype.Int4OID},
+		{Name: "plant", Type: pgtype.TextOID},
+		{Name: "engine", Type: pgtype.TextOID},
+		{Name: "msrp_usd", Type: pgtype.Int4OID},
+	}
+	find := func(args []any) (pgstandin.Result, error) {
+		number, _ := args[0].(string) // NULL finds nothing
+		v, ok := vehicles[number]
+		if !ok {
+			return pgstandin.Result{}, nil
+		}
+		row := []any{v.VIN, v.Make, v.Model, int32(v.Year), v.Plant, v.Engine, int32(v.MSRP)}
+		return pgstandin.Result{Rows: [][]any{row}}, nil
+	}
+	findIn := func(args []any) (pgstandin.Result, error) {
+		result, err := find(args)
+		seconds, ok := args[1].(float64)
+		if !ok {
+			return result, errors.New("pg_sleep of NULL")
+		}
+		for i := range result.Rows {
+			result.Rows[i] = append(result.Rows[i], "")
+			result.Took += time.Duration(seconds * float64(time.Second))
+		}
+		return result, err
+	}
+	return []pgstandin.Statement{
+		{SQL: sqlFind, Parameters: []uint32{pgtype.TextOID}, Columns: columns, Answer: find},
+		{
+			SQL:        sqlFindIn,
+			Parameters: []uint32{pgtype.TextOID, pgtype.Float8OID},
+			Columns:    append(columns[:len(columns):len(columns)], pgstandin.Column{Name: "pg_sleep", Type: pgtype.TextOID}),
+			Answer:     findIn,
+		},
+		{
+			SQL:     sqlCount,
+			Columns: []pgstandin.Column{{Name: "count", Type: pgtype.Int8OID}},
+			Answer: func([]any) (pgstandin.Result, error) {
+				return pgstandin.Result{Rows: [][]any{{int64(len(vehicles))}}}, nil
+			},
+		},
+		{
+			SQL:    sqlCreate,
+			Answer: func([]any) (pgstandin.Result, error) { return pgstandin.Result{Tag: "CREATE TABLE"}, nil },
+		},
+	}
+}
