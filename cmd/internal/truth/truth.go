@@ -33,9 +33,12 @@ type Request struct {
 	Route    string `json:"route"`    // "GET /v1/vin/{vin}"
 	Endpoint string `json:"endpoint"` // "vin.(*API).Decode"
 	VIN      string `json:"vin"`
-	Status   int    `json:"status"`
-	Start    int64  `json:"start_ns"`
-	End      int64  `json:"end_ns"`
+	// Goroutine is the number of the one that ran the handler, as traces of the
+	// process have it.
+	Goroutine int64 `json:"goroutine"`
+	Status    int   `json:"status"`
+	Start     int64 `json:"start_ns"`
+	End       int64 `json:"end_ns"`
 	// Steps are in the order in which they began. [Upstreams] encloses the
 	// [Upstream] steps, which overlap when the calls are concurrent; the other
 	// steps follow one another.

@@ -82,7 +82,7 @@ func (a *API) Decode(w http.ResponseWriter, r *http.Request) {
 	watch := a.recorder.start()
 	defer a.recorder.finish(watch)
 
-	watch.vin = strings.ToUpper(r.PathValue("vin"))
+	watch.vin, watch.goroutine = strings.ToUpper(r.PathValue("vin")), goroutine()
 	answer, err := a.decode(r.Context(), watch)
 	watch.status = statusOf(err)
 	if err != nil {
