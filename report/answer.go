@@ -64,7 +64,7 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 		in = fmt.Sprintf("%s (%s)", spoken(top[0]), percent(ratio(incomplete(top[0]), e.IncompleteTime)))
 	}
 	whose := ""
-	if len(b.Endpoints) > 1 {
+	if several(b) {
 		whose = " of " + spokenTitle(e) + ", which most request time goes to,"
 	}
 	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would tell more.",
@@ -77,7 +77,7 @@ func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if list := ranked(e.Buckets, total); len(list) > 0 {
 		where = inBuckets(e, list)
 	}
-	if len(b.Endpoints) < 2 {
+	if !several(b) {
 		return "The time is " + where + "."
 	}
 	share := ratio(requestTime(e), requestTimeOf(b))

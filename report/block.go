@@ -58,7 +58,7 @@ func (b *block) head() {
 	if e.Kind == "http/2" {
 		name = append(name, "HTTP/2")
 	}
-	if len(b.b.Endpoints) > 1 {
+	if several(b.b) {
 		name = append(name, percent(ratio(requestTime(e), b.requestTime()))+" of the request time")
 	}
 	b.fields(bold, 0, name...)
@@ -193,8 +193,9 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	if b.verbose {
 		rows = append(rows, noted(b.percentiles(t))...)
 	}
-	sites, phases := b.sites(t), b.phases(t)
-	if len(phases) == 0 || len(t.Sites) > 1 {
+	sites, alone := b.sites(t)
+	phases := b.phases(t)
+	if len(phases) == 0 || !alone {
 		rows = append(rows, noted(sites...)...)
 		sites = nil
 	}
@@ -304,33 +305,42 @@ func (b *block) percentiles(t *breakdown.BucketTime) string {
 // maxSites is how many call sites of a bucket a page shows that is not verbose.
 const maxSites = 3
 
-// sites says where in the service's code a bucket's time was spent.
-func (b *block) sites(t *breakdown.BucketTime) []string {
-	var lines []string
-	rest := int64(0)
-	for i := range t.Sites {
-		s := &t.Sites[i]
-		if !b.verbose && (i >= maxSites || i > 0 && ratio(s.Total, t.Total) < detailed) || s.Function == breakdown.Other {
-			rest += s.Mean
-			continue
-		}
-		where := b.place(s.Frame, b.notes-2)
-		if len(t.Sites) > 1 {
-			lines = append(lines, flow(b.notes, where, b.scale.atLeastVisible(s.Mean), calls(s.CallsPerRequest, s.Concurrency))...)
+// sites says where in the service's code a bucket's time was spent; alone tells
+// that it was one place.
+func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
+	shown, rest := b.shownSites(t)
+	alone = len(shown) == 1 && rest < t.Total/100
+	for _, s := range shown {
+		where, how := b.place(s.Frame, b.notes-2), calls(s.CallsPerRequest, s.Concurrency)
+		if alone {
+			lines = append(lines, flow(b.notes, how, where)...)
 		} else {
-			lines = append(lines, flow(b.notes, calls(s.CallsPerRequest, s.Concurrency), where)...)
+			lines = append(lines, flow(b.notes, where, b.scale.atLeastVisible(s.Mean), how)...)
 		}
 		if b.verbose && s.Why != "" {
 			lines = append(lines, indented(wrap("because: "+clean(s.Why), b.notes-2))...)
 		}
 	}
-	if rest > 0 && ratio(rest, b.of(t)) >= 0.01 {
-		lines = append(lines, "other call sites   "+b.scale.atLeastVisible(rest))
+	if rest >= max(t.Total/100, 1) {
+		lines = append(lines, "other call sites   "+b.scale.atLeastVisible(rest/max(b.e.Requests, 1)))
 	}
 	if len(t.Sites) == 0 && t.CallsPerRequest > 0 {
-		lines = append(lines, calls(t.CallsPerRequest, 0))
+		return []string{calls(t.CallsPerRequest, 0)}, true
 	}
-	return lines
+	return lines, alone
+}
+
+// shownSites are the call sites worth a line, and the total of the others.
+func (b *block) shownSites(t *breakdown.BucketTime) (shown []breakdown.SiteTime, rest int64) {
+	for i, s := range t.Sites {
+		small := i >= maxSites || i > 0 && ratio(s.Total, t.Total) < detailed
+		if s.Function == breakdown.Other || small && !b.verbose {
+			rest += s.Total
+		} else {
+			shown = append(shown, s)
+		}
+	}
+	return shown, rest
 }
 
 func indented(lines []string) []string {

@@ -17,6 +17,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"busy-workers":      busyWorkers,
 	"slow-database":     slowDatabase,
 	"spread":            spread,
+	"one-matters":       oneMatters,
 	"several-endpoints": severalEndpoints,
 	"fast":              fast,
 	"slow-batch":        slowBatch,
@@ -345,7 +346,7 @@ func hostile() *breakdown.Breakdown {
 	e.Route = "GET /日本語/🚗|\x00/" + strings.Repeat("segment/", 40)
 	src := source()
 	src.Target = "http://" + strings.Repeat("a", 300) + ".example:6060/\x1b[1mdebug"
-	b := of(src, e, endpoint(long, 1, part{bucket: breakdown.CPU, mean: 2 * ms}))
+	b := of(src, e, endpoint(long, 10, part{bucket: breakdown.CPU, mean: 2 * ms}))
 	b.Findings = []breakdown.Finding{{ID: "x", Endpoint: long, Title: "title\x1b[0m with\nnewline", Evidence: []string{strings.Repeat("evidence ", 30), strings.Repeat("x", 200), ""}, Try: "\u009b31mtry"}}
 	b.Warnings = []breakdown.Warning{{Code: "code-only"}, {Code: "w", Message: "the service said: \"<html>\r\n\t<b>\x7f\xff\""}}
 	return b
@@ -365,4 +366,16 @@ func heldConnections() *breakdown.Breakdown {
 				{Frame: breakdown.Frame{Function: "main.(*API).Decode", File: vin, Line: 61}, Doing: breakdown.DB, Total: 2 * ms}}},
 		part{bucket: breakdown.Upstream, mean: 24 * ms, calls: 1, systems: []string{"http"}, phases: phases(breakdown.ResponseWait, 24*ms), queued: 2 * ms},
 		part{bucket: breakdown.CPU, mean: 2 * ms}))
+}
+
+// oneMatters has a second endpoint, and a second call site, too small to speak of.
+func oneMatters() *breakdown.Breakdown {
+	few := site("main.(*API).healthz", vin, 20, 10*us, 0.01, 1)
+	e := decode(369, part{bucket: breakdown.Upstream, mean: 101800 * us, calls: 4.01, systems: []string{"http"}, sites: []breakdown.SiteTime{fetch, few}, phases: phases(breakdown.ResponseWait, 101800*us)},
+		part{bucket: breakdown.CPU, mean: 4 * ms})
+	unnamed := endpoint(breakdown.Unnamed, 0)
+	cut(&unnamed, 1, map[breakdown.Bucket]int64{breakdown.CPU: 3 * ms})
+	b := of(source(), e, unnamed)
+	b.Findings = []breakdown.Finding{{ID: "sequential-calls", Endpoint: e.Name, Title: "upstream calls are made one after another", SavesUpTo: 72 * ms}}
+	return b
 }

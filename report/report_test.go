@@ -176,6 +176,7 @@ func TestTheLastLineIsTheAnswer(t *testing.T) {
 	for name, want := range map[string]string{
 		"sequential":        "The time is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
 		"concurrent":        "The time is in upstream HTTP. A free Postgres would save 4.9 ms (6.8%).",
+		"one-matters":       "The time is in upstream HTTP. Free CPU would save 4.0 ms (3.8%).",
 		"pool-starved":      "The time is in the database, 86.6% of it waiting for a connection from the pool. A free Postgres would save 38.2 ms (90.2%).",
 		"held-lock":         "The time is in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
 		"busy-workers":      "The time is in upstream gRPC. A worker always free would save 6.5 ms (47.4%).",

@@ -19,8 +19,8 @@ type TextOptions struct {
 	Width int
 	// Color adds ANSI styles. They carry no meaning of their own.
 	Color bool
-	// Top is the number of endpoints shown one by one; 0 stands for 3. The
-	// others share a line.
+	// Top is the number of endpoints shown one by one; 0 stands for up to 3 that
+	// hold 1% of the request time. The others share a line.
 	Top int
 	// Verbose adds percentiles of the buckets, small phases, further call sites
 	// and what each attribution rests on.
@@ -42,13 +42,27 @@ func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
 		b:       b,
 		verbose: o.Verbose,
 	}
-	if err := t.write(cmp.Or(max(o.Top, 0), defaultTop)); err != nil {
+	if err := t.write(top(b, o.Top)); err != nil {
 		return fmt.Errorf("laying out the report: %w", err)
 	}
 	if _, err := w.Write(t.Bytes()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	return nil
+}
+
+// top is how many endpoints are shown one by one.
+func top(b *breakdown.Breakdown, asked int) int {
+	if asked > 0 {
+		return asked
+	}
+	whole, n := requestTimeOf(b), 0
+	for i := range b.Endpoints[:min(defaultTop, len(b.Endpoints))] {
+		if i == 0 || ratio(requestTime(&b.Endpoints[i]), whole) >= ownLine {
+			n = i + 1
+		}
+	}
+	return n
 }
 
 // text is a first screen in the making.
@@ -159,6 +173,13 @@ func (t *text) others(rest []breakdown.Endpoint) {
 // requestTime is all the time that requests spent in the window.
 func (t *text) requestTime() int64 { return requestTimeOf(t.b) }
 
+// several tells whether more than one endpoint matters: whether the busiest has
+// less than all but 1% of the request time.
+func several(b *breakdown.Breakdown) bool {
+	top := busiest(b)
+	return top != nil && ratio(requestTime(top), requestTimeOf(b)) < 1-ownLine
+}
+
 func requestTimeOf(b *breakdown.Breakdown) int64 {
 	sum := int64(0)
 	for i := range b.Endpoints {
@@ -195,7 +216,7 @@ func (t *text) finding(n int, f *breakdown.Finding) {
 	if f.SavesUpTo > 0 {
 		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
 	}
-	if len(t.b.Endpoints) > 1 && f.Endpoint != "" {
+	if several(t.b) && f.Endpoint != "" {
 		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
 	}
 	t.text(plain, 2, fmt.Sprintf("%d. ", n), head)
