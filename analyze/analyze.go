@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 
 	"timesink/analyze/breakdown"
@@ -64,7 +65,7 @@ func one(ctx context.Context, c *capture.Capture, opts Options, f *fold, b *brea
 	defer r.Close()
 	match := newMatcher(probes, f)
 	var broken error
-	sum, err := timeline.Read(ctx, r, rules.New(), func(req *breakdown.Request) {
+	sum, err := timeline.Read(ctx, r, rules.New(), runtime.GOMAXPROCS(0), func(req *breakdown.Request) {
 		if err := req.Check(); err != nil && broken == nil {
 			broken = fmt.Errorf("the parts of a request do not add up, a defect of this tool: %w", err)
 		}

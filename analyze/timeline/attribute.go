@@ -13,7 +13,7 @@ type walk struct {
 	m   *machine
 	r   *request
 	out *[]breakdown.Segment
-	at  *rules.Class // where the request itself waits
+	at  *class // where the request itself waits
 	// whole: the request waits for that very work, whoever began it.
 	whole bool
 	// holder: the walk is not for the request's path but for what the holder of
@@ -293,7 +293,7 @@ func (w *walk) gone(g *goroutine, a, b int64) {
 
 // behind is what the goroutine that let a request go on was busy with while the
 // request waited for it.
-func (m *machine) behind(holder *goroutine, release *rules.Class, a, b int64, depth int) []breakdown.Behind {
+func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth int) []breakdown.Behind {
 	var steps []breakdown.Segment
 	w := walk{m: m, out: &steps, at: release, holder: true}
 	w.stretch(holder, a, b, depth+1)
@@ -332,7 +332,7 @@ func (w *walk) append(s breakdown.Segment) {
 }
 
 type causeKey struct {
-	class, at     *rules.Class
+	class, at     *class
 	state, reason uint8
 }
 
@@ -343,15 +343,27 @@ func (w *walk) cause(iv *interval) *breakdown.Cause {
 // causeOf is the evidence for an attribution. Where the stack holds none of the
 // service's code, as on a library's goroutine, the site is where the request
 // itself waits.
-func (m *machine) causeOf(c *rules.Class, state, reason uint8, at *rules.Class) *breakdown.Cause {
+func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Cause {
 	if c != nil && c.InService || at == c || at != nil && !at.InService {
 		at = nil
 	}
-	key := causeKey{c, at, state, reason}
+	if at == nil && c != nil {
+		slot := &c.causes[state]
+		if slot.cause == nil || slot.reason != why {
+			*slot = reason{m.newCause(c, state, why, nil), why}
+		}
+		return slot.cause
+	}
+	return m.newCause(c, state, why, at)
+}
+
+// newCause makes a cause, once of each kind.
+func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cause {
+	key := causeKey{c, at, state, why}
 	if cause, ok := m.cause[key]; ok {
 		return cause
 	}
-	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(reason)}
+	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(why)}
 	if c != nil {
 		cause.Site, cause.Stack, cause.System = c.Site, c.Stack, c.System
 		if c.Own != nil {

@@ -17,7 +17,7 @@ type callState struct {
 	// answered: something was read since the last write. ended: the answer to
 	// an HTTP request has come.
 	answered, ended bool
-	wrote           []*rules.Class
+	wrote           []*class
 }
 
 // noteCall sees what an interval of a request's goroutine says of its calls. A
@@ -36,7 +36,10 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
 		phase = iv.wakerClass.Wakes
 	}
-	s := &g.call
+	if g.call == nil {
+		g.call = &callState{}
+	}
+	s := g.call
 	writes := iv.state == stateSyscall && isWrite(c)
 	if s.req != r || s.reqSeq != r.seq || r.Calls[s.index].Bucket != c.Own.Bucket || s.startsOver(c, phase, writes, &r.Calls[s.index]) {
 		*s = callState{req: r, reqSeq: r.seq, index: len(r.Calls), wrote: s.wrote[:0]}
@@ -60,7 +63,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 }
 
-func (s *callState) startsOver(c *rules.Class, phase breakdown.Phase, writes bool, call *breakdown.Call) bool {
+func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool, call *breakdown.Call) bool {
 	switch {
 	case phase < s.phase:
 		return true
@@ -73,7 +76,7 @@ func (s *callState) startsOver(c *rules.Class, phase breakdown.Phase, writes boo
 }
 
 // isWrite tells a stack that is writing to the network.
-func isWrite(c *rules.Class) bool {
+func isWrite(c *class) bool {
 	for _, f := range c.Stack[:min(len(c.Stack), 4)] {
 		switch f.Function {
 		case "syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto":

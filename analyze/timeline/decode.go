@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"golang.org/x/exp/trace"
 
@@ -39,13 +40,15 @@ const (
 	stateRunnable
 	stateWaiting
 	stateSyscall
+	numStates
 )
 
 var stateNames = [...]string{"unknown", "running", "runnable", "waiting", "syscall"}
 
 // A record is an event reduced to what the machine needs. It holds no pointers,
 // so that a generation of some hundred thousand of them costs the collector
-// nothing. Stacks are indexes into a classes list, 0 being none.
+// nothing. Stacks are indexes into the
+// generation's classes, 0 being none.
 type record struct {
 	at            int64 // ns, trace clock
 	g             int64
@@ -89,52 +92,68 @@ var reasonNames = map[string]uint8{
 	"blocked on a GC assist credit": reasonGC,
 }
 
-// classes is the list of a trace's distinct stacks, each classified once.
-// Stacks are told apart by their program counters, which stay the same from one
-// generation to the next.
+// A class is a distinct stack, classified, with what the machine remembers of
+// it.
+type class struct {
+	*rules.Class
+	root   *Root             // of the goroutines that begin with it
+	causes [numStates]reason // the evidence that rests on it alone, by state
+}
+
+// A reason is a cause for one of the runtime's reasons.
+type reason struct {
+	cause  *breakdown.Cause
+	reason uint8
+}
+
+// classes holds a trace's distinct stacks, each classified once. Stacks are told
+// apart by their program counters, which stay the same from one generation to
+// the next. Generations that are decoded at the same time share it.
 type classes struct {
+	mu      sync.Mutex
 	table   *rules.Table
-	list    []*rules.Class // 0 is nil: no stack
-	byPCs   map[string]int32
+	byPCs   map[string]*class
 	strings map[string]string
-	reasons []string // by number, from firstOtherReason on
 	reason  map[string]uint8
+	reasons []string // by number
 }
 
 func newClasses(t *rules.Table) *classes {
-	c := &classes{table: t, list: []*rules.Class{nil}, byPCs: map[string]int32{}, strings: map[string]string{}, reason: map[string]uint8{}}
+	c := &classes{table: t, byPCs: map[string]*class{}, strings: map[string]string{}, reason: map[string]uint8{},
+		reasons: make([]string, firstOtherReason)}
 	for name, n := range reasonNames {
 		c.reason[name] = n
+		if c.reasons[n] == "" || len(name) < len(c.reasons[n]) {
+			c.reasons[n] = name
+		}
 	}
+	c.reasons[reasonGC] = "GC"
 	return c
 }
 
-// of returns the number of a stack's class.
-func (c *classes) of(s trace.Stack) int32 {
+// of returns a stack's class, nil for an empty one.
+func (c *classes) of(s trace.Stack) *class {
 	var key []byte
 	n := 0
 	for f := range s.Frames() {
 		key = binary.LittleEndian.AppendUint64(key, f.PC)
-		if f.PC == 0 { // traces of tests carry none
-			key = append(key, f.Func...)
-			key = binary.AppendUvarint(key, f.Line)
-		}
 		n++
 	}
 	if n == 0 {
-		return 0
+		return nil
 	}
-	if id, ok := c.byPCs[string(key)]; ok {
-		return id
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.byPCs[string(key)]; ok {
+		return known
 	}
 	frames := make([]breakdown.Frame, 0, n)
 	for f := range s.Frames() {
 		frames = append(frames, breakdown.Frame{Function: c.intern(f.Func), File: c.intern(f.File), Line: int(f.Line)})
 	}
-	id := int32(len(c.list))
-	c.list = append(c.list, c.table.Classify(frames))
-	c.byPCs[string(key)] = id
-	return id
+	known := &class{Class: c.table.Classify(frames)}
+	c.byPCs[string(key)] = known
+	return known
 }
 
 // intern copies a string once, so that it does not keep a generation alive.
@@ -147,27 +166,33 @@ func (c *classes) intern(s string) string {
 	return s
 }
 
+// reasonOf numbers a reason. Those past the last number share it.
 func (c *classes) reasonOf(name string) uint8 {
-	if n, ok := c.reason[name]; ok {
-		return n
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, ok := c.reason[name]
+	if !ok {
+		n = uint8(min(len(c.reasons), 255))
+		name = strings.Clone(name)
+		c.reason[name] = n
+		if int(n) == len(c.reasons) {
+			c.reasons = append(c.reasons, name)
+		}
 	}
-	n := firstOtherReason + uint8(min(len(c.reasons), 200))
-	c.reasons = append(c.reasons, strings.Clone(name))
-	c.reason[c.reasons[len(c.reasons)-1]] = n
 	return n
 }
 
 func (c *classes) reasonName(n uint8) string {
-	if n >= firstOtherReason && int(n-firstOtherReason) < len(c.reasons) {
-		return c.reasons[n-firstOtherReason]
-	}
-	return [...]string{"", "network", "select", "sleep", "chan receive", "chan send", "sync", "sync.(*Cond).Wait", "GC", ""}[min(n, firstOtherReason)]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reasons[n]
 }
 
 // decoded is a generation's events in order.
 type decoded struct {
 	records     []record
-	first, last int64 // times of the first and last event
+	classes     []*class // by number; 0 is none
+	first, last int64    // times of the first and last event
 	clock       *trace.ClockSnapshot
 	events      int64
 }
@@ -187,15 +212,8 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 	if err != nil {
 		return d, err
 	}
-	stacks := map[trace.Stack]int32{trace.NoStack: 0}
-	class := func(s trace.Stack) int32 {
-		id, ok := stacks[s]
-		if !ok {
-			id = c.of(s)
-			stacks[s] = id
-		}
-		return id
-	}
+	in := interner{shared: c, stacks: map[trace.Stack]int32{trace.NoStack: 0}, reasons: map[string]uint8{}, classes: []*class{nil}}
+	defer func() { d.classes = in.classes }()
 	for {
 		ev, err := r.ReadEvent()
 		if err == io.EOF {
@@ -221,12 +239,12 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 			st := ev.StateTransition()
 			switch st.Resource.Kind {
 			case trace.ResourceGoroutine:
-				d.goroutine(&ev, &st, at, class, c)
+				d.goroutine(&ev, &st, at, &in)
 			case trace.ResourceProc:
 				d.proc(&st, at)
 			}
 		case trace.EventStackSample:
-			d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: class(ev.Stack())})
+			d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: in.stack(ev.Stack())})
 		case trace.EventRangeBegin, trace.EventRangeActive, trace.EventRangeEnd:
 			d.span(&ev, at)
 		case trace.EventMetric:
@@ -237,7 +255,36 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 	}
 }
 
-func (d *decoded) goroutine(ev *trace.Event, st *trace.StateTransition, at int64, class func(trace.Stack) int32, c *classes) {
+// An interner numbers a generation's stacks and reasons.
+type interner struct {
+	shared  *classes
+	stacks  map[trace.Stack]int32
+	reasons map[string]uint8
+	classes []*class
+}
+
+func (in *interner) stack(s trace.Stack) int32 {
+	id, ok := in.stacks[s]
+	if !ok {
+		if c := in.shared.of(s); c != nil {
+			id = int32(len(in.classes))
+			in.classes = append(in.classes, c)
+		}
+		in.stacks[s] = id
+	}
+	return id
+}
+
+func (in *interner) reason(name string) uint8 {
+	n, ok := in.reasons[name]
+	if !ok {
+		n = in.shared.reasonOf(name)
+		in.reasons[strings.Clone(name)] = n
+	}
+	return n
+}
+
+func (d *decoded) goroutine(ev *trace.Event, st *trace.StateTransition, at int64, in *interner) {
 	from, to := st.Goroutine()
 	rec := record{at: at, g: int64(st.Resource.Goroutine()), other: -1, state: stateOf(to)}
 	switch {
@@ -246,19 +293,19 @@ func (d *decoded) goroutine(ev *trace.Event, st *trace.StateTransition, at int64
 	case from == trace.GoNotExist:
 		rec.op = opCreate
 		rec.other = int64(ev.Goroutine())
-		rec.stack, rec.stack2 = class(ev.Stack()), class(st.Stack)
+		rec.stack, rec.stack2 = in.stack(ev.Stack()), in.stack(st.Stack)
 	case from == trace.GoUndetermined || from == to:
 		rec.op = opStatus
-		rec.stack, rec.reason = class(st.Stack), c.reasonOf(st.Reason)
+		rec.stack, rec.reason = in.stack(st.Stack), in.reason(st.Reason)
 	case from == trace.GoWaiting:
 		rec.op = opWake
 		if rec.other = int64(ev.Goroutine()); rec.other >= 0 {
-			rec.stack2 = class(ev.Stack())
+			rec.stack2 = in.stack(ev.Stack())
 		}
 	case to == trace.GoWaiting:
-		rec.stack, rec.reason = class(st.Stack), c.reasonOf(st.Reason)
+		rec.stack, rec.reason = in.stack(st.Stack), in.reason(st.Reason)
 	case to == trace.GoSyscall:
-		rec.stack = class(st.Stack)
+		rec.stack = in.stack(st.Stack)
 	}
 	d.records = append(d.records, rec)
 }

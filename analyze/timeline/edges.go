@@ -36,7 +36,7 @@ type request struct {
 }
 
 // note takes what a stack of the request's own goroutine tells.
-func (r *request) note(c *rules.Class) {
+func (r *request) note(c *class) {
 	r.served = r.served || c.Served
 	r.observer = r.observer || c.Observer
 	if c.Kind != "" {
@@ -121,7 +121,7 @@ func (m *machine) begun(g *goroutine, at int64) {
 
 // seen looks at a stack of a goroutine: one that it blocked or entered the
 // kernel with, or one with which it woke or created another.
-func (m *machine) seen(g *goroutine, at int64, c *rules.Class, state uint8) {
+func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	if g.conn == connNone {
 		m.seenOnBranch(g, c)
 		return
@@ -162,7 +162,7 @@ func (m *machine) seen(g *goroutine, at int64, c *rules.Class, state uint8) {
 	r.note(c)
 }
 
-func (m *machine) seenOnBranch(g *goroutine, c *rules.Class) {
+func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	if c.Handler == "" {
 		return
 	}
@@ -216,7 +216,7 @@ func keepFresh(c, next connState) connState {
 
 // woken follows the end of a wait: if it was for a request's first bytes, they
 // have arrived.
-func (m *machine) woken(g *goroutine, at int64, waited *rules.Class) {
+func (m *machine) woken(g *goroutine, at int64, waited *class) {
 	if waited == nil || m.own(g) != nil {
 		return
 	}
@@ -234,8 +234,10 @@ func (m *machine) ended(g *goroutine, at int64) {
 
 // recognize looks at the first stack of a goroutine that was there before the
 // window. If it serves a request, that one was cut by the window's edge.
-func (m *machine) recognize(g *goroutine, c *rules.Class) {
-	g.root = c.Root()
+func (m *machine) recognize(g *goroutine, c *class) {
+	g.root.Goroutines--
+	g.root = m.rootOf(c)
+	g.root.Goroutines++
 	early := g.early
 	g.early = nil
 	switch {

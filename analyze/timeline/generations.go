@@ -222,6 +222,14 @@ func (s *splitter) body(to *[]byte, head []byte) error {
 	return noEOF(err)
 }
 
+// discard reads to the input's end and returns its length, as far as it can be
+// read.
+func (s *splitter) discard() int64 {
+	n, _ := io.Copy(io.Discard, s.r)
+	s.offset += n
+	return s.offset
+}
+
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"timesink/analyze/breakdown"
-	"timesink/analyze/rules"
 )
 
 // A goroutine is what the machine knows of one: its present state, its past as
@@ -16,11 +15,11 @@ type goroutine struct {
 	reason uint8
 	assist bool  // in a GC mark assist
 	since  int64 // when the present state began
-	class  *rules.Class
+	class  *class
 
 	born    int64 // when it was created, or the window's start
-	created *rules.Class
-	start   *rules.Class
+	created *class
+	start   *class
 	creator *goroutine // nil where nobody known created it
 	dead    bool
 	died    int64
@@ -29,7 +28,6 @@ type goroutine struct {
 	// horizon; handed are the moments at which it let a request go on.
 	past   []interval
 	handed []handover
-	lost   int64 // the past before this was dropped for its size
 
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
@@ -40,24 +38,23 @@ type goroutine struct {
 	conn  connState
 	early []interval // before the first stack told what it is
 	dial  *goroutine // the last one it created to make a connection
-	call  callState
+	call  *callState
 
 	// Its place among the open waits that may have to be followed.
 	open         bool
 	older, newer *goroutine
 
-	spent [breakdown.NumBuckets]int64 // by its own stacks, for traces without requests
-	root  string
+	root *Root // what its time counts for in a trace without requests
 }
 
 // An interval is a stretch in one state.
 type interval struct {
 	start, end int64
-	class      *rules.Class
+	class      *class
 	// What ended a wait: the goroutine and its stack, nil where a timer, the
 	// network or the window's end did.
 	waker      *goroutine
-	wakerClass *rules.Class
+	wakerClass *class
 	dial       *goroutine // the connection being made meanwhile
 	state      uint8
 	reason     uint8
@@ -83,6 +80,8 @@ type machine struct {
 	classes *classes
 	emit    func(*breakdown.Request)
 	gs      map[int64]*goroutine
+	last    *goroutine // the one looked up last
+	stacks  []*class   // of the generation being applied
 
 	start, now   int64
 	oldest       *goroutine // of the open waits, by their start
@@ -110,6 +109,7 @@ func (m *machine) apply(d *decoded) {
 	if m.start == 0 {
 		m.start = d.first
 	}
+	m.stacks = d.classes
 	for i := range d.records {
 		r := &d.records[i]
 		// Generations overlap by some microseconds: the clock only moves on.
@@ -123,14 +123,14 @@ func (m *machine) step(r *record) {
 	switch r.op {
 	case opState:
 		g := m.goroutine(r.g)
-		m.enter(g, r.at, r.state, m.classes.list[r.stack], r.reason, nil, nil)
+		m.enter(g, r.at, r.state, m.stacks[r.stack], r.reason, nil, nil)
 	case opWake:
 		g := m.goroutine(r.g)
 		var waker *goroutine
 		if r.other >= 0 && g.reason != reasonNetwork {
 			waker = m.goroutine(r.other)
 		}
-		m.wake(g, r.at, r.state, waker, m.classes.list[r.stack2])
+		m.wake(g, r.at, r.state, waker, m.stacks[r.stack2])
 	case opCreate:
 		m.create(r)
 	case opEnd:
@@ -164,28 +164,43 @@ func (m *machine) step(r *record) {
 
 // goroutine finds one, or makes it known: it was there before the window.
 func (m *machine) goroutine(id int64) *goroutine {
+	if m.last != nil && m.last.id == id && !m.last.dead {
+		return m.last
+	}
 	g, ok := m.gs[id]
 	if !ok {
-		g = &goroutine{id: id, since: m.start, born: m.start, lost: m.start}
+		g = &goroutine{id: id, since: m.start, born: m.start, root: m.rootOf(nil)}
+		g.root.Goroutines++
 		m.gs[id] = g
 	}
+	m.last = g
 	return g
 }
 
 // enter moves a goroutine to another state.
-func (m *machine) enter(g *goroutine, at int64, state uint8, class *rules.Class, reason uint8, waker *goroutine, wakerClass *rules.Class) {
+func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reason uint8, waker *goroutine, wakerClass *class) {
 	m.close(g, at, waker, wakerClass)
 	g.state, g.class, g.reason = state, class, reason
 	if class != nil {
 		m.seen(g, at, class, state)
 	}
-	if state == stateWaiting && m.tag(g) != nil && needsPast(class, reason) {
+	m.mayWatch(g)
+}
+
+// mayWatch files the wait that a goroutine is in, if a request waits with it and
+// its end may have to be followed. The observer's own requests are not asked
+// about: they last as long as the window.
+func (m *machine) mayWatch(g *goroutine) {
+	if g.state != stateWaiting || g.open || !needsPast(g.class, g.reason) {
+		return
+	}
+	if r := m.tag(g); r != nil && !r.observer {
 		m.watch(g)
 	}
 }
 
 // wake ends a wait.
-func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wakerClass *rules.Class) {
+func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wakerClass *class) {
 	waited, reason := g.class, g.reason
 	if waker != nil {
 		m.noteWaker(g, waker, wakerClass, at)
@@ -199,7 +214,7 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 
 // noteWaker keeps what the waker's stack tells of its own request, and that it
 // let another request go on.
-func (m *machine) noteWaker(g, waker *goroutine, wakerClass *rules.Class, at int64) {
+func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	if wakerClass != nil {
 		m.seen(waker, at, wakerClass, stateRunning)
 	}
@@ -234,7 +249,7 @@ func (m *machine) tag(g *goroutine) *request {
 }
 
 func (m *machine) create(r *record) {
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.classes.list[r.stack], start: m.classes.list[r.stack2]}
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
 	m.gs[r.g] = g
 	if r.other >= 0 {
 		parent := m.goroutine(r.other)
@@ -250,8 +265,9 @@ func (m *machine) create(r *record) {
 			parent.dial = g
 		}
 	}
+	g.root = m.rootOf(g.start)
+	g.root.Goroutines++
 	if g.start != nil {
-		g.root = g.start.Root()
 		m.begun(g, r.at)
 	}
 }
@@ -263,7 +279,6 @@ func (m *machine) end(g *goroutine, at int64) {
 	if m.oldest == nil {
 		g.creator, g.past, g.handed = nil, nil, nil
 	}
-	m.fold(g)
 	delete(m.gs, g.id)
 }
 
@@ -271,11 +286,12 @@ func (m *machine) end(g *goroutine, at int64) {
 // goroutine never seen, or after a generation was lost; else the wait goes on,
 // with the stack and the reason that it began with.
 func (m *machine) status(g *goroutine, r *record) {
-	class := m.classes.list[r.stack]
+	class := m.stacks[r.stack]
 	if g.state == r.state {
 		if g.class == nil && class != nil && (g.state == stateWaiting || g.state == stateSyscall) {
 			g.class, g.reason = class, r.reason
 			m.seen(g, r.at, class, g.state)
+			m.mayWatch(g)
 		}
 		return
 	}
@@ -283,6 +299,7 @@ func (m *machine) status(g *goroutine, r *record) {
 		g.state, g.class, g.reason = r.state, class, r.reason
 		if class != nil {
 			m.seen(g, g.since, class, r.state)
+			m.mayWatch(g)
 		}
 		return
 	}
@@ -290,7 +307,7 @@ func (m *machine) status(g *goroutine, r *record) {
 }
 
 // close ends the present interval at a moment and attributes it.
-func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *rules.Class) {
+func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *class) {
 	m.unwatch(g)
 	if at <= g.since || g.state == stateUnknown {
 		g.since = max(g.since, at)
@@ -313,7 +330,7 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *ru
 // asked for.
 func (m *machine) take(g *goroutine, iv *interval) {
 	length := iv.end - iv.start
-	g.spent[ownBucket(iv)] += length
+	g.root.Spent[ownBucket(iv)] += length
 	if iv.state == stateRunning {
 		m.sum.Running += length
 	}
@@ -322,7 +339,7 @@ func (m *machine) take(g *goroutine, iv *interval) {
 			m.attribute(r, g, iv)
 		}
 		m.noteCall(r, g, iv)
-	} else if g.conn == connUnknown && g.root == "" && len(g.early) < 16 {
+	} else if g.conn == connUnknown && len(g.early) < 16 {
 		g.early = append(g.early, *iv)
 	}
 	m.remember(g, iv)
@@ -346,7 +363,6 @@ func (m *machine) remember(g *goroutine, iv *interval) {
 	}
 	if len(g.past) >= pastLimit {
 		drop := len(g.past) / 2
-		g.lost = g.past[drop-1].end
 		g.past = append(g.past[:0], g.past[drop:]...)
 		m.sum.Forgotten++
 	}
@@ -384,7 +400,7 @@ func (m *machine) unwatch(g *goroutine) {
 
 // needsPast tells whether a wait's attribution asks what other goroutines did
 // meanwhile.
-func needsPast(c *rules.Class, reason uint8) bool {
+func needsPast(c *class, reason uint8) bool {
 	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC {
 		return false
 	}
@@ -392,7 +408,7 @@ func needsPast(c *rules.Class, reason uint8) bool {
 }
 
 // followable tells a wait that its own stack does not explain.
-func followable(c *rules.Class, reason uint8) bool {
+func followable(c *class, reason uint8) bool {
 	return needsPast(c, reason) && (c == nil || c.Own == nil)
 }
 
@@ -405,7 +421,7 @@ func (m *machine) sample(r *record) {
 	if g.state == stateRunning {
 		m.sum.SamplesRunning++
 	}
-	class := m.classes.list[r.stack]
+	class := m.stacks[r.stack]
 	if class == nil {
 		return
 	}
@@ -443,17 +459,24 @@ func (m *machine) proc(id int64, runs bool, at int64) {
 	}
 }
 
-// fold adds a goroutine's time to its root's.
-func (m *machine) fold(g *goroutine) {
-	r := m.roots[g.root]
+// rootOf is the sum of the goroutines that begin with a stack.
+func (m *machine) rootOf(c *class) *Root {
+	if c != nil && c.root != nil {
+		return c.root
+	}
+	name := ""
+	if c != nil {
+		name = c.Root()
+	}
+	r := m.roots[name]
 	if r == nil {
-		r = &Root{Function: g.root}
-		m.roots[g.root] = r
+		r = &Root{Function: name}
+		m.roots[name] = r
 	}
-	r.Goroutines++
-	for b, t := range g.spent {
-		r.Spent[b] += t
+	if c != nil {
+		c.root = r
 	}
+	return r
 }
 
 // finish closes all that is open at the window's end.
@@ -469,12 +492,11 @@ func (m *machine) finish() *Summary {
 	for _, g := range gs {
 		if g.state != stateUnknown && m.now > g.since {
 			iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, open: true}
-			g.spent[ownBucket(&iv)] += m.now - g.since
+			g.root.Spent[ownBucket(&iv)] += m.now - g.since
 			if g.state == stateRunning {
 				m.sum.Running += m.now - g.since
 			}
 		}
-		m.fold(g)
 	}
 	if m.busySince != 0 {
 		m.sum.Saturated += m.now - m.busySince

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"golang.org/x/exp/trace"
+
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 )
@@ -70,7 +72,10 @@ func (r *Root) Wall() int64 {
 // that the window's edges cut included. A Request is valid only until emit
 // returns. A damaged or truncated trace is read as far as its whole generations
 // reach; Summary.Cut says so.
-func Read(ctx context.Context, r io.Reader, table *rules.Table, emit func(*breakdown.Request)) (*Summary, error) {
+//
+// Up to workers generations are decoded at once; what comes out does not depend
+// on how many.
+func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emit func(*breakdown.Request)) (*Summary, error) {
 	s, err := newSplitter(r)
 	if err != nil {
 		return nil, err
@@ -78,36 +83,26 @@ func Read(ctx context.Context, r io.Reader, table *rules.Table, emit func(*break
 	c := newClasses(table)
 	m := newMachine(c, emit)
 	m.sum.Version = s.version
-	var records []record
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		from := s.whole
-		g, err := s.generation()
-		if err == io.EOF {
+	p := &pipeline{s: s, classes: c}
+	generations := p.run(ctx, max(workers, 1))
+	defer p.stop()
+	for d := range generations {
+		if d.err != nil {
+			p.stop()
+			m.sum.Cut = fmt.Errorf("generation %d: %w", d.index+1, d.err)
+			m.sum.CutBytes = s.discard() - max(d.from, headerLen)
 			break
 		}
-		var d decoded
-		if err == nil {
-			d, err = decode(g, c, records)
-			records = d.records
+		if len(d.records) > 0 { // else it is nothing but its edges
+			m.sum.Generations++
+			m.sum.Events += d.events
+			m.clock(d.clock)
+			m.apply(&d.decoded)
 		}
-		if err != nil {
-			m.sum.Cut = fmt.Errorf("generation %d: %w", g.index+1, err)
-			n, _ := io.Copy(io.Discard, s.r)
-			m.sum.CutBytes = s.offset + n - max(from, headerLen)
-			break
-		}
-		if d.events <= 2 && len(d.records) == 0 {
-			continue // nothing but its edges
-		}
-		m.sum.Generations++
-		m.sum.Events += d.events
-		if m.sum.Clock == nil && d.clock != nil {
-			m.sum.Clock = &Clock{Trace: int64(d.clock.Trace), Wall: d.clock.Wall}
-		}
-		m.apply(&d)
+		p.recycle(d.records)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if m.sum.Generations == 0 {
 		if m.sum.Cut == nil {
@@ -116,4 +111,11 @@ func Read(ctx context.Context, r io.Reader, table *rules.Table, emit func(*break
 		return nil, fmt.Errorf("%w: %w", ErrNoGeneration, m.sum.Cut)
 	}
 	return m.finish(), nil
+}
+
+// clock keeps the first relation of the clocks.
+func (m *machine) clock(c *trace.ClockSnapshot) {
+	if c != nil && m.sum.Clock == nil {
+		m.sum.Clock = &Clock{Trace: int64(c.Trace), Wall: c.Wall}
+	}
 }

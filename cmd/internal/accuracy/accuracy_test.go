@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -203,7 +204,7 @@ func toWallClock(t *testing.T, path string, tool []accuracy.Request) (start, end
 		t.Fatal(err)
 	}
 	defer f.Close()
-	sum, err := timeline.Read(t.Context(), f, rules.New(), func(*breakdown.Request) {})
+	sum, err := timeline.Read(t.Context(), f, rules.New(), runtime.GOMAXPROCS(0), func(*breakdown.Request) {})
 	if err != nil {
 		t.Fatal(err)
 	}
