@@ -321,7 +321,7 @@ func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 			lines = append(lines, indented(wrap("because: "+clean(s.Why), b.notes-2))...)
 		}
 	}
-	if rest >= max(t.Total/100, 1) {
+	if len(shown) > 0 && rest >= max(t.Total/100, 1) {
 		lines = append(lines, "other call sites   "+b.scale.atLeastVisible(rest/max(b.e.Requests, 1)))
 	}
 	if len(t.Sites) == 0 && t.CallsPerRequest > 0 {
