@@ -167,16 +167,16 @@ func (m *Manifest) Warn(code, format string, args ...any) {
 	m.Warnings = append(m.Warnings, Warning{Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
-// encode returns the manifest as JSON, for people too, arrays never null.
+// encode returns the manifest as JSON, for people too. It enters the schema and
+// makes its arrays empty instead of null.
 func (m *Manifest) encode() ([]byte, error) {
-	c := *m
-	c.Schema = Schema
-	c.Asked.URLs = orEmpty(c.Asked.URLs)
-	c.Service.Endpoints = orEmpty(c.Service.Endpoints)
-	c.Parts = orEmpty(c.Parts)
-	c.Log = orEmpty(c.Log)
-	c.Warnings = orEmpty(c.Warnings)
-	data, err := json.MarshalIndent(&c, "", "  ")
+	m.Schema = Schema
+	m.Asked.URLs = orEmpty(m.Asked.URLs)
+	m.Service.Endpoints = orEmpty(m.Service.Endpoints)
+	m.Parts = orEmpty(m.Parts)
+	m.Log = orEmpty(m.Log)
+	m.Warnings = orEmpty(m.Warnings)
+	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}

@@ -1,0 +1,214 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"timesink/collect/capture"
+)
+
+const (
+	dialTimeout   = 10 * time.Second
+	answerTimeout = 15 * time.Second // of the small requests; a busy service is slow to answer
+	maxErrorBody  = 4096             // bytes of an error's text that are read
+)
+
+// A client asks the endpoints below a target's index.
+type client struct {
+	target Target
+	http   *http.Client
+	agent  string
+	scrub  scrubber
+}
+
+func newClient(t Target, tool capture.Tool) (*client, error) {
+	if t.base.Host == "" {
+		return nil, configError("collect", "no target", "give host:port")
+	}
+	transport, err := newTransport(t.TLS)
+	if err != nil {
+		return nil, err
+	}
+	return &client{
+		target: t,
+		http:   &http.Client{Transport: transport, CheckRedirect: keepRedirect},
+		agent:  userAgent(tool),
+		scrub:  newScrubber(t.secrets()...),
+	}, nil
+}
+
+// newTransport makes the way to a server. It asks for no compression: a trace
+// must come as the service made it.
+func newTransport(t TLS) (*http.Transport, error) {
+	config, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: dialTimeout,
+		DisableCompression:  true,
+		IdleConnTimeout:     90 * time.Second,
+	}, nil
+}
+
+// keepRedirect returns redirects as they are: credentials must not go where
+// one points, and a login page is not the service.
+func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func userAgent(tool capture.Tool) string {
+	version := tool.Version
+	if version == "" {
+		version = "devel"
+	}
+	return "timesink/" + version
+}
+
+// get asks for an endpoint, such as "trace?seconds=5". An answer of any status
+// is no error. The caller closes its body.
+func (c *client) get(ctx context.Context, endpoint string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.url(endpoint), nil)
+	if err != nil {
+		return nil, configError(c.op(endpoint), "no URL", "write the target as host:port")
+	}
+	req.Header.Set("User-Agent", c.agent)
+	a := c.target.Access
+	switch {
+	case a.Bearer != "":
+		req.Header.Set("Authorization", "Bearer "+string(a.Bearer))
+	case a.Username != "" || a.Password != "":
+		req.SetBasicAuth(a.Username, string(a.Password))
+	}
+	setHeader(req, a.Header)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.failed(endpoint, err)
+	}
+	return resp, nil
+}
+
+func setHeader(req *http.Request, h Header) {
+	for name, values := range h {
+		req.Header.Del(name)
+		for _, v := range values {
+			req.Header.Add(name, string(v))
+			if name == "Host" {
+				req.Host = string(v)
+			}
+		}
+	}
+}
+
+// An answer is what an endpoint said, as far as it was read.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	more   bool // the body is longer than what was read
+	err    error
+	took   time.Duration
+}
+
+// fetch asks for an endpoint and reads at most limit bytes of its answer. The
+// answer's err explains a status other than 200.
+func (c *client) fetch(ctx context.Context, endpoint string, limit int64) answer {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	resp, err := c.get(ctx, endpoint)
+	if err != nil {
+		return answer{err: err, took: time.Since(begin)}
+	}
+	defer resp.Body.Close()
+	a := answer{status: resp.StatusCode, header: resp.Header}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if int64(len(a.body)) > limit {
+		a.body, a.more = a.body[:limit], true
+	}
+	a.took = time.Since(begin)
+	switch {
+	case a.status != http.StatusOK:
+		a.err = c.refused(endpoint, resp, a.body)
+	case err != nil:
+		a.err = c.failed(endpoint, err)
+	}
+	return a
+}
+
+// refused explains an answer that is not 200.
+func (c *client) refused(endpoint string, resp *http.Response, body []byte) error {
+	location := ""
+	if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.String() != "" {
+		location = c.scrub.text(shown(resp.Request.URL.ResolveReference(u)))
+	}
+	return withOp(c.op(endpoint), statusFault(resp.StatusCode, location, c.scrub.text(quote(body))))
+}
+
+// failed explains why no answer came.
+func (c *client) failed(endpoint string, err error) error {
+	err = reachFault(err)
+	if text := err.Error(); c.scrub.text(text) != text {
+		return withOp(c.op(endpoint), newFault(ErrUnreachable, capture.Hint(err), "%s", c.scrub.text(text)))
+	}
+	return withOp(c.op(endpoint), err)
+}
+
+// notTrace explains an answer of 200 that should have been a trace.
+func (c *client) notTrace(endpoint string, head []byte) error {
+	looks := capture.Sniff(head)
+	if len(head) == 0 {
+		looks = capture.Looks{What: "nothing at all"}
+	}
+	seen := "the service answered HTTP 200 with " + looks.What
+	if text := quote(head); text != "" && utf8.Valid(head) {
+		seen += fmt.Sprintf(" (%q)", c.scrub.text(text))
+	}
+	return withOp(c.op(endpoint), newFault(capture.ErrNotTrace, "a handler other than net/http/pprof's answers there: "+pprofHint, "%s", seen))
+}
+
+// op is what is being done to what, for errors.
+func (c *client) op(endpoint string) string {
+	name, _, _ := strings.Cut(endpoint, "?")
+	if name == "" {
+		name = "the pprof index"
+	}
+	return fmt.Sprintf("get %s of %s", name, c.target)
+}
+
+var (
+	htmlTitle = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+	htmlTag   = regexp.MustCompile(`(?s)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
+)
+
+// quote makes one short line of what a server said: the title of a page, else
+// its text.
+func quote(body []byte) string {
+	if m := htmlTitle.FindSubmatch(body); m != nil {
+		body = m[1]
+	} else if capture.Sniff(body).What == "an HTML page" {
+		body = htmlTag.ReplaceAll(body, []byte(" "))
+	}
+	if len(body) > maxErrorBody {
+		body = body[:maxErrorBody]
+	}
+	line := strings.Join(strings.FieldsFunc(string(bytes.ToValidUTF8(body, nil)), func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r)
+	}), " ")
+	const most = 160
+	if runes := []rune(line); len(runes) > most {
+		line = string(runes[:most-1]) + "…"
+	}
+	return line
+}

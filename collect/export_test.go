@@ -1,0 +1,7 @@
+package collect
+
+// What tests look at from outside.
+var (
+	ProfileSeconds = profileSeconds
+	TraceDuration  = traceDuration
+)

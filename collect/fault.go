@@ -1,0 +1,169 @@
+package collect
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"timesink/collect/capture"
+)
+
+// What a service, or the way to it, can be found to be. Each comes wrapped in a
+// capture.Error that tells the details and carries a hint. A trace that is none
+// is capture.ErrNotTrace.
+var (
+	ErrNoHost         = errors.New("no such host")
+	ErrRefused        = errors.New("connection refused")
+	ErrUnreachable    = errors.New("no answer")
+	ErrCertificate    = errors.New("TLS")
+	ErrUnauthorized   = errors.New("not let in")
+	ErrNotFound       = errors.New("not found")
+	ErrRedirected     = errors.New("redirected")
+	ErrTraceRunning   = errors.New("a trace is running already")
+	ErrProfileRunning = errors.New("a CPU profile is running already")
+	ErrWriteTimeout   = errors.New("the server's write timeout forbids the window")
+	ErrStatus         = errors.New("unexpected HTTP status")
+	ErrInterrupted    = errors.New("interrupted")
+)
+
+// A fault is one of the Err values with what was seen: it reads as the latter
+// alone.
+type fault struct {
+	kind  error
+	seen  string
+	cause error // may be nil
+}
+
+func (f *fault) Error() string { return f.seen }
+
+func (f *fault) Unwrap() []error {
+	if f.cause == nil {
+		return []error{f.kind}
+	}
+	return []error{f.kind, f.cause}
+}
+
+func newFault(kind error, hint, format string, args ...any) error {
+	return &capture.Error{Err: &fault{kind: kind, seen: fmt.Sprintf(format, args...)}, Hint: hint}
+}
+
+func configError(op, what, hint string) error {
+	return &capture.Error{Op: op, Err: &fault{kind: ErrConfig, seen: what}, Hint: hint}
+}
+
+const (
+	pprofHint = `the service must serve net/http/pprof there: import _ "net/http/pprof", ask the port it listens on, ` +
+		`or give the index's full URL when it has another path`
+	accessHint = "give --bearer-file, --user, --cert or --pprof-header"
+	doctorHint = "timesink doctor tells what the service allows"
+)
+
+// reachFault explains why no answer came. Nothing of the URL is in it: the
+// caller names the target.
+func reachFault(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) { // it repeats the method and the URL
+		err = ue.Err
+	}
+	f := &fault{kind: ErrUnreachable, seen: err.Error(), cause: err}
+	hint := "check the address, and that the way there is open (VPN, firewall, kubectl port-forward)"
+	var dns *net.DNSError
+	var record tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	var hostname x509.HostnameError
+	var verification *tls.CertificateVerificationError
+	var alert tls.AlertError
+	switch {
+	case errors.Is(err, context.Canceled):
+		f.kind, f.seen, hint = ErrInterrupted, "interrupted", ""
+	case errors.As(err, &dns) && dns.IsNotFound:
+		f.kind, f.seen = ErrNoHost, "no such host: "+dns.Name
+		hint = "check the spelling; a name inside of a cluster needs kubectl port-forward"
+	case isRefused(err):
+		f.kind, f.seen = ErrRefused, "connection refused"
+		hint = "nothing listens there: check the port, and that the service runs and serves pprof on it"
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		f.kind, f.seen, hint = ErrCertificate, "the server answers plain HTTP to TLS", "write http:// instead of https://"
+	case errors.As(err, &authority):
+		f.kind, hint = ErrCertificate, "give the authority's certificate with --cacert, or trust any with --insecure"
+	case errors.As(err, &hostname), errors.As(err, &verification):
+		f.kind, hint = ErrCertificate, "use the name in the certificate, or trust any with --insecure"
+	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
+		f.kind, hint = ErrCertificate, "the server turned the client away: it may ask for a client certificate, --cert and --key"
+	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
+		f.kind, f.seen, hint = ErrCertificate, "the server speaks TLS", "write https:// instead of http://"
+	case isTimeout(err):
+		f.seen = "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		f.seen = "the server closed the connection without an answer"
+		hint = "check that HTTP is spoken on that port, and what the service logs"
+	}
+	return &capture.Error{Err: f, Hint: hint}
+}
+
+// isRefused knows Windows' number too, which package syscall does not match
+// with ECONNREFUSED there.
+func isRefused(err error) bool {
+	const wsaeConnRefused = syscall.Errno(10061)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeConnRefused)
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
+
+// statusFaults are the answers of net/http/pprof, and of what stands before
+// it, that are told from their text.
+var statusFaults = []struct {
+	says string // part of the body
+	kind error
+	hint string
+}{
+	{"tracer already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find who takes it (another timesink, a continuous profiler, gops)"},
+	{"tracing is already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find who takes it (another timesink, a continuous profiler, gops)"},
+	{"cpu profiling already in use", ErrProfileRunning, "one CPU profile at a time: wait until the other one ends"},
+	{"exceeds server's WriteTimeout", ErrWriteTimeout, "ask for a shorter window with -d, or let the pprof server have no WriteTimeout; from Go 1.23 on it does not matter"},
+	{"HTTP request to an HTTPS server", ErrCertificate, "write https:// instead of http://"},
+}
+
+// statusFault explains an answer that is not 200, quoting the server. The text
+// is scrubbed already.
+func statusFault(status int, location, text string) error {
+	quoted := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
+	if text != "" {
+		quoted += fmt.Sprintf(": %q", text)
+	}
+	for _, row := range statusFaults {
+		if strings.Contains(text, row.says) {
+			return newFault(row.kind, row.hint, "%s", quoted)
+		}
+	}
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+		return newFault(ErrUnauthorized, accessHint, "%s", quoted)
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		return newFault(ErrNotFound, pprofHint, "%s", quoted)
+	case status >= 300 && status < 400 && location != "":
+		return newFault(ErrRedirected, "give the URL it points to, or let the tool in when it is a login page; credentials are not sent to where a redirect points",
+			"HTTP %d %s to %s", status, http.StatusText(status), location)
+	}
+	return newFault(ErrStatus, doctorHint, "%s", quoted)
+}
+
+// withOp names what was being done.
+func withOp(op string, err error) error {
+	var e *capture.Error
+	if errors.As(err, &e) && e.Op == "" {
+		return &capture.Error{Op: op, Err: e.Err, Hint: e.Hint}
+	}
+	return &capture.Error{Op: op, Err: err}
+}

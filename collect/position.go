@@ -1,0 +1,161 @@
+package collect
+
+import (
+	"encoding/binary"
+	"time"
+
+	"timesink/collect/capture"
+)
+
+// A position tells how far a trace has come, in the service's own time, from
+// the bytes as they pass. It is what the lag is measured with: a service that
+// traces faster than the trace arrives holds the rest in its memory, without a
+// limit, and only the times inside of the trace show it.
+//
+// It looks at nothing but the headers of the batches, of some 64 KB each, that
+// the format is made of since Go 1.22 (golang.org/design/60773-execution-tracer-overhaul):
+//
+//	16 bytes: "go 1.NN trace\0\0\0"
+//	then batches: 1 gen m time size, or 3-experimental gen m time size, then size bytes
+//	or, from Go 1.26 on, one byte that ends a generation
+//
+// All numbers but the first byte are varints. The unit of time is in a batch
+// that begins with a frequency event, or with a sync event and then that one.
+// On anything else, older formats among it, the position is lost: known is
+// false from there on, and nothing is claimed.
+type position struct {
+	version string // of the header, "go 1.26"; "" as long as it has not come
+
+	lost        bool
+	head        []byte // what has come of the header, or of the batch's beginning
+	skip        uint64 // bytes of the batch still to come
+	generation  uint64 // of the newest batch
+	generations int    // how many have begun
+	first, last uint64 // batch times, in units
+	frequency   uint64 // units per second
+}
+
+// Numbers of the format, from Go's internal/trace/tracev2: they never change
+// within it.
+const (
+	eventBatch             = 1
+	eventFrequency         = 8
+	eventExperimentalBatch = 49
+	eventSync              = 50
+	eventEndOfGeneration   = 52
+
+	traceHeaderSize = 16
+	maxBatchHead    = 2 + 4*binary.MaxVarintLen64 + 2 + binary.MaxVarintLen64
+)
+
+// Write follows the trace. It cannot fail.
+func (p *position) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 && !p.lost {
+		b = p.next(b)
+	}
+	return n, nil
+}
+
+// next takes what it can use of b and returns the rest.
+func (p *position) next(b []byte) []byte {
+	if p.skip > 0 {
+		n := min(p.skip, uint64(len(b)))
+		p.skip -= n
+		return b[n:]
+	}
+	before := len(p.head)
+	p.head = append(p.head, b[:min(len(b), maxBatchHead-before)]...)
+	used := p.parse()
+	if used == 0 { // it needs more than has come
+		if len(p.head) >= maxBatchHead {
+			p.lost = true
+		}
+		return b[len(p.head)-before:]
+	}
+	p.head = p.head[:0]
+	if rest := used - before; rest >= 0 {
+		return b[rest:]
+	}
+	p.lost = true // a head that was whole was not taken: cannot be
+	return nil
+}
+
+// parse reads p.head and returns how many bytes of it are done with; none as
+// long as it is too short to tell.
+func (p *position) parse() int {
+	if p.version == "" {
+		return p.parseHeader()
+	}
+	at := 1
+	switch p.head[0] {
+	case eventEndOfGeneration:
+		return 1
+	case eventExperimentalBatch:
+		at = 2
+	case eventBatch:
+	default:
+		p.lost = true
+		return len(p.head)
+	}
+	var fields [4]uint64 // generation, M, time, size
+	for i := range fields {
+		v, n := binary.Uvarint(p.head[min(at, len(p.head)):])
+		if n < 0 {
+			p.lost = true
+		}
+		if n <= 0 {
+			return 0
+		}
+		fields[i], at = v, at+n
+	}
+	generation, unit, size := fields[0], fields[2], fields[3]
+	// The batch's own beginning may hold the frequency; wait for it.
+	look := int(min(size, 2+binary.MaxVarintLen64))
+	if len(p.head) < at+look {
+		return 0
+	}
+	p.readFrequency(p.head[at : at+look])
+	if generation != p.generation {
+		p.generation = generation
+		p.generations++
+	}
+	if p.first == 0 {
+		p.first = unit
+	}
+	p.last = max(p.last, unit)
+	p.skip = size - uint64(look)
+	return at + look
+}
+
+func (p *position) parseHeader() int {
+	if len(p.head) < traceHeaderSize {
+		return 0
+	}
+	p.version = capture.TraceVersion(p.head)
+	switch p.version {
+	case "", "go 1.11", "go 1.19", "go 1.21": // no trace, or not made of batches
+		p.lost = true
+	}
+	return traceHeaderSize
+}
+
+func (p *position) readFrequency(data []byte) {
+	if len(data) > 0 && data[0] == eventSync {
+		data = data[1:]
+	}
+	if len(data) > 0 && data[0] == eventFrequency {
+		if v, n := binary.Uvarint(data[1:]); n > 0 {
+			p.frequency = v
+		}
+	}
+}
+
+// elapsed returns how much of the service's time the trace covers so far; known
+// is false where it cannot be told.
+func (p *position) elapsed() (d time.Duration, known bool) {
+	if p.lost || p.frequency == 0 || p.last < p.first {
+		return 0, false
+	}
+	return time.Duration(float64(p.last-p.first) / float64(p.frequency) * float64(time.Second)), true
+}

@@ -1,0 +1,324 @@
+package collect
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"timesink/collect/capture"
+)
+
+// Probing says which requests to send while the service is watched, and how
+// many. The zero value sends none.
+//
+// The loop is open: each probe is sent when it is due, whether the ones before
+// have been answered or not, so that a slow service cannot hide its slowness by
+// holding up who asks. Connections are kept alive and used again, as a client
+// of the service would.
+type Probing struct {
+	// URLs are taken in turn. A {name} in one is filled from Values, and stands
+	// in the route.
+	URLs []string
+	// Rate is the number of probes per second over all URLs together; 0 means
+	// DefaultRate.
+	Rate float64
+	// Method is GET when empty. Others than GET and HEAD need AllowUnsafe.
+	Method      string
+	AllowUnsafe bool
+	Header      Header
+	Body        []byte
+	// Values are the values of each name, taken in turn.
+	Values map[string][]string
+	TLS    TLS
+	// Timeout bounds one probe; 0 means DefaultProbeTimeout.
+	Timeout time.Duration
+	// Baseline is how long probes are sent before the window, at the same rate:
+	// against them the cost of looking is measured. 0 means as long as ten
+	// probes take, but from 2 to 5 s; negative means none.
+	Baseline time.Duration
+	// MaxInFlight bounds the probes that wait for their answer; 0 means
+	// DefaultMaxInFlight. One that is due beyond it is not sent, and counted.
+	MaxInFlight int
+}
+
+// What Probing's zeros mean.
+const (
+	DefaultRate         = 5.0
+	DefaultProbeTimeout = 30 * time.Second
+	DefaultMaxInFlight  = 256
+
+	maxRate    = 10000           // probes per second, a bound on mistakes
+	probeGrace = 2 * time.Second // that probes in flight get when their time is over
+)
+
+func (p Probing) method() string {
+	if p.Method == "" {
+		return http.MethodGet
+	}
+	return p.Method
+}
+
+func (p Probing) rate() float64 {
+	if p.Rate == 0 {
+		return DefaultRate
+	}
+	return p.Rate
+}
+
+func (p Probing) baseline() time.Duration {
+	if p.Baseline != 0 || len(p.URLs) == 0 {
+		return max(p.Baseline, 0)
+	}
+	ten := time.Duration(10 / p.rate() * float64(time.Second))
+	return min(max(ten, 2*time.Second), 5*time.Second)
+}
+
+// A prober sends probes and writes down what became of them. Its send is for one
+// goroutine at a time.
+type prober struct {
+	probing Probing
+	routes  []*route
+	http    *http.Client
+	agent   string
+	scrub   scrubber
+	clock   clock
+	turn    int          // probes that were due so far
+	dialed  atomic.Int64 // connections so far
+	slots   chan struct{}
+
+	ctx    context.Context // of the probes in flight
+	cancel context.CancelFunc
+	flight sync.WaitGroup
+
+	mu     sync.Mutex
+	out    io.Writer // of JSON lines
+	failed error     // the first of out
+	counts map[string]*probeCount
+}
+
+// A probeCount sums up the probes of one phase.
+type probeCount struct {
+	sent    int
+	dropped int // too many were in flight
+	failed  int // no answer
+	refused int // an answer of status 400 or above
+
+	failure, refusal string // the first of each
+}
+
+func (c *probeCount) add(d probeCount) {
+	c.sent += d.sent
+	c.dropped += d.dropped
+	c.failed += d.failed
+	c.refused += d.refused
+	c.failure = cmp.Or(c.failure, d.failure)
+	c.refusal = cmp.Or(c.refusal, d.refusal)
+}
+
+func newProber(p Probing, routes []*route, tool capture.Tool, c clock, out io.Writer) (*prober, error) {
+	transport, err := newTransport(p.TLS)
+	if err != nil {
+		return nil, err
+	}
+	b := &prober{probing: p, routes: routes, agent: userAgent(tool), clock: c, out: out,
+		counts: map[string]*probeCount{capture.Baseline: {}, capture.InWindow: {}}}
+	inFlight := p.MaxInFlight
+	if inFlight <= 0 {
+		inFlight = DefaultMaxInFlight
+	}
+	b.slots = make(chan struct{}, inFlight)
+	transport.DialContext = b.dial(transport.DialContext)
+	transport.MaxIdleConnsPerHost = inFlight
+	transport.ForceAttemptHTTP2 = true
+	timeout := p.Timeout
+	if timeout <= 0 {
+		timeout = DefaultProbeTimeout
+	}
+	b.http = &http.Client{Transport: transport, CheckRedirect: keepRedirect, Timeout: timeout}
+	var secrets []Secret
+	for _, values := range p.Header {
+		secrets = append(secrets, values...)
+	}
+	for _, r := range routes {
+		if password, ok := r.user.Password(); ok {
+			secrets = append(secrets, Secret(password), Secret(r.user.Username()+":"+password))
+		}
+		secrets = append(secrets, querySecrets(r.pattern[min(r.query+1, len(r.pattern)):])...)
+	}
+	b.scrub = newScrubber(secrets...)
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b, nil
+}
+
+// A numberedConn is a connection of the probes with its place among them.
+type numberedConn struct {
+	net.Conn
+	number int
+	probes atomic.Int64 // sent on it so far
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (b *prober) dial(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &numberedConn{Conn: c, number: int(b.dialed.Add(1))}, nil
+	}
+}
+
+// send sends probes of a phase, the first at once, until ctx is done or d is
+// over (0: no bound). It does not wait for their answers.
+func (b *prober) send(ctx context.Context, phase string, d time.Duration) {
+	if len(b.routes) == 0 {
+		return
+	}
+	interval := time.Duration(float64(time.Second) / b.probing.rate())
+	begin := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := 0; ; i++ {
+		due := begin.Add(time.Duration(i) * interval)
+		if d > 0 && due.Sub(begin) >= d {
+			return
+		}
+		timer.Reset(time.Until(due))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			b.launch(phase, due)
+		}
+	}
+}
+
+// launch sends one probe, unless too many are in flight.
+func (b *prober) launch(phase string, due time.Time) {
+	r := b.routes[b.turn%len(b.routes)]
+	b.turn++
+	target := r.url()
+	select {
+	case b.slots <- struct{}{}:
+	default:
+		b.mu.Lock()
+		b.counts[phase].dropped++
+		b.mu.Unlock()
+		return
+	}
+	b.mu.Lock()
+	b.counts[phase].sent++
+	b.mu.Unlock()
+	b.flight.Go(func() {
+		defer func() { <-b.slots }()
+		b.record(b.probe(r, target, phase, due))
+	})
+}
+
+// settle waits for the probes in flight until the grace is over or ctx is done.
+func (b *prober) settle(ctx context.Context) {
+	answered := make(chan struct{})
+	go func() {
+		b.flight.Wait()
+		close(answered)
+	}()
+	grace := time.NewTimer(probeGrace)
+	defer grace.Stop()
+	select {
+	case <-answered:
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+}
+
+// close cancels the probes in flight, waits until all are written down, and
+// closes the connections.
+func (b *prober) close() error {
+	b.cancel()
+	b.flight.Wait()
+	b.http.CloseIdleConnections()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
+}
+
+// probe sends one request and reads its answer.
+func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Probe {
+	p := capture.Probe{Route: r.name, Method: b.probing.method(), Host: r.host, Phase: phase, Scheduled: b.clock.unix(due)}
+	var m marks
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(b.ctx, m.hooks()), p.Method, target, bytes.NewReader(b.probing.Body))
+	if err != nil {
+		p.Start = b.clock.unix(time.Now())
+		p.End, p.Error = p.Start, b.scrub.text(probeError(err))
+		return p
+	}
+	p.Path = req.URL.Path
+	req.Header.Set("User-Agent", b.agent)
+	if r.user != nil {
+		password, _ := r.user.Password()
+		req.SetBasicAuth(r.user.Username(), password)
+	}
+	setHeader(req, b.probing.Header)
+	start := time.Now()
+	resp, err := b.http.Do(req)
+	if err == nil {
+		p.Status, p.Proto = resp.StatusCode, resp.Proto
+		p.Bytes, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	end := time.Now()
+	if err != nil {
+		p.Error = b.scrub.text(probeError(err))
+	}
+	p.Start, p.End = b.clock.unix(start), b.clock.unix(end)
+	m.fill(&p, start, end)
+	return p
+}
+
+// probeError tells why a probe got no answer, without the URL.
+func probeError(err error) string {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		err = ue.Err
+	}
+	if errors.Is(err, context.Canceled) {
+		return "not answered when the collection ended"
+	}
+	return err.Error()
+}
+
+// record writes a probe down.
+func (b *prober) record(p capture.Probe) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := capture.WriteProbes(b.out, p); err != nil && b.failed == nil {
+		b.failed = err
+	}
+	count := b.counts[p.Phase]
+	switch {
+	case p.Error != "":
+		count.failed++
+		count.failure = cmp.Or(count.failure, p.Error)
+	case p.Status >= 400:
+		count.refused++
+		count.refusal = cmp.Or(count.refusal, fmt.Sprintf("HTTP %d %s", p.Status, http.StatusText(p.Status)))
+	}
+}
+
+// count returns the sums of a phase so far.
+func (b *prober) count(phase string) probeCount {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return *b.counts[phase]
+}

@@ -1,0 +1,197 @@
+package collect_test
+
+import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+func TestACollectionHoldsAllItsParts(t *testing.T) {
+	url := serve(t, newMux())
+	cfg := short(t, url)
+	cfg.Probing = collect.Probing{
+		URLs: []string{url + "/v1/vin/{vin}?full={vin}"}, Values: map[string][]string{"vin": {"A", "B/C"}},
+		Rate: 50, Baseline: 100 * time.Millisecond,
+	}
+	var mu sync.Mutex
+	stages := make(map[collect.Stage]bool)
+	var last collect.Progress
+	cfg.Observe = func(p collect.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		stages[p.Stage] = true
+		last = p
+	}
+	began := time.Now().UnixNano()
+	m, c := run(t, context.Background(), cfg)
+	ended := time.Now().UnixNano()
+
+	trace := readTrace(t, c)
+	for _, name := range []string{capture.CPUPart, capture.GoroutineBeforePart, capture.GoroutineAfterPart} {
+		if !isGzip(readPart(t, c, name)) {
+			t.Errorf("%s is no profile", name)
+		}
+	}
+	if len(c.Warnings()) != 0 {
+		t.Errorf("warnings: %v", c.Warnings())
+	}
+
+	w := m.Window
+	if w.Ended != capture.EndedInTime || w.Start < began || w.End > ended || w.End-w.Start < int64(300*time.Millisecond) || w.TraceAsked != int64(300*time.Millisecond) {
+		t.Errorf("window: %+v", w)
+	}
+	if m.Target != url || m.Tool.Version != "v0.0.0-test" || m.Asked.Rate != 50 || m.Asked.Duration != int64(300*time.Millisecond) {
+		t.Errorf("manifest: %+v", m)
+	}
+	if want := (capture.AskedURL{Route: "GET /v1/vin/{vin}", Host: url}); len(m.Asked.URLs) != 1 || m.Asked.URLs[0] != want {
+		t.Errorf("asked URLs: %+v", m.Asked.URLs)
+	}
+	s := m.Service
+	if !strings.HasPrefix(runtime.Version(), s.GoVersion) || s.TraceVersion == "" || s.Goroutines < 2 || s.Binary == "" || s.MutexRate == nil || *s.MutexRate != 0 {
+		t.Errorf("service: %+v", s)
+	}
+	if p := m.Part(capture.TracePart); p.Source != "trace?seconds=0.3" || p.Size != int64(len(trace)) || p.Error != "" {
+		t.Errorf("trace's entry: %+v", p)
+	}
+	if p := m.Part(capture.CPUPart); p.Source != "profile?seconds=1" {
+		t.Errorf("profile's entry: %+v", p)
+	}
+	if len(m.Log) < 5 {
+		t.Errorf("log: %+v", m.Log)
+	}
+	if !stages[collect.StageWindow] || last.Stage != collect.StageFinish || last.Bytes != int64(len(trace)) || last.Sent == 0 || last.Failed != 0 {
+		t.Errorf("stages %v, last progress %+v", stages, last)
+	}
+
+	probes, err := c.Probes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkProbes(t, probes, w)
+}
+
+// checkProbes holds what is true of any probes that were answered.
+func checkProbes(t *testing.T, probes []capture.Probe, w capture.Window) {
+	t.Helper()
+	phases := map[string]int{}
+	onConn := map[[2]int]bool{}
+	fresh, reused := 0, 0
+	for _, p := range probes {
+		phases[p.Phase]++
+		sum := p.ConnWait + p.DNS + p.Connect + p.TLS + p.RequestWrite + p.FirstByte + p.BodyRead
+		switch {
+		case p.Error != "" || p.Status != 200:
+			t.Errorf("not answered: %+v", p)
+		case sum != p.End-p.Start:
+			t.Errorf("phases sum to %d of %d: %+v", sum, p.End-p.Start, p)
+		case p.Start < p.Scheduled:
+			t.Errorf("sent before it was due: %+v", p)
+		case p.Phase == capture.InWindow && p.Start < w.Start:
+			t.Errorf("sent before the window: %+v", p)
+		case p.Route != "GET /v1/vin/{vin}" || p.Path != "/v1/vin/A" && p.Path != "/v1/vin/B/C":
+			t.Errorf("route and path: %+v", p)
+		case p.Conn == 0 || p.ConnSeq == 0 || onConn[[2]int{p.Conn, p.ConnSeq}] || p.Local == "" || p.Remote == "":
+			t.Errorf("connection: %+v", p)
+		case p.Reused != (p.ConnSeq > 1):
+			t.Errorf("reused, but number %d on it: %+v", p.ConnSeq, p)
+		case p.Bytes == 0 || p.FirstByte == 0 || p.Proto == "":
+			t.Errorf("answer: %+v", p)
+		}
+		onConn[[2]int{p.Conn, p.ConnSeq}] = true
+		if p.Reused {
+			reused++
+		} else {
+			fresh++
+			if p.Connect == 0 {
+				t.Errorf("a new connection without its handshake: %+v", p)
+			}
+		}
+	}
+	if phases[capture.Baseline] == 0 || phases[capture.InWindow] == 0 || fresh == 0 || reused == 0 {
+		t.Errorf("%v probes, %d on new connections, %d on used ones", phases, fresh, reused)
+	}
+}
+
+func TestTheProfileTakesWholeSecondsAndTheTraceALittleLess(t *testing.T) {
+	for _, tt := range []struct {
+		window  time.Duration
+		profile int
+		trace   time.Duration
+	}{
+		{10 * time.Second, 10, 9900 * time.Millisecond},
+		{1500 * time.Millisecond, 2, 1500 * time.Millisecond},
+		{1950 * time.Millisecond, 2, 1900 * time.Millisecond},
+		{time.Second, 1, 900 * time.Millisecond},
+		{100 * time.Millisecond, 1, 100 * time.Millisecond},
+	} {
+		if p, tr := collect.ProfileSeconds(tt.window), collect.TraceDuration(tt.window); p != tt.profile || tr != tt.trace {
+			t.Errorf("a window of %s: profile of %d s, trace of %s", tt.window, p, tr)
+		}
+	}
+}
+
+func TestAnInterruptEndsTheWindowAndKeepsWhatCame(t *testing.T) {
+	url := serve(t, newMux())
+	cfg := short(t, url)
+	cfg.Window = time.Minute
+	cfg.Probing = busy(url)
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	cfg.Observe = func(p collect.Progress) {
+		if p.Bytes > 0 {
+			interrupt()
+		}
+	}
+	m, c := run(t, ctx, cfg)
+	readTrace(t, c)
+	if m.Window.Ended != capture.EndedInterrupted || codes(m.Warnings) != "interrupted cpu-profile-cut" && codes(m.Warnings) != "cpu-profile-cut interrupted" {
+		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+	}
+	if _, err := c.Part(capture.CPUPart); err == nil {
+		t.Error("a CPU profile came of an interrupted window")
+	}
+	if !isGzip(readPart(t, c, capture.GoroutineAfterPart)) {
+		t.Error("no goroutine profile after the window")
+	}
+}
+
+// busy makes the service do enough for its trace to flow: net/http sends some
+// 4 KB at a time, which takes an idle service many seconds.
+func busy(url string) collect.Probing {
+	return collect.Probing{URLs: []string{url + "/v1/vin/A"}, Rate: 300, Baseline: -1}
+}
+
+func TestAnInterruptBeforeTheWindowLeavesNothing(t *testing.T) {
+	url := serve(t, newMux())
+	cfg := short(t, url)
+	cfg.Probing = collect.Probing{URLs: []string{url + "/v1/vin/A"}, Baseline: time.Minute}
+	ctx, interrupt := context.WithCancel(context.Background())
+	defer interrupt()
+	cfg.Observe = func(p collect.Progress) {
+		if p.Stage == collect.StageBaseline && p.Sent > 0 {
+			interrupt()
+		}
+	}
+	if err := fail(t, ctx, cfg); !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTheFileIsNamedAfterTarget(t *testing.T) {
+	at := time.Date(2026, 3, 1, 2, 3, 4, 0, time.FixedZone("CET", 3600))
+	for s, want := range map[string]string{
+		"localhost:6060":                      "timesink-localhost-6060-20260301T010304Z.zip",
+		"https://u:p@[::1]:6060/x/pprof/?k=v": "timesink-1--6060-20260301T010304Z.zip",
+	} {
+		if got := target(t, s).FileName(at); got != want || got != filepath.Base(got) {
+			t.Errorf("%s: %s, want %s", s, got, want)
+		}
+	}
+}

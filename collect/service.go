@@ -1,0 +1,288 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/collect/capture"
+)
+
+const (
+	maxIndex     = 64 << 10 // bytes that are read of each page
+	maxHead      = 4 << 10  // of pages of which the first lines tell
+	maxMetrics   = 1 << 20
+	maxGoroutine = 64 << 20
+
+	// manyGoroutines is where a goroutine profile begins to hurt: it stops the
+	// world, for up to 300 ms at 100,000 (golang/go#50794).
+	manyGoroutines = 100_000
+
+	// cheapTracing is the minor Go version since which a trace costs 1–2% CPU
+	// (go.dev/blog/execution-traces-2024).
+	cheapTracing = 21
+)
+
+// A survey learns about a service from what its endpoints give away.
+type survey struct {
+	client  *client
+	service capture.Service
+	exact   []string // versions that paths and metrics tell
+	log     func(source, what string, took time.Duration, bytes int64, err error)
+}
+
+// ask fetches the head of an endpoint and enters what it answered.
+func (s *survey) ask(ctx context.Context, name, endpoint string, limit int64) answer {
+	a := s.client.fetch(ctx, endpoint, limit)
+	s.enter(name, a.status, a.err, a.took)
+	s.log(name, "asked for the "+name+" page", a.took, int64(len(a.body)), a.err)
+	return a
+}
+
+// enter notes what an endpoint answered.
+func (s *survey) enter(name string, status int, err error, took time.Duration) {
+	e := capture.Endpoint{Name: name, OK: err == nil, Status: status, Took: int64(took)}
+	if err != nil {
+		e.Note = told(err)
+	}
+	s.service.Endpoints = append(s.service.Endpoints, e)
+}
+
+// note explains the endpoint entered last.
+func (s *survey) note(ok bool, format string, args ...any) {
+	e := &s.service.Endpoints[len(s.service.Endpoints)-1]
+	e.OK, e.Note = ok, fmt.Sprintf(format, args...)
+}
+
+// told is an error without what was being done.
+func told(err error) string {
+	var e *capture.Error
+	if errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// indexRow is a line of the index page; its form has hardly changed since Go
+// 1.11, but for the quotes.
+var indexRow = regexp.MustCompile(`>(\d+)</td>\s*<td><a href=['"]?(\w+)\?debug=`)
+
+// index reads the index page: it counts the goroutines, before anything that
+// costs by their number is asked for.
+func (s *survey) index(ctx context.Context) answer {
+	a := s.ask(ctx, "index", "", maxIndex)
+	if a.err != nil {
+		return a
+	}
+	rows := indexRow.FindAllSubmatch(a.body, -1)
+	if rows == nil {
+		looks := "an empty page"
+		if text := quote(a.body); text != "" {
+			looks = fmt.Sprintf("%q", s.client.scrub.text(text))
+		}
+		a.err = withOp(s.client.op(""), newFault(ErrNotFound, pprofHint, "HTTP 200, but no pprof index: %s", looks))
+		s.note(false, "%s", told(a.err))
+		return a
+	}
+	for _, row := range rows {
+		n, err := strconv.Atoi(string(row[1]))
+		if err != nil {
+			continue
+		}
+		switch string(row[2]) {
+		case "goroutine":
+			s.service.Goroutines = n
+		case "block":
+			s.service.BlockEvents = &n
+		}
+	}
+	s.note(true, "lists %d profiles, %d goroutines", len(rows), s.service.Goroutines)
+	return a
+}
+
+var samplingPeriod = regexp.MustCompile(`(?m)^sampling period=(\d+)$`)
+
+// mutex reads the rate of the mutex profile.
+func (s *survey) mutex(ctx context.Context) {
+	a := s.ask(ctx, "mutex", "mutex?debug=1", maxHead)
+	m := samplingPeriod.FindSubmatch(a.body)
+	if a.err != nil || m == nil {
+		return
+	}
+	if rate, err := strconv.Atoi(string(m[1])); err == nil {
+		s.service.MutexRate = &rate
+		s.note(true, "%s", rateText(rate))
+	}
+}
+
+func rateText(rate int) string {
+	switch rate {
+	case 0:
+		return "off"
+	case 1:
+		return "on: every contention"
+	}
+	return fmt.Sprintf("on: one contention of %d", rate)
+}
+
+// longest returns the longest window in whole seconds, up to seconds, that the
+// server's write timeout allows; ok is false where that cannot be told.
+//
+// It asks without doing anything: a profile of the difference over N seconds
+// as text is refused either way, but Go before 1.23 says first whether N
+// reaches the write timeout. Later versions extend it, and have no limit.
+func (s *survey) longest(ctx context.Context, seconds int) (longest int, ok bool) {
+	begin := time.Now()
+	defer func() {
+		s.log("write-timeout", fmt.Sprintf("windows up to %d s asked, %d s allowed (known: %v)", seconds, longest, ok), time.Since(begin), 0, nil)
+	}()
+	refused, ok := s.tooLong(ctx, seconds)
+	if !ok || !refused {
+		return seconds, ok
+	}
+	low, high := 0, seconds // low is allowed, high is refused
+	for high-low > 1 {
+		middle := (low + high) / 2
+		refused, ok := s.tooLong(ctx, middle)
+		switch {
+		case !ok:
+			return 0, false
+		case refused:
+			high = middle
+		default:
+			low = middle
+		}
+	}
+	s.service.WriteTimeout = int64(high) * int64(time.Second)
+	return low, true
+}
+
+func (s *survey) tooLong(ctx context.Context, seconds int) (refused, ok bool) {
+	a := s.client.fetch(ctx, fmt.Sprintf("mutex?seconds=%d&debug=1", seconds), maxHead)
+	if a.status != http.StatusBadRequest {
+		return false, false
+	}
+	switch {
+	case bytes.Contains(a.body, []byte("exceeds server's WriteTimeout")):
+		return true, true
+	case bytes.Contains(a.body, []byte("incompatible")):
+		return false, true
+	}
+	return false, false
+}
+
+var (
+	metricVersion = regexp.MustCompile(`(?m)^go_info\{[^}]*version="(go[^"]+)"`)
+	metricProcs   = regexp.MustCompile(`(?m)^go_sched_gomaxprocs_threads (\d+)$`)
+)
+
+// metrics looks for a Prometheus page on the same port, which tells the exact
+// Go version; pprof does not.
+func (s *survey) metrics(ctx context.Context) {
+	begin := time.Now()
+	c := *s.client
+	c.target.base.Path = "/"
+	a := c.fetch(ctx, "metrics", maxMetrics)
+	if a.err == nil {
+		if m := metricVersion.FindSubmatch(a.body); m != nil {
+			s.exact = append(s.exact, string(m[1]))
+		}
+		if m := metricProcs.FindSubmatch(a.body); m != nil {
+			s.service.GOMAXPROCS, _ = strconv.Atoi(string(m[1]))
+		}
+	}
+	s.log("metrics", "looked for the Go version", time.Since(begin), int64(len(a.body)), a.err)
+}
+
+// pathVersion finds a Go version in a path of GOROOT.
+var pathVersion = regexp.MustCompile(`(?:go|[-/@])(1\.\d{1,2}(?:\.\d{1,2})?(?:rc\d{1,2}|beta\d{1,2})?)(?:[/.-]|$)`)
+
+// goroutines learns from a goroutine profile: where the binary lies, and what
+// the paths of its sources tell.
+func (s *survey) goroutines(data []byte) {
+	p, err := profile.ParseData(data)
+	if err != nil {
+		s.log("goroutine", "read the profile", 0, int64(len(data)), err)
+		return
+	}
+	for _, m := range p.Mapping {
+		if m.File != "" && !strings.HasPrefix(m.File, "[") {
+			s.service.Binary, s.service.BuildID = m.File, m.BuildID
+			break
+		}
+	}
+	for _, f := range p.Function {
+		file := strings.ReplaceAll(f.Filename, `\`, "/")
+		if f.Name == "main.main" {
+			s.service.MainFile = f.Filename
+		}
+		if root, _, ok := strings.Cut(file, "/src/runtime/"); ok && strings.HasPrefix(f.Name, "runtime.") {
+			for _, m := range pathVersion.FindAllStringSubmatch(root, -1) {
+				s.exact = append(s.exact, "go"+m[1])
+			}
+		}
+	}
+}
+
+// traceVersions are the Go versions, by minor number, that write each version
+// of the trace's format; the last is open towards newer ones.
+var traceVersions = []struct {
+	format      string
+	first, last int
+}{
+	{"go 1.11", 11, 18},
+	{"go 1.19", 19, 20},
+	{"go 1.21", 21, 21},
+	{"go 1.22", 22, 22},
+	{"go 1.23", 23, 24},
+	{"go 1.25", 25, 25},
+	{"go 1.26", 26, 99},
+}
+
+// resolve settles the Go version: the most exact of what was seen that agrees
+// with the trace's format, else what the format allows.
+func (s *survey) resolve(format string) {
+	s.service.TraceVersion = format
+	first, last := 11, 99
+	for _, row := range traceVersions {
+		if row.format == format {
+			first, last = row.first, row.last
+			s.service.GoVersion = fmt.Sprintf("go1.%d", first)
+			if last > first && last < 99 {
+				s.service.GoVersion += fmt.Sprintf("–go1.%d", last)
+			}
+		}
+	}
+	dots := -1
+	for _, v := range s.exact {
+		minor := minorVersion(v)
+		if n := strings.Count(v, "."); minor >= first && minor <= last && n >= dots {
+			s.service.GoVersion, dots = v, n
+		}
+	}
+}
+
+// minorVersion returns the 26 of "go1.26.8", or -1.
+func minorVersion(version string) int {
+	rest, ok := strings.CutPrefix(version, "go1.")
+	if !ok {
+		return -1
+	}
+	digits := rest
+	if i := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		digits = rest[:i]
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,136 @@
+package collect_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+// A service is this very process behind a port: handlers that do little, and
+// net/http/pprof as it is. As a process has one execution tracer and one CPU
+// profiler, tests that collect do not run in parallel.
+func newMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/v1/vin/{vin}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "{\"vin\":%q}\n", r.PathValue("vin"))
+	})
+	return mux
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func target(t *testing.T, s string) collect.Target {
+	t.Helper()
+	target, err := collect.ParseTarget(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+// short is a configuration that keeps tests short.
+func short(t *testing.T, url string) collect.Config {
+	return collect.Config{Target: target(t, url), Window: 300 * time.Millisecond, Tool: capture.Tool{Version: "v0.0.0-test"}}
+}
+
+// run collects into a new file and opens it.
+func run(t *testing.T, ctx context.Context, cfg collect.Config) (*capture.Manifest, *capture.Capture) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "case.zip")
+	m, err := collect.Run(ctx, cfg, path)
+	if err != nil {
+		t.Fatalf("%v (hint: %s)", err, capture.Hint(err))
+	}
+	c, err := capture.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return m, c
+}
+
+// fail collects what cannot be collected, and holds that nothing is left.
+func fail(t *testing.T, ctx context.Context, cfg collect.Config) error {
+	t.Helper()
+	folder := t.TempDir()
+	m, err := collect.Run(ctx, cfg, filepath.Join(folder, "case.zip"))
+	if err == nil {
+		t.Fatalf("it was collected: %+v", m)
+	}
+	left, lerr := os.ReadDir(folder)
+	if lerr != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, lerr)
+	}
+	return err
+}
+
+// checkError holds an error against its kind, its text and its hint: one line
+// each.
+func checkError(t *testing.T, err, is error, want, hint string) {
+	t.Helper()
+	if !errors.Is(err, is) {
+		t.Fatalf("error %v, want %v", err, is)
+	}
+	if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %q, want one line with %q", err, want)
+	}
+	if got := capture.Hint(err); got == "" || !strings.Contains(got, hint) || strings.Contains(got, "\n") {
+		t.Errorf("hint %q, want one line with %q", got, hint)
+	}
+}
+
+func readPart(t *testing.T, c *capture.Capture, name string) []byte {
+	t.Helper()
+	r, err := c.Part(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func readTrace(t *testing.T, c *capture.Capture) []byte {
+	t.Helper()
+	data := readPart(t, c, capture.TracePart)
+	if !capture.IsTrace(data) {
+		t.Errorf("the trace begins with %q", data[:min(len(data), 16)])
+	}
+	return data
+}
+
+func codes(warnings []capture.Warning) string {
+	var s []string
+	for _, w := range warnings {
+		s = append(s, w.Code)
+	}
+	return strings.Join(s, " ")
+}
+
+func isGzip(data []byte) bool { return bytes.HasPrefix(data, []byte{0x1f, 0x8b}) }

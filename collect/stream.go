@@ -1,0 +1,298 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync"
+	"time"
+
+	"timesink/collect/capture"
+)
+
+const (
+	// copyBuffer is what one read of the socket takes at most, in bytes.
+	copyBuffer = 256 << 10
+	// watchEvery is how often the free disk is asked for, and whether the trace
+	// is overdue.
+	watchEvery = 250 * time.Millisecond
+)
+
+// A stream is the trace on its way from the socket to the disk. Nothing stands
+// between the two but a count and the batch headers that tell the lag, for what
+// is not read here is held in the service's memory.
+//
+// The lag is how far the trace is behind the service, measured whenever bytes
+// arrive: the time since the service began to trace, less the service's own
+// time in the newest batch that came. A service flushes once a second (a
+// generation), so that up to two seconds are no lag. A service that is silent
+// has nothing to send: no bytes, no lag. For the formats before Go 1.22 only
+// the delay after the end is known: a service that still sends when its time is
+// up has fallen behind.
+type stream struct {
+	client *client
+	asked  time.Duration
+	limits limits
+	began  func(time.Time) // called once, when the request was written
+
+	cut context.CancelCauseFunc // ends the trace, with an earlyEnd
+
+	mu       sync.Mutex
+	position position
+	bytes    int64
+	started  time.Time     // the request was written
+	end      time.Time     // the last bytes came
+	reading  time.Duration // waiting for the socket
+	writing  time.Duration // waiting for the disk
+	lag      time.Duration // the largest seen
+}
+
+// limits are the bounds on a trace.
+type limits struct {
+	maxBytes int64         // 0: none
+	maxLag   time.Duration // > 0
+	reserve  int64         // bytes of free disk to keep
+	dir      string        // whose disk that is
+}
+
+// An earlyEnd is why a trace was ended before its time.
+type earlyEnd struct {
+	ended   string // one of the capture.Ended constants
+	code    string // of the warning
+	message string
+}
+
+func (e *earlyEnd) Error() string { return e.message }
+
+// run asks for the trace and writes it to f until it ends, ctx is cancelled or
+// a limit is reached. It returns why it ended early, nil if it did not; an error
+// means that no trace came.
+func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
+	ctx, s.cut = context.WithCancelCause(ctx)
+	defer s.cut(nil)
+	ctx = onWritten(ctx, func() {
+		s.mu.Lock()
+		s.started = time.Now()
+		s.mu.Unlock()
+		s.began(s.started)
+	})
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx) })
+	err := s.fetch(ctx, f)
+	cause := context.Cause(ctx)
+	s.cut(nil)
+	watching.Wait()
+	return s.judge(err, cause)
+}
+
+// fetch asks for the trace and copies it; see copy for what it returns.
+func (s *stream) fetch(ctx context.Context, f io.Writer) error {
+	resp, err := s.client.get(ctx, s.endpoint())
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+		return s.client.refused(s.endpoint(), resp, body)
+	}
+	return s.copy(f, resp.Body)
+}
+
+func (s *stream) endpoint() string {
+	return "trace?seconds=" + strconv.FormatFloat(s.asked.Seconds(), 'f', -1, 64)
+}
+
+// onWritten calls f when the request made with the context has been written.
+func onWritten(ctx context.Context, f func()) context.Context {
+	var once sync.Once
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				once.Do(f)
+			}
+		},
+	})
+}
+
+// copy copies the trace, and returns why it stopped: io.EOF at its end.
+func (s *stream) copy(f io.Writer, body io.Reader) error {
+	buf := make([]byte, copyBuffer)
+	begin := time.Now()
+	// Some services answer 200 and a page to anything: nothing is written
+	// before the header has come.
+	n, err := io.ReadAtLeast(body, buf, traceHeaderSize)
+	if n > 0 && !capture.IsTrace(buf[:n]) {
+		return s.client.notTrace(s.endpoint(), buf[:n])
+	}
+	for {
+		came := time.Now()
+		kept := s.room(n)
+		if _, err := f.Write(buf[:kept]); err != nil {
+			return &writeError{err}
+		}
+		if early := s.passed(buf[:kept], came.Sub(begin), time.Since(came)); early != nil {
+			return early
+		}
+		if err != nil {
+			return err
+		}
+		begin = time.Now()
+		n, err = body.Read(buf)
+	}
+}
+
+// A writeError tells our disk's errors from the network's.
+type writeError struct{ err error }
+
+func (e *writeError) Error() string { return e.err.Error() }
+func (e *writeError) Unwrap() error { return e.err }
+
+// room returns how many of n bytes may still be written.
+func (s *stream) room(n int) int {
+	if s.limits.maxBytes <= 0 {
+		return n
+	}
+	return int(min(int64(n), s.limits.maxBytes-s.bytes))
+}
+
+// passed accounts for bytes that were read and written, and tells when they are
+// enough, or have fallen behind too far.
+func (s *stream) passed(b []byte, reading, writing time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += int64(len(b))
+	s.position.Write(b)
+	s.reading += reading
+	s.writing += writing
+	s.end = time.Now()
+	ran := s.end.Sub(s.started)
+	if covered, known := s.position.elapsed(); known {
+		s.lag = max(s.lag, ran-covered)
+	}
+	switch {
+	case s.lag > s.limits.maxLag:
+		return s.behind(s.lag)
+	case s.limits.maxBytes > 0 && s.bytes >= s.limits.maxBytes:
+		return &earlyEnd{capture.EndedMaxBytes, "max-bytes", fmt.Sprintf("the trace reached the %s allowed after %s of %s",
+			bytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
+	}
+	return nil
+}
+
+// watch ends the trace when the disk fills up, or when the service still sends
+// long after its time.
+func (s *stream) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		if early := s.check(); early != nil {
+			s.cut(early)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *stream) check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started.IsZero() {
+		return nil
+	}
+	ran := time.Since(s.started)
+	late := ran - s.asked
+	if late > 0 {
+		s.lag = max(s.lag, late)
+	}
+	if late > s.limits.maxLag {
+		return s.behind(late)
+	}
+	// The zip will need as much again, at worst.
+	free, err := capture.FreeDisk(s.limits.dir)
+	if err == nil && s.bytes > 0 && free < s.limits.reserve+s.bytes {
+		return &earlyEnd{capture.EndedDisk, "disk-low", fmt.Sprintf("only %s of disk are free: the trace was ended at %s, after %s of %s",
+			bytesText(free), bytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
+	}
+	return nil
+}
+
+func (s *stream) behind(lag time.Duration) error {
+	slow := "the way to the service"
+	if s.writing > s.reading {
+		slow = "the disk here"
+	}
+	return &earlyEnd{capture.EndedLag, "trace-lag", fmt.Sprintf("the trace came %s behind the service, which holds the rest in its memory, and was ended at %s: %s is too slow for it",
+		secondsText(lag), bytesText(s.bytes), slow)}
+}
+
+// judge tells why the copy stopped: nil when the trace is whole. An error means
+// that no trace came.
+func (s *stream) judge(err, cause error) (*earlyEnd, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes == 0 {
+		return nil, s.judgeNothing(err, cause)
+	}
+	ran := s.end.Sub(s.started)
+	after := fmt.Sprintf("after %s of %s", secondsText(ran), secondsText(s.asked))
+	var early *earlyEnd
+	var write *writeError
+	switch {
+	case errors.As(err, &early), errors.As(cause, &early):
+		return early, nil
+	case cause != nil:
+		return &earlyEnd{capture.EndedInterrupted, "interrupted", "the window was ended early, " + after}, nil
+	case errors.As(err, &write):
+		return &earlyEnd{capture.EndedDisk, "disk-full", fmt.Sprintf("the trace could not be written on, %s: %v", after, write.err)}, nil
+	case err != io.EOF:
+		return &earlyEnd{capture.EndedCut, "trace-cut", fmt.Sprintf("the trace was cut %s (%s): a write timeout of the server or a proxy may do that",
+			after, s.client.scrub.text(err.Error()))}, nil
+	case ran < s.asked-watchEvery:
+		return &earlyEnd{capture.EndedCut, "trace-short", "the service ended the trace " + after}, nil
+	}
+	return nil, nil
+}
+
+// judgeNothing tells why no trace came.
+func (s *stream) judgeNothing(err, cause error) error {
+	var early *earlyEnd
+	var write *writeError
+	var told *capture.Error
+	switch {
+	case errors.As(cause, &early):
+		return withOp(s.client.op(s.endpoint()), newFault(ErrUnreachable, doctorHint, "no trace came within %s", secondsText(time.Since(s.started))))
+	case cause != nil:
+		return s.client.failed(s.endpoint(), context.Canceled)
+	case errors.As(err, &told): // by fetch
+		return told
+	case errors.As(err, &write):
+		return write.err
+	case err == io.EOF:
+		return s.client.notTrace(s.endpoint(), nil)
+	}
+	return s.client.failed(s.endpoint(), err)
+}
+
+// progress returns what has come so far.
+func (s *stream) progress() (bytes int64, lag time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes, s.lag
+}
+
+// summary tells how it went, for the log.
+func (s *stream) summary() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprintf("took %s: at most %s behind the service, waited %s for the socket and %s for the disk",
+		capture.TracePart, secondsText(s.lag), secondsText(s.reading), secondsText(s.writing))
+}

@@ -1,0 +1,22 @@
+package collect
+
+import (
+	"fmt"
+	"time"
+)
+
+// bytesText is a size for people, in units of 1000.
+func bytesText(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f KB", float64(n)/1e3)
+	case n < 1000*1000*1000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}
+
+// secondsText is a duration for people.
+func secondsText(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
