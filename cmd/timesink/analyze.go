@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze"
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+)
+
+func (t *tool) analyzeCommand() *cobra.Command {
+	var flags answerFlags
+	var output string
+	cmd := &cobra.Command{
+		Use:   "analyze FILE…",
+		Short: "Print where the time goes, from files, offline",
+		Long: `Analyze prints where the time goes, from what was collected earlier. A FILE is a
+capture that run or collect saved (also the folder of one that did not finish), or
+a Go execution trace from any source: curl, runtime/trace.FlightRecorder, go test
+-trace; also gzipped. "-" reads standard input. Several files are taken as
+instances of one service.`,
+		Example: `  timesink analyze timesink-localhost-6060-20261122T020304Z.zip
+  timesink analyze pod-1.zip pod-2.zip pod-3.zip
+  curl -s http://localhost:6060/debug/pprof/trace?seconds=5 | timesink analyze -
+  timesink analyze -f json -o answer.json case.zip`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errNoFile
+			}
+			return flags.check()
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, file := range args {
+				if output != "" && sameFile(file, output) {
+					return usagef("give --output another name", "--output %s would overwrite what is to be analyzed", output)
+				}
+			}
+			b, err := t.analyzeFiles(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				return flags.write(t.stdout, b, t.verbose)
+			}
+			return writeFile(output, func(w io.Writer) error { return flags.write(w, b, t.verbose) })
+		},
+	}
+	flags.register(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write the answer to `FILE` instead of standard output")
+	return cmd
+}
+
+// analyzeFiles opens captures and analyzes them as instances of one service.
+func (t *tool) analyzeFiles(ctx context.Context, files []string) (*breakdown.Breakdown, error) {
+	var captures []*capture.Capture
+	defer func() {
+		for _, c := range captures {
+			c.Close()
+		}
+	}()
+	for _, file := range files {
+		c, err := t.open(file)
+		if err != nil {
+			return nil, err
+		}
+		captures = append(captures, c)
+	}
+	begin := time.Now()
+	b, err := analyze.Captures(ctx, captures, analyze.Options{})
+	t.log().Info("analyzed", "files", len(files), "took", time.Since(begin))
+	return b, err
+}
+
+func (t *tool) open(file string) (*capture.Capture, error) {
+	if file == "-" {
+		return capture.Read("standard input", t.stdin)
+	}
+	return capture.Open(file)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+	"timesink/report"
+)
+
+// An answerFlags are the flags of the commands that print where the time goes.
+type answerFlags struct {
+	format string
+	top    int
+}
+
+var formats = []string{"text", "json"}
+
+func (a *answerFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&a.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats, " or "))
+	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default 3)")
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is registered above
+	}
+}
+
+// check refuses what write could not do, before anything is collected.
+func (a *answerFlags) check() error {
+	switch {
+	case !slices.Contains(formats, a.format):
+		return usagef("give one of "+strings.Join(formats, ", "), "there is no format %q", a.format)
+	case a.top < 0:
+		return usagef("give a number of endpoints, such as 5", "--top cannot be %d", a.top)
+	}
+	return nil
+}
+
+// write writes the answer to w, laid out for the terminal that it is, if it is
+// one.
+func (a *answerFlags) write(w io.Writer, b *breakdown.Breakdown, verbose bool) error {
+	if a.format == "json" {
+		return report.JSON(w, b)
+	}
+	return report.Text(w, b, report.TextOptions{Width: columns(w), Color: colored(w), Top: a.top, Verbose: verbose})
+}
+
+// writeFile writes what write writes to a file, which is there as a whole or not
+// at all.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = &capture.Error{Op: "write " + path, Err: cause(err), Hint: "check the folder, its permissions, and the space left on the disk"}
+		}
+	}()
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeDevice(path, write)
+	}
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.partial", filepath.Base(path), os.Getpid()))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(temp)
+		return err
+	}
+	return nil
+}
+
+// writeDevice writes to what cannot be replaced: a pipe, /dev/null. A folder is
+// refused by the system.
+func writeDevice(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// sameFile tells whether two names are of one file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// warnings tells on standard error what limits a capture, for the commands that
+// print no report.
+func (t *tool) warnings(list []capture.Warning) {
+	for _, w := range list {
+		fmt.Fprintf(t.stderr, "warning: %s\n", oneLine(w.Message))
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/load"
+	"timesink/cmd/internal/vin"
+	"timesink/cmd/internal/vin/stack"
+	"timesink/collect"
+)
+
+// demoFlags are the flags of the demo.
+type demoFlags struct {
+	answerFlags
+	postgres string
+	output   string
+	duration time.Duration
+}
+
+func (t *tool) demoCommand() *cobra.Command {
+	var flags demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See the whole story on this machine, nothing needed",
+		Long: `Demo starts a service that decodes vehicle identification numbers, the four
+upstreams it asks, and a stand-in for its Postgres, each in a process of its own;
+puts load on it; looks at it as run does; prints the answer; and ends them all. It
+takes some ten seconds.`,
+		Example: `  timesink demo
+  timesink demo --postgres postgres://localhost/vin
+  timesink demo -o case.zip && timesink analyze -v case.zip`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := noArgs(cmd, args); err != nil {
+				return err
+			}
+			return flags.check()
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.demo(cmd.Context(), &flags) },
+	}
+	flags.register(cmd)
+	cmd.Flags().StringVar(&flags.postgres, "postgres", "", "use the database with that `DSN` instead of the stand-in")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "keep the capture as `FILE`")
+	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 5*time.Second, "how long to look")
+	return cmd
+}
+
+// demoConnections is how many clients load the demo's service.
+const demoConnections = 8
+
+func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
+	// An interrupt on the way to the window ends the demo; collect, which comes
+	// then, has its own way with interrupts.
+	starting, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	path, cleanUp, err := demoCapture(flags.output)
+	if err != nil {
+		return err
+	}
+	defer cleanUp()
+	service, err := t.startDemo(starting, flags.postgres)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, service.Stop()) }()
+	cfg, err := demoConfig(service, flags.duration)
+	if err != nil {
+		return err
+	}
+	unload := t.loadDemo(ctx, service)
+	_, err = t.collectInto(ctx, cfg, path)
+	if err := errors.Join(err, unload()); err != nil {
+		return err
+	}
+	if flags.output != "" {
+		t.saved(path)
+	}
+	b, err := t.analyzeFiles(ctx, []string{path})
+	if err != nil {
+		return err
+	}
+	if service.StandIn {
+		b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
+			Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms for each statement: --postgres DSN takes a real one"})
+	}
+	return flags.write(t.stdout, b, t.verbose)
+}
+
+// demoCapture is where the demo's capture goes, and what takes it away again
+// unless it is to be kept.
+func demoCapture(keep string) (path string, cleanUp func(), err error) {
+	if keep != "" {
+		return keep, func() {}, nil
+	}
+	folder, err := os.MkdirTemp("", "timesink-demo-*")
+	if err != nil {
+		return "", nil, err
+	}
+	return filepath.Join(folder, "demo.zip"), func() { os.RemoveAll(folder) }, nil
+}
+
+func (t *tool) startDemo(ctx context.Context, postgres string) (*stack.Stack, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding this program, to run it as the demo's service: %w", err)
+	}
+	cfg := stack.Default()
+	cfg.Service.Postgres = postgres
+	service, err := stack.Start(ctx, exe, []string{vinName}, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("starting the demo's service: %w", err)
+	}
+	database := "a stand-in for its Postgres"
+	if !service.StandIn {
+		database = "your Postgres"
+	}
+	fmt.Fprintf(t.stderr, "started a VIN service with four upstreams and %s; its pprof is at %s\n", database, service.Pprof)
+	return service, nil
+}
+
+func demoConfig(service *stack.Stack, duration time.Duration) (collect.Config, error) {
+	target, err := collect.ParseTarget(service.Pprof)
+	return collect.Config{Target: target, Window: duration, Probing: collect.Probing{
+		URLs:   []string{service.Route()},
+		Values: map[string][]string{"vin": vin.Numbers()},
+	}}, err
+}
+
+// loadDemo loads the service until what it returns is called.
+func (t *tool) loadDemo(ctx context.Context, service *stack.Stack) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		cfg := vin.Default[load.Config]()
+		cfg.Connections, cfg.Duration, cfg.Keep = demoConnections, 0, 0
+		result, err := service.Load(ctx, cfg)
+		if err == nil && result.Count == 0 {
+			err = fmt.Errorf("the demo's service answered no request: %s", result.Error)
+		}
+		ended <- err
+	}()
+	fmt.Fprintf(t.stderr, "%d clients ask it all the time; looking at it now\n", demoConnections)
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}

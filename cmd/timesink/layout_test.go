@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A pkg is a package of the module: what it imports, and all that it reaches.
+type pkg struct{ imports, deps []string }
+
+// packages lists the module's packages by their path below it, without tests.
+func packages(t *testing.T) map[string]pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`, "./...")
+	cmd.Dir = filepath.Join("..", "..")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	list := map[string]pkg{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		list[strings.TrimPrefix(fields[0], "timesink/")] = pkg{strings.Fields(fields[1]), strings.Fields(fields[2])}
+	}
+	return list
+}
+
+// below tells whether a package is folder or lies in it.
+func below(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
+
+func TestImportsRunOneWay(t *testing.T) {
+	const traceReader = "golang.org/x/exp/trace"
+	list := packages(t)
+	for _, rule := range []struct {
+		what  string
+		of    string // the folder that the rule is for
+		never []string
+	}{
+		{"capture imports no other package of the project", "collect/capture", []string{"timesink"}},
+		{"breakdown imports no other package of the project", "analyze/breakdown", []string{"timesink"}},
+		{"collect knows nothing of what comes after it", "collect", []string{"timesink/analyze", "timesink/report", "timesink/cmd", traceReader}},
+		{"analyze is offline", "analyze", []string{"net", "timesink/report", "timesink/cmd"}},
+		{"report reaches neither the trace reader nor the network", "report", []string{"net", traceReader, "timesink/collect", "timesink/cmd"}},
+	} {
+		seen := false
+		for name, p := range list {
+			if !below(name, rule.of) {
+				continue
+			}
+			seen = true
+			for _, dep := range p.deps {
+				if slices.ContainsFunc(rule.never, func(never string) bool { return below(dep, never) }) && !isVocabulary(dep) {
+					t.Errorf("%s: but %s reaches %s", rule.what, name, dep)
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("%s: but there is no package in %s", rule.what, rule.of)
+		}
+	}
+	for name, p := range list {
+		if name != "analyze/timeline" && slices.Contains(p.imports, traceReader) {
+			t.Errorf("only analyze/timeline imports the trace reader, but %s does", name)
+		}
+	}
+	for _, parser := range []string{traceReader, "github.com/google/pprof/profile"} {
+		if slices.Contains(list["cmd/timesink"].imports, parser) {
+			t.Errorf("the command parses nothing, but imports %s", parser)
+		}
+	}
+}
+
+// isVocabulary tells the packages below net that hold names and no connection.
+func isVocabulary(dep string) bool {
+	return dep == "net/url" || dep == "net/netip" || dep == "net/textproto"
+}
+
+func TestTheTopLevelHoldsNothingElse(t *testing.T) {
+	entries, err := os.ReadDir(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := []string{"cmd", "collect", "analyze", "report", "go.mod", "go.sum", "README.md", "LICENSE"}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(allowed, e.Name()) {
+			t.Errorf("%s lies at the top level", e.Name())
+		}
+	}
+}

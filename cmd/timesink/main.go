@@ -1,0 +1,44 @@
+// Timesink says where the wall time of a running Go service's requests goes:
+// database, cache, queue, upstream calls, CPU, and the rest. It needs nothing in
+// the service but net/http/pprof.
+//
+//	timesink run http://localhost:6060 --url http://localhost:8080/v1/vin/1HGCM82633A004352
+//
+// collects an execution trace and a CPU profile over some seconds, saves them as
+// one file, and prints one screen with the answer in its last line. "timesink
+// demo" shows the whole story on this machine. Each command's --help has
+// examples.
+//
+// # Output
+//
+// Standard output is for the answer alone, as text or (--format json) in the
+// schema of package breakdown. Progress, notes, warnings of the collection and
+// logs (-v, --log-json) go to standard error, progress only where that is a
+// terminal. NO_COLOR and COLUMNS are respected.
+//
+// # Exit codes
+//
+//	0  answered, also in part: then a warning says what is missing
+//	1  failed
+//	2  wrong usage
+//	3  a gate was broken
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the command as a function: it runs the arguments and returns the exit
+// code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	t := &tool{stdin: stdin, stdout: stdout, stderr: stderr}
+	cmd := t.root()
+	cmd.SetArgs(args)
+	return t.exit(cmd.ExecuteContext(ctx))
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/pprof"
+	"os"
+	"os/exec"
+	"runtime/trace"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"timesink": main, "service": serviceMain})
+}
+
+// The scripts are the command's behaviour, a topic each. Beyond testscript's own
+// commands they have
+//
+//	exits N CMD…      run a command that must exit with that code
+//	trace FILE        write an execution trace of 20 requests to a server
+//	cut FILE N        keep the first N bytes of a file
+//	serve [traced]    start a service, which is asked all the time: $TARGET is
+//	                  its pprof, $URL its route, $SERVICE the base of both; a
+//	                  traced one traces itself already
+//	gone              find an address that nobody listens on: $GONE
+//	await FILE        wait until a file is there and not empty
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"trace": writeTrace,
+			"cut":   cut,
+			"serve": serve,
+			"gone":  gone,
+			"await": await,
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || exit.ExitCode() != want {
+		ts.Fatalf("%s ended with %v, not %d", args[1], err, want)
+	}
+}
+
+func writeTrace(ts *testscript.TestScript, _ bool, args []string) {
+	data, err := requestTrace()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// requestTrace is one trace for all scripts, which run at once: a process traces
+// itself once at a time.
+var requestTrace = sync.OnceValues(func() ([]byte, error) {
+	server := httptest.NewServer(http.HandlerFunc(handle))
+	defer server.Close()
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		return nil, err
+	}
+	err := ask(server.URL, 20)
+	trace.Stop()
+	return buf.Bytes(), err
+})
+
+// handle answers a request after a while.
+func handle(w http.ResponseWriter, _ *http.Request) {
+	<-time.After(2 * time.Millisecond)
+	w.Write([]byte("done"))
+}
+
+// ask sends n requests one after another.
+func ask(url string, n int) error {
+	for range n {
+		resp, err := http.Get(url)
+		if err != nil {
+			return err
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	return nil
+}
+
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+// serviceMain is the service that scripts look at, in a process of its own. It
+// prints its address and ends with its standard input.
+func serviceMain() {
+	if len(os.Args) > 1 {
+		trace.Start(io.Discard)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/work", handle)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/guarded/", http.HandlerFunc(guarded))
+	mux.HandleFunc("/site/", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "<!DOCTYPE html><html><title>Welcome</title></html>")
+	})
+	server := httptest.NewServer(mux)
+	os.Stdout.WriteString(server.URL + "\n")
+	go func() {
+		for ask(server.URL+"/work", 100) == nil {
+		}
+	}()
+	io.Copy(io.Discard, os.Stdin)
+}
+
+// guarded is a pprof port that asks for a token.
+func guarded(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer open-sesame" {
+		http.Error(w, "who are you?", http.StatusUnauthorized)
+		return
+	}
+	switch name := strings.TrimPrefix(r.URL.Path, "/guarded/debug/pprof/"); name {
+	case "profile":
+		pprof.Profile(w, r)
+	case "trace":
+		pprof.Trace(w, r)
+	default:
+		r.URL.Path = "/debug/pprof/" + name
+		pprof.Index(w, r)
+	}
+}
+
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command("service", args...)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	ts.Check(err)
+	stdout, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		stdin.Close()
+		cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	ts.Check(err)
+	url := strings.TrimSpace(line)
+	ts.Setenv("SERVICE", url)
+	ts.Setenv("TARGET", url)
+	ts.Setenv("URL", url+"/work")
+}
+
+func gone(ts *testscript.TestScript, _ bool, _ []string) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	ts.Setenv("GONE", server.Listener.Addr().String())
+}
+
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if info, err := os.Stat(ts.MkAbs(args[0])); err == nil && info.Size() > 0 {
+			return
+		}
+	}
+	ts.Fatalf("%s did not come", args[0])
+}
