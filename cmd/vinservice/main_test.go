@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"timesink/cmd/internal/vin"
+)
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		args   []string
+		code   int
+		stderr string
+	}{
+		{"no command", nil, 2, "vinservice serve [flags]"},
+		{"help", []string{"--help"}, 0, "vinservice serve [flags]"},
+		{"an unknown command", []string{"sever"}, 2, "vinservice serve [flags]"},
+		{"help on a command", []string{"serve", "-h"}, 0, "-hold-lock"},
+		{"an unknown flag", []string{"serve", "--fast"}, 2, "-fast"},
+		{"an argument", []string{"serve", "fast"}, 2, `not "fast"`},
+		{"calls that are neither", []string{"serve", "--calls", "parallel"}, 2, "neither sequential nor concurrent"},
+		{"a service without database", []string{"serve"}, 1, "see --postgres"},
+		{"load on nothing", []string{"load"}, 1, "needs an http or https URL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), c.args, strings.NewReader(""), &stdout, &stderr)
+			if code != c.code || !strings.Contains(stderr.String(), c.stderr) || stdout.Len() > 0 {
+				t.Errorf("exit code %d, %s%s", code, stdout.String(), stderr.String())
+			}
+		})
+	}
+}
+
+// With a leash a process ends with its standard input and not with its context;
+// without one the other way round.
+func TestLeash(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		end  func(cancel func(), stdin io.Closer)
+	}{
+		{"leashed", []string{"upstreams", "--leash"}, func(_ func(), stdin io.Closer) { stdin.Close() }},
+		{"free", []string{"upstreams"}, func(cancel func(), _ io.Closer) { cancel() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			in, leash := io.Pipe()
+			out, stdout := io.Pipe()
+			code := make(chan int, 1)
+			go func() { code <- run(ctx, c.args, in, stdout, io.Discard) }()
+			var ready vin.Ready
+			if err := json.NewDecoder(out).Decode(&ready); err != nil || ready.Role != "upstreams" || ready.URL == "" {
+				t.Fatalf("%+v, %v", ready, err)
+			}
+			c.end(cancel, leash)
+			if got := <-code; got != 0 {
+				t.Errorf("exit code %d", got)
+			}
+		})
+	}
+}
