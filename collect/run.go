@@ -296,7 +296,7 @@ func (c *collector) goroutines(ctx context.Context, part string) []byte {
 	switch {
 	case err == nil && a.more:
 		err = fmt.Errorf("larger than %s", bytesText(maxGoroutine))
-	case err == nil && !bytes.HasPrefix(a.body, []byte{0x1f, 0x8b}):
+	case err == nil && !isGzip(a.body):
 		err = fmt.Errorf("no profile, but %s", capture.Sniff(a.body).What)
 	}
 	if err == nil {
@@ -466,7 +466,7 @@ func copyGzip(f *os.File, body io.Reader) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
+	if !isGzip(head[:n]) {
 		return 0, fmt.Errorf("no profile, but %s", capture.Sniff(head[:n]).What)
 	}
 	return io.Copy(f, io.MultiReader(bytes.NewReader(head[:n]), body))

@@ -134,3 +134,20 @@ func codes(warnings []capture.Warning) string {
 }
 
 func isGzip(data []byte) bool { return bytes.HasPrefix(data, []byte{0x1f, 0x8b}) }
+
+func serveWithTimeout(t *testing.T, h http.Handler, timeout time.Duration) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.WriteTimeout = timeout
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// closedPort is an address where nothing listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(nil)
+	s.Close()
+	return s.URL
+}

@@ -1,0 +1,272 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"timesink/collect/capture"
+)
+
+// A Diagnosis is what a service would let one see.
+type Diagnosis struct {
+	Target  string          `json:"target"`
+	Service capture.Service `json:"service"`
+	// TraceRunning and ProfileRunning say that somebody else takes one now.
+	TraceRunning   bool `json:"trace_running"`
+	ProfileRunning bool `json:"profile_running"`
+	// Asked is the window that was asked about, Longest the longest up to it
+	// that the server's write timeout allows; zero when that cannot be told.
+	Asked   int64 `json:"asked_ns"`
+	Longest int64 `json:"longest_ns"`
+	// Advice is what would improve the answer, the most important first.
+	Advice []Advice `json:"advice"`
+	// Err is why a collection would fail now; nil when it would not.
+	Err error `json:"-"`
+}
+
+// Advice is one thing to do for a better answer.
+type Advice struct {
+	ID   string `json:"id"`             // stable, for programs: "write-timeout"
+	What string `json:"what"`           // what is so, and what it costs the answer
+	Code string `json:"code,omitempty"` // the exact lines to add to the service
+}
+
+const (
+	// glance is how long Doctor traces and profiles: a service that answers at
+	// all has begun by then.
+	glance        = 50 * time.Millisecond
+	profileGlance = 100 * time.Millisecond
+)
+
+// Doctor asks a service what it would let one see. Of the configuration it uses
+// the target, the window and the log.
+//
+// It does no harm: a handful of requests of which the first few KB are read, a
+// trace of 0.05 s, a CPU profile that is cut after 0.1 s, and one goroutine
+// profile unless there are too many goroutines for it.
+//
+// The error says that no answer came at all. A service that answers but cannot
+// be collected from is a Diagnosis with an Err.
+func Doctor(ctx context.Context, cfg Config) (*Diagnosis, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	c, err := newClient(cfg.Target, cfg.Tool)
+	if err != nil {
+		return nil, err
+	}
+	defer c.http.CloseIdleConnections()
+	d := &doctor{
+		survey:    survey{client: c, log: logTo(cfg.Log)},
+		diagnosis: Diagnosis{Target: cfg.Target.String(), Asked: int64(cfg.window())},
+	}
+	if err := d.examine(ctx, cfg.window()); err != nil {
+		return nil, err
+	}
+	return d.conclude(), nil
+}
+
+// logTo makes a survey's log of a logger, which may be nil.
+func logTo(log *slog.Logger) func(source, what string, took time.Duration, bytes int64, err error) {
+	return func(source, what string, took time.Duration, bytes int64, err error) {
+		if log == nil {
+			return
+		}
+		attrs := []slog.Attr{slog.String("source", source), slog.Duration("took", took), slog.Int64("bytes", bytes)}
+		if err != nil {
+			attrs = append(attrs, slog.String("error", told(err)))
+		}
+		log.LogAttrs(context.Background(), slog.LevelInfo, what, attrs...)
+	}
+}
+
+// A doctor is one examination.
+type doctor struct {
+	survey
+	diagnosis Diagnosis
+	format    string // of the trace
+	index     error  // what is wrong with the index
+	trace     error  // what is wrong with the trace
+	profile   error  // what is wrong with the CPU profile
+}
+
+// examine asks everything. The error says that no answer came.
+func (d *doctor) examine(ctx context.Context, window time.Duration) error {
+	index := d.survey.index(ctx)
+	d.index = index.err
+	if index.status == 0 {
+		return index.err
+	}
+	if errors.Is(d.index, ErrUnauthorized) || errors.Is(d.index, ErrRedirected) || errors.Is(d.index, ErrCertificate) {
+		return nil // everything else would say the same
+	}
+	d.mutex(ctx)
+	d.block(ctx)
+	d.goroutine(ctx)
+	d.metrics(ctx)
+	d.takeTrace(ctx)
+	d.takeProfile(ctx, index.took)
+	if longest, ok := d.longest(ctx, profileSeconds(window)); ok {
+		d.diagnosis.Longest = int64(min(time.Duration(longest)*time.Second, window))
+	}
+	if ctx.Err() != nil {
+		return d.client.failed("", ctx.Err())
+	}
+	return nil
+}
+
+func (d *doctor) block(ctx context.Context) {
+	a := d.ask(ctx, "block", "block?debug=1", maxHead)
+	if n := d.service.BlockEvents; a.err == nil && n != nil {
+		text := "off, or nothing has blocked yet"
+		if *n > 0 {
+			text = fmt.Sprintf("on, or was: %d stacks", *n)
+		}
+		d.note(true, "%s", text)
+	}
+}
+
+func (d *doctor) goroutine(ctx context.Context) {
+	if d.service.Goroutines > manyGoroutines {
+		d.enter("goroutine", 0, nil, 0)
+		d.note(false, "not asked for: with %d goroutines it would stop the service for a while", d.service.Goroutines)
+		return
+	}
+	a := d.ask(ctx, "goroutine", "goroutine", maxGoroutine)
+	if a.err == nil && !a.more {
+		d.goroutines(a.body)
+	}
+}
+
+// takeTrace takes a trace that is hardly one.
+func (d *doctor) takeTrace(ctx context.Context) {
+	endpoint := fmt.Sprintf("trace?seconds=%g", glance.Seconds())
+	a := d.ask(ctx, "trace", endpoint, maxHead)
+	d.trace = a.err
+	switch {
+	case errors.Is(a.err, ErrTraceRunning):
+		d.diagnosis.TraceRunning = true
+	case a.err != nil:
+	case !capture.IsTrace(a.body):
+		d.trace = d.client.notTrace(endpoint, a.body)
+		d.note(false, "%s", told(d.trace))
+	default:
+		d.format = capture.TraceVersion(a.body)
+		d.note(true, "format %s; %s s were taken", d.format, fmt.Sprint(glance.Seconds()))
+	}
+}
+
+// takeProfile asks for a CPU profile and cuts it. A profiler that is busy says
+// so at once; a free one says nothing before the profile ends.
+func (d *doctor) takeProfile(ctx context.Context, roundTrip time.Duration) {
+	begin := time.Now()
+	cuttable, cut := context.WithCancel(ctx)
+	defer cut()
+	asked := onWritten(cuttable, func() { time.AfterFunc(profileGlance+2*roundTrip, cut) })
+	a := d.client.fetch(asked, "profile?seconds=1", maxErrorBody)
+	took := time.Since(begin)
+	switch {
+	case errors.Is(a.err, ErrInterrupted) && ctx.Err() == nil:
+		d.enter("profile", http.StatusOK, nil, took)
+		d.note(true, "begins; it was cut after %.1f s", took.Seconds())
+	case a.err == nil && !isGzip(a.body):
+		d.profile = withOp(d.client.op("profile"), newFault(ErrStatus, pprofHint, "no profile, but %s", capture.Sniff(a.body).What))
+		d.enter("profile", a.status, d.profile, took)
+	default:
+		d.profile = a.err
+		d.enter("profile", a.status, a.err, took)
+	}
+	d.diagnosis.ProfileRunning = errors.Is(d.profile, ErrProfileRunning)
+	d.log("profile", "asked for a profile and cut it", took, 0, d.profile)
+}
+
+// conclude makes the diagnosis of what was seen.
+func (d *doctor) conclude() *Diagnosis {
+	d.resolve(d.format)
+	g := &d.diagnosis
+	g.Service = d.service
+	g.Advice = []Advice{}
+	switch {
+	case d.index != nil && !errors.Is(d.index, ErrNotFound):
+		g.Err = d.index
+	case d.trace != nil && d.index != nil:
+		g.Err = d.index // not even an index: the trace's 404 says less
+	default:
+		g.Err = d.trace
+	}
+	for _, row := range advice {
+		if row.when(d) {
+			g.Advice = append(g.Advice, Advice{ID: row.id, What: row.what(d), Code: row.code})
+		}
+	}
+	return g
+}
+
+// advice are the things that would improve an answer, the most important first.
+var advice = []struct {
+	id   string
+	when func(*doctor) bool
+	what func(*doctor) string
+	code string
+}{
+	{"access", func(d *doctor) bool { return errors.Is(d.index, ErrUnauthorized) },
+		say("the port is guarded: " + accessHint), ""},
+	{"pprof-missing", func(d *doctor) bool { return errors.Is(d.index, ErrNotFound) && d.trace != nil },
+		say("nothing can be collected without net/http/pprof: serve it, best on a port of its own that only the inside reaches"),
+		"import _ \"net/http/pprof\"\n\ngo func() { log.Print(http.ListenAndServe(\"localhost:6060\", nil)) }()"},
+	{"trace-missing", func(d *doctor) bool { return d.index == nil && errors.Is(d.trace, ErrNotFound) },
+		say("pprof is there, but the trace is not: a router of its own needs each handler"),
+		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
+	{"trace-replaced", func(d *doctor) bool { return d.index == nil && errors.Is(d.trace, capture.ErrNotTrace) },
+		say("something other than net/http/pprof answers where the trace should be: register the handler before what catches all paths"),
+		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
+	{"trace-running", func(d *doctor) bool { return d.diagnosis.TraceRunning },
+		say("somebody takes a trace now, and a process has one tracer: try again when it is over"), ""},
+	{"write-timeout", func(d *doctor) bool { return d.service.WriteTimeout > 0 },
+		func(d *doctor) string {
+			return fmt.Sprintf("the server's write timeout of at most %s limits the window to %s; from Go 1.23 on it does not matter",
+				secondsText(time.Duration(d.service.WriteTimeout)), secondsText(time.Duration(d.diagnosis.Longest)))
+		},
+		"srv.WriteTimeout = 0 // of the server that serves pprof"},
+	{"profile-missing", func(d *doctor) bool { return d.trace == nil && d.profile != nil && !d.diagnosis.ProfileRunning },
+		say("no CPU profile: the time on the CPU cannot be told by function"),
+		"mux.HandleFunc(\"/debug/pprof/profile\", pprof.Profile)"},
+	{"profile-running", func(d *doctor) bool { return d.diagnosis.ProfileRunning },
+		say("somebody takes a CPU profile, as a continuous profiler does: its samples are in the trace, so that nothing is lost"), ""},
+	{"goroutines-many", func(d *doctor) bool { return d.service.Goroutines > manyGoroutines },
+		func(d *doctor) string {
+			return fmt.Sprintf("with %d goroutines the goroutine profiles are left out, for they stop the world", d.service.Goroutines)
+		}, ""},
+	{"tracing-expensive", func(d *doctor) bool { return d.older(cheapTracing) },
+		func(d *doctor) string {
+			return d.service.GoVersion + ": a trace costs 10 to 20% CPU before Go 1.21, 1 to 2% since; until then keep the window short"
+		}, "go get go@latest"},
+	{"trace-whole", func(d *doctor) bool { return d.older(22) },
+		func(d *doctor) string {
+			return d.service.GoVersion + ": a trace that is cut cannot be read before Go 1.22, so an early end keeps nothing"
+		}, "go get go@latest"},
+	{"mutex-off", func(d *doctor) bool { return d.service.MutexRate != nil && *d.service.MutexRate == 0 },
+		say("the mutex profile is off: the trace tells who held a lock in the window, the profile would tell of all time since the start"),
+		"runtime.SetMutexProfileFraction(100) // one contention of 100"},
+	{"mutex-each", func(d *doctor) bool { return d.service.MutexRate != nil && *d.service.MutexRate == 1 },
+		say("the mutex profile records each contention, which costs a busy service"),
+		"runtime.SetMutexProfileFraction(100) // one contention of 100"},
+	{"block-off", func(d *doctor) bool { return d.service.BlockEvents != nil && *d.service.BlockEvents == 0 },
+		say("the block profile is off, or nothing has blocked yet: the trace tells what blocked in the window, the profile would tell of all time since the start"),
+		"runtime.SetBlockProfileRate(int(10 * time.Millisecond)) // one sample per 10 ms blocked"},
+}
+
+func say(text string) func(*doctor) string { return func(*doctor) string { return text } }
+
+// older reports whether the service is known to be built with a Go before the
+// minor version.
+func (d *doctor) older(minor int) bool {
+	m := minorVersion(d.service.GoVersion)
+	return m > 0 && m < minor
+}
+
+func isGzip(data []byte) bool { return len(data) > 1 && data[0] == 0x1f && data[1] == 0x8b }
