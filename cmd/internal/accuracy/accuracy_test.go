@@ -2,9 +2,9 @@ package accuracy_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,7 +20,9 @@ import (
 	"timesink/cmd/internal/testbin"
 	"timesink/cmd/internal/testpg"
 	"timesink/cmd/internal/truth"
+	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
+	"timesink/collect"
 	"timesink/collect/capture"
 )
 
@@ -124,7 +126,7 @@ func record(t *testing.T, st *stack.Stack) (path string, client *load.Result, fa
 		client, err = st.Load(ctx, load.Config{Connections: 8, Duration: 8 * time.Second, Keep: 1 << 16})
 		loaded <- err
 	}()
-	path = filepath.Join(t.TempDir(), "trace.out")
+	path = filepath.Join(t.TempDir(), "case.zip")
 	for { // until the load is there
 		facts, err := st.Truth(t.Context())
 		if err != nil {
@@ -134,7 +136,7 @@ func record(t *testing.T, st *stack.Stack) (path string, client *load.Result, fa
 			break
 		}
 	}
-	fetch(t, st.Pprof+"/debug/pprof/trace?seconds=5", path)
+	collectInto(t, st, path)
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
@@ -148,58 +150,125 @@ func record(t *testing.T, st *stack.Stack) (path string, client *load.Result, fa
 	return path, client, facts
 }
 
-func fetch(t *testing.T, url, path string) {
-	resp, err := http.Get(url)
+// collectInto makes a capture as the command does, with probes.
+func collectInto(t *testing.T, st *stack.Stack, path string) {
+	target, err := collect.ParseTarget(st.Pprof)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	f, err := os.Create(path)
-	if err != nil {
+	cfg := collect.Config{Target: target, Window: 5 * time.Second, Probing: collect.Probing{
+		URLs: []string{st.Route()}, Values: map[string][]string{"vin": vin.Numbers()},
+	}}
+	if _, err := collect.Run(t.Context(), cfg, path); err != nil {
 		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := io.Copy(f, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v", url, resp.Status, err)
 	}
 }
 
 func judge(t *testing.T, s scenario, path string, client *load.Result, facts *truth.Truth) accuracy.Row {
-	cp, err := capture.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cp.Close()
+	cp := open(t, path)
 	var tool []accuracy.Request
-	b, err := analyze.Captures(t.Context(), []*capture.Capture{cp}, analyze.Options{Each: func(r *breakdown.Request) {
+	b := analyzed(t, cp, func(r *breakdown.Request) {
 		if err := r.Check(); err != nil {
 			t.Error(err)
 		}
 		if r.Endpoint == decode {
 			tool = append(tool, accuracy.Reduce(r))
 		}
-	}})
+	})
+	clients := client.Requests
+	probes, err := cp.Probes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range probes {
+		clients = append(clients, load.Request{Status: p.Status, Start: p.Start, End: p.End})
+	}
+	start, end := toWallClock(t, cp, tool)
+	row := accuracy.Compare(s.name, tool, facts.Requests, clients, start, end)
+	bounds(t, &row, client, &facts.Totals)
+	e := endpoint(t, b)
+	s.holds(t, e)
+	if c := e.Client; c == nil || c.Matched < 20 || e.Route != "GET /v1/vin/{vin}" {
+		t.Errorf("the probes were matched as %+v, to the route %q", c, e.Route)
+	}
+	alone(t, cp, b)
+	return row
+}
+
+func open(t *testing.T, path string) *capture.Capture {
+	cp, err := capture.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cp.Close() })
+	return cp
+}
+
+func analyzed(t *testing.T, cp *capture.Capture, each func(*breakdown.Request)) *breakdown.Breakdown {
+	b, err := analyze.Captures(t.Context(), []*capture.Capture{cp}, analyze.Options{Each: each})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Check(); err != nil {
 		t.Error(err)
 	}
-	start, end := toWallClock(t, path, tool)
-	row := accuracy.Compare(s.name, tool, facts.Requests, client.Requests, start, end)
-	bounds(t, &row, client, &facts.Totals)
+	return b
+}
+
+func endpoint(t *testing.T, b *breakdown.Breakdown) *breakdown.Endpoint {
 	for i := range b.Endpoints {
 		if b.Endpoints[i].Name == decode {
-			s.holds(t, &b.Endpoints[i])
+			return &b.Endpoints[i]
 		}
 	}
-	return row
+	t.Fatalf("there is no endpoint %s", decode)
+	return nil
+}
+
+// alone holds that the capture's trace by itself gives the same endpoints and
+// buckets, but for what the probes told.
+func alone(t *testing.T, cp *capture.Capture, whole *breakdown.Breakdown) {
+	from, err := cp.Trace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	path := filepath.Join(t.TempDir(), capture.TracePart)
+	to, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	if _, err := io.Copy(to, from); err != nil {
+		t.Fatal(err)
+	}
+	bare := analyzed(t, open(t, path), nil)
+	for _, b := range []*breakdown.Breakdown{whole, bare} {
+		for i := range b.Endpoints {
+			e := &b.Endpoints[i]
+			e.Route, e.Client = "", nil
+			for j := range e.CPU {
+				e.CPU[j].Self = 0 // the sampling period is in the CPU profile
+			}
+		}
+	}
+	if want, got := encoded(t, whole.Endpoints), encoded(t, bare.Endpoints); got != want {
+		t.Errorf("the trace alone gives\n%s\nwhere the capture gave\n%s", got, want)
+	}
+}
+
+func encoded(t *testing.T, v any) string {
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // toWallClock moves the requests from the trace's clock to the wall's, and
 // returns the window on it.
-func toWallClock(t *testing.T, path string, tool []accuracy.Request) (start, end int64) {
-	f, err := os.Open(path)
+func toWallClock(t *testing.T, cp *capture.Capture, tool []accuracy.Request) (start, end int64) {
+	f, err := cp.Trace()
 	if err != nil {
 		t.Fatal(err)
 	}
