@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -42,12 +43,12 @@ func TestUsage(t *testing.T) {
 // without one the other way round.
 func TestLeash(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		args []string
-		end  func(cancel func(), stdin io.Closer)
+		name    string
+		args    []string
+		leashed bool
 	}{
-		{"leashed", []string{"upstreams", "--leash"}, func(_ func(), stdin io.Closer) { stdin.Close() }},
-		{"free", []string{"upstreams"}, func(cancel func(), _ io.Closer) { cancel() }},
+		{"leashed", []string{"upstreams", "--leash"}, true},
+		{"free", []string{"upstreams"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -60,7 +61,23 @@ func TestLeash(t *testing.T) {
 			if err := json.NewDecoder(out).Decode(&ready); err != nil || ready.Role != "upstreams" || ready.URL == "" {
 				t.Fatalf("%+v, %v", ready, err)
 			}
-			c.end(cancel, leash)
+			if c.leashed {
+				cancel() // as Ctrl-C does, which reaches the parent as well
+				response, err := http.Get(ready.URL)
+				if err != nil {
+					t.Fatalf("after its context has ended: %v", err)
+				}
+				response.Body.Close()
+				leash.Close()
+			} else {
+				leash.Close()
+				response, err := http.Get(ready.URL)
+				if err != nil {
+					t.Fatalf("after its standard input has ended: %v", err)
+				}
+				response.Body.Close()
+				cancel()
+			}
 			if got := <-code; got != 0 {
 				t.Errorf("exit code %d", got)
 			}

@@ -227,7 +227,8 @@ func TestTransactions(t *testing.T) {
 	if err := tx.Commit(t.Context()); !errors.Is(err, pgx.ErrTxCommitRollback) {
 		t.Errorf("committing a failed transaction: %v", err)
 	}
-	if err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
+	options := pgx.TxOptions{IsoLevel: pgx.Serializable, AccessMode: pgx.ReadOnly}
+	if err := pgx.BeginTxFunc(t.Context(), conn, options, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), "SELECT 1")
 		return err
 	}); err != nil {
