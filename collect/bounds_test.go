@@ -1,0 +1,159 @@
+package collect_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+// wake keeps goroutines waking each other until the test ends, which fills a
+// trace with megabytes a second.
+func wake(t *testing.T) {
+	t.Helper()
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	for range 4 {
+		ping := make(chan struct{})
+		running.Go(func() {
+			for range ping {
+			}
+		})
+		running.Go(func() {
+			defer close(ping)
+			for {
+				select {
+				case ping <- struct{}{}:
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	t.Cleanup(func() {
+		close(stop)
+		running.Wait()
+	})
+}
+
+func TestMaxBytesEndsTheWindow(t *testing.T) {
+	wake(t)
+	cfg := short(t, serve(t, newMux()))
+	cfg.Window = time.Minute
+	cfg.MaxBytes = 200_000
+	m, c := run(t, context.Background(), cfg)
+	if got := len(readTrace(t, c)); got != 200_000 {
+		t.Errorf("the trace has %d bytes", got)
+	}
+	if m.Window.Ended != capture.EndedMaxBytes || len(m.Warnings) != 2 || m.Part(capture.TracePart).Error == "" {
+		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+	}
+}
+
+func TestATraceThatFallsBehindIsEnded(t *testing.T) {
+	wake(t)
+	cfg := short(t, throttled(t, serve(t, newMux()), 100_000))
+	cfg.Window = time.Minute
+	cfg.MaxLag = 2500 * time.Millisecond
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if m.Window.Ended != capture.EndedLag || len(m.Warnings) != 2 {
+		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+	}
+	if took := time.Duration(m.Window.End - m.Window.Start); took > 30*time.Second {
+		t.Errorf("it took %s to see that the trace falls behind", took)
+	}
+}
+
+// throttled is a slow way to the service: it lets so many bytes a second
+// through, of answers that are larger than a page.
+func throttled(t *testing.T, service string, rate int) string {
+	t.Helper()
+	u, err := url.Parse(service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", u.Host)
+			if err != nil {
+				client.Close()
+				return
+			}
+			server.(*net.TCPConn).SetReadBuffer(4096)
+			go func() {
+				io.Copy(server, client)
+				server.Close()
+			}()
+			go func() {
+				defer client.Close()
+				io.CopyN(client, server, 64<<10)
+				for {
+					if _, err := io.CopyN(client, server, int64(rate/50)); err != nil {
+						return
+					}
+					time.Sleep(time.Second / 50)
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+func TestADiskWithoutTheReserveIsRefused(t *testing.T) {
+	cfg := short(t, serve(t, newMux()))
+	cfg.Reserve = 1 << 60
+	checkError(t, fail(t, context.Background(), cfg), capture.ErrDiskFull, "of disk are free", "-o")
+}
+
+func TestConfigurationsThatCannotWork(t *testing.T) {
+	url := serve(t, newMux())
+	for _, tt := range []struct {
+		name string
+		edit func(*collect.Config)
+		want string
+		hint string
+	}{
+		{"negative window", func(c *collect.Config) { c.Window = -1 }, "a window of", "shortest"},
+		{"window too short", func(c *collect.Config) { c.Window = time.Millisecond }, "a window of 1ms", "shortest"},
+		{"window too long", func(c *collect.Config) { c.Window = 24 * time.Hour }, "a window of 24h", "longest"},
+		{"negative bound", func(c *collect.Config) { c.MaxBytes = -1 }, "at most -1 bytes", "0 means"},
+		{"negative rate", func(c *collect.Config) { c.Probing.Rate = -1 }, "a rate of -1", "between"},
+		{"rate too high", func(c *collect.Config) { c.Probing.Rate = 1e9 }, "a rate of 1e+09", "between"},
+		{"method that changes things", func(c *collect.Config) { c.Probing.Method = "DELETE"; c.Probing.URLs = []string{url} }, "probe with DELETE", "--allow-unsafe"},
+		{"name without values", func(c *collect.Config) { c.Probing.URLs = []string{url + "/{id}"} }, "no values for {id}", "--values id=FILE"},
+		{"values without a name", func(c *collect.Config) {
+			c.Probing.URLs, c.Probing.Values = []string{url}, map[string][]string{"id": {"1"}}
+		}, "none of them holds {id}", "in braces"},
+		{"name in the host", func(c *collect.Config) { c.Probing.URLs = []string{"http://{id}/"} }, "probe", ""},
+		{"URL of another scheme", func(c *collect.Config) { c.Probing.URLs = []string{"ftp://host/"} }, `scheme "ftp"`, "http(s)"},
+		{"no target", func(c *collect.Config) { c.Target = collect.Target{} }, "no target", "host:port"},
+		{"no certificate authority", func(c *collect.Config) { c.Target.TLS.CAFile = "/nonexistent" }, "/nonexistent", "PEM"},
+		{"no client certificate", func(c *collect.Config) { c.Target.TLS.CertFile = "/nonexistent" }, "/nonexistent", "PEM"},
+		{"key without a certificate", func(c *collect.Config) { c.Target.TLS.KeyFile = "/nonexistent" }, "no certificate goes with it", "certificate"},
+		{"probes' certificate authority", func(c *collect.Config) {
+			c.Probing.URLs, c.Probing.TLS.CAFile = []string{url}, "/nonexistent"
+		}, "/nonexistent", "PEM"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := short(t, url)
+			tt.edit(&cfg)
+			checkError(t, fail(t, context.Background(), cfg), collect.ErrConfig, tt.want, tt.hint)
+		})
+	}
+}
