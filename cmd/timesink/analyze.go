@@ -14,7 +14,7 @@ import (
 
 func (t *tool) analyzeCommand() *cobra.Command {
 	var flags answerFlags
-	var output string
+	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "analyze FILE…",
 		Short: "Print where the time goes, from files, offline",
@@ -35,22 +35,19 @@ instances of one service.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, file := range args {
-				if output != "" && sameFile(file, output) {
-					return usagef("give --output another name", "--output %s would overwrite what is to be analyzed", output)
+				if output.output != "" && sameFile(file, output.output) {
+					return usagef("give --output another name", "--output %s would overwrite what is to be analyzed", output.output)
 				}
 			}
 			b, err := t.analyzeFiles(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			if output == "" {
-				return flags.write(t.stdout, b, t.verbose)
-			}
-			return writeFile(output, func(w io.Writer) error { return flags.write(w, b, t.verbose) })
+			return output.to(t.stdout, func(w io.Writer) error { return flags.write(w, b, t.verbose) })
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "write the answer to `FILE` instead of standard output")
+	output.register(cmd)
 	return cmd
 }
 

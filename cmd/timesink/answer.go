@@ -16,31 +16,56 @@ import (
 	"timesink/report"
 )
 
-// An answerFlags are the flags of the commands that print where the time goes.
-type answerFlags struct {
-	format string
-	top    int
-}
+// A formatFlag is the flag of all commands that answer something.
+type formatFlag struct{ format string }
 
 var formats = []string{"text", "json"}
 
-func (a *answerFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&a.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats, " or "))
-	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default 3)")
+func (f *formatFlag) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats, " or "))
 	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is registered above
 	}
 }
 
-// check refuses what write could not do, before anything is collected.
-func (a *answerFlags) check() error {
-	switch {
-	case !slices.Contains(formats, a.format):
-		return usagef("give one of "+strings.Join(formats, ", "), "there is no format %q", a.format)
-	case a.top < 0:
-		return usagef("give a number of endpoints, such as 5", "--top cannot be %d", a.top)
+// check refuses what is no format, before anything is done.
+func (f *formatFlag) check() error {
+	if !slices.Contains(formats, f.format) {
+		return usagef("give one of "+strings.Join(formats, ", "), "there is no format %q", f.format)
 	}
 	return nil
+}
+
+// An outputFlag is where an answer goes that does not go to standard output.
+type outputFlag struct{ output string }
+
+func (o *outputFlag) register(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write the answer to `FILE` instead of standard output")
+}
+
+func (o *outputFlag) to(stdout io.Writer, write func(io.Writer) error) error {
+	if o.output == "" {
+		return write(stdout)
+	}
+	return writeFile(o.output, write)
+}
+
+// answerFlags are the flags of the commands that print where the time goes.
+type answerFlags struct {
+	formatFlag
+	top int
+}
+
+func (a *answerFlags) register(cmd *cobra.Command) {
+	a.formatFlag.register(cmd)
+	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
+}
+
+func (a *answerFlags) check() error {
+	if a.top < 0 {
+		return usagef("give a number of endpoints, such as 5", "--top cannot be %d", a.top)
+	}
+	return a.formatFlag.check()
 }
 
 // write writes the answer to w, laid out for the terminal that it is, if it is
