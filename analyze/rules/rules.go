@@ -83,8 +83,10 @@ type function struct {
 }
 
 // New returns the table of what timesink knows.
-func New() *Table {
-	t := &Table{rules: table, loops: loops, exact: map[string][]int{}, loop: map[string]int{}, known: map[string]*function{}}
+func New() *Table { return newTable(table, loops) }
+
+func newTable(rules []Rule, loops []Loop) *Table {
+	t := &Table{rules: rules, loops: loops, exact: map[string][]int{}, loop: map[string]int{}, known: map[string]*function{}}
 	for i, r := range t.rules {
 		if isPrefix(r.Func) {
 			t.prefix = append(t.prefix, i)
@@ -168,9 +170,9 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		c.System = system(c.Own, funcs[:i+1])
 		return
 	}
-	if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil && f.local.Follow != FollowWaker }); i >= 0 {
-		c.Follow = within[i].local.Follow
-	} else if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil }); i >= 0 {
+	if f := followed(c, within); f != FollowWaker {
+		c.Follow = f
+	} else if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil && f.local.Follow == FollowWaker }); i >= 0 {
 		c.own(within[i].local, within[i].local.Phase, i)
 		return
 	} else if i := outermost(within, func(f *function) bool { return f.phase != nil }); i >= 0 {
@@ -180,6 +182,23 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
 	}
+}
+
+// followed is how the end of a wait is followed: a rule says so where nothing but
+// the waiting itself lies below its function. A goroutine that does a once's
+// work is not one that waits for it.
+func followed(c *Class, within []*function) Follow {
+	for i, f := range within {
+		if f.local != nil && f.local.Follow != FollowWaker {
+			return f.local.Follow
+		}
+		switch packageOf(c.Stack[i].Function) {
+		case "sync", "internal/sync", "runtime":
+		default:
+			return FollowWaker
+		}
+	}
+	return FollowWaker
 }
 
 // own fixes the class by a rule that the frame at index i matched.
@@ -286,9 +305,10 @@ func baseName(fn string) string {
 		}
 	}
 	slash := strings.LastIndexByte(fn, '/') + 1
+	name := slash + strings.IndexByte(fn[slash:], '.') // what follows is the function's own
 	for {
 		i := strings.LastIndexByte(fn, '.')
-		if i <= slash || !isClosure(fn[i+1:]) {
+		if i <= name || !isClosure(fn[i+1:]) {
 			return fn
 		}
 		fn = fn[:i]

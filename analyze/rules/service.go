@@ -14,6 +14,7 @@ import (
 //	/go/pkg/mod/github.com/jackc/pgx/v5@v5.7.1/conn.go           a module
 //	github.com/jackc/pgx/v5@v5.7.1/conn.go                       the same, trimmed
 //	/home/me/shop/vendor/github.com/jackc/pgx/v5/conn.go         vendored
+//	/usr/local/go/src/vendor/golang.org/x/net/idna/idna.go       vendored in GOROOT
 //	/usr/local/go/src/net/http/server.go, net/http/server.go     GOROOT
 //
 // Package main is the service wherever its files lie.
@@ -21,14 +22,30 @@ func isService(f breakdown.Frame) bool {
 	pkg := packageOf(f.Function)
 	file := strings.ReplaceAll(f.File, `\`, "/")
 	switch {
+	case strings.HasPrefix(path.Base(file), "_cgo_"):
+		return false // cgo's glue, whoever calls C through it
 	case pkg == "main":
 		return true
-	case file == "", strings.HasPrefix(file, "_cgo_"), strings.HasPrefix(file, "<"):
+	case file == "", strings.HasPrefix(file, "<"):
 		return false
-	case strings.Contains(file, "@v"), strings.Contains(file, "/vendor/"), strings.HasPrefix(file, "vendor/"):
+	case versioned(file), strings.Contains(file, "/vendor/"+pkg+"/"), strings.HasPrefix(pkg, "vendor/"):
 		return false
 	}
 	return !isStandard(pkg, path.Dir(file))
+}
+
+// versioned tells a path with a module's version in it: "…@v1.7.2/…".
+func versioned(file string) bool {
+	for {
+		_, after, ok := strings.Cut(file, "@v")
+		if !ok {
+			return false
+		}
+		if after != "" && '0' <= after[0] && after[0] <= '9' {
+			return true
+		}
+		file = after
+	}
 }
 
 // isStandard tells a package of GOROOT: its first element is one that GOROOT

@@ -73,8 +73,8 @@ var bucketPhases = [breakdown.NumBuckets][]breakdown.Phase{
 }
 
 // table is what timesink knows of other people's libraries. Where several rows
-// match one function, a whole name goes before a prefix, then the first counts. The rows of a client are its entry, with
-// the default phase, and its steps.
+// match one function, a whole name goes before a prefix, then the first counts.
+// The rows of a client are its entry, with the default phase, and its steps.
 var table = []Rule{
 	// database/sql, whatever the driver.
 	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL},
@@ -131,8 +131,6 @@ var table = []Rule{
 	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
 	{Func: "net.(*Dialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},
 	{Func: "net.(*sysDialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},
-	{Func: "crypto/tls.(*Conn).HandshakeContext", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "tls", Any: true},
-	{Func: "crypto/tls.(*Conn).Handshake", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "tls", Any: true},
 	{Func: "crypto/tls.(*Conn).handshakeContext", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "tls", Any: true},
 
 	// What a server reads from its client and writes to it.
@@ -141,7 +139,6 @@ var table = []Rule{
 	{Func: "net/http.(*response).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*chunkWriter).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*expectContinueReader).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http.(*body).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.checkConnErrorWriter.", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*http2serverConn).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*http2requestBody).", Bucket: breakdown.ClientIO, System: "http"},
@@ -153,10 +150,12 @@ var table = []Rule{
 	{Func: "golang.org/x/net/http2.(*requestBody).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "golang.org/x/net/http2.(*responseWriter).", Bucket: breakdown.ClientIO, System: "http"},
 
+	{Func: "crypto/tls.(*Conn).serverHandshake", Bucket: breakdown.ClientIO, System: "tls"},
+
 	// What this process does by itself.
 	{Func: "time.Sleep", Bucket: breakdown.Sleep},
 	{Func: "golang.org/x/time/rate.(*Limiter).", Bucket: breakdown.Sleep},
-	{Func: "os.(*File).", Bucket: breakdown.File, System: "os"},
+	{Func: "os.(*Process).", Bucket: breakdown.Unknown}, // a child process: no bucket is its own
 	{Func: "os.", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Open", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Fsync", Bucket: breakdown.File, System: "os"},

@@ -1,0 +1,76 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// stack makes frames, leaf first, of functions separated by " < ". Their files
+// lie where a default build finds them: the standard library in GOROOT, what has
+// a dot in its path's first element in the module cache, the rest (main, shop/…)
+// is the service.
+func stack(functions string) []breakdown.Frame {
+	var frames []breakdown.Frame
+	for i, f := range strings.Split(functions, " < ") {
+		f = strings.TrimSpace(f)
+		frames = append(frames, breakdown.Frame{Function: f, File: fileOf(f), Line: i + 1})
+	}
+	return frames
+}
+
+func fileOf(function string) string {
+	pkg := packageOf(function)
+	first, _, _ := strings.Cut(pkg, "/")
+	switch {
+	case pkg == "main" || first == "shop":
+		return path.Join("/home/me/shop", strings.TrimPrefix(pkg, "shop"), "api.go")
+	case strings.Contains(first, "."):
+		return "/go/pkg/mod/" + pkg + "@v1.2.3/lib.go"
+	}
+	return "/usr/local/go/src/" + pkg + "/lib.go"
+}
+
+// describe says all that a class tells, in the order of its fields.
+func describe(c *Class) string {
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch {
+	case c.Own != nil && c.Phase != breakdown.NoPhase:
+		say("%s/%s", c.Own.Bucket, c.Phase)
+	case c.Own != nil:
+		say("%s", c.Own.Bucket)
+	}
+	if c.System != "" {
+		say("%s", c.System)
+	}
+	if c.Follow == FollowWhole {
+		say("whole")
+	}
+	if c.Role != NoRole {
+		say("%s", [...]string{"", "idle", "read-header", "closing", "connection", "stream", "not-request", "background"}[c.Role])
+	}
+	if c.Kind != "" {
+		say("%s", c.Kind)
+	}
+	for _, flag := range []struct {
+		name string
+		is   bool
+	}{{"served", c.Served}, {"dials", c.Dials}, {"observer", c.Observer}, {"gc-wait", c.GC}} {
+		if flag.is {
+			say("%s", flag.name)
+		}
+	}
+	if c.Wakes != breakdown.NoPhase {
+		say("wakes:%s", c.Wakes)
+	}
+	if c.Handler != "" {
+		say("by %s", c.Handler)
+	}
+	if c.InService {
+		say("at %s", c.Site.Function)
+	}
+	return strings.Join(out, " ")
+}

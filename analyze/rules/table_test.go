@@ -1,0 +1,275 @@
+package rules
+
+import (
+	"slices"
+	"testing"
+)
+
+// The outer parts of stacks that many cases share.
+const (
+	http1   = "net/http.serverHandler.ServeHTTP < net/http.(*conn).serve < net/http.(*Server).Serve.gowrap3"
+	handler = "main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.(*ServeMux).ServeHTTP < " + http1
+	served  = " connection http/1 served by main.(*API).Get at main.(*API).Get"
+
+	gcWait = "connection http/1 served gc-wait by main.(*API).Get at main.(*API).Get"
+
+	netRead  = "internal/poll.(*FD).Read < net.(*netFD).Read < net.(*conn).Read"
+	netWrite = "internal/poll.(*FD).Write < net.(*netFD).Write < net.(*conn).Write"
+	connRead = netRead + " < net/http.(*connReader).Read < bufio.(*Reader).fill"
+	dial     = "internal/poll.(*FD).WaitWrite < net.(*netFD).connect < net.(*netFD).dial < net.socket < net.internetSocket < net.(*sysDialer).doDialTCPProto < net.(*sysDialer).dialTCP < net.(*sysDialer).dialSingle < net.(*sysDialer).dialSerial < net.(*sysDialer).dialParallel < net.(*Dialer).DialContext"
+	resolve  = "net.(*Resolver).lookupIPAddr < net.(*Resolver).internetAddrList < net.(*Resolver).resolveAddrList < net.(*Dialer).DialContext"
+
+	pgRead = netRead + " < github.com/jackc/pgx/v5/pgconn/internal/bgreader.(*BGReader).Read < io.ReadAtLeast < github.com/jackc/pgx/v5/pgproto3.(*chunkReader).Next < github.com/jackc/pgx/v5/pgproto3.(*Frontend).Receive < github.com/jackc/pgx/v5/pgconn.(*PgConn).peekMessage < github.com/jackc/pgx/v5/pgconn.(*PgConn).receiveMessage"
+	pqRead = netRead + " < bufio.(*Reader).fill < bufio.(*Reader).Read < io.ReadAtLeast < github.com/lib/pq.(*conn).recvMessage"
+)
+
+// cases are stacks as traces hold them, and what they mean.
+var cases = []struct{ name, stack, want string }{
+	// database/sql, the driver unseen.
+	{"sql waits for a free connection", "database/sql.(*DB).conn < database/sql.(*DB).query < database/sql.(*DB).QueryContext < " + handler,
+		"db/pool_wait sql" + served},
+	{"sql waits for its own lock when it gives a connection back", "sync.(*Mutex).Lock < database/sql.(*DB).putConn < database/sql.(*driverConn).releaseConn < database/sql.(*DB).execDC < " + handler,
+		"db/pool_wait sql" + served},
+	{"sql resets a connection with a driver unknown", netRead + " < example.com/driver.(*conn).ResetSession < database/sql.(*driverConn).resetSession < database/sql.(*DB).conn < " + handler,
+		"db/connect sql" + served},
+	{"sql opens a driver unknown", dial + " < example.com/driver.Open < database/sql.dsnConnector.Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
+		"db/connect sql" + served},
+	{"sql opens a driver unknown that only reads", netRead + " < example.com/driver.Open < database/sql.dsnConnector.Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
+		"db/connect sql" + served},
+	{"sql queries through a driver unknown", netRead + " < example.com/driver.(*stmt).Query < database/sql.ctxDriverStmtQuery < database/sql.(*DB).queryDC < database/sql.(*DB).QueryContext < " + handler,
+		"db/query sql" + served},
+	{"sql reads rows of a driver unknown", netRead + " < example.com/driver.(*rows).Next < database/sql.(*Rows).nextLocked < database/sql.(*Rows).Next < " + handler,
+		"db/rows sql" + served},
+	{"sql scans one row of a driver unknown", netRead + " < example.com/driver.(*rows).Close < database/sql.(*Row).Scan < " + handler,
+		"db/rows sql" + served},
+
+	// pgx.
+	{"pgx connects for database/sql", netRead + " < github.com/jackc/pgx/v5/stdlib.(*connector).Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
+		"db/connect postgres" + served},
+	{"pgx connects for database/sql by a connector of the driver", netRead + " < github.com/jackc/pgx/v5/stdlib.(*driverConnector).Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
+		"db/connect postgres" + served},
+	{"pgx sets a connection up", netRead + " < github.com/jackc/pgx/v5.(*Conn).getTypeMap < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.Connect < " + handler,
+		"db/connect postgres" + served},
+	{"pgx calls back before it connects", netRead + " < example.com/vault.Token < github.com/jackc/pgx/v5.ConnectConfig < " + handler,
+		"db/connect postgres" + served},
+	{"pgconn authenticates", pgRead + " < github.com/jackc/pgx/v5/pgconn.connectOne < github.com/jackc/pgx/v5/pgconn.ConnectConfig < " + handler,
+		"db/connect postgres" + served},
+	{"pgx dials", dial + " < github.com/jackc/pgx/v5/pgconn.connectOne < github.com/jackc/pgx/v5.(*Conn).reconnect < " + handler,
+		"db/connect postgres" + served},
+	{"pgx resolves a name, which is connecting", resolve + " < github.com/jackc/pgx/v5/pgconn.connectOne < github.com/jackc/pgx/v5.(*Conn).reconnect < " + handler,
+		"db/connect postgres" + served},
+	{"pgx queries", pgRead + " < github.com/jackc/pgx/v5/pgconn.(*ResultReader).readUntilRowDescription < github.com/jackc/pgx/v5/pgconn.(*PgConn).ExecPrepared < github.com/jackc/pgx/v5.(*Conn).Query < " + handler,
+		"db/query postgres" + served},
+	{"pgx queries for database/sql", pgRead + " < github.com/jackc/pgx/v5.(*Conn).Query < github.com/jackc/pgx/v5/stdlib.(*Conn).QueryContext < database/sql.ctxDriverQuery < database/sql.(*DB).queryDC < database/sql.(*DB).QueryContext < " + handler,
+		"db/query postgres" + served},
+	{"pgx reads rows", pgRead + " < github.com/jackc/pgx/v5/pgconn.(*ResultReader).NextRow < github.com/jackc/pgx/v5.(*baseRows).Next < " + handler,
+		"db/rows postgres" + served},
+	{"pgx scans one row", pgRead + " < github.com/jackc/pgx/v5.(*connRow).Scan < " + handler,
+		"db/rows postgres" + served},
+	{"pgx reads rows for database/sql", pgRead + " < github.com/jackc/pgx/v5/stdlib.(*Rows).Next < example.com/wrapped.(*Rows).Next < " + handler,
+		"db/rows postgres" + served},
+	{"pgxpool waits for a free connection", "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire < github.com/jackc/pgx/v5/pgxpool.(*Pool).Query < " + handler,
+		"db/pool_wait postgres" + served},
+	{"puddle waits for a free connection", "golang.org/x/sync/semaphore.(*Weighted).Acquire < github.com/jackc/puddle/v2.(*Pool[...]).acquire < github.com/jackc/puddle/v2.(*Pool[...]).Acquire < " + handler,
+		"db/pool_wait postgres" + served},
+	{"pgxpool reads rows", pgRead + " < github.com/jackc/pgx/v5/pgxpool.(*poolRows).Next < " + handler,
+		"db/rows postgres" + served},
+	{"pgxpool scans one row", pgRead + " < github.com/jackc/pgx/v5/pgxpool.(*poolRow).Scan < " + handler,
+		"db/rows postgres" + served},
+	{"the pgconn of pgx 4 connects", netRead + " < github.com/jackc/pgconn.ConnectConfig < github.com/jackc/pgx/v4.connect < " + handler,
+		"db/connect postgres" + served},
+	{"the pgconn of pgx 4 queries", netRead + " < github.com/jackc/pgconn.(*PgConn).ExecPrepared < " + handler,
+		"db/query postgres" + served},
+
+	// lib/pq.
+	{"pq connects", pqRead + " < github.com/lib/pq.(*conn).startup < github.com/lib/pq.(*Connector).open < github.com/lib/pq.(*Connector).Connect < database/sql.(*DB).conn < " + handler,
+		"db/connect postgres" + served},
+	{"pq opens", pqRead + " < github.com/lib/pq.(*conn).startup < github.com/lib/pq.DialOpen < " + handler,
+		"db/connect postgres" + served},
+	{"pq queries", pqRead + " < github.com/lib/pq.(*conn).simpleQuery < github.com/lib/pq.(*conn).QueryContext < database/sql.ctxDriverQuery < database/sql.(*DB).QueryContext < " + handler,
+		"db/query postgres" + served},
+	{"pq reads rows", pqRead + " < github.com/lib/pq.(*rows).Next < example.com/wrapped.(*Rows).Next < " + handler,
+		"db/rows postgres" + served},
+
+	// net/http's client: the caller's side.
+	{"a call waits for its answer", "net/http.(*persistConn).roundTrip < net/http.(*Transport).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).send < net/http.(*Client).do < net/http.(*Client).Do < " + handler,
+		"upstream/response_wait http" + served},
+	{"a call waits for a connection", "net/http.(*Transport).getConn < net/http.(*Transport).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).do < " + handler,
+		"upstream/pool_wait http" + served},
+	{"a call waits for a lock of the transport", "sync.(*Mutex).Lock < net/http.(*Transport).queueForIdleConn < net/http.(*Transport).RoundTrip < " + handler,
+		"upstream/response_wait http" + served},
+	{"a client's own round tripper reads", netRead + " < example.com/tripper.(*Tripper).RoundTrip < net/http.send < example.com/api.(*Client).Call < " + handler,
+		"upstream/response_wait http" + served},
+	{"a redirect's policy waits", netRead + " < example.com/api.(*Client).redirect < net/http.(*Client).do < example.com/api.(*Client).Call < " + handler,
+		"upstream/response_wait http" + served},
+	{"an answer's body is read", "net/http.(*body).Read < net/http.(*bodyEOFSignal).Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+	{"a zipped answer's body is read", "net/http.(*body).Read < net/http.(*gzipReader).Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+	{"an answer's body is read under a time limit", "net/http.(*body).Read < net/http.(*cancelTimerBody).Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+	{"an HTTP/2 call waits for its answer", "net/http.(*http2ClientConn).roundTrip < net/http.(*http2ClientConn).RoundTrip < example.com/api.Call < " + handler,
+		"upstream/response_wait http" + served},
+	{"an HTTP/2 call waits for its stream", "net/http.(*http2clientStream).abortRequestBodyWrite < example.com/api.Call < " + handler,
+		"upstream/response_wait http" + served},
+	{"an HTTP/2 transport waits", "net/http.(*http2Transport).RoundTripOpt < example.com/api.Call < " + handler,
+		"upstream/response_wait http" + served},
+	{"an HTTP/2 call waits for a connection", "net/http.(*http2clientConnPool).getClientConn < net/http.(*http2Transport).RoundTrip < example.com/api.Call < " + handler,
+		"upstream/pool_wait http" + served},
+	{"an HTTP/2 answer's body is read", "sync.(*Cond).Wait < net/http.(*http2pipe).Read < net/http.http2transportResponseBody.Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+
+	// and its connections' goroutines.
+	{"a connection's writer writes", netWrite + " < net/http.persistConnWriter.Write < bufio.(*Writer).Flush < net/http.(*persistConn).writeLoop < net/http.(*Transport).dialConn.gowrap3",
+		"upstream/request_write http wakes:request_write"},
+	{"a connection's reader reads", netRead + " < net/http.(*persistConn).Read < bufio.(*Reader).fill < bufio.(*Reader).Peek < net/http.(*persistConn).readLoop < net/http.(*Transport).dialConn.gowrap2",
+		"upstream/connect http"},
+	{"a connection's reader reads, its creator unseen", netRead + " < net/http.(*persistConn).Read < bufio.(*Reader).fill < bufio.(*Reader).Peek < net/http.(*persistConn).readLoop",
+		"upstream/response_wait http"},
+	{"a connection is dialed", dial + " < net/http.(*Transport).dial < net/http.(*Transport).dialConn < net/http.(*Transport).dialConnFor < net/http.(*Transport).startDialConnForLocked.func1",
+		"upstream/connect http dials"},
+	{"a connection is dialed through a dialer unknown", netRead + " < example.com/proxy.Dial < net/http.(*Transport).dialConn",
+		"upstream/connect http"},
+	{"a goroutine begins to dial", "net/http.(*Transport).startDialConnForLocked.func1",
+		"upstream/response_wait http dials"},
+	{"a goroutine begins to dial, before Go 1.23", "net/http.(*Transport).dialConnFor",
+		"upstream/connect http dials"},
+	{"a name is resolved for a connection", resolve + " < net/http.(*Transport).dial < net/http.(*Transport).dialConn",
+		"upstream/dns http"},
+	{"a connection's handshake", netRead + " < crypto/tls.(*Conn).readRecordOrCCS < crypto/tls.(*Conn).clientHandshake < crypto/tls.(*Conn).handshakeContext < crypto/tls.(*Conn).HandshakeContext < net/http.(*persistConn).addTLS.func2",
+		"upstream/tls http"},
+	{"the handshake is waited for", "net/http.(*persistConn).addTLS < net/http.(*Transport).dialConn",
+		"upstream/tls http"},
+	{"an HTTP/2 call's body is written", netWrite + " < net/http.(*http2clientStream).writeRequestBody < net/http.(*http2clientStream).doRequest",
+		"upstream/request_write http"},
+
+	// The network without a client that is known.
+	{"a name is resolved", resolve + " < example.com/raw.Dial < " + handler, "upstream/dns tcp" + served},
+	{"a raw connection is dialed", dial + " < example.com/raw.Dial < " + handler, "upstream/connect tcp" + served},
+	{"a raw connection is dialed, the dialer inlined", "internal/poll.(*FD).WaitWrite < net.(*netFD).connect < net.(*sysDialer).dialTCP < example.com/raw.Dial < " + handler,
+		"upstream/connect tcp" + served},
+	{"a raw handshake", netRead + " < crypto/tls.(*Conn).handshakeContext < crypto/tls.(*Conn).Write < example.com/raw.Dial < " + handler,
+		"upstream/tls tls" + served},
+
+	// What a server reads from its client and writes to it.
+	{"a header's rest is read", connRead + " < bufio.(*Reader).ReadLine < net/textproto.(*Reader).ReadLine < net/http.readRequest < net/http.(*conn).readRequest < net/http.(*conn).serve < net/http.(*Server).Serve.gowrap3",
+		"client_io http read-header http/1"},
+	{"a header waits, its reader inlined", "net/http.(*conn).readRequest < net/http.(*conn).serve", "client_io http read-header http/1"},
+	{"a body's bytes are read", netRead + " < net/http.(*connReader).Read < bufio.(*Reader).Read < io.ReadAll < " + handler,
+		"client_io http" + served},
+	{"a client is told to go on", netWrite + " < bufio.(*Writer).Flush < net/http.(*expectContinueReader).Read < io.ReadAll < " + handler,
+		"client_io http" + served},
+	{"an answer is written", netWrite + " < bufio.(*Writer).Write < net/http.(*response).Write < " + handler, "client_io http" + served},
+	{"an answer's chunk is written", netWrite + " < bufio.(*Writer).Flush < net/http.(*chunkWriter).Write < " + handler, "client_io http" + served},
+	{"an answer overflows its buffer", netWrite + " < net/http.checkConnErrorWriter.Write < bufio.(*Writer).ReadFrom < " + handler, "client_io http" + served},
+	{"an HTTP/2 answer is written", "net/http.(*http2serverConn).writeDataFromHandler < net/http.(*http2responseWriterState).writeChunk < bufio.(*Writer).Flush < " + "main.(*API).Get < net/http.(*http2serverConn).runHandler < net/http.(*http2serverConn).scheduleHandler.gowrap1",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 answer is flushed", "bufio.(*Writer).Flush < net/http.(*http2responseWriter).Write < main.(*API).Get < net/http.(*http2serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 body is read", "sync.(*Cond).Wait < net/http.(*http2pipe).Read < net/http.(*http2requestBody).Read < main.(*API).Get < net/http.(*http2serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 answer is written, the server in its own package", "net/http/internal/http2.(*serverConn).writeDataFromHandler < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 answer is flushed, the server in its own package", "bufio.(*Writer).Flush < net/http/internal/http2.(*responseWriter).Write < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 body is read, the server in its own package", "sync.(*Cond).Wait < net/http/internal/http2.(*requestBody).Read < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 answer is written by x/net", "golang.org/x/net/http2.(*serverConn).writeDataFromHandler < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 answer is flushed by x/net", "bufio.(*Writer).Flush < golang.org/x/net/http2.(*responseWriter).Write < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+	{"an HTTP/2 body is read by x/net", "sync.(*Cond).Wait < golang.org/x/net/http2.(*requestBody).Read < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
+		"client_io http stream http/2 served at main.(*API).Get"},
+
+	// What this process does by itself.
+	{"a sleep", "time.Sleep < " + handler, "sleep" + served},
+	{"a rate limiter", "golang.org/x/time/rate.(*Limiter).wait < golang.org/x/time/rate.(*Limiter).WaitN < " + handler, "sleep" + served},
+	{"a file is written", "syscall.write < syscall.Write < internal/poll.(*FD).Write < os.(*File).Write < " + handler, "file os" + served},
+	{"a file is opened", "syscall.openat < os.OpenFile < os.Open < " + handler, "file os" + served},
+	{"a file is opened below the package os", "syscall.openat < syscall.Open < example.com/mmap.Open < " + handler, "file os" + served},
+	{"a file is synchronized", "syscall.fdatasync < syscall.Fsync < example.com/wal.Commit < " + handler, "file os" + served},
+	{"a file is synchronized by the poller", "internal/poll.(*FD).Fsync < example.com/wal.Commit < " + handler, "file os" + served},
+	{"a child process is waited for", "syscall.wait6 < os.(*Process).blockUntilWaitable < os.(*Process).wait < os.(*Process).Wait < os/exec.(*Cmd).Wait < " + handler,
+		"unknown" + served},
+	{"a semaphore is full", "golang.org/x/sync/semaphore.(*Weighted).Acquire < " + handler, "lock" + served},
+	{"a mutex is held", "internal/sync.(*Mutex).lockSlow < internal/sync.(*Mutex).Lock < sync.(*Mutex).Lock < " + handler, "lock" + served},
+	{"a mutex is held, its Lock inlined", "internal/sync.(*Mutex).lockSlow < " + handler, "lock" + served},
+	{"a mutex is held, of a Go before 1.24", "sync.(*Mutex).lockSlow < " + handler, "lock" + served},
+	{"a mutex is held, all below it inlined", "sync.(*Mutex).Lock < " + handler, "lock" + served},
+	{"a readers' lock is held", "sync.(*RWMutex).RLock < " + handler, "lock" + served},
+	{"another does the same work", "sync.(*WaitGroup).Wait < golang.org/x/sync/singleflight.(*Group).Do < " + handler, "whole" + served},
+	{"another resolves the same", "sync.(*WaitGroup).Wait < internal/singleflight.(*Group).Do < " + handler, "whole" + served},
+	{"another does it once", "internal/sync.(*Mutex).lockSlow < internal/sync.(*Mutex).Lock < sync.(*Mutex).Lock < sync.(*Once).doSlow < sync.(*Once).Do < " + handler, "whole" + served},
+	{"this one does it once", "syscall.read < os.(*File).Read < example.com/conf.load < sync.(*Once).doSlow < sync.(*Once).Do < " + handler, "file os" + served},
+	{"this one does it once, and waits for another of its goroutines", "runtime.chanrecv1 < example.com/conf.load < sync.(*Once).doSlow < sync.(*Once).Do < " + handler, served[1:]},
+	{"a wait that no rule knows", "runtime.chanrecv1 < " + handler, served[1:]},
+	{"a group of goroutines", "sync.(*WaitGroup).Wait < golang.org/x/sync/errgroup.(*Group).Wait < " + handler, served[1:]},
+
+	// The servers' loops.
+	{"a connection between two requests", connRead + " < bufio.(*Reader).Peek < net/http.(*conn).serve < net/http.(*Server).Serve.gowrap3", "client_io http idle http/1"},
+	{"a peek that is the handler's own", "bufio.(*Reader).Peek < " + handler, served[1:]},
+	{"a handshake of a server", netRead + " < crypto/tls.(*Conn).readClientHello < crypto/tls.(*Conn).serverHandshake < crypto/tls.(*Conn).handshakeContext < crypto/tls.(*Conn).HandshakeContext < net/http.(*conn).serve",
+		"client_io tls connection http/1"},
+	{"a connection that may turn to HTTP/2", connRead + " < net/http.(*conn).maybeServeUnencryptedHTTP2 < net/http.(*conn).serve", "client_io http read-header http/1"},
+	{"a connection that closes", "syscall.shutdown < internal/poll.(*FD).Shutdown < net/http.(*conn).closeWriteAndWait < net/http.(*conn).serve", "closing http/1"},
+	{"a connection that has closed", "syscall.Close < internal/poll.(*FD).destroy < net.(*conn).Close < net/http.(*conn).close < net/http.(*conn).serve.func1", "closing http/1"},
+	{"the reader ahead of a request", netRead + " < net/http.(*connReader).backgroundRead < net/http.(*connReader).startBackgroundRead.gowrap2", "client_io http background served"},
+	{"the reader ahead of a request is begun", "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve", "client_io http connection http/1 served"},
+	{"a request is finished", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).finishRequest < net/http.(*conn).serve", "client_io http connection http/1 served"},
+	{"the loop of an HTTP/2 connection", "net/http.(*http2serverConn).serve < net/http.(*http2Server).serveConn < net/http.(*http2Server).ServeConn < net/http.http2ConfigureServer.func1 < net/http.(*conn).serve", "client_io http not-request http/1"},
+	{"the loop of an HTTP/2 connection in its own package", "net/http/internal/http2.(*serverConn).serve < net/http.(*conn).serve", "client_io http not-request http/1"},
+	{"the loop of an HTTP/2 connection of x/net", "golang.org/x/net/http2.(*serverConn).serve < net/http.(*conn).serve", "client_io http not-request http/1"},
+
+	// The runtime's waits, and the observer.
+	{"an allocation begins a collection", "runtime.gcStart < runtime.mallocgc < " + handler, gcWait},
+	{"an allocation ends the marking", "runtime.gcMarkDone < runtime.mallocgc < " + handler, gcWait},
+	{"an allocation assists", "runtime.gcAssistAlloc < runtime.mallocgc < " + handler, gcWait},
+	{"an allocation ends the collection", "runtime.gcMarkTermination < runtime.mallocgc < " + handler, gcWait},
+	{"an assist finds no work", "runtime.gcParkAssist < runtime.mallocgc < " + handler, gcWait},
+	{"the trace is fetched", "time.Sleep < net/http/pprof.sleep < net/http/pprof.Trace < net/http.HandlerFunc.ServeHTTP < " + http1, "sleep connection http/1 served observer by net/http/pprof.Trace"},
+	{"the CPU profile is fetched", "time.Sleep < net/http/pprof.sleep < net/http/pprof.Profile < net/http.HandlerFunc.ServeHTTP < " + http1, "sleep connection http/1 served observer by net/http/pprof.Profile"},
+	{"the index is fetched", netWrite + " < net/http/pprof.Index < net/http.HandlerFunc.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.Index"},
+	{"the command line is fetched", netWrite + " < net/http/pprof.Cmdline < net/http.HandlerFunc.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.Cmdline"},
+	{"symbols are fetched", netWrite + " < net/http/pprof.Symbol < net/http.HandlerFunc.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.Symbol"},
+	{"another profile is fetched", netWrite + " < net/http/pprof.handler.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.handler.ServeHTTP"},
+
+	// Nested libraries: what the service called counts, not what that uses.
+	{"a cloud's database is asked over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.(*Client).Do < example.com/cloud.(*stmt).Query < database/sql.ctxDriverStmtQuery < database/sql.(*DB).QueryContext < " + handler,
+		"db/query sql" + served},
+	{"a connection that authenticates over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Client).Do < example.com/iam.Token < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.Connect < " + handler,
+		"db/connect postgres" + served},
+	{"a handler's callback below a library's own", "time.Sleep < main.retry < github.com/lib/pq.(*conn).QueryContext < " + handler,
+		"sleep connection http/1 served by main.(*API).Get at main.retry"},
+}
+
+func TestEveryStackSaysWhatItMeans(t *testing.T) {
+	table := New()
+	for _, c := range cases {
+		if got := describe(table.Classify(stack(c.stack))); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+// Each row has to earn its place: without it, some case is told otherwise.
+func TestEveryRowIsNeeded(t *testing.T) {
+	for i, r := range table {
+		if allHold(newTable(slices.Delete(slices.Clone(table), i, i+1), loops)) {
+			t.Errorf("rule %d, %s: no case needs it", i, r.Func)
+		}
+	}
+	for i, l := range loops {
+		if allHold(newTable(table, slices.Delete(slices.Clone(loops), i, i+1))) {
+			t.Errorf("loop %d, %s: no case needs it", i, l.Func)
+		}
+	}
+}
+
+func allHold(t *Table) bool {
+	for _, c := range cases {
+		if describe(t.Classify(stack(c.stack))) != c.want {
+			return false
+		}
+	}
+	return true
+}
