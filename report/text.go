@@ -110,15 +110,24 @@ func (t *text) source() []string {
 	if s.CapturedAt != nil {
 		parts = append(parts, s.CapturedAt.UTC().Format(time.RFC3339))
 	}
-	if window := cmp.Or(s.Asked, s.Window, s.Covered); window > 0 {
-		parts = append(parts, fmt.Sprintf("%s window, %s covered", duration(window), covered(ratio(s.Covered, window))))
-	} else {
-		parts = append(parts, "nothing covered")
-	}
+	parts = append(parts, windowText(s))
 	if s.Saturated >= 0.1 || t.verbose && s.GOMAXPROCS > 0 {
 		parts = append(parts, saturated(s))
 	}
 	return append(parts, "cost of looking: "+t.cost(s.Cost))
+}
+
+// windowText says how long the service was looked at, and, where it is known how
+// long that was to be, how much of it could be read.
+func windowText(s *breakdown.Source) string {
+	window := cmp.Or(s.Asked, s.Window)
+	switch {
+	case s.Covered == 0:
+		return "nothing covered"
+	case s.Asked == 0 && s.Covered >= s.Window:
+		return duration(s.Covered) + " covered"
+	}
+	return fmt.Sprintf("%s window, %s covered", duration(window), covered(ratio(s.Covered, window)))
 }
 
 // covered rounds down: what was not seen must not vanish in the rounding.
