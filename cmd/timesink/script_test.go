@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"errors"
@@ -29,7 +30,9 @@ func TestMain(m *testing.M) {
 //
 //	exits N CMD…      run a command that must exit with that code
 //	trace FILE        write an execution trace of 20 requests to a server
-//	cut FILE N        keep the first N bytes of a file
+//	cut FILE N        keep the first N bytes of a file, or all but the last -N
+//	zipped ZIP FILE   make a zip of a file
+//	fetch URL FILE    get a page
 //	serve [traced]    start a service, which is asked all the time: $TARGET is
 //	                  its pprof, $URL its route, $SERVICE the base of both; a
 //	                  traced one traces itself already
@@ -39,12 +42,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"trace": writeTrace,
-			"cut":   cut,
-			"serve": serve,
-			"gone":  gone,
-			"await": await,
+			"exits":  exits,
+			"trace":  writeTrace,
+			"cut":    cut,
+			"zipped": zipped,
+			"fetch":  fetch,
+			"serve":  serve,
+			"gone":   gone,
+			"await":  await,
 		},
 	})
 }
@@ -100,7 +105,29 @@ func ask(url string, n int) error {
 func cut(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
+	if n < 0 {
+		info, err := os.Stat(ts.MkAbs(args[0]))
+		ts.Check(err)
+		n += info.Size()
+	}
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+func zipped(ts *testscript.TestScript, _ bool, args []string) {
+	var buf bytes.Buffer
+	archive := zip.NewWriter(&buf)
+	w, err := archive.Create(args[1])
+	ts.Check(err)
+	_, err = io.WriteString(w, ts.ReadFile(args[1]))
+	ts.Check(errors.Join(err, archive.Close(), os.WriteFile(ts.MkAbs(args[0]), buf.Bytes(), 0o644)))
+}
+
+func fetch(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	ts.Check(errors.Join(err, os.WriteFile(ts.MkAbs(args[1]), data, 0o644)))
 }
 
 // serviceMain is the service that scripts look at, in a process of its own. It
