@@ -19,6 +19,9 @@ type walk struct {
 	// holder: the walk is not for the request's path but for what the holder of
 	// a lock or of a pooled connection was doing.
 	holder bool
+	// branch: the walk already asks what a branch did while the request waited
+	// for a timer.
+	branch bool
 }
 
 // maxDepth bounds how many goroutines a wait is followed through, and
@@ -32,16 +35,21 @@ const (
 // attribute appends a closed interval of the request's own goroutine to its
 // path.
 func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
+	at := m.upTo(r, g, iv.start)
+	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
+	w.explain(g, iv, at, iv.end, 0)
+}
+
+// upTo fills the path up to a moment with what is not known, and returns where
+// it has come to: there or beyond.
+func (m *machine) upTo(r *request, g *goroutine, moment int64) int64 {
 	at := r.Start
 	if n := len(r.Path); n > 0 {
 		at = r.Path[n-1].End
 	}
-	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
-	if iv.start > at {
-		w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, stateUnknown, reasonNone, nil), at, iv.start, nil)
-		at = iv.start
-	}
-	w.explain(g, iv, at, iv.end, 0)
+	w := walk{m: m, r: r, out: &r.Path}
+	w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, stateUnknown, reasonNone, nil), at, moment, nil)
+	return max(at, moment)
 }
 
 // explain attributes the part [a, b) of a goroutine's interval.
@@ -159,46 +167,63 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 }
 
 // timer attributes a wait that no goroutine ended: a timer did, or it goes on.
-// It belongs to what the request's own branches were doing, the youngest that
-// was doing something; else the request slept.
+// It belongs to the branch of the request that was the busiest meanwhile, the
+// youngest of equals; else, and where that had not begun or had ended, the
+// request slept.
 func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
-	if !w.holder && depth < maxDepth {
-		for i := len(w.r.branches) - 1; i >= 0; i-- {
-			if branch := w.r.branches[i]; branch != g && w.live(branch, b) && w.busy(branch, a, b, depth) {
-				return
-			}
-		}
-	}
 	bucket := breakdown.Sleep
 	if iv.open || iv.reason == reasonSync || iv.reason == reasonCond {
 		bucket = breakdown.Unknown
 	}
-	w.add(g, bucket, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	var best []breakdown.Segment
+	if !w.holder && !w.branch && depth < maxDepth {
+		best = w.busiest(g, a, b, depth)
+	}
+	cause := w.cause(iv)
+	for _, s := range best {
+		w.add(g, bucket, breakdown.NoPhase, cause, a, s.Start, nil)
+		if s.Bucket == breakdown.Unknown || s.Bucket == breakdown.Sleep {
+			w.add(g, bucket, breakdown.NoPhase, cause, s.Start, s.End, nil)
+		} else {
+			w.append(s)
+		}
+		a = s.End
+	}
+	w.add(g, bucket, breakdown.NoPhase, cause, a, b, nil)
 }
 
-// live tells whether a branch that the service's code began is there at b.
-func (w *walk) live(g *goroutine, b int64) bool {
-	return g.created != nil && g.created.InService && g.created.Own == nil && g.born < b && (!g.dead || g.died >= b)
-}
+// maxBranches bounds how many branches are asked what they did.
+const maxBranches = 64
 
-// busy attributes [a, b) to a branch, if it knows what that was doing.
-func (w *walk) busy(branch *goroutine, a, b int64, depth int) bool {
-	var steps []breakdown.Segment
-	inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: w.whole}
-	from := max(a, branch.born)
-	inner.stretch(branch, from, b, depth+1)
-	for _, s := range steps {
-		if s.Bucket == breakdown.Unknown {
-			return false
+// busiest is what the request's busiest branch did in [a, b), nil where none did
+// anything. Branches are all that the service's code began for the request, so
+// that those of a branch need not be looked for within it.
+func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Segment) {
+	most, asked := int64(0), 0
+	for i := len(w.r.branches) - 1; i >= 0 && asked < maxBranches; i-- {
+		branch := w.r.branches[i]
+		from, to := max(a, branch.born), b
+		if branch.dead {
+			to = min(to, branch.died)
+		}
+		if branch == g || from >= to || branch.created == nil || !branch.created.InService || branch.created.Own != nil {
+			continue
+		}
+		asked++
+		var steps []breakdown.Segment
+		inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: w.whole, branch: true}
+		inner.stretch(branch, from, to, depth+1)
+		busy := int64(0)
+		for _, s := range steps {
+			if s.Bucket != breakdown.Unknown && s.Bucket != breakdown.Sleep && s.Bucket != breakdown.Wait {
+				busy += s.End - s.Start
+			}
+		}
+		if busy > most {
+			most, best = busy, steps
 		}
 	}
-	if from > a {
-		w.stretch(branch, a, from, depth+1)
-	}
-	for _, s := range steps {
-		w.append(s)
-	}
-	return true
+	return best
 }
 
 // follow attributes [a, b) to what the goroutine that ended the wait was doing.

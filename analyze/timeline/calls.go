@@ -26,7 +26,7 @@ type callState struct {
 // another is waited for, or where the same stack writes again after an answer.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	c := iv.class
-	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
+	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || iv.end <= r.Start || (iv.state != stateWaiting && iv.state != stateSyscall) {
 		return
 	}
 	if !c.InService && r.g != g && (g.created == nil || !g.created.InService || g.created.Own != nil) {
@@ -112,7 +112,8 @@ func (m *machine) placeCalls(r *request) {
 	})
 	for i := range r.Calls {
 		c := &r.Calls[i]
-		c.Start, c.End = max(c.Start, r.Start), min(c.End, r.End)
+		c.Start = min(max(c.Start, r.Start), r.End)
+		c.End = max(min(c.End, r.End), c.Start)
 		j, _ := slices.BinarySearchFunc(r.Path, c.Start+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
 		for ; j < len(r.Path) && r.Path[j].Start < c.End; j++ {
 			if s := &r.Path[j]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {

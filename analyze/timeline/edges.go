@@ -91,7 +91,8 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) {
 	if r == nil {
 		return
 	}
-	r.End = at
+	m.close(g, at, nil, nil) // a stack may tell it amid a state
+	r.End = m.upTo(r, g, at)
 	r.Incomplete = r.Incomplete || incomplete
 	if r.served && !r.observer && r.End > r.Start {
 		if r.Endpoint == "" {

@@ -249,10 +249,18 @@ func (m *machine) tag(g *goroutine) *request {
 }
 
 func (m *machine) create(r *record) {
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
-	m.gs[r.g] = g
+	var parent *goroutine
 	if r.other >= 0 {
-		parent := m.goroutine(r.other)
+		parent = m.goroutine(r.other)
+	}
+	if before, ok := m.gs[r.g]; ok {
+		m.end(before, r.at) // its end was lost
+	}
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
+	g.root = m.rootOf(g.start)
+	g.root.Goroutines++
+	m.gs[r.g] = g
+	if parent != nil {
 		g.creator = parent
 		if g.created != nil {
 			m.seen(parent, r.at, g.created, stateRunning)
@@ -265,8 +273,6 @@ func (m *machine) create(r *record) {
 			parent.dial = g
 		}
 	}
-	g.root = m.rootOf(g.start)
-	g.root.Goroutines++
 	if g.start != nil {
 		m.begun(g, r.at)
 	}

@@ -1,0 +1,186 @@
+package timeline
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// testStacks are a stack of each kind that the machine treats in a way of its
+// own.
+var testStacks = []string{
+	"", // none
+	"net/http.(*conn).serve",
+	"net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve",
+	"net/http.(*connReader).Read < net/http.(*conn).readRequest < net/http.(*conn).serve",
+	"net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve",
+	"net/http.(*connReader).backgroundRead",
+	"net/http.(*conn).close < net/http.(*conn).serve",
+	"net/http.(*http2serverConn).serve < net/http.(*conn).serve",
+	"net/http.(*http2serverConn).runHandler",
+	"net/http.(*response).Write < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.chanrecv1 < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.chanrecv1 < main.worker",
+	"main.worker",
+	"main.get.func1",
+	"sync.(*Mutex).Lock < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"sync.(*Mutex).Lock < main.worker",
+	"sync.(*Mutex).Unlock < main.worker",
+	"sync.(*Mutex).Lock < sync.(*Once).doSlow < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"database/sql.(*DB).conn < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"database/sql.(*DB).conn < main.worker",
+	"database/sql.(*DB).putConn < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"syscall.write < internal/poll.(*FD).Write < github.com/lib/pq.(*conn).query < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"internal/poll.(*FD).Read < github.com/lib/pq.(*conn).query < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"internal/poll.(*FD).Read < github.com/lib/pq.(*rows).Next < main.worker",
+	"net/http.(*Transport).getConn < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"net/http.(*persistConn).roundTrip < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"net/http.(*persistConn).roundTrip < main.get.func1",
+	"net/http.(*Transport).startDialConnForLocked.func1",
+	"net.(*Resolver).lookupIPAddr < net/http.(*Transport).dialConn < net/http.(*Transport).dialConnFor < net/http.(*Transport).startDialConnForLocked.func1",
+	"net/http.(*persistConn).writeLoop",
+	"time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.gcStart < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"time.Sleep < net/http/pprof.Trace < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+}
+
+// stackClasses are the classes of stacks whose functions are separated by " < ",
+// leaf first. Package main lies in the service, the rest elsewhere.
+func stackClasses(table *rules.Table, stacks []string) []*class {
+	var out []*class
+	for _, s := range stacks {
+		if s == "" {
+			out = append(out, nil)
+			continue
+		}
+		var frames []breakdown.Frame
+		for i, f := range strings.Split(s, " < ") {
+			file := "/go/pkg/mod/lib@v1.0.0/lib.go"
+			if strings.HasPrefix(f, "main.") {
+				file = "/home/me/shop/main.go"
+			}
+			frames = append(frames, breakdown.Frame{Function: f, File: file, Line: i + 1})
+		}
+		out = append(out, &class{Class: table.Classify(frames)})
+	}
+	return out
+}
+
+// recordsFrom makes any bytes a row of generations. Nothing about them has to be
+// true to life: goroutines end that never began, begin twice, wake while they
+// run, and the clock goes backwards.
+func recordsFrom(data []byte, classes []*class) []decoded {
+	const size = 8
+	var out []decoded
+	d := decoded{classes: classes}
+	at := int64(1000)
+	for len(data) >= size {
+		b := data[:size]
+		data = data[size:]
+		if b[0] == 255 { // the next generation, in which time may begin anew
+			out = append(out, d)
+			d = decoded{classes: classes}
+			at -= int64(b[1])
+			continue
+		}
+		at += int64(int8(b[7]))
+		if b[0] > 240 {
+			at += int64(b[7]) << 8
+		}
+		d.records = append(d.records, record{
+			at: at, op: op(b[0]) % (opMaxProcs + 1), g: int64(b[1] % 10), other: int64(b[2]%11) - 1,
+			state: b[3] % numStates, reason: b[4] % firstOtherReason,
+			stack: int32(int(b[5]) % len(classes)), stack2: int32(int(b[6]) % len(classes)),
+		})
+		if d.first == 0 {
+			d.first = at
+		}
+	}
+	return append(out, d)
+}
+
+// checkAccounts follows records through a machine and holds each request, and
+// the whole, against the identities.
+func checkAccounts(t *testing.T, data []byte) (requests int64) {
+	table := rules.New()
+	c := newClasses(table)
+	m := newMachine(c, func(r *breakdown.Request) {
+		requests++
+		if err := r.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if r.End <= r.Start {
+			t.Fatalf("a request lasts from %d to %d", r.Start, r.End)
+		}
+		for i := range r.Path {
+			s := &r.Path[i]
+			if s.Cause == nil {
+				t.Fatalf("segment %d has no evidence", i)
+			}
+			if s.Start == s.End {
+				t.Fatalf("segment %d is empty", i)
+			}
+		}
+		for i := range r.Calls {
+			if call := &r.Calls[i]; call.Start < r.Start || call.End > r.End || call.Bucket > breakdown.Upstream {
+				t.Fatalf("call %d of %s lasts from %d to %d in a request from %d to %d", i, call.Bucket, call.Start, call.End, r.Start, r.End)
+			}
+		}
+	})
+	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
+		m.apply(&d)
+	}
+	sum := m.finish()
+	if sum.Requests != requests {
+		t.Fatalf("%d requests counted, %d handed over", sum.Requests, requests)
+	}
+	for _, r := range sum.Roots {
+		for b, ns := range r.Spent {
+			if ns < 0 {
+				t.Fatalf("goroutines of %q spent %d ns in %s", r.Function, ns, breakdown.Bucket(b))
+			}
+		}
+	}
+	return requests
+}
+
+// FuzzAccounts holds the accounting identity on records that contradict each
+// other.
+func FuzzAccounts(f *testing.F) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 16 {
+		f.Add(randomRecords(rng, 200))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { checkAccounts(t, data) })
+}
+
+func randomRecords(rng *rand.Rand, n int) []byte {
+	data := make([]byte, 8*n)
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	for i := 0; i < len(data); i += 8 {
+		// Mostly states, wakes and creations, on a few goroutines.
+		if data[i+1]&1 == 0 {
+			data[i] = byte(rng.IntN(int(opEnd) + 1))
+		}
+		data[i+1] %= 5
+		data[i+2] %= 6
+		data[i+7] &= 0x7f
+	}
+	return data
+}
+
+func TestRandomRecordsAddUp(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	requests := int64(0)
+	for range 2000 {
+		requests += checkAccounts(t, randomRecords(rng, 300))
+	}
+	if requests < 2000 {
+		t.Errorf("only %d requests came of it: the records are too wild to test anything", requests)
+	}
+}
