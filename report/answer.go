@@ -45,10 +45,11 @@ func withoutRequests(b *breakdown.Breakdown) string {
 	}
 	whole := int64(0)
 	var top *breakdown.Root
-	for i := range b.Roots {
-		whole += b.Roots[i].Wall
-		if top == nil || b.Roots[i].Wall > top.Wall {
-			top = &b.Roots[i]
+	roots := ofService(b.Roots)
+	for i := range roots {
+		whole += roots[i].Wall
+		if top == nil || roots[i].Wall > top.Wall {
+			top = &roots[i]
 		}
 	}
 	if whole == 0 {

@@ -107,6 +107,9 @@ func (b *block) client(c *breakdown.Client) string {
 	}
 	if b.verbose {
 		for _, p := range c.Phases {
+			if p.Mean == 0 {
+				continue
+			}
 			text += fmt.Sprintf(", %s %s", clean(p.Phase), b.scale.short(p.Mean))
 		}
 	}
@@ -440,8 +443,12 @@ func (b *block) functions() []string {
 	for _, f := range b.e.CPU {
 		samples += f.Samples
 	}
+	const fewest = 10 // fewer samples say nothing about functions
 	var lines []string
 	for i, f := range b.e.CPU {
+		if samples < fewest {
+			break
+		}
 		if share := ratio(f.Samples, samples); b.verbose && i < 10 || i < 2 && share >= 0.1 {
 			lines = append(lines, fmt.Sprintf("%6s  %s", percent(share), shorten(function(f.Function), b.notes-10)))
 		}

@@ -241,7 +241,7 @@ func slowDatabase() *breakdown.Breakdown {
 		part{bucket: breakdown.CPU, mean: 3 * ms},
 		part{bucket: breakdown.Sleep, mean: 2 * ms},
 	)
-	e.CPU = []breakdown.CPUFunction{{Frame: breakdown.Frame{Function: "crypto/sha256.block"}, Samples: 20, Self: 200 * ms}}
+	e.CPU = []breakdown.CPUFunction{{Frame: breakdown.Frame{Function: "crypto/sha256.block"}, Samples: 3, Self: 30 * ms}}
 	return of(source(), e)
 }
 
@@ -305,6 +305,7 @@ func noRequests() *breakdown.Breakdown {
 	b.Roots = []breakdown.Root{
 		{Function: "example.com/batch/internal/mill.(*Mill).grind", Goroutines: 8, Wall: 40 * s, Buckets: buckets(part{bucket: breakdown.CPU, mean: 9 * s}, part{bucket: breakdown.DB, mean: 31 * s})},
 		{Function: "main.main", Goroutines: 1, Wall: 5 * s, Buckets: buckets(part{bucket: breakdown.Sleep, mean: 4900 * ms}, part{bucket: breakdown.CPU, mean: 100 * ms})},
+		{Function: "runtime.bgsweep", Goroutines: 1, Wall: 5 * s, Buckets: buckets(part{bucket: breakdown.Wait, mean: 5 * s})},
 		{Function: "runtime/pprof.profileWriter", Goroutines: 1, Wall: 5 * s, Buckets: buckets(part{bucket: breakdown.Sleep, mean: 5 * s})},
 	}
 	b.Warnings = []breakdown.Warning{{Code: "no-requests", Message: "the trace holds no request: the wall time is shown by the function that goroutines began in"}}

@@ -83,8 +83,8 @@ func (t *text) write(top int) error {
 	if len(t.b.Endpoints) > top {
 		t.others(t.b.Endpoints[top:])
 	}
-	if len(t.b.Endpoints) == 0 && len(t.b.Roots) > 0 {
-		if err := t.roots(t.b.Roots); err != nil {
+	if roots := ofService(t.b.Roots); len(t.b.Endpoints) == 0 && len(roots) > 0 {
+		if err := t.roots(roots); err != nil {
 			return err
 		}
 	}
@@ -256,6 +256,17 @@ func (t *text) warnings() {
 	if len(t.b.Warnings) > 0 {
 		t.line(plain, "")
 	}
+}
+
+// ofService are the goroutines that the service began, without the runtime's own.
+func ofService(roots []breakdown.Root) []breakdown.Root {
+	var list []breakdown.Root
+	for _, r := range roots {
+		if !strings.HasPrefix(r.Function, "runtime.") {
+			list = append(list, r)
+		}
+	}
+	return list
 }
 
 // roots is the page's middle where there was no request: the goroutines by the
