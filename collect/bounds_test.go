@@ -13,29 +13,26 @@ import (
 	"timesink/collect/capture"
 )
 
-// wake keeps goroutines waking each other until the test ends, which fills a
-// trace with megabytes a second.
+// wake keeps two goroutines waking each other until the test ends, which fills
+// a trace with megabytes a second.
 func wake(t *testing.T) {
 	t.Helper()
-	stop := make(chan struct{})
+	stop, ping := make(chan struct{}), make(chan struct{})
 	var running sync.WaitGroup
-	for range 4 {
-		ping := make(chan struct{})
-		running.Go(func() {
-			for range ping {
+	running.Go(func() {
+		for range ping {
+		}
+	})
+	running.Go(func() {
+		defer close(ping)
+		for {
+			select {
+			case ping <- struct{}{}:
+			case <-stop:
+				return
 			}
-		})
-		running.Go(func() {
-			defer close(ping)
-			for {
-				select {
-				case ping <- struct{}{}:
-				case <-stop:
-					return
-				}
-			}
-		})
-	}
+		}
+	})
 	t.Cleanup(func() {
 		close(stop)
 		running.Wait()

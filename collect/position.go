@@ -151,11 +151,18 @@ func (p *position) readFrequency(data []byte) {
 	}
 }
 
-// elapsed returns how much of the service's time the trace covers so far; known
-// is false where it cannot be told.
+// firstGeneration is more than the time of any trace's first generation, which
+// is about a second.
+const firstGeneration = 2 * time.Second
+
+// elapsed returns how much of the service's time the trace covers so far, at
+// most; known is false where it cannot be told.
 func (p *position) elapsed() (d time.Duration, known bool) {
-	if p.lost || p.frequency == 0 || p.last < p.first {
+	switch {
+	case p.lost || p.generations == 0 || p.last < p.first:
 		return 0, false
+	case p.frequency == 0: // each generation holds one, so this is the first
+		return firstGeneration, true
 	}
 	return time.Duration(float64(p.last-p.first) / float64(p.frequency) * float64(time.Second)), true
 }

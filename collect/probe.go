@@ -51,6 +51,15 @@ type Probing struct {
 	MaxInFlight int
 }
 
+// Format implements fmt.Formatter: URLs and bodies may hold secrets, and are not
+// printed.
+func (p Probing) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "{%d URLs, %g probes a second}", len(p.URLs), p.rate())
+}
+
+// MarshalText implements encoding.TextMarshaler, for the same reason.
+func (p Probing) MarshalText() ([]byte, error) { return fmt.Append(nil, p), nil }
+
 // What Probing's zeros mean.
 const (
 	DefaultRate         = 5.0

@@ -113,8 +113,12 @@ var samplingPeriod = regexp.MustCompile(`(?m)^sampling period=(\d+)$`)
 // mutex reads the rate of the mutex profile.
 func (s *survey) mutex(ctx context.Context) {
 	a := s.ask(ctx, "mutex", "mutex?debug=1", maxHead)
+	if a.err != nil {
+		return
+	}
 	m := samplingPeriod.FindSubmatch(a.body)
-	if a.err != nil || m == nil {
+	if m == nil {
+		s.note(false, "no mutex profile, but %s", capture.Sniff(a.body).What)
 		return
 	}
 	if rate, err := strconv.Atoi(string(m[1])); err == nil {

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// copyBuffer is what one read of the socket takes at most, in bytes.
-	copyBuffer = 256 << 10
+	// copyBuffer is what one read of the socket takes at most, in bytes. The
+	// reader of a chunked answer fills it before it returns, however long that
+	// takes: a large one would hide the lag, and lose more at an interrupt.
+	copyBuffer = 32 << 10
 	// watchEvery is how often the free disk is asked for, and whether the trace
 	// is overdue.
 	watchEvery = 250 * time.Millisecond

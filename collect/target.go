@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path"
@@ -19,7 +20,7 @@ type Target struct {
 	TLS    TLS
 
 	base  url.URL // of the index: scheme, host and a path that ends in "/"
-	query string  // raw, sent with each request; may hold a token
+	query Secret  // raw, sent with each request; may hold a token
 }
 
 // Access is what a guarded port asks for. The zero value asks for nothing.
@@ -55,7 +56,7 @@ func ParseTarget(s string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	t := Target{base: url.URL{Scheme: u.Scheme, Host: u.Host, Path: indexPath(u.Path)}, query: u.RawQuery}
+	t := Target{base: url.URL{Scheme: u.Scheme, Host: u.Host, Path: indexPath(u.Path)}, query: Secret(u.RawQuery)}
 	if u.User != nil {
 		t.Access.Username = u.User.Username()
 		password, _ := u.User.Password()
@@ -116,6 +117,13 @@ func (t Target) String() string {
 	return shown(&u)
 }
 
+// Format implements fmt.Formatter, with String for every verb: %#v would show
+// what lies inside.
+func (t Target) Format(f fmt.State, _ rune) { io.WriteString(f, t.String()) }
+
+// MarshalText implements encoding.TextMarshaler, for the same reason.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // FileName returns a name for a capture of the target taken at that time.
 func (t Target) FileName(at time.Time) string {
 	host := strings.Map(func(r rune) rune {
@@ -133,7 +141,7 @@ func (t Target) url(endpoint string) string {
 	u := t.base
 	name, query, _ := strings.Cut(endpoint, "?")
 	u.Path += name
-	u.RawQuery = t.query
+	u.RawQuery = string(t.query)
 	if query != "" && t.query != "" {
 		u.RawQuery += "&"
 	}
@@ -151,7 +159,7 @@ func (t Target) secrets() []Secret {
 	for _, values := range a.Header {
 		secrets = append(secrets, values...)
 	}
-	return append(secrets, querySecrets(t.query)...)
+	return append(secrets, querySecrets(string(t.query))...)
 }
 
 // querySecrets are the values in a URL's query.

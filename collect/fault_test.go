@@ -1,0 +1,211 @@
+package collect_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/pprof"
+	runtimepprof "runtime/pprof"
+	"runtime/trace"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+// with serves a handler in the place of one of pprof's pages.
+func with(page string, h http.HandlerFunc) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", newMux())
+	mux.Handle("/debug/pprof/"+page, h)
+	return mux
+}
+
+func answers(status int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}
+}
+
+func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
+	const login = "<!DOCTYPE html>\n<html><head><title>Log in</title></head><body>Please</body></html>"
+	over := serve(t, answers(200, login))
+	secure := httptest.NewUnstartedServer(newMux())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+
+	for _, tt := range []struct {
+		name   string
+		target string
+		is     error
+		want   string
+		hint   string
+	}{
+		{"no such host", "nowhere.invalid:6060", collect.ErrNoHost, "get the pprof index of http://nowhere.invalid:6060: no such host: nowhere.invalid", "spelling"},
+		{"nothing listens", closedPort(t), collect.ErrRefused, "connection refused", "nothing listens there"},
+		{"no HTTP", listenOnce(t, "SSH-2.0-OpenSSH_9.6\r\n"), collect.ErrUnreachable, "malformed HTTP", "address"},
+		{"closes at once", listenOnce(t, ""), collect.ErrUnreachable, "closed the connection", "HTTP is spoken"},
+		{"TLS where there is none", strings.Replace(over, "http:", "https:", 1), collect.ErrCertificate, "plain HTTP", "http://"},
+		{"none where there is TLS", strings.Replace(secure.URL, "https:", "http:", 1), collect.ErrCertificate, "HTTP 400", "https://"},
+		{"unknown authority", secure.URL, collect.ErrCertificate, "unknown authority", "--cacert"},
+		{"401", serve(t, answers(401, "no token\n")), collect.ErrUnauthorized, `get the pprof index of`, "--bearer-file"},
+		{"403", serve(t, answers(403, "not you\n")), collect.ErrUnauthorized, `HTTP 403 Forbidden: "not you"`, "--bearer-file"},
+		{"404", serve(t, http.NotFoundHandler()), collect.ErrNotFound, `HTTP 404 Not Found: "404 page not found"`, "net/http/pprof"},
+		{"a page for everything", over, collect.ErrNotFound, `HTTP 200, but no pprof index: "Log in"`, "net/http/pprof"},
+		{"500", serve(t, answers(500, "boom\x1b[31m\n\tred")), collect.ErrStatus, `HTTP 500 Internal Server Error: "boom [31m red"`, "doctor"},
+		{"redirect to a login", serve(t, http.RedirectHandler("https://sso.example.com/login?back=secret", 302)), collect.ErrRedirected, "to https://sso.example.com/login", "login"},
+		{"trace: page", serve(t, with("trace", answers(200, login))), capture.ErrNotTrace, `HTTP 200 with an HTML page ("Log in")`, "net/http/pprof"},
+		{"trace: JSON", serve(t, with("trace", answers(200, `{"error":"off"}`))), capture.ErrNotTrace, `HTTP 200 with JSON ("{\"error\":\"off\"}")`, "net/http/pprof"},
+		{"trace: nothing", serve(t, with("trace", answers(200, ""))), capture.ErrNotTrace, "HTTP 200 with nothing at all", "net/http/pprof"},
+		{"trace: a profile", serve(t, with("trace", func(w http.ResponseWriter, r *http.Request) { runtimepprof.Lookup("goroutine").WriteTo(w, 0) })), capture.ErrNotTrace, "HTTP 200 with a pprof profile", "net/http/pprof"},
+		{"trace: 404", serve(t, with("trace", http.NotFound)), collect.ErrNotFound, "get trace of ", "net/http/pprof"},
+		{"trace: 401", serve(t, with("trace", answers(401, ""))), collect.ErrUnauthorized, "HTTP 401 Unauthorized", "--bearer-file"},
+		{"trace: running already, as Go 1.22 says it", serve(t, with("trace", answers(500, "Could not enable tracing: tracing is already enabled\n"))), collect.ErrTraceRunning, "tracing is already enabled", "one trace at a time"},
+		{"trace: longer than the write timeout", serve(t, with("trace", answers(400, "profile duration exceeds server's WriteTimeout"))), collect.ErrWriteTimeout, "exceeds server's WriteTimeout", "-d"},
+		{"trace: cut before it began", serve(t, with("trace", hangUp)), collect.ErrUnreachable, "closed the connection", "HTTP"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			checkError(t, fail(t, context.Background(), short(t, tt.target)), tt.is, tt.want, tt.hint)
+		})
+	}
+}
+
+func hangUp(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }
+
+// listenOnce is a server that says that much to each client and hangs up.
+func listenOnce(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			// What the client says is read, or closing would reset the connection.
+			buf := make([]byte, 4096)
+			c.Read(buf)
+			io.WriteString(c, text)
+			c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestATraceThatRunsAlreadyIsToldInTheServicesWords(t *testing.T) {
+	var out bytes.Buffer
+	if err := trace.Start(&out); err != nil {
+		t.Fatal(err)
+	}
+	defer trace.Stop()
+	err := fail(t, context.Background(), short(t, serve(t, newMux())))
+	checkError(t, err, collect.ErrTraceRunning, `HTTP 500 Internal Server Error: "Could not enable tracing: `, "one trace at a time")
+}
+
+func TestACPUProfileThatRunsAlreadyIsAWarning(t *testing.T) {
+	var out bytes.Buffer
+	if err := runtimepprof.StartCPUProfile(&out); err != nil {
+		t.Fatal(err)
+	}
+	defer runtimepprof.StopCPUProfile()
+	m, c := run(t, context.Background(), short(t, serve(t, newMux())))
+	readTrace(t, c)
+	if codes(m.Warnings) != "cpu-profile-busy" || !strings.Contains(m.Part(capture.CPUPart).Error, "already in use") || m.Window.Ended != capture.EndedInTime {
+		t.Errorf("warnings %v, part %+v", m.Warnings, m.Part(capture.CPUPart))
+	}
+}
+
+func TestAServiceWithoutACPUProfileIsCollectedFrom(t *testing.T) {
+	for name, h := range map[string]http.Handler{
+		"404":  with("profile", http.NotFound),
+		"page": with("profile", answers(200, "<html>not here</html>")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, c := run(t, context.Background(), short(t, serve(t, h)))
+			readTrace(t, c)
+			if codes(m.Warnings) != "cpu-profile-missing" {
+				t.Errorf("warnings %v", m.Warnings)
+			}
+		})
+	}
+}
+
+func TestARouterWithoutAnIndexIsCollectedFrom(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/internal/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/internal/pprof/profile", pprof.Profile)
+	mux.Handle("/internal/pprof/mutex", pprof.Handler("mutex"))
+	mux.Handle("/internal/pprof/goroutine", pprof.Handler("goroutine"))
+	m, c := run(t, context.Background(), short(t, serve(t, mux)+"/internal/pprof"))
+	readTrace(t, c)
+	if !strings.HasSuffix(m.Target, "/internal/pprof/") || len(m.Warnings) != 0 {
+		t.Errorf("target %s, warnings %v", m.Target, m.Warnings)
+	}
+}
+
+func TestTheWindowFitsTheWriteTimeoutOfOldServices(t *testing.T) {
+	cfg := short(t, serveWithTimeout(t, beforeGo123(newMux()), 1500*time.Millisecond))
+	cfg.Window = 5 * time.Second
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if codes(m.Warnings) != "window-shortened" || m.Part(capture.CPUPart).Source != "profile?seconds=1" || m.Asked.Duration != int64(5*time.Second) {
+		t.Errorf("warnings %v, asked %+v, window %+v", m.Warnings, m.Asked, m.Window)
+	}
+
+	cfg = short(t, serveWithTimeout(t, beforeGo123(newMux()), time.Second))
+	checkError(t, fail(t, context.Background(), cfg), collect.ErrWriteTimeout, "write timeout of 1 s or less", "Go 1.23")
+}
+
+// unwrappable hides the connection from http.ResponseController, as middleware
+// without an Unwrap method does: the server's write timeout then cuts the
+// stream with any version of Go.
+type unwrappable struct{ http.ResponseWriter }
+
+func TestAStreamThatIsCutIsKeptAsFarAsItCame(t *testing.T) {
+	wake(t)
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { newMux().ServeHTTP(unwrappable{w}, r) })
+	cfg := short(t, serveWithTimeout(t, h, 300*time.Millisecond))
+	cfg.Window = time.Second
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if m.Window.Ended != capture.EndedCut || !strings.Contains(codes(m.Warnings), "trace-cut") || !strings.Contains(fmt.Sprint(m.Warnings), "write timeout") {
+		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+	}
+}
+
+func TestATraceThatEndsEarlyIsKept(t *testing.T) {
+	h := with("trace", func(w http.ResponseWriter, r *http.Request) {
+		r.Form = map[string][]string{"seconds": {"0.2"}}
+		pprof.Trace(w, r)
+	})
+	cfg := short(t, serve(t, h))
+	cfg.Window = 2 * time.Second
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if m.Window.Ended != capture.EndedCut || !strings.Contains(codes(m.Warnings), "trace-short") {
+		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+	}
+}
+
+func TestNothingIsOverwrittenAndNothingAskedWhenTheNameIsTaken(t *testing.T) {
+	asked := false
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = true }))
+	_, err := collect.Run(context.Background(), short(t, url), t.TempDir())
+	checkError(t, err, capture.ErrExists, "exists already", "-o")
+	if asked {
+		t.Error("the service was asked all the same")
+	}
+}

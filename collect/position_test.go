@@ -1,0 +1,118 @@
+package collect
+
+import (
+	"bytes"
+	"runtime/trace"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// takeTrace traces this process until the time is over.
+func takeTrace(t testing.TB, d time.Duration) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := trace.Start(&out); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(d)
+	trace.Stop()
+	return out.Bytes()
+}
+
+func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
+	const asked = 2200 * time.Millisecond // three generations
+	begin := time.Now()
+	data := takeTrace(t, asked)
+	took := time.Since(begin)
+
+	var whole position
+	whole.Write(data)
+	got, known := whole.elapsed()
+	if !known || got < asked-50*time.Millisecond || got > took {
+		t.Errorf("position %s (known: %v) of a trace that took between %s and %s", got, known, asked, took)
+	}
+	if whole.generations < 2 || whole.version == "" {
+		t.Errorf("%d generations of version %q", whole.generations, whole.version)
+	}
+
+	// However the bytes are cut into reads, the position is the same.
+	for _, size := range []int{1, 7, 4096} {
+		var p position
+		for rest := data; len(rest) > 0; {
+			n := min(size, len(rest))
+			p.Write(rest[:n])
+			rest = rest[n:]
+		}
+		if again, _ := p.elapsed(); again != got || p.generations != whole.generations {
+			t.Errorf("in reads of %d bytes: position %s in %d generations, not %s in %d", size, again, p.generations, got, whole.generations)
+		}
+	}
+
+	// It only grows.
+	var p position
+	last := time.Duration(0)
+	for _, b := range data {
+		p.Write([]byte{b})
+		if now, known := p.elapsed(); known && p.frequency != 0 {
+			if now < last {
+				t.Fatalf("position goes back from %s to %s", last, now)
+			}
+			last = now
+		}
+	}
+}
+
+func TestWithoutAFrequencyThePositionIsInTheFirstGeneration(t *testing.T) {
+	var p position
+	p.Write([]byte("go 1.26 trace\x00\x00\x00"))
+	if _, known := p.elapsed(); known {
+		t.Error("a position is known from the header alone")
+	}
+	batch := append([]byte{eventBatch, 1, 0, 100, 20}, make([]byte, 20)...)
+	p.Write(batch)
+	if d, known := p.elapsed(); !known || d != firstGeneration {
+		t.Errorf("position %s, known: %v", d, known)
+	}
+}
+
+func TestWhatIsNoTraceOfBatchesHasNoPosition(t *testing.T) {
+	for name, data := range map[string]string{
+		"nothing":               "",
+		"a page":                "<!doctype html><html><body>hello</body></html>",
+		"the format of Go 1.19": "go 1.19 trace\x00\x00\x00\x81\x02\x03",
+		"another event":         "go 1.26 trace\x00\x00\x00\x07\x01\x01\x01\x01",
+		"an endless number":     "go 1.26 trace\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+	} {
+		var p position
+		p.Write([]byte(data))
+		if d, known := p.elapsed(); known {
+			t.Errorf("%s: position %s", name, d)
+		}
+	}
+}
+
+// FuzzPosition holds that no bytes make the position fail, and that it does not
+// depend on how they are cut into reads.
+func FuzzPosition(f *testing.F) {
+	f.Add(takeTrace(f, time.Millisecond), byte(3))
+	f.Add([]byte("go 1.26 trace\x00\x00\x00\x01\x01\x01\x01\x02\x32\x08"), byte(1))
+	f.Fuzz(func(t *testing.T, data []byte, size byte) {
+		var whole, pieces position
+		whole.Write(data)
+		r := iotest.DataErrReader(bytes.NewReader(data))
+		buf := make([]byte, int(size)+1)
+		for {
+			n, err := r.Read(buf)
+			pieces.Write(buf[:n])
+			if err != nil {
+				break
+			}
+		}
+		a, aKnown := whole.elapsed()
+		b, bKnown := pieces.elapsed()
+		if a != b || aKnown != bKnown || whole.generations != pieces.generations {
+			t.Errorf("%s %v in one, %s %v in pieces", a, aKnown, b, bKnown)
+		}
+	})
+}
