@@ -62,7 +62,7 @@ func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
 		{"404", serve(t, http.NotFoundHandler()), collect.ErrNotFound, `HTTP 404 Not Found: "404 page not found"`, "net/http/pprof"},
 		{"a page for everything", over, collect.ErrNotFound, `HTTP 200, but no pprof index: "Log in"`, "net/http/pprof"},
 		{"500", serve(t, answers(500, "boom\x1b[31m\n\tred")), collect.ErrStatus, `HTTP 500 Internal Server Error: "boom [31m red"`, "doctor"},
-		{"redirect to a login", serve(t, http.RedirectHandler("https://sso.example.com/login?back=secret", 302)), collect.ErrRedirected, "to https://sso.example.com/login", "login"},
+		{"redirect to a login", serve(t, http.RedirectHandler("https://sso.example.com/login?back=secret", http.StatusFound)), collect.ErrRedirected, "to https://sso.example.com/login", "login"},
 		{"trace: page", serve(t, with("trace", answers(200, login))), capture.ErrNotTrace, `HTTP 200 with an HTML page ("Log in")`, "net/http/pprof"},
 		{"trace: JSON", serve(t, with("trace", answers(200, `{"error":"off"}`))), capture.ErrNotTrace, `HTTP 200 with JSON ("{\"error\":\"off\"}")`, "net/http/pprof"},
 		{"trace: nothing", serve(t, with("trace", answers(200, ""))), capture.ErrNotTrace, "HTTP 200 with nothing at all", "net/http/pprof"},

@@ -207,7 +207,7 @@ func (s *survey) metrics(ctx context.Context) {
 }
 
 // pathVersion finds a Go version in a path of GOROOT.
-var pathVersion = regexp.MustCompile(`(?:go|[-/@])(1\.\d{1,2}(?:\.\d{1,2})?(?:rc\d{1,2}|beta\d{1,2})?)(?:[/.-]|$)`)
+var pathVersion = regexp.MustCompile(`(?:go|[-/@])(1\.\d{1,2}(?:\.\d{1,2})?(?:rc\d{1,2}|beta\d{1,2})?)\b`)
 
 // goroutines learns from a goroutine profile: where the binary lies, and what
 // the paths of its sources tell.
