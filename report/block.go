@@ -336,7 +336,7 @@ func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 // shownSites are the call sites worth a line, and the total of the others.
 func (b *block) shownSites(t *breakdown.BucketTime) (shown []breakdown.SiteTime, rest int64) {
 	for i, s := range t.Sites {
-		small := i >= maxSites || i > 0 && ratio(s.Total, t.Total) < detailed
+		small := i >= maxSites || ratio(s.Total, t.Total) < detailed
 		if s.Function == breakdown.Other || small && !b.verbose {
 			rest += s.Total
 		} else {

@@ -374,9 +374,11 @@ func oneMatters() *breakdown.Breakdown {
 	few := site("main.(*API).healthz", vin, 20, 10*us, 0.01, 1)
 	e := decode(369, part{bucket: breakdown.Upstream, mean: 101800 * us, calls: 4.01, systems: []string{"http"}, sites: []breakdown.SiteTime{fetch, few}, phases: phases(breakdown.ResponseWait, 101800*us)},
 		part{bucket: breakdown.CPU, mean: 4 * ms})
+	health := endpoint("main.healthz", 14, part{bucket: breakdown.Scheduler, mean: 40 * us}, part{bucket: breakdown.CPU, mean: 120 * us})
 	unnamed := endpoint(breakdown.Unnamed, 0)
 	cut(&unnamed, 1, map[breakdown.Bucket]int64{breakdown.CPU: 3 * ms})
-	b := of(source(), e, unnamed)
-	b.Findings = []breakdown.Finding{{ID: "sequential-calls", Endpoint: e.Name, Title: "upstream calls are made one after another", SavesUpTo: 72 * ms}}
+	b := of(source(), e, unnamed, health)
+	b.Findings = []breakdown.Finding{{ID: "sequential-calls", Endpoint: e.Name, Title: "upstream calls are made one after another", SavesUpTo: 72 * ms},
+		{ID: "no-processor", Endpoint: health.Name, Title: "requests wait for a processor", SavesUpTo: 40 * us}}
 	return b
 }

@@ -208,7 +208,11 @@ func (t *text) findings() {
 	}
 	shown := t.b.Findings
 	if !t.verbose {
+		shown = t.worthwhile()
 		shown = shown[:min(len(shown), maxFindings)]
+	}
+	if len(shown) == 0 {
+		return
 	}
 	t.line(bold, "What to try")
 	for i := range shown {
@@ -220,12 +224,24 @@ func (t *text) findings() {
 	t.line(plain, "")
 }
 
+// worthwhile are the findings about endpoints that get a block of their own.
+func (t *text) worthwhile() []breakdown.Finding {
+	var list []breakdown.Finding
+	for _, f := range t.b.Findings {
+		e := t.find(f.Endpoint)
+		if e == nil || ratio(requestTime(e), t.requestTime()) >= ownLine {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
 func (t *text) finding(n int, f *breakdown.Finding) {
 	head := clean(cmp.Or(f.Title, f.ID))
 	if f.SavesUpTo > 0 {
 		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
 	}
-	if several(t.b) && f.Endpoint != "" {
+	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
 		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
 	}
 	t.text(plain, 2, fmt.Sprintf("%d. ", n), head)
@@ -239,12 +255,20 @@ func (t *text) finding(n int, f *breakdown.Finding) {
 	}
 }
 
+// find is the endpoint that a finding names.
+func (t *text) find(name string) *breakdown.Endpoint {
+	for i := range t.b.Endpoints {
+		if e := &t.b.Endpoints[i]; name != "" && (e.Name == name || e.Route == name) {
+			return e
+		}
+	}
+	return nil
+}
+
 // titleOf is what the endpoint of that name is called on this page.
 func (t *text) titleOf(name string) string {
-	for i := range t.b.Endpoints {
-		if e := &t.b.Endpoints[i]; e.Name == name || e.Route == name && name != "" {
-			return title(e)
-		}
+	if e := t.find(name); e != nil {
+		return title(e)
 	}
 	return function(name)
 }
