@@ -69,6 +69,7 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	}
 	defer cleanUp()
 	service, err := t.startDemo(starting, flags.postgres)
+	stop()
 	if err != nil {
 		return err
 	}

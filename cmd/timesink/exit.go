@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,7 +56,11 @@ func (t *tool) exit(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintf(t.stderr, "timesink: %s\n", oneLine(err.Error()))
+	what := err.Error()
+	if errors.Is(err, context.Canceled) {
+		what = "interrupted"
+	}
+	fmt.Fprintf(t.stderr, "timesink: %s\n", oneLine(what))
 	if hint := capture.Hint(err); hint != "" {
 		fmt.Fprintf(t.stderr, "hint: %s\n", oneLine(hint))
 	}
