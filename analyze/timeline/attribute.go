@@ -119,10 +119,13 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.timer(g, iv, a, b, depth)
 	default:
 		inner := *w
-		inner.whole = w.whole || c != nil && c.Follow == rules.FollowWhole
+		inner.whole = w.whole || followsWhole(c) || followsWhole(iv.wakerClass)
 		inner.follow(g, iv, iv.waker, a, b, depth+1)
 	}
 }
+
+// followsWhole tells a stack that waits for, or ends, work that is shared.
+func followsWhole(c *class) bool { return c != nil && c.Follow == rules.FollowWhole }
 
 // known attributes a wait that its own stack explains.
 func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
@@ -137,10 +140,7 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 	case queued && !w.holder && iv.waker != nil:
 		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	default:
-		if iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
-			phase = iv.wakerClass.Wakes
-		}
-		w.add(g, bucket, phase, w.cause(iv), a, b, nil)
+		w.add(g, bucket, iv.phase(), w.cause(iv), a, b, nil)
 	}
 }
 
@@ -240,6 +240,9 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, from, w.m.behind(waker, iv.wakerClass, a, from, depth))
 		a = from
 	}
+	if !w.whole && !w.holder && !w.branch {
+		w.m.claim(w.r, waker, a, b)
+	}
 	w.stretch(waker, a, b, depth)
 }
 
@@ -277,14 +280,14 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, stateWaiting, reasonNone, nil), a, b, nil)
 		return
 	}
-	if g.created != nil && g.born > a {
+	if g.fresh && g.born > a {
 		born := min(g.born, b)
+		before := interval{class: g.created, wakerClass: g.created, state: stateWaiting}
 		if g.creator != nil {
-			born := interval{class: g.created, wakerClass: g.created, state: stateWaiting}
-			w.follow(g, &born, g.creator, a, min(g.born, b), depth+1)
+			w.follow(g, &before, g.creator, a, born, depth+1)
 		} else {
-			// Nobody created it: a timer began it.
-			w.add(g, breakdown.Sleep, breakdown.NoPhase, w.m.causeOf(w.at, stateWaiting, reasonSleep, nil), a, born, nil)
+			before.class, before.reason = w.at, reasonSleep
+			w.timer(g, &before, a, born, depth+1)
 		}
 		a = born
 	}

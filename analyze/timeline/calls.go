@@ -10,43 +10,55 @@ import (
 
 // callState is where a goroutine stands in what it asks of another system.
 type callState struct {
-	req    *request
+	req    *request // nil where the calls are nobody's yet
 	reqSeq uint64
-	index  int // into the request's Calls
+	index  int // into the request's Calls, or the loose ones
+	open   bool
 	phase  breakdown.Phase
 	// answered: something was read since the last write. ended: the answer to
 	// an HTTP request has come.
 	answered, ended bool
-	wrote           []*class
+	asked           []*class // stacks that wrote, or waited for an answer
+	// loose are the calls of a goroutine that worked for no request that was
+	// known then; the one that turns out to have waited for them claims them.
+	loose []breakdown.Call
 }
 
-// noteCall sees what an interval of a request's goroutine says of its calls. A
-// trace shows no beginning of a call, only what it waits for; a new one began
-// where the phases start over, where the answer to the last has come and
-// another is waited for, or where the same stack writes again after an answer.
+// noteCall sees what an interval of a goroutine says of its calls, for the
+// request that it works for or, nil, for one not known yet. A trace shows no
+// beginning of a call, only what it waits for; a new one began where the phases
+// start over, or where the same stack asks again after an answer.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	c := iv.class
-	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || iv.end <= r.Start || (iv.state != stateWaiting && iv.state != stateSyscall) {
+	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
 		return
 	}
-	if !c.InService && r.g != g && (g.created == nil || !g.created.InService || g.created.Own != nil) {
-		return // a library's own goroutine
+	if iv.reason == reasonSync || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
+		return // a library's own lock is no step, nor is the collector
 	}
-	phase := c.Phase
-	if iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
-		phase = iv.wakerClass.Wakes
+	if !c.InService && (r == nil || r.g != g) && (g.created == nil || !g.created.InService || g.created.Own != nil) {
+		return // a library's own goroutine
 	}
 	if g.call == nil {
 		g.call = &callState{}
 	}
 	s := g.call
+	calls := &s.loose
+	if r != nil {
+		calls = &r.Calls
+	}
+	phase := iv.phase()
 	writes := iv.state == stateSyscall && isWrite(c)
-	if s.req != r || s.reqSeq != r.seq || r.Calls[s.index].Bucket != c.Own.Bucket || s.startsOver(c, phase, writes, &r.Calls[s.index]) {
-		*s = callState{req: r, reqSeq: r.seq, index: len(r.Calls), wrote: s.wrote[:0]}
-		r.Calls = append(r.Calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: c.Own.Bucket, System: c.System, Site: c.Site})
+	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
+		s.startsOver(c, phase, writes, &(*calls)[s.index]) {
+		*s = callState{req: r, index: len(*calls), open: true, asked: s.asked[:0], loose: s.loose}
+		if r != nil {
+			s.reqSeq = r.seq
+		}
+		*calls = append(*calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: c.Own.Bucket, System: c.System, Site: c.Site})
 	}
 	s.phase = max(s.phase, phase)
-	call := &r.Calls[s.index]
+	call := &(*calls)[s.index]
 	call.End = iv.end
 	if call.System == rules.GenericSQL {
 		call.System = c.System
@@ -55,24 +67,81 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	switch {
 	case writes:
 		s.answered = false
-		s.wrote = append(s.wrote, c)
+		s.asked = append(s.asked, c)
 	case phase == breakdown.ResponseWait && iv.state == stateWaiting:
 		s.ended = true
+		s.asked = append(s.asked, c)
 	default:
 		s.answered = true
 	}
 }
 
+// noteOpen sees the calls that a request leaves behind when it ends.
+func (m *machine) noteOpen(r *request, at int64) {
+	for _, g := range r.branches {
+		if m.tag(g) == r && !g.dead && g.since < at {
+			m.noteCall(r, g, &interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true})
+		}
+	}
+}
+
 func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool, call *breakdown.Call) bool {
+	again := slices.Contains(s.asked, c) || c.Site != call.Site
 	switch {
 	case phase < s.phase:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended
-	case !writes || !s.answered:
-		return false
+		return s.ended && again
 	}
-	return slices.Contains(s.wrote, c) || c.Site != call.Site
+	return writes && s.answered && again
+}
+
+// phase is the step of a call that an interval was spent in: its stack's, unless
+// the goroutine that ended a select tells another.
+func (iv *interval) phase() breakdown.Phase {
+	if iv.reason == reasonSelect && iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
+		return iv.wakerClass.Wakes
+	}
+	return iv.class.Phase
+}
+
+// claim gives a request the calls that a shared worker made while the request
+// waited for it.
+func (m *machine) claim(r *request, g *goroutine, a, b int64) {
+	s := g.call
+	if s == nil || r == nil || len(s.loose) == 0 {
+		return
+	}
+	kept := s.loose[:0]
+	for _, c := range s.loose {
+		if c.Start < b && c.End > a {
+			r.Calls = append(r.Calls, c)
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) < len(s.loose) && s.req == nil {
+		s.open = false
+	}
+	s.loose = kept
+}
+
+// forgetCalls drops the loose calls that ended before the horizon.
+func (g *goroutine) forgetCalls(horizon int64) {
+	s := g.call
+	if s == nil || len(s.loose) == 0 || s.loose[0].End > horizon {
+		return
+	}
+	i := slices.IndexFunc(s.loose, func(c breakdown.Call) bool { return c.End > horizon })
+	if i < 0 {
+		i = len(s.loose)
+	}
+	if s.req == nil {
+		// The last one may go on.
+		i = min(i, len(s.loose)-1)
+		s.index -= i
+	}
+	s.loose = append(s.loose[:0], s.loose[i:]...)
 }
 
 // isWrite tells a stack that is writing to the network.
@@ -86,27 +155,8 @@ func isWrite(c *class) bool {
 	return false
 }
 
-// placeCalls says how much of each call lies on the path, and adds the calls
-// that shared workers made for the request.
+// placeCalls says how much of each call lies on the path.
 func (m *machine) placeCalls(r *request) {
-	own := map[int64]bool{r.Goroutine: true}
-	for _, g := range r.branches {
-		own[g.id] = true
-	}
-	counted := len(r.Calls)
-	var last *breakdown.Segment
-	for i := range r.Path {
-		s := &r.Path[i]
-		if s.Bucket > breakdown.Upstream || own[s.Goroutine] || m.counted(r.Calls[:counted], s) {
-			continue
-		}
-		if last == nil || last.Goroutine != s.Goroutine || last.Bucket != s.Bucket || last.Cause.Site != s.Cause.Site || s.Phase < last.Phase {
-			r.Calls = append(r.Calls, breakdown.Call{Start: s.Start, End: s.End, Goroutine: s.Goroutine, Bucket: s.Bucket,
-				System: s.Cause.System, Site: s.Cause.Site})
-		}
-		r.Calls[len(r.Calls)-1].End = s.End
-		last = s
-	}
 	slices.SortStableFunc(r.Calls, func(a, b breakdown.Call) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Goroutine, b.Goroutine))
 	})
@@ -121,11 +171,4 @@ func (m *machine) placeCalls(r *request) {
 			}
 		}
 	}
-}
-
-// counted tells whether one of the calls covers a segment.
-func (m *machine) counted(calls []breakdown.Call, s *breakdown.Segment) bool {
-	return slices.ContainsFunc(calls, func(c breakdown.Call) bool {
-		return c.Goroutine == s.Goroutine && c.Start <= s.Start && s.End <= c.End
-	})
 }

@@ -85,6 +85,7 @@ var reasonNames = map[string]uint8{
 	"sync":                          reasonSync,
 	"sync.(*Cond).Wait":             reasonCond,
 	"GC mark assist wait for work":  reasonGC,
+	"preempted":                     reasonGC, // stopped so that its stack can be scanned
 	"wait until GC ends":            reasonGC,
 	"GC weak to strong wait":        reasonGC,
 	"GC background sweeper wait":    reasonGC,
@@ -96,8 +97,10 @@ var reasonNames = map[string]uint8{
 // it.
 type class struct {
 	*rules.Class
-	root   *Root             // of the goroutines that begin with it
-	causes [numStates]reason // the evidence that rests on it alone, by state
+	root *Root // of the goroutines that begin with it
+	// receives: a goroutine with this stack takes something out of a channel.
+	receives bool
+	causes   [numStates]reason // the evidence that rests on it alone, by state
 }
 
 // A reason is a cause for one of the runtime's reasons.
@@ -151,7 +154,7 @@ func (c *classes) of(s trace.Stack) *class {
 	for f := range s.Frames() {
 		frames = append(frames, breakdown.Frame{Function: c.intern(f.Func), File: c.intern(f.File), Line: int(f.Line)})
 	}
-	known := &class{Class: c.table.Classify(frames)}
+	known := &class{Class: c.table.Classify(frames), receives: strings.HasPrefix(frames[0].Function, "runtime.chanrecv")}
 	c.byPCs[string(key)] = known
 	return known
 }

@@ -92,6 +92,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) {
 		return
 	}
 	m.close(g, at, nil, nil) // a stack may tell it amid a state
+	m.noteOpen(r, at)
 	r.End = m.upTo(r, g, at)
 	r.Incomplete = r.Incomplete || incomplete
 	if r.served && !r.observer && r.End > r.Start {

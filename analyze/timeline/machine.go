@@ -18,9 +18,10 @@ type goroutine struct {
 	class  *class
 
 	born    int64 // when it was created, or the window's start
+	fresh   bool  // it was created in the window: before it was born, it was not
 	created *class
 	start   *class
-	creator *goroutine // nil where nobody known created it
+	creator *goroutine // nil where a timer created it
 	dead    bool
 	died    int64
 
@@ -207,7 +208,13 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 	}
 	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
 	m.woken(g, at, waited)
-	if waker != nil && followable(waited, reason) && g.conn == connNone {
+	if waker == nil || !followable(waited, reason) {
+		return
+	}
+	switch takes := reason == reasonSend || wakerClass != nil && wakerClass.receives; {
+	case takes && waker.conn == connNone:
+		m.borrow(waker, g)
+	case !takes && g.conn == connNone:
 		m.borrow(g, waker)
 	}
 }
@@ -224,19 +231,23 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	}
 	if m.tag(waker) != r || waker.borrowed {
 		waker.handed = append(waker.handed, handover{at, r, g.reqSeq})
+		if waker.borrowed && !g.borrowed {
+			waker.req, waker.borrowed = nil, false // the work is done
+		}
 	}
 }
 
-// borrow marks a shared worker as working for the request whose goroutine woke
-// it, until somebody else does.
-func (m *machine) borrow(g, waker *goroutine) {
-	if r := m.tag(g); r != nil && !g.borrowed {
+// borrow marks a shared worker as working for the request that handed it
+// something: by waking it, or by waiting until the worker took it. The loan ends
+// when another one does, or when the worker wakes the request.
+func (m *machine) borrow(worker, from *goroutine) {
+	if r := m.tag(worker); r != nil && !worker.borrowed {
 		return // a branch of its own request stays one
 	}
-	if r := m.tag(waker); r != nil {
-		g.req, g.reqSeq, g.borrowed = r, waker.reqSeq, true
-	} else if g.borrowed {
-		g.req, g.borrowed = nil, false
+	if r := m.tag(from); r != nil {
+		worker.req, worker.reqSeq, worker.borrowed = r, from.reqSeq, true
+	} else if worker.borrowed {
+		worker.req, worker.borrowed = nil, false
 	}
 }
 
@@ -256,7 +267,7 @@ func (m *machine) create(r *record) {
 	if before, ok := m.gs[r.g]; ok {
 		m.end(before, r.at) // its end was lost
 	}
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
 	m.gs[r.g] = g
@@ -340,12 +351,12 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	if iv.state == stateRunning {
 		m.sum.Running += length
 	}
-	if r := m.tag(g); r != nil {
-		if r.g == g {
-			m.attribute(r, g, iv)
-		}
-		m.noteCall(r, g, iv)
-	} else if g.conn == connUnknown && len(g.early) < 16 {
+	r := m.tag(g)
+	if r != nil && r.g == g {
+		m.attribute(r, g, iv)
+	}
+	m.noteCall(r, g, iv)
+	if r == nil && g.conn == connUnknown && len(g.early) < 16 {
 		g.early = append(g.early, *iv)
 	}
 	m.remember(g, iv)
@@ -355,9 +366,11 @@ func (m *machine) take(g *goroutine, iv *interval) {
 func (m *machine) remember(g *goroutine, iv *interval) {
 	if m.oldest == nil {
 		g.past, g.handed, g.creator = g.past[:0], g.handed[:0], nil
+		g.forgetCalls(iv.start)
 		return
 	}
 	horizon := m.oldest.since
+	g.forgetCalls(horizon)
 	if g.born <= horizon {
 		g.creator = nil
 	}

@@ -1,0 +1,422 @@
+package timeline_test
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
+	"timesink/analyze/breakdown"
+)
+
+// A pattern is a way in which a handler gets something done.
+type pattern struct {
+	name       string
+	clients, n int
+	// handler makes the handler; what it starts beside ends with the test.
+	handler func(t *testing.T, w *stopwatch) http.HandlerFunc
+	holds   func(t *testing.T, s sums)
+}
+
+// fetcher asks an upstream that takes some time to answer.
+func fetcher(t *testing.T, delay time.Duration) func() {
+	s := upstream(t, delay)
+	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
+	t.Cleanup(c.CloseIdleConnections)
+	return func() { get(t, c, s.URL) }
+}
+
+const ms = time.Millisecond
+
+var patterns = []pattern{
+	{name: "a call", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		return func(http.ResponseWriter, *http.Request) { w.step(breakdown.Upstream, fetch) }
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "calls one after another", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 3*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			for range 3 {
+				w.step(breakdown.Upstream, fetch)
+			}
+		}
+	}, holds: calls(breakdown.Upstream, 3)},
+	{name: "a WaitGroup, the slowest branch a sleep", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 3*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Sleep, func() {
+				var all sync.WaitGroup
+				all.Go(fetch)
+				all.Go(func() { time.Sleep(15 * ms) })
+				all.Go(fetch)
+				all.Wait()
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 2)},
+	{name: "an errgroup, the slowest branch a call", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 15*ms)
+		return func(_ http.ResponseWriter, r *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				g, _ := errgroup.WithContext(r.Context())
+				g.Go(func() error { time.Sleep(3 * ms); return nil })
+				g.Go(func() error { fetch(); return nil })
+				g.Wait()
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "an unbuffered channel", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				answer := make(chan int)
+				go func() { fetch(); answer <- 1 }()
+				<-answer
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a buffered channel filled by two", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				answers := make(chan int, 2)
+				for range 2 {
+					go func() { fetch(); answers <- 1 }()
+				}
+				<-answers
+				<-answers
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 2)},
+	{name: "a pipeline of three goroutines", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			var upstream, sleep time.Duration
+			a, b := make(chan int), make(chan int)
+			go func() {
+				s := time.Now()
+				fetch()
+				upstream = time.Since(s)
+				a <- 1
+			}()
+			go func() {
+				<-a
+				s := time.Now()
+				time.Sleep(4 * ms)
+				sleep = time.Since(s)
+				b <- 1
+			}()
+			<-b
+			w.add(breakdown.Upstream, upstream)
+			w.add(breakdown.Sleep, sleep)
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a result collected by a select with a timeout", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				answer := make(chan int, 1)
+				go func() { fetch(); answer <- 1 }()
+				select {
+				case <-answer:
+				case <-time.After(time.Minute):
+				}
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a timeout while a branch still works", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 30*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				answer := make(chan int, 1)
+				go func() { fetch(); answer <- 1 }()
+				select {
+				case <-answer:
+				case <-time.After(5 * ms):
+				}
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a timeout where nothing works", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		return func(_ http.ResponseWriter, r *http.Request) {
+			w.step(breakdown.Sleep, func() {
+				ctx, cancel := context.WithTimeout(r.Context(), 5*ms)
+				defer cancel()
+				<-ctx.Done()
+			})
+		}
+	}},
+	{name: "a call that its context ends", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		s := upstream(t, 30*ms)
+		return func(_ http.ResponseWriter, r *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				ctx, cancel := context.WithTimeout(r.Context(), 6*ms)
+				defer cancel()
+				req, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+				if _, err := http.DefaultClient.Do(req); err == nil {
+					t.Error("the context did not end the call")
+				}
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a sleep", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) { w.step(breakdown.Sleep, func() { time.Sleep(4 * ms) }) }
+	}},
+	{name: "a ticker", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Sleep, func() {
+				tick := time.NewTicker(2 * ms)
+				defer tick.Stop()
+				<-tick.C
+				<-tick.C
+			})
+		}
+	}},
+	{name: "a function that a timer begins", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Sleep, func() {
+				done := make(chan int)
+				time.AfterFunc(4*ms, func() { close(done) })
+				<-done
+			})
+		}
+	}},
+	{name: "a mutex held over a call", clients: 4, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 3*ms)
+		var mu sync.Mutex
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Lock, mu.Lock)
+			w.step(breakdown.Upstream, fetch)
+			mu.Unlock()
+		}
+	}, holds: heldIn(breakdown.Lock, breakdown.Upstream)},
+	{name: "a readers' lock behind a writer's sleep", clients: 4, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		var mu sync.RWMutex
+		var turn sync.Mutex
+		n := 0
+		return func(http.ResponseWriter, *http.Request) {
+			turn.Lock()
+			n++
+			writes := n%4 == 0
+			turn.Unlock()
+			if writes {
+				w.step(breakdown.Lock, mu.Lock)
+				w.step(breakdown.Sleep, func() { time.Sleep(5 * ms) })
+				mu.Unlock()
+				return
+			}
+			w.step(breakdown.Lock, mu.RLock)
+			w.step(breakdown.Sleep, func() { time.Sleep(ms) })
+			mu.RUnlock()
+		}
+	}, holds: heldIn(breakdown.Lock, breakdown.Sleep)},
+	{name: "a semaphore between requests", clients: 6, n: 40, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 4*ms)
+		free := make(chan int, 2)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Wait, func() { free <- 1 })
+			w.step(breakdown.Upstream, fetch)
+			<-free
+		}
+	}, holds: all(calls(breakdown.Upstream, 1), heldIn(breakdown.Wait, breakdown.Upstream))},
+	{name: "two workers for eight clients", clients: 8, n: 60, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		type job struct {
+			began time.Time
+			done  chan time.Time
+		}
+		fetch := fetcher(t, 4*ms)
+		jobs := make(chan *job)
+		t.Cleanup(func() { close(jobs) })
+		for range 2 {
+			go func() {
+				for j := range jobs {
+					j.began = time.Now()
+					fetch()
+					j.done <- time.Now()
+				}
+			}()
+		}
+		return func(http.ResponseWriter, *http.Request) {
+			start := time.Now()
+			j := &job{done: make(chan time.Time, 1)}
+			jobs <- j
+			end := <-j.done
+			w.add(breakdown.Wait, j.began.Sub(start))
+			w.add(breakdown.Upstream, end.Sub(j.began))
+		}
+	}, holds: all(calls(breakdown.Upstream, 1), heldIn(breakdown.Wait, breakdown.Upstream))},
+	{name: "two workers with a queue for eight clients", clients: 8, n: 60, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		type job struct {
+			began time.Time
+			done  chan time.Time
+		}
+		fetch := fetcher(t, 4*ms)
+		jobs := make(chan *job, 64)
+		t.Cleanup(func() { close(jobs) })
+		for range 2 {
+			go func() {
+				for j := range jobs {
+					j.began = time.Now()
+					fetch()
+					j.done <- time.Now()
+				}
+			}()
+		}
+		return func(http.ResponseWriter, *http.Request) {
+			start := time.Now()
+			j := &job{done: make(chan time.Time, 1)}
+			jobs <- j
+			end := <-j.done
+			w.add(breakdown.Wait, j.began.Sub(start))
+			w.add(breakdown.Upstream, end.Sub(j.began))
+		}
+	}, holds: all(calls(breakdown.Upstream, 1), heldIn(breakdown.Wait, breakdown.Upstream))},
+	{name: "singleflight", clients: 6, n: 48, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		var group singleflight.Group
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				group.Do("", func() (any, error) { fetch(); return nil, nil })
+			})
+		}
+	}},
+	{name: "singleflight by a channel", clients: 6, n: 48, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 5*ms)
+		var group singleflight.Group
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				<-group.DoChan("", func() (any, error) { fetch(); return nil, nil })
+			})
+		}
+	}},
+	{name: "once", clients: 6, n: 6, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 10*ms)
+		var once sync.Once
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() { once.Do(fetch) })
+		}
+	}},
+	{name: "a file, synchronized", clients: 1, n: 10, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		name := filepath.Join(t.TempDir(), "log")
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.File, func() {
+				f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				f.Write(make([]byte, 1<<20))
+				f.Sync()
+				f.Close()
+			})
+		}
+	}},
+	{name: "a log to a slow pipe", clients: 1, n: 10, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		r, p, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Close() })
+		go func() {
+			for {
+				if _, err := io.CopyN(io.Discard, r, 64<<10); err != nil {
+					return
+				}
+				time.Sleep(ms)
+			}
+		}()
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.File, func() { p.Write(make([]byte, 256<<10)) })
+		}
+	}},
+	{name: "a branch that outlives the request", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 10*ms)
+		var open sync.WaitGroup
+		t.Cleanup(open.Wait)
+		return func(http.ResponseWriter, *http.Request) {
+			open.Go(fetch)
+			w.step(breakdown.Sleep, func() { time.Sleep(4 * ms) })
+		}
+	}, holds: func(t *testing.T, s sums) {
+		calls(breakdown.Upstream, 1)(t, s)
+		for _, r := range s.requests {
+			for _, c := range r.Calls {
+				if c.OnPath != 0 || c.End > r.End {
+					t.Errorf("a call nobody waited for has %d ns on the path and ends %d ns after the request", c.OnPath, c.End-r.End)
+				}
+			}
+		}
+	}},
+}
+
+// calls holds how many calls each request made.
+func calls(b breakdown.Bucket, each int) func(*testing.T, sums) {
+	return func(t *testing.T, s sums) {
+		t.Helper()
+		for i := range s.requests {
+			n := 0
+			for _, c := range s.requests[i].Calls {
+				if c.Bucket == b {
+					n++
+				}
+			}
+			if n != each {
+				t.Errorf("%d %s calls, not %d: %s", n, b, each, path(&s.requests[i]))
+				return
+			}
+		}
+	}
+}
+
+// heldIn holds that what kept requests in one bucket was mostly in another, and
+// that no more is said of a wait than it lasted.
+func heldIn(waited, doing breakdown.Bucket) func(*testing.T, sums) {
+	return func(t *testing.T, s sums) {
+		t.Helper()
+		var in, total int64
+		for _, r := range s.requests {
+			for _, seg := range r.Path {
+				for _, b := range seg.Behind {
+					total += b.Time
+					if b.Bucket == doing && seg.Bucket == waited {
+						in += b.Time
+					}
+				}
+			}
+		}
+		if int64(s.buckets[waited]) == 0 || 2*in < int64(s.buckets[waited]) {
+			t.Errorf("of %v in %s, the holders were in %s for %v, %v in all", s.buckets[waited], waited, doing, time.Duration(in), time.Duration(total))
+		}
+	}
+}
+
+func all(checks ...func(*testing.T, sums)) func(*testing.T, sums) {
+	return func(t *testing.T, s sums) {
+		t.Helper()
+		for _, check := range checks {
+			check(t, s)
+		}
+	}
+}
+
+// TestPatternsOfWaiting holds the attribution against handlers that measure
+// themselves.
+func TestPatternsOfWaiting(t *testing.T) {
+	for _, p := range patterns {
+		t.Run(p.name, func(t *testing.T) {
+			var w stopwatch
+			s := serve(t, max(p.clients, 1), cmp.Or(p.n, 12), &w, p.handler(t, &w))
+			s.agree(t, &w)
+			if p.holds != nil {
+				p.holds(t, s)
+			}
+		})
+	}
+}
