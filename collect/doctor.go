@@ -245,7 +245,7 @@ var advice = []struct {
 		func(d *doctor) string {
 			return d.service.GoVersion + ": a trace costs 10 to 20% CPU before Go 1.21, 1 to 2% since; until then keep the window short"
 		}, "go get go@latest"},
-	{"trace-whole", func(d *doctor) bool { return d.older(22) },
+	{"trace-whole", func(d *doctor) bool { return d.older(readableCut) },
 		func(d *doctor) string {
 			return d.service.GoVersion + ": a trace that is cut cannot be read before Go 1.22, so an early end keeps nothing"
 		}, "go get go@latest"},

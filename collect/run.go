@@ -353,10 +353,17 @@ func (c *collector) watch(ctx context.Context) error {
 	early, err := c.trace(ctx, func(at time.Time) {
 		c.mu.Lock()
 		c.manifest.Window.Start = c.clock.unix(at)
+		c.manifest.Window.TraceAsked = int64(traceDuration(c.window))
 		c.mu.Unlock()
-		if c.prober != nil {
-			probing.Go(func() { c.prober.send(probeCtx, capture.InWindow, 0) })
-		}
+		probing.Go(func() {
+			// Should this process be killed in the window, its start is known.
+			if err := c.save(); err != nil {
+				c.log("manifest", "saved for the case of a kill", 0, 0, err)
+			}
+			if c.prober != nil {
+				c.prober.send(probeCtx, capture.InWindow, 0)
+			}
+		})
 	})
 	stopProbes()
 	if err != nil || early != nil {
@@ -404,7 +411,7 @@ func (c *collector) trace(ctx context.Context, began func(time.Time)) (*earlyEnd
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := &c.manifest.Window
-	w.End, w.TraceAsked, w.Ended = c.clock.unix(s.end), int64(s.asked), ended
+	w.End, w.Ended = c.clock.unix(s.end), ended
 	return early, nil
 }
 
@@ -482,9 +489,7 @@ func (c *collector) finish() (*capture.Manifest, error) {
 		cancel()
 	}
 	c.facts.resolve(c.stream.position.version)
-	if minor := minorVersion(c.facts.service.GoVersion); minor > 0 && minor < cheapTracing {
-		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, and the times in it hold that", c.facts.service.GoVersion)
-	}
+	c.warnOfOldGo()
 	if err := c.save(); err != nil {
 		return nil, err
 	}
@@ -494,4 +499,16 @@ func (c *collector) finish() (*capture.Manifest, error) {
 	}
 	c.cfg.Log.Info("wrote the capture", "path", c.path, "took", time.Since(begin))
 	return &c.w.Manifest, nil
+}
+
+// warnOfOldGo tells what the service's version of Go does to the answer.
+func (c *collector) warnOfOldGo() {
+	version := c.facts.service.GoVersion
+	minor := minorVersion(version)
+	if minor > 0 && minor < cheapTracing {
+		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, and the times in it hold that", version)
+	}
+	if minor > 0 && minor < readableCut && c.manifest.Window.Ended != capture.EndedInTime {
+		c.warn("trace-unreadable", "the trace ended early, and one of %s has its stacks at its end: it cannot be analyzed", version)
+	}
 }

@@ -2,6 +2,9 @@ package collect_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -194,4 +197,59 @@ func TestTheFileIsNamedAfterTarget(t *testing.T) {
 			t.Errorf("%s: %s, want %s", s, got, want)
 		}
 	}
+}
+
+func TestACollectionThatIsKilledCanBeRead(t *testing.T) {
+	wake(t)
+	url := serve(t, newMux())
+	path := filepath.Join(t.TempDir(), "case.zip")
+	child := exec.Command(os.Args[0], "-test.run=^$")
+	child.Env = append(os.Environ(), "COLLECT_TARGET="+url, "COLLECT_PATH="+path)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Process.Kill()
+	// The folder is read while it grows, then as the killed process leaves it.
+	var c *capture.Capture
+	for begin := time.Now(); c == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begin) > 30*time.Second {
+			t.Fatal("no trace came")
+		}
+		if c, _ = capture.Open(path); c != nil && c.Manifest().Window.Start == 0 {
+			c.Close() // the manifest does not know of the window yet
+			c = nil
+		}
+	}
+	readTrace(t, c)
+	c.Close()
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	child.Wait()
+	c, err := capture.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	readTrace(t, c)
+	if m := c.Manifest(); !c.Live() || m.Target != url || m.Window.Start == 0 || m.Window.End != 0 || m.Service.Goroutines == 0 {
+		t.Errorf("live: %v, %+v", c.Live(), m)
+	}
+	if !isGzip(readPart(t, c, capture.GoroutineBeforePart)) {
+		t.Error("no goroutine profile")
+	}
+}
+
+// TestMain is also the process that TestACollectionThatIsKilledCanBeRead kills.
+func TestMain(m *testing.M) {
+	address := os.Getenv("COLLECT_TARGET")
+	if address == "" {
+		os.Exit(m.Run())
+	}
+	target, err := collect.ParseTarget(address)
+	if err == nil {
+		_, err = collect.Run(context.Background(), collect.Config{Target: target, Window: time.Minute}, os.Getenv("COLLECT_PATH"))
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }

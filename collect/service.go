@@ -29,6 +29,10 @@ const (
 	// cheapTracing is the minor Go version since which a trace costs 1–2% CPU
 	// (go.dev/blog/execution-traces-2024).
 	cheapTracing = 21
+
+	// readableCut is the minor Go version since which a trace that is cut can be
+	// read: up to its last whole generation.
+	readableCut = 22
 )
 
 // A survey learns about a service from what its endpoints give away.

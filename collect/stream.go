@@ -76,16 +76,29 @@ func (e *earlyEnd) Error() string { return e.message }
 func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
 	ctx, s.cut = context.WithCancelCause(ctx)
 	defer s.cut(nil)
+	// The transport may write the request while, or after, it is cancelled:
+	// whoever waits for run must not be told of a beginning after its end.
+	var beginning sync.Mutex
+	over := false
 	ctx = onWritten(ctx, func() {
+		beginning.Lock()
+		defer beginning.Unlock()
+		if over {
+			return
+		}
+		now := time.Now()
 		s.mu.Lock()
-		s.started = time.Now()
+		s.started = now
 		s.mu.Unlock()
-		s.began(s.started)
+		s.began(now)
 	})
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
 	err := s.fetch(ctx, f)
 	cause := context.Cause(ctx)
+	beginning.Lock()
+	over = true
+	beginning.Unlock()
 	s.cut(nil)
 	watching.Wait()
 	return s.judge(err, cause)
@@ -273,7 +286,8 @@ func (s *stream) judgeNothing(err, cause error) error {
 	case errors.As(cause, &early):
 		return withOp(s.client.op(s.endpoint()), newFault(ErrUnreachable, doctorHint, "no trace came within %s", secondsText(time.Since(s.started))))
 	case cause != nil:
-		return s.client.failed(s.endpoint(), context.Canceled)
+		return withOp(s.client.op(s.endpoint()), newFault(ErrInterrupted, "a quiet service sends its trace late, some KB at a time: let the window end",
+			"interrupted before any of it had come"))
 	case errors.As(err, &told): // by fetch
 		return told
 	case errors.As(err, &write):
