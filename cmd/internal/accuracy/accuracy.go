@@ -24,6 +24,7 @@ type Row struct {
 	// Missed are the service's requests inside the window that the tool has
 	// not, Extra the tool's that the service has not.
 	Missed, Extra int
+	Odd           []string // which ones, for a failing test to show
 	Wall          Pair
 	Client        int64 // the same requests as the clients saw them
 	Steps         map[truth.Kind]Pair
@@ -116,6 +117,7 @@ func Compare(scenario string, tool []Request, service []truth.Request, clients [
 		if at < 0 {
 			if s.Start >= windowStart && s.End <= windowEnd {
 				row.Missed++
+				row.Odd = append(row.Odd, fmt.Sprintf("goroutine %d: service [%d, %d]", s.Goroutine, s.Start-windowStart, s.End-windowStart))
 			}
 			continue
 		}
@@ -125,6 +127,13 @@ func Compare(scenario string, tool []Request, service []truth.Request, clients [
 		row.add(s, own[at], closest(s, clients))
 		onGoroutine[s.Goroutine] = slices.Delete(own, at, at+1)
 		row.Extra--
+	}
+	for id, rest := range onGoroutine {
+		for _, t := range rest {
+			if !t.Incomplete {
+				row.Odd = append(row.Odd, fmt.Sprintf("goroutine %d: tool [%d, %d]", id, t.Start-windowStart, t.End-windowStart))
+			}
+		}
 	}
 	row.average()
 	return row

@@ -287,7 +287,7 @@ func toWallClock(t *testing.T, cp *capture.Capture, tool []accuracy.Request) (st
 // bounds are the promise that the README makes.
 func bounds(t *testing.T, row *accuracy.Row, client *load.Result, totals *truth.Totals) {
 	if row.Requests < 50 || row.Missed != 0 || row.Extra != 0 {
-		t.Errorf("%d requests matched, %d of the service's missed, %d unknown to it", row.Requests, row.Missed, row.Extra)
+		t.Errorf("%d requests matched, %d of the service's missed, %d unknown to it: %q", row.Requests, row.Missed, row.Extra, row.Odd)
 	}
 	// What the server does outside the handler comes on top: reading the
 	// request, waiting for a core to begin, writing the answer. The clients saw
