@@ -3,8 +3,9 @@ package analyze
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
-	"time"
+	"strings"
 
 	"timesink/analyze/breakdown"
 )
@@ -17,9 +18,13 @@ const notable = 0.10
 // arithmetic over what was measured, not a promise.
 func findings(b *breakdown.Breakdown, f *fold) []breakdown.Finding {
 	out := []breakdown.Finding{}
+	whole := int64(0)
+	for i := range b.Endpoints {
+		whole += b.Endpoints[i].Wall.Total
+	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
-		if e.Requests == 0 {
+		if e.Requests == 0 || float64(e.Wall.Total) < negligible*float64(whole) {
 			continue
 		}
 		for _, look := range []func(*breakdown.Endpoint, *fold) *breakdown.Finding{
@@ -211,24 +216,25 @@ func noProcessor(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	}
 }
 
-// place names a frame as a reader finds it.
+// place names a frame as a reader finds it: the function without its import
+// path, the file's name and the line.
 func place(f breakdown.Frame) string {
+	name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 	if f.File == "" {
-		return f.Function
+		return name
 	}
-	return fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line)
+	return fmt.Sprintf("%s (%s:%d)", name, path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line)
 }
 
-// dur puts nanoseconds into words for evidence.
+// dur puts nanoseconds into words for evidence, with three digits.
 func dur(ns int64) string {
-	d := time.Duration(ns)
 	switch {
-	case d >= 10*time.Second:
-		d = d.Round(100 * time.Millisecond)
-	case d >= 10*time.Millisecond:
-		d = d.Round(100 * time.Microsecond)
-	default:
-		d = d.Round(time.Microsecond)
+	case ns >= 1e9:
+		return fmt.Sprintf("%.3g s", float64(ns)/1e9)
+	case ns >= 1e6:
+		return fmt.Sprintf("%.3g ms", float64(ns)/1e6)
+	case ns >= 1e3:
+		return fmt.Sprintf("%.3g µs", float64(ns)/1e3)
 	}
-	return d.String()
+	return fmt.Sprintf("%d ns", ns)
 }

@@ -74,31 +74,55 @@ func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
 	if f.requests == 0 {
 		w.addf("no-requests", "no complete request of a known server lies in the window; the wall time is shown by goroutine root")
 	}
-	unnamed := int64(0)
+	whole, unnamed := int64(0), int64(0)
 	for i := range b.Endpoints {
-		if b.Endpoints[i].Name == breakdown.Unnamed {
-			unnamed += b.Endpoints[i].Requests
+		e := &b.Endpoints[i]
+		whole += e.Wall.Total + e.IncompleteTime
+		if e.Name == breakdown.Unnamed {
+			unnamed += e.Requests
 		}
 	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
-		name := e.Route
-		if name == "" {
-			name = e.Name
-		}
-		if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
-			w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", name, 100*u.Share)
-		}
-		if all := e.Wall.Total + e.IncompleteTime; all > 0 && float64(e.IncompleteTime) > 0.2*float64(all) {
-			w.addf("incomplete-requests", "%s: %d requests that the window's edges cut hold %.0f%% of the request time; a longer window (-d) would see them whole",
-				name, e.Incomplete, 100*float64(e.IncompleteTime)/float64(all))
-		}
-		if e.Requests > 0 && e.Requests < 20 {
-			w.addf("few-requests", "%s: %d complete requests are few; percentiles of so few say little", name, e.Requests)
+		if own := e.Wall.Total + e.IncompleteTime; float64(own) >= negligible*float64(whole) {
+			w.endpoint(e, own)
 		}
 		sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
 		if unnamed > 0 && sums != nil && sums.onlySampled > 0 {
-			w.addf("unnamed-biased", "%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", name, unnamed)
+			w.addf("unnamed-biased", "%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", title(e), unnamed)
 		}
 	}
+}
+
+// negligible is the share of all request time below which an endpoint's own
+// doubts are nobody's concern.
+const negligible = 0.01
+
+// endpoint warns of what one endpoint's figures are worth.
+func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
+	if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
+		w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", title(e), 100*u.Share)
+	}
+	if float64(e.IncompleteTime) > 0.2*float64(whole) {
+		w.addf("incomplete-requests", "%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) would see more whole ones",
+			title(e), plural(e.Incomplete, "request"), 100*float64(e.IncompleteTime)/float64(whole))
+	}
+	if e.Requests > 0 && e.Requests < 20 {
+		w.addf("few-requests", "%s: %s are few; percentiles of so few say little", title(e), plural(e.Requests, "complete request"))
+	}
+}
+
+// title is how a reader knows an endpoint.
+func title(e *breakdown.Endpoint) string {
+	if e.Route != "" {
+		return e.Route
+	}
+	return e.Name
+}
+
+func plural(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
