@@ -228,13 +228,18 @@ func place(f breakdown.Frame) string {
 
 // dur puts nanoseconds into words for evidence, with three digits.
 func dur(ns int64) string {
-	switch {
-	case ns >= 1e9:
-		return fmt.Sprintf("%.3g s", float64(ns)/1e9)
-	case ns >= 1e6:
-		return fmt.Sprintf("%.3g ms", float64(ns)/1e6)
-	case ns >= 1e3:
-		return fmt.Sprintf("%.3g µs", float64(ns)/1e3)
+	v, unit := float64(ns), "ns"
+	for _, next := range []string{"µs", "ms", "s"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, next
 	}
-	return fmt.Sprintf("%d ns", ns)
+	switch {
+	case unit == "ns" || v >= 99.95:
+		return fmt.Sprintf("%.0f %s", v, unit)
+	case v >= 9.995:
+		return fmt.Sprintf("%.1f %s", v, unit)
+	}
+	return fmt.Sprintf("%.2f %s", v, unit)
 }
