@@ -65,8 +65,9 @@ func TestAHealthyServiceShowsEverything(t *testing.T) {
 	if d.Longest != int64(10*time.Second) || d.TraceRunning || d.ProfileRunning {
 		t.Errorf("%+v", d)
 	}
-	if ids(d) != "mutex-off block-off" {
-		t.Errorf("advice: %s", ids(d))
+	// What another test has let block stays in the block profile.
+	if got := ids(d); got != "mutex-off block-off" && got != "mutex-off" {
+		t.Errorf("advice: %s", got)
 	}
 	if data, err := json.Marshal(d); err != nil || bytes.Contains(data, []byte("null")) {
 		t.Errorf("as JSON: %s, %v", data, err)

@@ -121,6 +121,7 @@ type probeCount struct {
 	dropped int // too many were in flight
 	failed  int // no answer
 	refused int // an answer of status 400 or above
+	cut     int // no answer when the collection ended
 
 	failure, refusal string // the first of each
 }
@@ -130,6 +131,7 @@ func (c *probeCount) add(d probeCount) {
 	c.dropped += d.dropped
 	c.failed += d.failed
 	c.refused += d.refused
+	c.cut += d.cut
 	c.failure = cmp.Or(c.failure, d.failure)
 	c.refusal = cmp.Or(c.refusal, d.refusal)
 }
@@ -295,6 +297,9 @@ func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Pr
 	return p
 }
 
+// unanswered is the error of a probe that was still waiting at the end.
+const unanswered = "not answered when the collection ended"
+
 // probeError tells why a probe got no answer, without the URL.
 func probeError(err error) string {
 	var ue *url.Error
@@ -302,7 +307,7 @@ func probeError(err error) string {
 		err = ue.Err
 	}
 	if errors.Is(err, context.Canceled) {
-		return "not answered when the collection ended"
+		return unanswered
 	}
 	return err.Error()
 }
@@ -316,6 +321,8 @@ func (b *prober) record(p capture.Probe) {
 	}
 	count := b.counts[p.Phase]
 	switch {
+	case p.Error == unanswered:
+		count.cut++
 	case p.Error != "":
 		count.failed++
 		count.failure = cmp.Or(count.failure, p.Error)

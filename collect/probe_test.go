@@ -229,6 +229,9 @@ func TestProbesInFlightAreWrittenDownAtTheEnd(t *testing.T) {
 	if len(probes) != 1 || probes[0].Error != "not answered when the collection ended" || probes[0].FirstByte == 0 {
 		t.Errorf("%+v", probes)
 	}
+	if count := b.count(capture.InWindow); count.cut != 1 || count.failed != 0 {
+		t.Errorf("%+v", count)
+	}
 }
 
 func TestANewConnectionIsToldFromAUsedOne(t *testing.T) {

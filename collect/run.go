@@ -283,6 +283,9 @@ func (c *collector) stopProbes() {
 	if total.failed > 0 {
 		c.warn("probes-failed", "%d of %d probes got no answer: %s", total.failed, total.sent, total.failure)
 	}
+	if total.cut > 0 && c.manifest.Window.Ended != capture.EndedInterrupted {
+		c.warn("probes-unanswered", "%d of %d probes were still waiting for their answer %s after the window", total.cut, total.sent, secondsText(probeGrace))
+	}
 	if total.refused > 0 {
 		c.warn("probes-refused", "%d of %d probes were answered with an error: %s", total.refused, total.sent, total.refusal)
 	}
