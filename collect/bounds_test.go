@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
+	"net/http/pprof"
 	"net/url"
 	"sync"
 	"testing"
@@ -152,5 +154,22 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 			tt.edit(&cfg)
 			checkError(t, fail(t, context.Background(), cfg), collect.ErrConfig, tt.want, tt.hint)
 		})
+	}
+}
+
+func TestATraceThatBeginsLateIsNotBehind(t *testing.T) {
+	wake(t)
+	h := with("trace", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(1500 * time.Millisecond) // as behind a limit on requests
+		pprof.Trace(w, r)
+	})
+	cfg := short(t, serve(t, h))
+	cfg.Window = 2 * time.Second
+	cfg.MaxLag = 1200 * time.Millisecond
+	cfg.MaxBytes = 2_000_000 // enough to see that the first bytes did not end it
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if e := m.Window.Ended; e != capture.EndedMaxBytes && e != capture.EndedInTime {
+		t.Errorf("ended %s, warnings %v", e, m.Warnings)
 	}
 }

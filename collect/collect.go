@@ -8,7 +8,7 @@
 //
 // What it takes, in order:
 //
-//  1. what the service gives away of itself (a Survey of cheap pages);
+//  1. what the service gives away of itself, a survey of cheap pages;
 //  2. a goroutine profile, and a few probes as the baseline against which the
 //     cost of looking is measured;
 //  3. over the window: a CPU profile of whole seconds, the execution trace for a

@@ -28,13 +28,13 @@ const (
 // between the two but a count and the batch headers that tell the lag, for what
 // is not read here is held in the service's memory.
 //
-// The lag is how far the trace is behind the service, measured whenever bytes
-// arrive: the time since the service began to trace, less the service's own
-// time in the newest batch that came. A service flushes once a second (a
-// generation), so that up to two seconds are no lag. A service that is silent
-// has nothing to send: no bytes, no lag. For the formats before Go 1.22 only
-// the delay after the end is known: a service that still sends when its time is
-// up has fallen behind.
+// The lag is how far the trace has fallen behind the service, measured whenever
+// bytes arrive: the time since the trace was asked for, less the service's own
+// time in the newest batch that came, and less the smallest such delay so far,
+// for a trace may begin late. A service flushes once a second (a generation),
+// so that up to two seconds are usual. One that is silent has nothing to send:
+// no bytes, no lag. For the formats before Go 1.22 only the end tells: a service
+// that still sends when its time is up has fallen behind.
 type stream struct {
 	client *client
 	asked  time.Duration
@@ -50,7 +50,8 @@ type stream struct {
 	end      time.Time     // the last bytes came
 	reading  time.Duration // waiting for the socket
 	writing  time.Duration // waiting for the disk
-	lag      time.Duration // the largest seen
+	delay    time.Duration // the smallest seen between the service and here
+	lag      time.Duration // the largest seen beyond it
 }
 
 // limits are the bounds on a trace.
@@ -187,7 +188,11 @@ func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 	s.end = time.Now()
 	ran := s.end.Sub(s.started)
 	if covered, known := s.position.elapsed(); known {
-		s.lag = max(s.lag, ran-covered)
+		late := ran - covered
+		if s.position.frequency != 0 && (s.delay == 0 || late < s.delay) {
+			s.delay = late
+		}
+		s.lag = max(s.lag, late-s.delay)
 	}
 	switch {
 	case s.lag > s.limits.maxLag:
@@ -224,7 +229,7 @@ func (s *stream) check() error {
 		return nil
 	}
 	ran := time.Since(s.started)
-	late := ran - s.asked
+	late := ran - s.asked - s.delay
 	if late > 0 {
 		s.lag = max(s.lag, late)
 	}
