@@ -28,6 +28,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"time"
@@ -58,6 +59,10 @@ type Config struct {
 	// Observe gets the progress, some five times a second, on one goroutine.
 	// Nil means nobody looks.
 	Observe func(Progress)
+	// Growing, where set, is handed the trace as it grows on disk, on a
+	// goroutine of its own; the reader ends with the trace. The collection
+	// does not wait for it.
+	Growing func(trace io.ReadCloser)
 }
 
 // What Config's zeros mean.

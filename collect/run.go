@@ -396,6 +396,15 @@ func (c *collector) trace(ctx context.Context, began func(time.Time)) (*earlyEnd
 	c.mu.Lock()
 	c.stream = s
 	c.mu.Unlock()
+	written := make(chan struct{})
+	defer close(written)
+	if c.cfg.Growing != nil {
+		growing, err := capture.Follow(f.Name(), written)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		go c.cfg.Growing(growing)
+	}
 	early, err := s.run(ctx, f)
 	if cerr := f.Close(); err == nil {
 		err = cerr

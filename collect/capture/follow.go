@@ -1,0 +1,50 @@
+package capture
+
+import (
+	"io"
+	"os"
+	"time"
+)
+
+// followEvery is how often a follower that has come to the end looks for more.
+const followEvery = 20 * time.Millisecond
+
+// Follow reads a part while it is still being written: at the end of what is
+// there it waits for more, until ended is closed and all has been read. The
+// writer does not know of it and never waits.
+func Follow(path string, ended <-chan struct{}) (io.ReadCloser, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &follower{f: f, ended: ended}, nil
+}
+
+type follower struct {
+	f     *os.File
+	ended <-chan struct{}
+}
+
+func (r *follower) Read(b []byte) (int, error) {
+	tick := time.NewTimer(followEvery)
+	defer tick.Stop()
+	for {
+		over := false
+		select {
+		case <-r.ended:
+			over = true // what is written now is all there will be
+		default:
+		}
+		n, err := r.f.Read(b)
+		if n > 0 || over || err != io.EOF {
+			return n, err
+		}
+		tick.Reset(followEvery)
+		select {
+		case <-r.ended:
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *follower) Close() error { return r.f.Close() }
