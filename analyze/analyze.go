@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strconv"
 
@@ -25,11 +26,9 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 	if len(captures) == 0 {
 		return nil, errors.New("there is no capture to analyze")
 	}
-	f := newFold()
-	b := &breakdown.Breakdown{Schema: breakdown.Schema}
-	var warn warnings
+	a := newAnswer()
 	for _, c := range captures {
-		if err := one(ctx, c, opts, f, b, &warn); err != nil {
+		if err := a.add(ctx, c, opts); err != nil {
 			if len(captures) > 1 {
 				return nil, fmt.Errorf("%s: %w", c.Path(), err)
 			}
@@ -37,35 +36,84 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 		}
 	}
 	if len(captures) > 1 {
-		b.Source.Instances = len(captures)
+		a.b.Source.Instances = len(captures)
 	}
-	b.Endpoints = f.endpoints()
-	if f.requests == 0 {
-		b.Roots = f.rootTimes()
-	}
-	b.Findings = findings(b, f)
-	warn.answer(b, f)
-	b.Warnings = warn.list
-	if b.Warnings == nil {
-		b.Warnings = []breakdown.Warning{}
-	}
-	return b, b.Check()
+	return a.finish()
 }
 
-// one analyzes a capture into the fold.
-func one(ctx context.Context, c *capture.Capture, opts Options, f *fold, b *breakdown.Breakdown, warn *warnings) error {
-	probes, err := c.Probes()
-	if err != nil {
-		warn.addf("probes-unreadable", "the probes could not be read: %v", err)
+// A Live analysis reads a trace while it is being collected, so that little is
+// left to do when the window closes. Its answer is that of Captures.
+type Live struct {
+	a     *answer
+	match *matcher
+	sum   *timeline.Summary
+	err   error
+	done  chan struct{}
+}
+
+// NewLive prepares an analysis of a window in which at most so many probes will
+// be sent.
+func NewLive(probes int) *Live {
+	a := newAnswer()
+	return &Live{a: a, match: newMatcher(probes, a.f), done: make(chan struct{})}
+}
+
+// Read analyzes the trace as it comes, to its end. It is called once.
+func (l *Live) Read(ctx context.Context, trace io.Reader) {
+	defer close(l.done)
+	l.sum, l.err = l.a.read(ctx, trace, l.match, Options{})
+}
+
+// Finish waits for Read and completes the answer with the rest of the capture.
+func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
+	<-l.done
+	if l.err != nil {
+		return nil, hinted(l.err)
 	}
+	l.a.complete(c, l.sum, l.match, l.a.probes(c))
+	return l.a.finish()
+}
+
+// An answer is what the captures seen so far amount to.
+type answer struct {
+	b    breakdown.Breakdown
+	f    *fold
+	warn warnings
+}
+
+func newAnswer() *answer {
+	return &answer{b: breakdown.Breakdown{Schema: breakdown.Schema}, f: newFold()}
+}
+
+// add analyzes a capture.
+func (a *answer) add(ctx context.Context, c *capture.Capture, opts Options) error {
+	probes := a.probes(c)
 	r, err := c.Trace()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	match := newMatcher(probes, f)
+	match := newMatcher(len(probes), a.f)
+	sum, err := a.read(ctx, r, match, opts)
+	if err != nil {
+		return hinted(err)
+	}
+	a.complete(c, sum, match, probes)
+	return nil
+}
+
+func (a *answer) probes(c *capture.Capture) []capture.Probe {
+	probes, err := c.Probes()
+	if err != nil {
+		a.warn.addf("probes-unreadable", "the probes could not be read: %v", err)
+	}
+	return probes
+}
+
+// read folds a trace's requests.
+func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher, opts Options) (*timeline.Summary, error) {
 	var broken error
-	sum, err := timeline.Read(ctx, r, rules.New(), runtime.GOMAXPROCS(0), func(req *breakdown.Request) {
+	sum, err := timeline.Read(ctx, trace, rules.New(), runtime.GOMAXPROCS(0), func(req *breakdown.Request) {
 		if err := req.Check(); err != nil && broken == nil {
 			broken = fmt.Errorf("the parts of a request do not add up, a defect of this tool: %w", err)
 		}
@@ -77,15 +125,32 @@ func one(ctx context.Context, c *capture.Capture, opts Options, f *fold, b *brea
 	if err == nil {
 		err = broken
 	}
-	if err != nil {
-		return hinted(err)
+	return sum, err
+}
+
+// complete takes from a capture what is not in its trace.
+func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matcher, probes []capture.Probe) {
+	a.f.samplePeriod = samplePeriod(c, a.f.samplePeriod)
+	match.solve(probes, sum.Clock)
+	a.f.roots(sum.Roots)
+	source(&a.b.Source, c, sum, match)
+	a.warn.capture(c, sum, match)
+}
+
+// finish renders the fold.
+func (a *answer) finish() (*breakdown.Breakdown, error) {
+	b := &a.b
+	b.Endpoints = a.f.endpoints()
+	if a.f.requests == 0 {
+		b.Roots = a.f.rootTimes()
 	}
-	f.samplePeriod = samplePeriod(c, f.samplePeriod)
-	match.solve(sum.Clock)
-	f.roots(sum.Roots)
-	source(&b.Source, c, sum, match)
-	warn.capture(c, sum, match)
-	return nil
+	b.Findings = findings(b, a.f)
+	a.warn.answer(b, a.f)
+	b.Warnings = a.warn.list
+	if b.Warnings == nil {
+		b.Warnings = []breakdown.Warning{}
+	}
+	return b, b.Check()
 }
 
 // hinted adds what to try to an error of the trace's reading.

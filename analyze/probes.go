@@ -18,7 +18,7 @@ import (
 type matcher struct {
 	probes []capture.Probe // of the window, in the order of their start
 	base   []capture.Probe // before it
-	limit  int             // probes on the busiest connection
+	limit  int             // requests of one goroutine that are kept
 	byG    map[int64]*served
 	held   int
 	fold   *fold
@@ -52,27 +52,15 @@ type probePair struct {
 // connection each time.
 const maxHeld = 50_000
 
-func newMatcher(probes []capture.Probe, f *fold) *matcher {
-	m := &matcher{byG: map[int64]*served{}, fold: f}
-	onConn := map[int]int{}
-	for _, p := range probes {
-		switch {
-		case p.Phase == capture.Baseline:
-			m.base = append(m.base, p)
-		case p.Phase == capture.InWindow:
-			m.probes = append(m.probes, p)
-			onConn[p.Conn]++
-			m.limit = max(m.limit, onConn[p.Conn])
-		}
-	}
-	slices.SortStableFunc(m.probes, func(a, b capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
-	return m
+// newMatcher prepares for at most so many probes.
+func newMatcher(probes int, f *fold) *matcher {
+	return &matcher{byG: map[int64]*served{}, fold: f, limit: probes}
 }
 
 // see takes a request on its way to the fold.
 func (m *matcher) see(r *breakdown.Request) {
 	s := m.byG[r.Goroutine]
-	if len(m.probes) == 0 || r.Incomplete || s != nil && s.over {
+	if m.limit == 0 || r.Incomplete || s != nil && s.over {
 		m.fold.add(r)
 		return
 	}
@@ -118,7 +106,25 @@ const (
 )
 
 // solve matches probes and requests, and gives what was kept to the fold.
-func (m *matcher) solve(clock *timeline.Clock) {
+func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) {
+	onConn := map[int]int{}
+	busiest := 0
+	for _, p := range probes {
+		switch p.Phase {
+		case capture.Baseline:
+			m.base = append(m.base, p)
+		case capture.InWindow:
+			m.probes = append(m.probes, p)
+			onConn[p.Conn]++
+			busiest = max(busiest, onConn[p.Conn])
+		}
+	}
+	slices.SortStableFunc(m.probes, func(a, b capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
+	for _, s := range m.byG {
+		if len(s.requests) > busiest {
+			m.release(s)
+		}
+	}
 	all := m.candidates()
 	best, pairs := int64(0), 0
 	for _, offset := range m.offsets(all, clock) {

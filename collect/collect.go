@@ -129,6 +129,19 @@ func (cfg Config) window() time.Duration {
 	return cfg.Window
 }
 
+// MostProbes bounds the number of probes that a collection sends in its window.
+func (cfg Config) MostProbes() int {
+	if len(cfg.Probing.URLs) == 0 {
+		return 0
+	}
+	rate := cfg.Probing.Rate
+	if rate == 0 {
+		rate = DefaultRate
+	}
+	// A window may last as much longer as the trace lags.
+	return int(rate*2*cfg.window().Seconds()) + 64
+}
+
 // check finds what cannot work whatever the service does.
 func (cfg Config) check() error {
 	const op = "collect"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"timesink/analyze"
+	"timesink/analyze/breakdown"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -32,10 +35,15 @@ file, for timesink analyze here or elsewhere. It prints the name of the file.
   timesink analyze $(timesink collect localhost:6060)`,
 		Args: oneTarget,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, manifest, err := t.collect(cmd.Context(), args[0], &flags)
+			cfg, path, err := flags.plan(args[0])
 			if err != nil {
 				return err
 			}
+			manifest, err := t.collectInto(cmd.Context(), cfg, path)
+			if err != nil {
+				return err
+			}
+			t.saved(path)
 			t.warnings(manifest.Warnings)
 			_, err = fmt.Fprintln(t.stdout, path)
 			return err
@@ -67,11 +75,11 @@ its own, which tell what a client sees and what the looking costs.
 			return answer.check()
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, _, err := t.collect(cmd.Context(), args[0], &flags)
+			cfg, path, err := flags.plan(args[0])
 			if err != nil {
 				return err
 			}
-			b, err := t.analyzeFiles(cmd.Context(), []string{path})
+			b, err := t.look(cmd.Context(), cfg, path, func() { t.saved(path) })
 			if err != nil {
 				return err
 			}
@@ -97,23 +105,38 @@ func oneTarget(cmd *cobra.Command, args []string) error {
 	return usagef(helpHint(cmd), "one target at a time, not also %q", args[1])
 }
 
-// collect collects from a target into a new file and returns its name. The first
-// interrupt ends the window early and keeps what came; the second ends the
-// process.
-func (t *tool) collect(ctx context.Context, target string, flags *collectFlags) (path string, manifest *capture.Manifest, err error) {
-	cfg, err := flags.config(target)
+// plan is what to collect and the new file that it goes into.
+func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err error) {
+	cfg, err = f.config(target)
 	if err != nil {
-		return "", nil, err
+		return cfg, "", err
 	}
-	path, err = capturePath(flags.output, cfg.Target.FileName(time.Now()))
+	path, err = capturePath(f.output, cfg.Target.FileName(time.Now()))
+	return cfg, path, err
+}
+
+// look collects into the file path and analyzes the trace while it comes, so
+// that the answer is there when the window closes. It calls kept when the
+// evidence is safe.
+func (t *tool) look(ctx context.Context, cfg collect.Config, path string, kept func()) (*breakdown.Breakdown, error) {
+	live := analyze.NewLive(cfg.MostProbes())
+	cfg.Growing = func(trace io.ReadCloser) {
+		defer trace.Close()
+		live.Read(ctx, trace)
+	}
+	if _, err := t.collectInto(ctx, cfg, path); err != nil {
+		return nil, err
+	}
+	ended := time.Now()
+	kept()
+	c, err := capture.Open(path)
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	manifest, err = t.collectInto(ctx, cfg, path)
-	if err == nil {
-		t.saved(path)
-	}
-	return path, manifest, err
+	defer c.Close()
+	b, err := live.Finish(c)
+	t.log().Info("analyzed", "files", 1, "since_window", time.Since(ended))
+	return b, err
 }
 
 // saved tells where the evidence lies.

@@ -79,15 +79,12 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 		return err
 	}
 	unload := t.loadDemo(ctx, service)
-	_, err = t.collectInto(ctx, cfg, path)
+	b, err := t.look(ctx, cfg, path, func() {
+		if flags.output != "" {
+			t.saved(path)
+		}
+	})
 	if err := errors.Join(err, unload()); err != nil {
-		return err
-	}
-	if flags.output != "" {
-		t.saved(path)
-	}
-	b, err := t.analyzeFiles(ctx, []string{path})
-	if err != nil {
 		return err
 	}
 	if service.StandIn {
