@@ -38,7 +38,9 @@ const (
 	NoRole     Role = iota
 	Idle            // waiting for, or reading, the first bytes of the next request
 	ReadHeader      // reading a request's header
+	Finishing       // ending the answer: the request is over when that is done
 	Closing         // the connection is being closed: the request is over
+	Hijacked        // the handler takes the connection over: the request is over
 	Connection      // elsewhere in a connection's loop
 	Stream          // a goroutine that serves one request and ends
 	NotRequest      // a connection's loop that serves its requests on other goroutines
@@ -181,7 +183,8 @@ var loops = []Loop{
 	{Func: "net/http.(*conn).closeWriteAndWait", Role: Closing},
 	{Func: "net/http.(*connReader).backgroundRead", Role: Background},
 	{Func: "net/http.(*connReader).startBackgroundRead", Role: Connection, Served: true},
-	{Func: "net/http.(*response).finishRequest", Role: Connection, Served: true},
+	{Func: "net/http.(*response).finishRequest", Role: Finishing, Served: true},
+	{Func: "net/http.(*conn).hijackLocked", Role: Hijacked, Served: true},
 	{Func: "net/http.(*http2serverConn).serve", Role: NotRequest},
 	{Func: "net/http/internal/http2.(*serverConn).serve", Role: NotRequest},
 	{Func: "golang.org/x/net/http2.(*serverConn).serve", Role: NotRequest},

@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"slices"
+
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 )
@@ -26,9 +28,11 @@ type request struct {
 	// reading: only the reading of its first bytes has been seen, reads times;
 	// it may turn out to be the connection's end. served: a stack showed that
 	// it is a request.
-	reading  bool
-	reads    int
-	served   bool
+	reading bool
+	reads   int
+	served  bool
+	// finished is when the goroutine was last seen ending the answer, 0: not yet.
+	finished int64
 	observer bool
 	depth    int
 	branch   string // a handler seen on a branch: http.TimeoutHandler has one
@@ -85,14 +89,16 @@ func (m *machine) own(g *goroutine) *request {
 	return nil
 }
 
-// done closes a request at a moment: the goroutine is idle again, or ends.
-func (m *machine) done(g *goroutine, at int64, incomplete bool) {
+// done closes a request at a moment: the goroutine is idle again, or ends. What
+// the path holds beyond that moment is returned.
+func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakdown.Segment) {
 	r := m.own(g)
 	if r == nil {
-		return
+		return nil
 	}
 	m.close(g, at, nil, nil) // a stack may tell it amid a state
 	m.noteOpen(r, at)
+	beyond = r.cutAt(at)
 	r.End = m.upTo(r, g, at)
 	r.Incomplete = r.Incomplete || incomplete
 	if r.served && !r.observer && r.End > r.Start {
@@ -104,6 +110,40 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) {
 		m.emit(&r.Request)
 	}
 	m.drop(g)
+	return beyond
+}
+
+// cutAt cuts the path at a moment and returns what lies beyond.
+func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
+	i := len(r.Path)
+	for i > 0 && r.Path[i-1].Start >= at {
+		i--
+	}
+	beyond = slices.Clone(r.Path[i:])
+	r.Path = r.Path[:i]
+	if i > 0 && r.Path[i-1].End > at {
+		last := &r.Path[i-1]
+		rest := *last
+		rest.Start, rest.Behind = at, nil
+		last.End, last.Behind = at, nil
+		beyond = slices.Insert(beyond, 0, rest)
+	}
+	return beyond
+}
+
+// next closes a request whose answer has been given, where a stack shows that
+// the goroutine went on without having been seen idle: the next request was
+// there already, or the connection is left.
+func (m *machine) next(g *goroutine, another bool) *request {
+	at := max(m.own(g).finished, m.own(g).Start)
+	beyond := m.done(g, at, false)
+	if !another {
+		g.conn = connIdle
+		return nil
+	}
+	r := m.begin(g, at)
+	r.Path = append(r.Path, beyond...)
+	return r
 }
 
 // begun looks at a new goroutine's first frame.
@@ -147,12 +187,24 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 		m.done(g, at, false)
 		g.conn = connIdle
 		return
+	case rules.Hijacked:
+		if r := m.own(g); r != nil {
+			r.note(c)
+		}
+		m.done(g, at, false)
+		g.conn = connNone
+		return
 	case rules.NotRequest:
 		m.drop(g)
 		g.conn = connNone
 		return
 	}
 	r := m.own(g)
+	if r != nil && r.finished != 0 && c.Role != rules.Finishing {
+		if r = m.next(g, c.Served); r == nil {
+			return
+		}
+	}
 	if r == nil {
 		if !c.Served || g.conn == connStream {
 			return

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
 )
 
 // A goroutine is what the machine knows of one: its present state, its past as
@@ -354,6 +355,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	r := m.tag(g)
 	if r != nil && r.g == g {
 		m.attribute(r, g, iv)
+		if iv.class != nil && iv.class.Role == rules.Finishing {
+			r.finished = iv.end
+		}
 	}
 	m.noteCall(r, g, iv)
 	if r == nil && g.conn == connUnknown && len(g.early) < 16 {

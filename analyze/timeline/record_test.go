@@ -192,7 +192,7 @@ func path(r *breakdown.Request) string {
 	fmt.Fprintf(&b, "g%d %s:\n", r.Goroutine, r.Endpoint)
 	for _, s := range r.Path {
 		fmt.Fprintf(&b, "  %8dµs %8dµs g%d %s/%s %s %s", (s.Start-r.Start)/1000, (s.End-s.Start)/1000, s.Goroutine, s.Bucket, s.Phase, s.Cause.State, s.Cause.Reason)
-		for _, f := range s.Cause.Stack[:min(len(s.Cause.Stack), 4)] {
+		for _, f := range s.Cause.Stack[:min(len(s.Cause.Stack), 4+20*int(s.Bucket/breakdown.Unknown))] {
 			fmt.Fprintf(&b, " < %s", f.Function)
 		}
 		b.WriteByte('\n')
