@@ -403,6 +403,7 @@ func TestHijackedConnections(t *testing.T) {
 		}
 		defer c.Close()
 		start := time.Now()
+		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\n")
 		for line, err := in.ReadString('\n'); err == nil; line, err = in.ReadString('\n') {
 			time.Sleep(2 * ms)
 			io.WriteString(c, line)
@@ -416,6 +417,7 @@ func TestHijackedConnections(t *testing.T) {
 		}
 		answers := bufio.NewReader(c)
 		io.WriteString(c, getKeep)
+		answers.ReadString('\n')
 		for range 5 {
 			io.WriteString(c, "a line\n")
 			answers.ReadString('\n')
