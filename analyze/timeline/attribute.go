@@ -375,8 +375,12 @@ func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Caus
 	if c != nil && c.InService || at == c || at != nil && !at.InService {
 		at = nil
 	}
-	if at == nil && c != nil {
-		slot := &c.causes[state]
+	if at == nil {
+		of := c
+		if of == nil {
+			of = &m.classes.none
+		}
+		slot := &of.causes[state]
 		if slot.cause == nil || slot.reason != why {
 			*slot = reason{m.newCause(c, state, why, nil), why}
 		}

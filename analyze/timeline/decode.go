@@ -119,6 +119,7 @@ type classes struct {
 	strings map[string]string
 	reason  map[string]uint8
 	reasons []string // by number
+	none    class    // what the machine remembers of states without a stack
 }
 
 func newClasses(t *rules.Table) *classes {
