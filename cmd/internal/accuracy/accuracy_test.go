@@ -109,7 +109,27 @@ func measure(t *testing.T, s scenario, exe, dsn string) accuracy.Row {
 		}
 	}()
 	path, client, facts := record(t, st)
+	for try := 1; disturbed(facts) && try < tries; try++ {
+		t.Logf("something else took the processors from the service: once more")
+		path, client, facts = record(t, st)
+	}
 	return judge(t, s, path, client, facts)
+}
+
+// tries is how often a measurement is made that something else disturbs.
+const tries = 4
+
+// disturbed tells, by the runtime's own measure of the service, that its
+// goroutines spent more than a twentieth of the requests' time waiting for a
+// processor: on two cores of their own, service, upstreams, database and load
+// leave it at half of that. The bounds below are about the tool, not about who
+// else uses the machine.
+func disturbed(facts *truth.Truth) bool {
+	wall := int64(0)
+	for i := range facts.Requests {
+		wall += int64(facts.Requests[i].Wall())
+	}
+	return facts.Totals.SchedLatency.Low > wall/20
 }
 
 // record puts the service under load, takes a trace of it, and asks it what it
