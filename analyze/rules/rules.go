@@ -24,6 +24,8 @@ type Class struct {
 	Own    *Rule
 	Phase  breakdown.Phase
 	System string
+	// NoCall tells that Own is no step of a call.
+	NoCall bool
 	// Follow tells how a wait with this stack and no own rule relates to the
 	// goroutine that ends it.
 	Follow Follow
@@ -166,6 +168,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	}
 	within := funcs[:inner]
 	if i := outermost(within, func(f *function) bool { return f.client != nil }); i >= 0 {
+		c.NoCall = slices.ContainsFunc(within, func(f *function) bool { return f.client != nil && f.client.NoCall })
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.System = system(c.Own, funcs[:i+1])
 		return

@@ -17,6 +17,8 @@ type Rule struct {
 	// Any is set for the network's own functions, which refine the phase of
 	// whatever client they serve.
 	Any bool
+	// NoCall: below this function nothing is asked of the other side.
+	NoCall bool
 	// Follow, where set, fixes no bucket but how a wait's end is followed.
 	Follow Follow
 }
@@ -110,6 +112,7 @@ var table = []Rule{
 
 	// net/http's client, HTTP/1 and HTTP/2. Its connections read and write on
 	// goroutines of their own; the caller waits in a select.
+	{Func: "net/http.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
 	{Func: "net/http.(*Transport).getConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
 	{Func: "net/http.(*Transport).dialConnFor", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
 	{Func: "net/http.(*Transport).dialConn", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
@@ -164,7 +167,6 @@ var table = []Rule{
 	{Func: "internal/poll.(*FD).Fsync", Bucket: breakdown.File, System: "os"},
 	{Func: "golang.org/x/sync/semaphore.(*Weighted).Acquire", Bucket: breakdown.Lock},
 	{Func: "golang.org/x/sync/singleflight.(*Group).", Follow: FollowWhole},
-	{Func: "internal/singleflight.(*Group).", Follow: FollowWhole},
 	{Func: "sync.(*Once).doSlow", Follow: FollowWhole},
 	{Func: "sync.(*Mutex).Lock", Bucket: breakdown.Lock},
 	{Func: "sync.(*Mutex).lockSlow", Bucket: breakdown.Lock},

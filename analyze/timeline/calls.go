@@ -36,8 +36,8 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if iv.reason == reasonSync || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
 		return // a library's own lock is no step, nor is the collector
 	}
-	if !c.InService && (r == nil || r.g != g) && (g.created == nil || !g.created.InService || g.created.Own != nil) {
-		return // a library's own goroutine
+	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
+		return
 	}
 	if g.call == nil {
 		g.call = &callState{}
@@ -76,6 +76,16 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 }
 
+// helps tells a goroutine, with a stack of its, that a library began: what it
+// does is part of the call that it was begun for, also where the service's code
+// is called back.
+func (g *goroutine) helps(c *class) bool {
+	if g.created == nil {
+		return !c.InService
+	}
+	return g.created.Own != nil && g.created.Own.Bucket <= breakdown.Upstream || !g.created.InService && !c.InService
+}
+
 // noteOpen sees the calls that a request leaves behind when it ends.
 func (m *machine) noteOpen(r *request, at int64) {
 	for _, g := range r.branches {
@@ -86,14 +96,20 @@ func (m *machine) noteOpen(r *request, at int64) {
 }
 
 func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool, call *breakdown.Call) bool {
-	again := slices.Contains(s.asked, c) || c.Site != call.Site
 	switch {
 	case phase < s.phase:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended && again
+		return s.ended && (c.Site != call.Site || slices.ContainsFunc(s.asked, c.waitsLike))
 	}
-	return writes && s.answered && again
+	return writes && s.answered && (c.Site != call.Site || slices.Contains(s.asked, c))
+}
+
+// waitsLike tells two stacks that wait at the same place in the same function,
+// whatever led there.
+func (c *class) waitsLike(o *class) bool {
+	const top = 2 // the runtime's function and its caller
+	return slices.Equal(c.Stack[:min(top, len(c.Stack))], o.Stack[:min(top, len(o.Stack))])
 }
 
 // phase is the step of a call that an interval was spent in: its stack's, unless
