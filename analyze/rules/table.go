@@ -82,7 +82,7 @@ var bucketPhases = [breakdown.NumBuckets][]breakdown.Phase{
 var table = []Rule{
 	// database/sql, whatever the driver.
 	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL},
-	{Func: "database/sql.(*DB).putConn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL},
+	{Func: "database/sql.(*DB).putConn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL, NoCall: true},
 	{Func: "database/sql.(*driverConn).resetSession", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL},
 	{Func: "database/sql.dsnConnector.Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL},
 	{Func: "database/sql.(*Rows).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: GenericSQL},

@@ -30,7 +30,7 @@ var cases = []struct{ name, stack, want string }{
 	{"sql waits for a free connection", "database/sql.(*DB).conn < database/sql.(*DB).query < database/sql.(*DB).QueryContext < " + handler,
 		"db/pool_wait sql" + served},
 	{"sql waits for its own lock when it gives a connection back", "sync.(*Mutex).Lock < database/sql.(*DB).putConn < database/sql.(*driverConn).releaseConn < database/sql.(*DB).execDC < " + handler,
-		"db/pool_wait sql" + served},
+		"db/pool_wait sql connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 	{"sql resets a connection with a driver unknown", netRead + " < example.com/driver.(*conn).ResetSession < database/sql.(*driverConn).resetSession < database/sql.(*DB).conn < " + handler,
 		"db/connect sql" + served},
 	{"sql opens a driver unknown", dial + " < example.com/driver.Open < database/sql.dsnConnector.Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,

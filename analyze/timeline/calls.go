@@ -19,6 +19,7 @@ type callState struct {
 	// an HTTP request has come.
 	answered, ended bool
 	asked           []*class // stacks that wrote, or waited for an answer
+	from            []breakdown.Frame
 	// loose are the calls of a goroutine that worked for no request that was
 	// known then; the one that turns out to have waited for them claims them.
 	loose []breakdown.Call
@@ -27,7 +28,8 @@ type callState struct {
 // noteCall sees what an interval of a goroutine says of its calls, for the
 // request that it works for or, nil, for one not known yet. A trace shows no
 // beginning of a call, only what it waits for; a new one began where the phases
-// start over, or where the same stack asks again after an answer.
+// start over, or where after an answer the same stack asks again or the service
+// came another way.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	c := iv.class
 	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
@@ -50,8 +52,8 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	phase := iv.phase()
 	writes := iv.state == stateSyscall && isWrite(c)
 	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
-		s.startsOver(c, phase, writes, &(*calls)[s.index]) {
-		*s = callState{req: r, index: len(*calls), open: true, asked: s.asked[:0], loose: s.loose}
+		s.startsOver(c, phase, writes) {
+		*s = callState{req: r, index: len(*calls), open: true, asked: s.asked[:0], loose: s.loose, from: c.caller()}
 		if r != nil {
 			s.reqSeq = r.seq
 		}
@@ -95,14 +97,20 @@ func (m *machine) noteOpen(r *request, at int64) {
 	}
 }
 
-func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool, call *breakdown.Call) bool {
+func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) bool {
 	switch {
 	case phase < s.phase:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended && (c.Site != call.Site || slices.ContainsFunc(s.asked, c.waitsLike))
+		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !slices.Equal(c.caller(), s.from))
 	}
-	return writes && s.answered && (c.Site != call.Site || slices.Contains(s.asked, c))
+	return writes && s.answered && (slices.Contains(s.asked, c) || !slices.Equal(c.caller(), s.from))
+}
+
+// caller is the part of a stack that the service's code is: from its call into
+// the library outwards.
+func (c *class) caller() []breakdown.Frame {
+	return c.Stack[max(slices.Index(c.Stack, c.Site), 0):]
 }
 
 // waitsLike tells two stacks that wait at the same place in the same function,
