@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -183,6 +184,11 @@ func (s *session) bind(m *pgproto3.Bind) error {
 	p, ok := s.statements[m.PreparedStatement]
 	if !ok {
 		return &failure{"26000", fmt.Sprintf("prepared statement %q does not exist", m.PreparedStatement)}
+	}
+	for _, code := range slices.Concat(m.ParameterFormatCodes, m.ResultFormatCodes) {
+		if code != pgtype.TextFormatCode && code != pgtype.BinaryFormatCode {
+			return &failure{"22023", fmt.Sprintf("unsupported format code: %d", code)}
+		}
 	}
 	args, err := p.arguments(s.types, m.ParameterFormatCodes, m.Parameters)
 	if err != nil {
