@@ -38,7 +38,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 		w.addf("old-go", "the service runs a Go before 1.22: its traces say less, are not covered by the accuracy tests, and recording them is expensive")
 	}
 	if sum.Forgotten > 0 {
-		w.addf("history-forgotten", "a goroutine did more during one wait than is kept; %d times the oldest part was dropped and counts as unknown", sum.Forgotten)
+		w.addf("history-forgotten", "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", sum.Forgotten)
 	}
 	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
 		w.addf("cores-saturated", "all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were",

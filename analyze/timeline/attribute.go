@@ -283,11 +283,14 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 	if g.fresh && g.born > a {
 		born := min(g.born, b)
 		before := interval{class: g.created, wakerClass: g.created, state: stateWaiting}
-		if g.creator != nil {
-			w.follow(g, &before, g.creator, a, born, depth+1)
-		} else {
+		switch {
+		case g.timed:
 			before.class, before.reason = w.at, reasonSleep
 			w.timer(g, &before, a, born, depth+1)
+		case g.creator != nil:
+			w.follow(g, &before, g.creator, a, born, depth+1)
+		default:
+			w.gone(g, a, born)
 		}
 		a = born
 	}

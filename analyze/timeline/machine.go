@@ -22,7 +22,8 @@ type goroutine struct {
 	fresh   bool  // it was created in the window: before it was born, it was not
 	created *class
 	start   *class
-	creator *goroutine // nil where a timer created it
+	creator *goroutine // as long as it may be asked for
+	timed   bool       // a timer created it
 	dead    bool
 	died    int64
 
@@ -71,8 +72,9 @@ type handover struct {
 	reqSeq uint64
 }
 
-// pastLimit bounds the intervals kept of one goroutine: about 6 MB.
-const pastLimit = 1 << 16
+// maxKept bounds the intervals kept of all goroutines together: about 60 MB. One
+// request that waits for minutes would keep everything else.
+const maxKept = 1 << 20
 
 // A span is a stretch of time in which the world was stopped.
 type span struct{ start, end int64 }
@@ -88,6 +90,9 @@ type machine struct {
 	start, now   int64
 	oldest       *goroutine // of the open waits, by their start
 	newest       *goroutine
+	kept, most   int          // intervals, and how many there may be
+	floor        int64        // what ended before it was forgotten for want of room
+	dead         []*goroutine // that still hold intervals, in the order of their end
 	stops        []span
 	stopped      int64 // when the present stop began, 0 for none
 	free         []*request
@@ -102,7 +107,7 @@ type machine struct {
 }
 
 func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
-	return &machine{classes: c, emit: emit, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
+	return &machine{classes: c, emit: emit, most: maxKept, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
 		procs: map[int64]bool{}, roots: map[string]*Root{}}
 }
 
@@ -268,7 +273,7 @@ func (m *machine) create(r *record) {
 	if before, ok := m.gs[r.g]; ok {
 		m.end(before, r.at) // its end was lost
 	}
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
 	m.gs[r.g] = g
@@ -294,10 +299,34 @@ func (m *machine) end(g *goroutine, at int64) {
 	m.close(g, at, nil, nil)
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, stateUnknown
+	delete(m.gs, g.id)
+	if len(g.past) > 0 {
+		m.dead = append(m.dead, g)
+	}
+	m.forgetDead(m.horizon())
+}
+
+// horizon is the moment back to which the past may be asked for.
+func (m *machine) horizon() int64 {
 	if m.oldest == nil {
+		return m.now
+	}
+	return max(m.oldest.since, m.floor)
+}
+
+// forgetDead drops the past of the goroutines that ended before the horizon.
+func (m *machine) forgetDead(horizon int64) {
+	n := len(m.dead)
+	if n == 0 || m.dead[0].died > horizon || n > 16 && m.dead[n/2].died > horizon {
+		return // not yet worth moving the rest
+	}
+	i := 0
+	for ; i < n && m.dead[i].died <= horizon; i++ {
+		g := m.dead[i]
+		m.kept -= len(g.past)
 		g.creator, g.past, g.handed = nil, nil, nil
 	}
-	delete(m.gs, g.id)
+	m.dead = slices.Delete(m.dead, 0, i)
 }
 
 // status takes the state that a generation begins with. It is news only for a
@@ -368,28 +397,52 @@ func (m *machine) take(g *goroutine, iv *interval) {
 
 // remember keeps an interval while an open wait may lead to it.
 func (m *machine) remember(g *goroutine, iv *interval) {
+	horizon := m.horizon()
+	g.forgetCalls(min(horizon, iv.start))
 	if m.oldest == nil {
+		m.kept -= len(g.past)
 		g.past, g.handed, g.creator = g.past[:0], g.handed[:0], nil
-		g.forgetCalls(iv.start)
 		return
 	}
-	horizon := m.oldest.since
-	g.forgetCalls(horizon)
+	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
+		m.forget(g, horizon)
+	}
 	if g.born <= horizon {
 		g.creator = nil
 	}
-	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
-		i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
-		g.past = append(g.past[:0], g.past[i:]...)
-		i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
-		g.handed = append(g.handed[:0], g.handed[i:]...)
-	}
-	if len(g.past) >= pastLimit {
-		drop := len(g.past) / 2
-		g.past = append(g.past[:0], g.past[drop:]...)
-		m.sum.Forgotten++
-	}
 	g.past = append(g.past, *iv)
+	if m.kept++; m.kept > m.most {
+		m.makeRoom(horizon)
+	}
+}
+
+// forget drops what a goroutine did before the horizon.
+func (m *machine) forget(g *goroutine, horizon int64) {
+	i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	m.kept -= i
+	g.past = slices.Delete(g.past, 0, i)
+	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
+	g.handed = slices.Delete(g.handed, 0, i)
+}
+
+// makeRoom forgets the older half of what is kept, however old the open waits
+// are: how they came to last that long will be unknown.
+func (m *machine) makeRoom(horizon int64) {
+	for m.kept > m.most/2 && horizon < m.now {
+		horizon += max(1, (m.now-horizon)/2)
+		m.floor = horizon
+		m.forgetDead(horizon)
+		for _, g := range m.gs {
+			m.forget(g, horizon)
+			if cap(g.past) > 4*len(g.past)+64 {
+				g.past = slices.Clone(g.past)
+			}
+			if g.born <= horizon {
+				g.creator = nil
+			}
+		}
+	}
+	m.sum.Forgotten++
 }
 
 // watch files an open wait whose past may be asked for when it ends. Waits are

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,8 +131,10 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 			}
 		}
 	})
+	m.most = 500
 	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
 		m.apply(&d)
+		checkKept(t, m)
 	}
 	sum := m.finish()
 	if sum.Requests != requests {
@@ -182,5 +185,90 @@ func TestRandomRecordsAddUp(t *testing.T) {
 	}
 	if requests < 2000 {
 		t.Errorf("only %d requests came of it: the records are too wild to test anything", requests)
+	}
+}
+
+// checkKept holds the number of intervals that the machine thinks it keeps.
+func checkKept(t *testing.T, m *machine) {
+	kept := 0
+	for _, g := range m.gs {
+		kept += len(g.past)
+	}
+	for _, g := range m.dead {
+		kept += len(g.past)
+	}
+	if kept != m.kept || kept > m.most {
+		t.Fatalf("%d intervals are kept, %d counted, at most %d", kept, m.kept, m.most)
+	}
+}
+
+// One request that waits all the time must not make the machine keep all that
+// the others do, nor take from what is known of them.
+func TestALongWaitDoesNotKeepEverything(t *testing.T) {
+	const (
+		waits = "runtime.selectgo < main.poll < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		joins = "sync.(*WaitGroup).Wait < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		serve = "net/http.(*conn).serve"
+		idle  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
+		read  = "internal/poll.(*FD).Read < github.com/lib/pq.(*conn).query < main.get.func1"
+		start = "main.get.func1"
+		begin = "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+	)
+	table := rules.New()
+	stacks := []string{"", waits, joins, serve, idle, read, start, begin}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	unknown, short := map[string]int64{}, 0
+	m := newMachine(newClasses(table), func(r *breakdown.Request) {
+		if err := r.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range r.Path {
+			if s.Bucket == breakdown.Unknown {
+				unknown[r.Endpoint] += s.End - s.Start
+			}
+		}
+		if r.Endpoint == "main.get" {
+			short++
+		}
+	})
+	m.most = 2000
+	d := decoded{classes: stackClasses(table, stacks), first: 1}
+	at := int64(1)
+	put := func(op op, g, other int64, state, reason uint8, stack, stack2 string) {
+		at += 10
+		d.records = append(d.records, record{at: at, op: op, g: g, other: other, state: state, reason: reason, stack: id(stack), stack2: id(stack2)})
+	}
+	put(opCreate, 1, -1, stateRunnable, reasonNone, "", serve)
+	put(opState, 1, -1, stateRunning, reasonNone, "", "")
+	put(opState, 1, -1, stateWaiting, reasonSelect, waits, "")
+	put(opCreate, 2, -1, stateRunnable, reasonNone, "", serve)
+	put(opState, 2, -1, stateRunning, reasonNone, "", "")
+	const n = 5000
+	for i := range int64(n) {
+		branch := 100 + i
+		put(opCreate, branch, 2, stateRunnable, reasonNone, begin, start)
+		put(opState, 2, -1, stateWaiting, reasonSync, joins, "")
+		put(opState, branch, -1, stateRunning, reasonNone, "", "")
+		put(opState, branch, -1, stateWaiting, reasonNetwork, read, "")
+		put(opWake, branch, -1, stateRunnable, reasonNone, "", "")
+		put(opState, branch, -1, stateRunning, reasonNone, "", "")
+		put(opWake, 2, branch, stateRunnable, reasonNone, "", start)
+		put(opEnd, branch, -1, stateUnknown, reasonNone, "", "")
+		put(opState, 2, -1, stateRunning, reasonNone, "", "")
+		put(opState, 2, -1, stateWaiting, reasonNetwork, idle, "")
+		put(opWake, 2, -1, stateRunnable, reasonNone, "", "")
+		put(opState, 2, -1, stateRunning, reasonNone, "", "")
+	}
+	put(opWake, 1, 2, stateRunnable, reasonNone, "", begin)
+	put(opState, 1, -1, stateRunning, reasonNone, "", "")
+	put(opEnd, 1, -1, stateUnknown, reasonNone, "", "")
+	m.apply(&d)
+	checkKept(t, m)
+	sum := m.finish()
+	if short < n || unknown["main.get"] != 0 {
+		t.Errorf("%d short requests of %d, %d ns of them unknown", short, n, unknown["main.get"])
+	}
+	if sum.Forgotten == 0 {
+		t.Error("nothing was forgotten: the test tests nothing")
 	}
 }

@@ -39,7 +39,8 @@ type Summary struct {
 	// Samples counts the CPU samples, SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
-	// Forgotten counts how often a goroutine's past was too long to keep.
+	// Forgotten counts how often a wait went on for so long that what all the
+	// goroutines did meanwhile was too much to keep: the older half was dropped.
 	Forgotten int
 	// Roots is the time of all goroutines by the function they began in, the
 	// largest first.
