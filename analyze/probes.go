@@ -168,7 +168,7 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	for _, c := range all[:min(len(all), 2000)] {
 		for i := range m.probes {
 			p := &m.probes[i]
-			if lo, hi := p.Sent()-c.start, p.End-c.end+slackBefore; lo <= hi {
+			if lo, hi := p.Sent()-c.start, min(p.End-c.start, p.End-c.end+slackAfter); lo <= hi {
 				edges = append(edges, edge{lo, 1}, edge{hi + 1, -1})
 			}
 		}
@@ -189,9 +189,9 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	return out
 }
 
-// assign pairs each probe with the request that lies within it under an offset,
-// rather on the goroutine that already answered on its connection. It returns
-// how many found one, and keeps the pairs if asked to.
+// assign pairs each probe with the request that most of lies within it under an
+// offset, on the goroutine that already answered on its connection if there is
+// one. It returns how many found one, and keeps the pairs if asked to.
 func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
 	for _, c := range all {
 		c.used = false
@@ -204,20 +204,18 @@ func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
 			continue
 		}
 		lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
+		own, known := byConn[p.Conn]
 		var found *candidate
+		best := int64(-1)
 		for _, c := range all[lo:] {
 			if c.start+offset > p.End {
 				break
 			}
-			if c.used || c.end+offset > p.End+slackAfter {
+			if c.used || c.end+offset > p.End+slackAfter || known && c.g != own {
 				continue
 			}
-			if g, ok := byConn[p.Conn]; ok && g == c.g {
-				found = c
-				break
-			}
-			if found == nil {
-				found = c
+			if within := min(c.end+offset, p.End) - max(c.start+offset, p.Start); within > best {
+				found, best = c, within
 			}
 		}
 		if found == nil {
