@@ -68,6 +68,7 @@ func recordShop(t *testing.T) recording {
 			load(others, path)
 		}
 	}
+	server.Close() // and the last request has ended
 	trace.Stop()
 	return recording{buf.Bytes(), probes}
 }

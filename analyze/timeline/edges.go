@@ -342,9 +342,12 @@ func (m *machine) cut(g *goroutine) {
 		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, dial: g.dial, open: true}
 		m.attribute(r, g, &iv)
 	}
-	if r.reading {
+	switch {
+	case r.reading:
 		m.drop(g)
-		return
+	case r.finished != 0 && (g.class == nil || g.class.Role != rules.Finishing):
+		m.done(g, r.finished, false) // its answer is given
+	default:
+		m.done(g, m.now, true)
 	}
-	m.done(g, m.now, true)
 }

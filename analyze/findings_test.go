@@ -1,0 +1,164 @@
+package analyze
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+)
+
+// A made request: its path, one bucket after another, and its calls.
+type made struct {
+	path  []breakdown.Segment
+	calls []breakdown.Call
+}
+
+var (
+	site    = breakdown.Frame{Function: "main.(*API).fetch", File: "api.go", Line: 88}
+	cause   = &breakdown.Cause{State: "waiting", Site: site}
+	release = &breakdown.Cause{State: "running", Site: breakdown.Frame{Function: "main.(*Store).save", File: "store.go", Line: 7}}
+)
+
+// spend adds a segment to a request's path.
+func (m made) spend(b breakdown.Bucket, p breakdown.Phase, ns int64, behind ...breakdown.Behind) made {
+	at := int64(0)
+	if n := len(m.path); n > 0 {
+		at = m.path[n-1].End
+	}
+	m.path = append(slices.Clip(m.path), breakdown.Segment{Start: at, End: at + ns, Bucket: b, Phase: p, Cause: cause, Behind: behind})
+	return m
+}
+
+// call adds a segment and the call that it belongs to.
+func (m made) call(b breakdown.Bucket, p breakdown.Phase, ns int64, dialed bool) made {
+	m = m.spend(b, p, ns)
+	s := m.path[len(m.path)-1]
+	m.calls = append(slices.Clip(m.calls), breakdown.Call{Start: s.Start, End: s.End, Bucket: b, Site: site, Dialed: dialed, OnPath: ns})
+	return m
+}
+
+func (m made) request() *breakdown.Request {
+	return &breakdown.Request{Endpoint: "main.get", Kind: "http/1", End: m.path[len(m.path)-1].End, Path: m.path, Calls: m.calls}
+}
+
+const msec = int64(1e6)
+
+func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
+	behind := func(b breakdown.Bucket, ns int64) breakdown.Behind {
+		return breakdown.Behind{Release: release, Bucket: b, Time: ns}
+	}
+	queries := made{}
+	for range 12 {
+		queries = queries.call(breakdown.DB, breakdown.Query, msec, false)
+	}
+	parallel := made{}.call(breakdown.Upstream, breakdown.ResponseWait, 20*msec, false)
+	parallel.calls = append(parallel.calls, parallel.calls[0], parallel.calls[0])
+	parallel.calls[1].OnPath, parallel.calls[2].OnPath = 0, 0
+	cpu := made{}.spend(breakdown.CPU, breakdown.NoPhase, 10*msec)
+	for _, c := range []struct {
+		name  string
+		made  made
+		id    string // of the one finding, "" for none
+		saves int64
+		says  string
+	}{
+		{"nothing to do", cpu, "", 0, ""},
+		{"calls one after another", cpu.call(breakdown.Upstream, breakdown.ResponseWait, 20*msec, false).call(breakdown.Upstream, breakdown.ResponseWait, 30*msec, false),
+			"sequential-calls", 20 * msec, "2.0 calls per request"},
+		{"calls at once", parallel, "", 0, ""},
+		{"one call", cpu.call(breakdown.Upstream, breakdown.ResponseWait, 50*msec, false), "", 0, ""},
+		{"a call that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 20*msec, true),
+			"dial-per-call", 5 * msec, "100% of the calls"},
+		{"a starved pool", cpu.spend(breakdown.DB, breakdown.PoolWait, 30*msec, behind(breakdown.DB, 25*msec)).call(breakdown.DB, breakdown.Query, 5*msec, false),
+			"pool-starved", 30 * msec, "meanwhile in db for 25.0 ms"},
+		{"a pool that is waited for a little", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
+		{"a lock", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 15*msec)),
+			"lock-contended", 20 * msec, "meanwhile in cpu for 15.0 ms"},
+		{"a lock held across a query", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.DB, 15*msec)),
+			"lock-held-across-call", 20 * msec, "meanwhile in db for 15.0 ms"},
+		{"many queries", queries, "many-queries", 11 * msec, "12.0 queries per request"},
+		{"workers that are busy", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
+			"worker-queue", 20 * msec, "meanwhile in upstream for 20.0 ms"},
+		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
+	} {
+		f := newFold()
+		for range 3 {
+			r := c.made.request()
+			if err := r.Check(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			f.add(r)
+		}
+		b := &breakdown.Breakdown{Endpoints: f.endpoints()}
+		if err := b.Check(); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		found := findings(b, f)
+		if c.id == "" {
+			if len(found) > 0 {
+				t.Errorf("%s: found %+v", c.name, found)
+			}
+			continue
+		}
+		if len(found) != 1 || found[0].ID != c.id {
+			t.Errorf("%s: found %+v, not %s", c.name, found, c.id)
+			continue
+		}
+		got := found[0]
+		if got.SavesUpTo != c.saves || got.Endpoint != "main.get" || got.Title == "" || got.Try == "" {
+			t.Errorf("%s: %+v, it should save up to %d ns", c.name, got, c.saves)
+		}
+		if !strings.Contains(strings.Join(got.Evidence, "\n"), c.says) {
+			t.Errorf("%s: the evidence %q does not say %q", c.name, got.Evidence, c.says)
+		}
+	}
+}
+
+// probesOf makes probes that took some times, on one connection.
+func probesOf(phase string, ns ...int64) (out []capture.Probe) {
+	for i, d := range ns {
+		out = append(out, capture.Probe{Phase: phase, Start: int64(i) * 1e9, End: int64(i)*1e9 + d, Conn: 1, Status: 200, Reused: i > 0})
+	}
+	return out
+}
+
+func TestCostOfLooking(t *testing.T) {
+	many := func(ns int64, n int) (out []int64) {
+		for i := range n {
+			out = append(out, ns+int64(i%5)*1000)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name         string
+		base, window []int64
+		known        bool
+		low, high    float64 // the change lies between
+		none         bool    // no cost could be seen
+	}{
+		{"without a baseline", nil, many(msec, 30), false, 0, 0, false},
+		{"with too small a baseline", many(msec, 3), many(msec, 30), false, 0, 0, false},
+		{"no slower", many(msec, 20), many(msec, 30), true, -0.01, 0.01, true},
+		{"half slower", many(msec, 20), many(msec*3/2, 30), true, 0.48, 0.52, false},
+		{"one that is far off does not matter", append(many(msec, 20), 900*msec), append(many(msec, 30), 500*msec), true, -0.01, 0.01, true},
+	} {
+		m := newMatcher(100, newFold())
+		m.solve(append(probesOf(capture.Baseline, c.base...), probesOf(capture.InWindow, c.window...)...), nil)
+		cost := m.cost()
+		if (cost != nil) != c.known {
+			t.Errorf("%s: the cost is %+v", c.name, cost)
+			continue
+		}
+		if cost == nil {
+			continue
+		}
+		if cost.Change < c.low || cost.Change > c.high || cost.Low > cost.Change || cost.High < cost.Change || (cost.Low <= 0 && cost.High >= 0) != c.none {
+			t.Errorf("%s: %+v", c.name, cost)
+		}
+		if again := m.cost(); *again != *cost {
+			t.Errorf("%s: the cost is once %+v and once %+v", c.name, cost, again)
+		}
+	}
+}
