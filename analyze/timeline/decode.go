@@ -146,21 +146,31 @@ func (c *classes) of(s trace.Stack) *class {
 	if n == 0 {
 		return nil
 	}
+	return c.ofPCs(key, func() []breakdown.Frame {
+		frames := make([]breakdown.Frame, 0, n)
+		for f := range s.Frames() {
+			frames = append(frames, breakdown.Frame{Function: c.intern(f.Func), File: c.intern(f.File), Line: int(f.Line)})
+		}
+		return frames
+	})
+}
+
+// ofPCs returns the class of the stack with these program counters, eight bytes
+// each and at least one. It asks for the frames only of a stack it does not know.
+func (c *classes) ofPCs(key []byte, framesOf func() []breakdown.Frame) *class {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.byPCs[string(key)]; ok {
 		return known
 	}
-	frames := make([]breakdown.Frame, 0, n)
-	for f := range s.Frames() {
-		frames = append(frames, breakdown.Frame{Function: c.intern(f.Func), File: c.intern(f.File), Line: int(f.Line)})
-	}
+	frames := framesOf()
 	known := &class{Class: c.table.Classify(frames), receives: strings.HasPrefix(frames[0].Function, "runtime.chanrecv")}
 	c.byPCs[string(key)] = known
 	return known
 }
 
-// intern copies a string once, so that it does not keep a generation alive.
+// intern copies a string once, so that it does not keep a generation alive. The
+// caller holds the lock.
 func (c *classes) intern(s string) string {
 	if known, ok := c.strings[s]; ok {
 		return known
@@ -201,7 +211,7 @@ type decoded struct {
 	events      int64
 }
 
-// decode reads one generation. On an error nothing of the generation may be
+// decode decodes one generation. On an error nothing of the generation may be
 // used: what was read is not the whole.
 func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 	defer func() {
@@ -211,6 +221,11 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 			err = fmt.Errorf("the trace reader gave up: %v", p)
 		}
 	}()
+	return decodeEvents(g, c, reuse)
+}
+
+// decodeEvents decodes one generation with the ordinary reader.
+func decodeEvents(g generation, c *classes, reuse []record) (d decoded, err error) {
 	d.records = reuse[:0]
 	r, err := trace.NewReader(bytes.NewReader(g.data))
 	if err != nil {

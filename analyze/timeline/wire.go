@@ -1,0 +1,436 @@
+package timeline
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"golang.org/x/exp/trace"
+
+	"timesink/analyze/breakdown"
+)
+
+// The types of events since Go 1.22 (internal/trace/tracev2 in the Go tree),
+// beside those that generations.go names.
+const (
+	evStacks     = 2
+	evStack      = 3
+	evStrings    = 4
+	evString     = 5
+	evCPUSamples = 6
+	evCPUSample  = 7
+	evFrequency  = 8
+
+	evProcsChange = 9
+	evProcStart   = 10
+	evProcStop    = 11
+	evProcSteal   = 12
+	evProcStatus  = 13
+
+	evGoCreate            = 14
+	evGoCreateSyscall     = 15
+	evGoStart             = 16
+	evGoDestroy           = 17
+	evGoDestroySyscall    = 18
+	evGoStop              = 19
+	evGoBlock             = 20
+	evGoUnblock           = 21
+	evGoSyscallBegin      = 22
+	evGoSyscallEnd        = 23
+	evGoSyscallEndBlocked = 24
+	evGoStatus            = 25
+
+	evSTWBegin           = 26
+	evSTWEnd             = 27
+	evGCActive           = 28
+	evGCBegin            = 29
+	evGCEnd              = 30
+	evGCSweepActive      = 31
+	evGCSweepBegin       = 32
+	evGCSweepEnd         = 33
+	evGCMarkAssistActive = 34
+	evGCMarkAssistBegin  = 35
+	evGCMarkAssistEnd    = 36
+	evHeapAlloc          = 37
+	evHeapGoal           = 38
+
+	evGoLabel         = 39
+	evUserTaskBegin   = 40
+	evUserTaskEnd     = 41
+	evUserRegionBegin = 42
+	evUserRegionEnd   = 43
+	evUserLog         = 44
+
+	evGoSwitch        = 45
+	evGoSwitchDestroy = 46
+	evGoCreateBlocked = 47
+	evGoStatusStack   = 48
+
+	evSync          = 50
+	evClockSnapshot = 51
+
+	evFirstExperimental = 128
+	evLastExperimental  = 136
+)
+
+// maxNumbers is how many numbers follow a timed event's type at most.
+const maxNumbers = 5
+
+// numbers is how many follow each timed event's type: the time since the event
+// before, then the arguments. It is 0 for types that a thread's batch never
+// holds.
+var numbers = func() (n [256]uint8) {
+	for count, types := range [maxNumbers + 1][]uint8{
+		1: {evProcStop, evGoDestroy, evGoDestroySyscall, evGoSyscallEnd, evGoSyscallEndBlocked, evSTWEnd,
+			evGCMarkAssistEnd},
+		2: {evGoCreateSyscall, evGCActive, evGCEnd, evGCSweepActive, evGCSweepBegin, evGCMarkAssistActive,
+			evGCMarkAssistBegin, evHeapAlloc, evHeapGoal, evGoLabel},
+		3: {evProcsChange, evProcStart, evProcStatus, evGoStart, evGoStop, evGoBlock, evGoSyscallBegin, evSTWBegin,
+			evGCBegin, evGCSweepEnd, evUserTaskEnd, evGoSwitch, evGoSwitchDestroy},
+		4: {evProcSteal, evGoCreate, evGoUnblock, evGoStatus, evUserRegionBegin, evUserRegionEnd, evGoCreateBlocked},
+		5: {evUserTaskBegin, evUserLog, evGoStatusStack},
+	} {
+		for _, typ := range types {
+			n[typ] = uint8(count)
+		}
+	}
+	// Of spans, heap objects and goroutine stacks, in that order, each is there,
+	// is allocated, and is freed.
+	copy(n[evFirstExperimental:evLastExperimental+1], []uint8{4, 4, 2, 3, 3, 2, 3, 3, 2})
+	return n
+}()
+
+// uvarint reads the number at b[i:]. It returns where the next one begins,
+// which lies past the end of b if there is no number, and then stays there, so
+// that it is enough to look once after the last.
+func uvarint(b []byte, i int) (v uint64, next int) {
+	if i < len(b) {
+		if v, n := binary.Uvarint(b[i:]); n > 0 {
+			return v, i + n
+		}
+	}
+	return 0, len(b) + 1
+}
+
+// uvarints reads as many numbers as fit into to, as uvarint does. Nearly all of
+// a trace's numbers have one to three bytes: with these spelled out it takes
+// half the time.
+func uvarints(b []byte, i int, to []uint64) (next int) {
+	for k := range to {
+		switch {
+		case i < len(b) && b[i] < 0x80:
+			to[k] = uint64(b[i])
+			i++
+		case i+1 < len(b) && b[i+1] < 0x80:
+			to[k] = uint64(b[i]&0x7f) | uint64(b[i+1])<<7
+			i += 2
+		case i+2 < len(b) && b[i+2] < 0x80:
+			to[k] = uint64(b[i]&0x7f) | uint64(b[i+1]&0x7f)<<7 | uint64(b[i+2])<<14
+			i += 3
+		default:
+			to[k], i = uvarint(b, i)
+		}
+	}
+	return i
+}
+
+// A wire is a generation taken apart: what its threads wrote, and the tables
+// that their events refer to. Events and strings stay where they are in the
+// generation's bytes. What the ordinary reader would refuse, and the little that
+// it accepts though no runtime writes it, is not taken apart at all.
+type wire struct {
+	version int
+	size    int // of the generation
+	threads []*thread
+	byID    map[int64]*thread
+
+	oldest  uint64  // the earliest time of a batch, in the trace's units
+	unit    float64 // ns per unit of time; 0 as long as it is unknown
+	clock   *trace.ClockSnapshot
+	clockAt uint64 // in the trace's units
+
+	strings [][]byte // by number; nil where there is none
+	stacks  [][]byte // by number, as program counters of eight bytes
+	frames  map[uint64]frame
+	samples []sample
+}
+
+// A batch is what a thread wrote at a stretch.
+type batch struct {
+	at   uint64 // in the trace's units
+	data []byte
+}
+
+// A frame is what a program counter stands for. Function and file are strings
+// by number.
+type frame struct {
+	function, file uint64
+	line           int
+}
+
+// A sample is a CPU sample. Goroutine -1 is none.
+type sample struct {
+	at        int64 // ns
+	goroutine int64
+	stack     uint64
+}
+
+// wireHeaders are the headers of the versions known here. The format changed
+// with Go 1.22, 1.23, 1.25 and 1.26.
+var wireHeaders = map[string]int{
+	"go 1.22 trace\x00\x00\x00": 22,
+	"go 1.23 trace\x00\x00\x00": 23,
+	"go 1.25 trace\x00\x00\x00": 25,
+	"go 1.26 trace\x00\x00\x00": 26,
+}
+
+// newWire takes a generation apart, if it is of a known version and in order.
+func newWire(g generation) (*wire, bool) {
+	if len(g.data) < headerLen {
+		return nil, false
+	}
+	version, ok := wireHeaders[string(g.data[:headerLen])]
+	if !ok {
+		return nil, false
+	}
+	w := &wire{version: version, size: len(g.data), byID: map[int64]*thread{}, frames: map[uint64]frame{},
+		strings: [][]byte{{}}, stacks: [][]byte{{}}}
+	if !w.batches(g.data) || w.unit == 0 || (w.clock == nil) != (version < firstClock) {
+		return nil, false
+	}
+	for _, f := range w.frames {
+		if !has(w.strings, f.function) || !has(w.strings, f.file) {
+			return nil, false
+		}
+	}
+	if w.clock != nil {
+		w.clock.Trace = trace.Time(w.ns(w.clockAt))
+	}
+	for i := range w.samples {
+		w.samples[i].at = w.ns(uint64(w.samples[i].at))
+	}
+	// With many samples at the same time the order is that of this very
+	// algorithm, which the ordinary reader uses.
+	slices.SortFunc(w.samples, func(a, b sample) int { return cmp.Compare(a.at, b.at) })
+	return w, true
+}
+
+// firstClock is the version from which on a generation relates its clock to
+// others, in a batch that holds the clock's frequency too.
+const firstClock = 25
+
+// ns converts a time. The ordinary reader multiplies in floating point, also
+// each difference, and so must we.
+func (w *wire) ns(t uint64) int64 { return int64(float64(t) * w.unit) }
+
+// has tells whether a table holds an entry. Entry 0 is the empty one.
+func has(table [][]byte, id uint64) bool { return id < uint64(len(table)) && table[id] != nil }
+
+// insert adds an entry to a table. Entries are numbered from 1 as they come and
+// take three bytes at least. A number that is too high for the generation's size
+// is damage, which must not make the table large.
+func (w *wire) insert(table *[][]byte, id uint64, entry []byte) bool {
+	if id >= uint64(w.size)/3 || has(*table, id) {
+		return false
+	}
+	if n := int(id) + 1 - len(*table); n > 0 {
+		*table = append(*table, make([][]byte, n)...)
+	}
+	(*table)[id] = entry
+	return true
+}
+
+// batches reads all batches.
+func (w *wire) batches(data []byte) bool {
+	var gen uint64
+	for i := headerLen; i < len(data); {
+		typ := data[i]
+		if typ == evEndOfGeneration {
+			return w.version >= firstEnd && i+1 == len(data)
+		}
+		i += batchGen(typ)
+		experiment := typ == evExperimentalBatch
+		// The one experiment there is has the number 1.
+		if (typ != evEventBatch && !experiment) || i > len(data) || (experiment && data[i-1] != 1) {
+			return false
+		}
+		var in, thread, at, size uint64
+		in, i = uvarint(data, i)
+		thread, i = uvarint(data, i)
+		at, i = uvarint(data, i)
+		size, i = uvarint(data, i)
+		if i > len(data) || size > min(maxBatchSize, uint64(len(data)-i)) || in == 0 || (gen != 0 && in != gen) {
+			return false
+		}
+		gen = in
+		if w.oldest == 0 || at < w.oldest {
+			w.oldest = at
+		}
+		end := i + int(size)
+		if !experiment && !w.batch(int64(thread), batch{at, data[i:end:end]}) {
+			return false
+		}
+		i = end
+	}
+	return w.version < firstEnd
+}
+
+// batch adds a batch to the table or to the thread that it belongs to.
+func (w *wire) batch(thread int64, b batch) bool {
+	if len(b.data) > 0 {
+		switch b.data[0] {
+		case evStrings:
+			return w.addStrings(b.data)
+		case evStacks:
+			return w.addStacks(b.data)
+		case evCPUSamples:
+			return w.addSamples(b.data)
+		case evFrequency:
+			return w.version < firstClock && w.addClocks(b, 0)
+		case evSync:
+			return w.version >= firstClock && w.addClocks(b, 1)
+		}
+	}
+	t := w.thread(thread)
+	t.batches = append(t.batches, b)
+	return true
+}
+
+// thread returns the thread of that number, a new one the first time.
+func (w *wire) thread(id int64) *thread {
+	t, ok := w.byID[id]
+	if !ok {
+		t = &thread{id: id}
+		w.byID[id] = t
+		w.threads = append(w.threads, t)
+	}
+	return t
+}
+
+func (w *wire) addStrings(b []byte) bool {
+	const maxLen = 1 << 10
+	for i := 1; i < len(b); {
+		var id, size uint64
+		if b[i] != evString {
+			return false
+		}
+		id, i = uvarint(b, i+1)
+		size, i = uvarint(b, i)
+		if i > len(b) || size > min(maxLen, uint64(len(b)-i)) {
+			return false
+		}
+		end := i + int(size)
+		if !w.insert(&w.strings, id, b[i:end:end]) {
+			return false
+		}
+		i = end
+	}
+	return true
+}
+
+// addStacks adds stacks as their program counters, which are what tells stacks
+// apart, eight bytes each.
+func (w *wire) addStacks(b []byte) bool {
+	const maxFrames = 128
+	for i := 1; i < len(b); {
+		var id, n uint64
+		if b[i] != evStack {
+			return false
+		}
+		id, i = uvarint(b, i+1)
+		n, i = uvarint(b, i)
+		if i > len(b) || n > maxFrames {
+			return false
+		}
+		pcs := make([]byte, 0, 8*n)
+		for range n {
+			var pc, line uint64
+			var f frame
+			pc, i = uvarint(b, i)
+			f.function, i = uvarint(b, i)
+			f.file, i = uvarint(b, i)
+			line, i = uvarint(b, i)
+			f.line = int(line)
+			// What a program counter stood for first, it stands for
+			// throughout the generation.
+			if _, known := w.frames[pc]; !known {
+				w.frames[pc] = f
+			}
+			pcs = binary.LittleEndian.AppendUint64(pcs, pc)
+		}
+		if i > len(b) || !w.insert(&w.stacks, id, pcs) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *wire) addSamples(b []byte) bool {
+	for i := 1; i < len(b); {
+		if b[i] != evCPUSample {
+			return false
+		}
+		var at, id uint64
+		s := sample{}
+		at, i = uvarint(b, i+1)
+		_, i = uvarint(b, i) // thread
+		_, i = uvarint(b, i) // processor
+		id, i = uvarint(b, i)
+		s.stack, i = uvarint(b, i)
+		if i > len(b) {
+			return false
+		}
+		s.at, s.goroutine = int64(at), int64(id) // in units until these are known
+		if id == 0 {
+			s.goroutine = -1
+		}
+		w.samples = append(w.samples, s)
+	}
+	return true
+}
+
+// addClocks reads the clock's frequency and, from Go 1.25 on, the moment it
+// shares with other clocks.
+func (w *wire) addClocks(b batch, i int) bool {
+	at := b.at
+	for i < len(b.data) {
+		typ := b.data[i]
+		switch {
+		case typ == evFrequency && w.unit == 0:
+			var perSecond uint64
+			perSecond, i = uvarint(b.data, i+1)
+			if perSecond == 0 {
+				return false
+			}
+			w.unit = 1.0 / (float64(perSecond) / 1e9)
+		case typ == evClockSnapshot && w.version >= firstClock && w.clock == nil:
+			var passed, mono, sec, nsec uint64
+			passed, i = uvarint(b.data, i+1)
+			mono, i = uvarint(b.data, i)
+			sec, i = uvarint(b.data, i)
+			nsec, i = uvarint(b.data, i)
+			at += passed
+			w.clockAt = at
+			w.clock = &trace.ClockSnapshot{Wall: time.Unix(int64(sec), int64(nsec)), Mono: mono}
+		default:
+			return false
+		}
+	}
+	return i == len(b.data)
+}
+
+// resolve returns the frames of a stack, given by its program counters. The
+// caller holds the lock of c.
+func (w *wire) resolve(c *classes, pcs []byte) []breakdown.Frame {
+	frames := make([]breakdown.Frame, 0, len(pcs)/8)
+	for ; len(pcs) > 0; pcs = pcs[8:] {
+		f := w.frames[binary.LittleEndian.Uint64(pcs)]
+		frames = append(frames, breakdown.Frame{
+			Function: c.intern(string(w.strings[f.function])),
+			File:     c.intern(string(w.strings[f.file])),
+			Line:     f.line,
+		})
+	}
+	return frames
+}

@@ -1,0 +1,581 @@
+package timeline
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/exp/trace"
+
+	"timesink/analyze/rules"
+)
+
+// ordinary decodes a generation with the ordinary reader.
+func ordinary(g generation, c *classes, reuse []record) (d decoded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return decodeEvents(g, c, reuse)
+}
+
+// A pair of decoders with what each keeps from generation to generation.
+type pair struct{ own, ordinary *classes }
+
+var rulesTable = sync.OnceValue(rules.New)
+
+func newPair() pair { return pair{newClasses(rulesTable()), newClasses(rulesTable())} }
+
+// agree holds our decoder against the ordinary reader on one generation. It tells
+// whether ours decoded it.
+func (p pair) agree(t testing.TB, g generation) bool {
+	t.Helper()
+	got, ok := decodeWire(g, p.own, nil)
+	if !ok {
+		return false
+	}
+	want, err := ordinary(g, p.ordinary, nil)
+	if err != nil {
+		t.Fatalf("generation %d: ours decodes what the ordinary reader refuses: %v", g.index, err)
+	}
+	for i := range min(len(got.records), len(want.records)) {
+		if got.records[i] != want.records[i] {
+			t.Fatalf("generation %d, record %d of %d:\nours     %+v\nordinary %+v", g.index, i, len(want.records), got.records[i], want.records[i])
+		}
+	}
+	if len(got.records) != len(want.records) {
+		t.Fatalf("generation %d: %d records, the ordinary reader has %d", g.index, len(got.records), len(want.records))
+	}
+	got.records, want.records = nil, nil
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("generation %d:\nours     %+v\nordinary %+v", g.index, got, want)
+	}
+	if !slices.Equal(p.own.reasons, p.ordinary.reasons) {
+		t.Fatalf("generation %d: reasons %q, the ordinary reader has %q", g.index, p.own.reasons, p.ordinary.reasons)
+	}
+	return true
+}
+
+// generations splits a trace as far as it is whole.
+func generations(t testing.TB, data []byte) []generation {
+	t.Helper()
+	s, err := newSplitter(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	var all []generation
+	for {
+		g, err := s.generation()
+		if err != nil {
+			return all
+		}
+		all = append(all, g)
+	}
+}
+
+// recorded traces the busy program in testdata with this machine's Go.
+func recorded(t testing.TB, length, pause time.Duration, godebug string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, "go", "run", "testdata/record/main.go", "testdata/record/pull.go",
+		"-for", length.String(), "-pause", pause.String(), "-force")
+	run.Env = append(os.Environ(), "GODEBUG="+godebug)
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
+	data, err := run.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	return data
+}
+
+// fixtures are the recorded traces of each version of Go, by name.
+func fixtures(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.trace.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no traces in testdata: ", err)
+	}
+	all := map[string][]byte{}
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), ".trace.gz")] = data
+	}
+	return all
+}
+
+func TestDecodersAgreeOnEachVersionOfGo(t *testing.T) {
+	for name, data := range fixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			all := generations(t, data)
+			if len(all) < 3 {
+				t.Fatalf("%d generations", len(all))
+			}
+			p := newPair()
+			for _, g := range all {
+				if !p.agree(t, g) {
+					t.Errorf("generation %d was left to the ordinary reader", g.index)
+				}
+			}
+		})
+	}
+}
+
+// Short generations begin in the middle of everything: system calls, mark
+// assists, sweeps, collections.
+func TestDecodersAgreeOnABusyProgram(t *testing.T) {
+	for _, godebug := range []string{"traceadvanceperiod=20000000", "traceadvanceperiod=100000000,traceallocfree=1"} {
+		t.Run(godebug, func(t *testing.T) {
+			p := newPair()
+			left := 0
+			all := generations(t, recorded(t, 800*time.Millisecond, time.Millisecond, godebug))
+			for _, g := range all {
+				if !p.agree(t, g) {
+					left++
+					if _, err := ordinary(g, newClasses(rulesTable()), nil); err == nil {
+						t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.index)
+					}
+				}
+			}
+			if len(all) < 5 || left > len(all)/2 {
+				t.Errorf("%d of %d generations were decoded", len(all)-left, len(all))
+			}
+		})
+	}
+}
+
+// With other times in the same events the order is left to the sequence numbers:
+// heads must wait, and ties be broken alike.
+func TestDecodersAgreeOnWrongClocks(t *testing.T) {
+	decoded, total := 0, 0
+	for _, data := range fixtures(t) {
+		for _, g := range generations(t, data)[:2] {
+			for seed := range uint64(12) {
+				total++
+				loose := loosen(g)
+				loose.jitter(seed + 1)
+				if newPair().agree(t, loose.generation()) {
+					decoded++
+				}
+			}
+		}
+	}
+	if decoded < total/4 {
+		t.Errorf("only %d of %d were decoded", decoded, total)
+	}
+}
+
+// A looseGeneration is a generation whose events can be changed.
+type looseGeneration struct {
+	header  []byte
+	batches []looseBatch
+	rest    []byte // what cannot be read as batches
+}
+
+type looseBatch struct {
+	generation, thread, at uint64
+	events                 []looseEvent
+	raw                    []byte // of a batch that is not of events
+}
+
+type looseEvent struct {
+	typ  byte
+	args []uint64
+}
+
+func loosen(g generation) (l looseGeneration) {
+	i := min(headerLen, len(g.data))
+	l.header = g.data[:i]
+	for i < len(g.data) && g.data[i] == evEventBatch {
+		var n [4]uint64
+		body := uvarints(g.data, i+1, n[:])
+		if body > len(g.data) || n[3] > uint64(len(g.data)-body) {
+			break
+		}
+		i = body + int(n[3])
+		b := looseBatch{generation: n[0], thread: n[1], at: n[2]}
+		if !b.read(g.data[body:i]) {
+			b.events, b.raw = nil, g.data[body:i]
+		}
+		l.batches = append(l.batches, b)
+	}
+	l.rest = g.data[i:]
+	return l
+}
+
+func (b *looseBatch) read(data []byte) bool {
+	for i := 0; i < len(data); {
+		ev := looseEvent{typ: data[i], args: make([]uint64, numbers[data[i]])}
+		i = uvarints(data, i+1, ev.args)
+		if len(ev.args) == 0 || i > len(data) {
+			return false
+		}
+		b.events = append(b.events, ev)
+	}
+	return true
+}
+
+// generation writes it again.
+func (l *looseGeneration) generation() generation {
+	out := slices.Clone(l.header)
+	for _, b := range l.batches {
+		body := slices.Clone(b.raw)
+		for _, ev := range b.events {
+			body = append(body, ev.typ)
+			for _, v := range ev.args {
+				body = binary.AppendUvarint(body, v)
+			}
+		}
+		out = append(out, evEventBatch)
+		for _, v := range []uint64{b.generation, b.thread, b.at, uint64(len(body))} {
+			out = binary.AppendUvarint(out, v)
+		}
+		out = append(out, body...)
+	}
+	return generation{data: append(out, l.rest...)}
+}
+
+// jitter gives the events other times, chosen by the seed.
+func (l *looseGeneration) jitter(seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	start := []func(uint64) uint64{
+		func(at uint64) uint64 { return at },
+		func(at uint64) uint64 { return 1 << 40 },
+		func(at uint64) uint64 { return at &^ 0xfff },
+		func(at uint64) uint64 { return at + rng.Uint64N(1<<14) },
+	}[seed%4]
+	pass := []func(uint64) uint64{
+		func(d uint64) uint64 { return d },
+		func(uint64) uint64 { return 0 },
+		func(d uint64) uint64 { return d &^ 0x3f },
+		func(d uint64) uint64 { return rng.Uint64N(d/2 + d%2 + 1) },
+	}[seed/4%4]
+	for i := range l.batches {
+		b := &l.batches[i]
+		b.at = start(b.at)
+		for _, ev := range b.events {
+			ev.args[0] = pass(ev.args[0])
+		}
+	}
+}
+
+// edit changes single events and single bytes of tables, each as four bytes say:
+// two for which, one for what, one for how.
+func (l *looseGeneration) edit(edits []byte) {
+	for ; len(edits) >= 4; edits = edits[4:] {
+		which, what, how := int(edits[0])<<8|int(edits[1]), edits[2], edits[3]
+		for i := range l.batches {
+			b := &l.batches[i]
+			if size := len(b.events) + len(b.raw); which >= size {
+				which -= size
+				continue
+			}
+			switch {
+			case b.raw != nil:
+				b.raw = slices.Clone(b.raw)
+				b.raw[which] ^= how
+			case what&7 == 7:
+				b.thread = l.batches[int(how)%len(l.batches)].thread
+			default:
+				b.edit(which, what, how)
+			}
+			break
+		}
+	}
+}
+
+func (b *looseBatch) edit(i int, what, how byte) {
+	ev := &b.events[i]
+	if len(ev.args) == 0 {
+		return // of a type that an edit before gave it
+	}
+	arg := &ev.args[int(what>>4)%len(ev.args)]
+	switch what & 7 {
+	case 0:
+		*arg = uint64(how)
+	case 1:
+		*arg += uint64(int64(int8(how)))
+	case 2:
+		*arg = ^uint64(how)
+	case 3:
+		ev.typ, ev.args = how, append(slices.Clone(ev.args), make([]uint64, maxNumbers)...)[:numbers[how]]
+	case 4:
+		b.events = slices.Delete(b.events, i, i+1)
+	case 5:
+		b.events = slices.Insert(b.events, i, looseEvent{ev.typ, slices.Clone(ev.args)})
+	case 6:
+		next := min(i+1, len(b.events)-1)
+		b.events[i], b.events[next] = b.events[next], b.events[i]
+	}
+}
+
+// readerFixtures are the traces that the ordinary reader is tested with, some of
+// them damaged, by name.
+func readerFixtures(t testing.TB) map[string][]byte {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/exp").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testdata := filepath.Join(strings.TrimSpace(string(dir)), "trace", "testdata")
+	all := map[string][]byte{}
+	for pattern, parse := range map[string]func(string) ([]byte, error){
+		"tests/*.test":      fromText,
+		"fuzz/FuzzReader/*": fromCorpus,
+	} {
+		files, _ := filepath.Glob(filepath.Join(testdata, pattern))
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all[filepath.Base(file)], err = parse(string(text)); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+		}
+	}
+	return all
+}
+
+// eventNames are the types of events by number, from 1, as the reader's fixtures
+// name them.
+var eventNames = strings.Fields(`EventBatch Stacks Stack Strings String CPUSamples CPUSample Frequency
+	ProcsChange ProcStart ProcStop ProcSteal ProcStatus
+	GoCreate GoCreateSyscall GoStart GoDestroy GoDestroySyscall GoStop GoBlock GoUnblock
+	GoSyscallBegin GoSyscallEnd GoSyscallEndBlocked GoStatus
+	STWBegin STWEnd GCActive GCBegin GCEnd GCSweepActive GCSweepBegin GCSweepEnd
+	GCMarkAssistActive GCMarkAssistBegin GCMarkAssistEnd HeapAlloc HeapGoal
+	GoLabel UserTaskBegin UserTaskEnd UserRegionBegin UserRegionEnd UserLog
+	GoSwitch GoSwitchDestroy GoCreateBlocked GoStatusStack ExperimentalBatch Sync ClockSnapshot EndOfGeneration`)
+
+// fromText writes a trace given as text: a type and its numbers on each line, a
+// stack's frames and a string's bytes on the following ones.
+func fromText(text string) (data []byte, err error) {
+	_, text, _ = strings.Cut(text, "-- trace --\n")
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+		if quoted, ok := strings.CutPrefix(line, "data="); ok {
+			s, err := strconv.Unquote(quoted)
+			if err != nil {
+				return nil, err
+			}
+			data = append(binary.AppendUvarint(data, uint64(len(s))), s...)
+			continue
+		}
+		if version, ok := strings.CutPrefix(line, "Trace Go"); ok {
+			data = append(data, "go "+version+" trace\x00\x00\x00"...)
+			continue
+		}
+		for word := range strings.FieldsSeq(line) {
+			_, number, ok := strings.Cut(word, "=")
+			if !ok {
+				typ := slices.Index(eventNames, word)
+				if typ < 0 {
+					return nil, fmt.Errorf("no event %q", word)
+				}
+				data = append(data, byte(typ+1))
+				continue
+			}
+			n, err := strconv.ParseUint(number, 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			data = binary.AppendUvarint(data, n)
+		}
+	}
+	return data, nil
+}
+
+// fromCorpus reads an entry of a fuzzing corpus.
+func fromCorpus(text string) ([]byte, error) {
+	_, quoted, _ := strings.Cut(strings.TrimSpace(text), "[]byte(")
+	s, err := strconv.Unquote(strings.TrimSuffix(quoted, ")"))
+	return []byte(s), err
+}
+
+func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
+	for name, data := range readerFixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPair()
+			for _, g := range generations(t, data) {
+				if p.agree(t, g) || name == "large-id" { // a number no runtime gives
+					continue
+				}
+				if _, err := ordinary(g, newClasses(rulesTable()), nil); err == nil {
+					t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.index)
+				}
+			}
+			p.agree(t, generation{data: data})
+		})
+	}
+}
+
+// smallGenerations are those of all fixtures below a size, always in the same
+// order.
+func smallGenerations(t testing.TB, below int) (small []generation) {
+	t.Helper()
+	all := readerFixtures(t)
+	maps.Copy(all, fixtures(t))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for _, g := range generations(t, all[name]) {
+			if len(g.data) < below {
+				small = append(small, g)
+			}
+		}
+	}
+	return small
+}
+
+// With single events or bytes of tables changed most generations are wrong. What ours makes of the
+// others must be the same.
+func TestDecodersAgreeOnChangedEvents(t *testing.T) {
+	small := smallGenerations(t, 20<<10)
+	rng := rand.New(rand.NewPCG(1, 2))
+	decoded, total := 0, 8000
+	for range total {
+		loose := loosen(small[rng.IntN(len(small))])
+		events := 1
+		for _, b := range loose.batches {
+			events += len(b.events) + len(b.raw)
+		}
+		if seed := rng.Uint64N(32); seed < 16 {
+			loose.jitter(seed)
+		}
+		for range 1 + rng.IntN(3) {
+			which := rng.IntN(events)
+			loose.edit([]byte{byte(which >> 8), byte(which), byte(rng.Uint32()), byte(1<<rng.IntN(9) - 1)})
+		}
+		if newPair().agree(t, loose.generation()) {
+			decoded++
+		}
+	}
+	if decoded < total/8 {
+		t.Errorf("only %d of %d were decoded", decoded, total)
+	}
+}
+
+func TestRunnersAreFoundByTheirID(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var table runnerTable
+	want := map[int64]*runner{}
+	for range 50_000 {
+		id := rng.Int64N(600) << (8 * rng.IntN(2)) // some share their home
+		g := table.find(id)
+		if g != want[id] {
+			t.Fatalf("goroutine %d: found %+v, want %+v", id, g, want[id])
+		}
+		switch {
+		case g == nil:
+			want[id] = table.add(id, stateRunning)
+		case rng.IntN(3) > 0:
+			table.remove(g)
+			delete(want, id)
+		}
+	}
+	if table.used != len(want) {
+		t.Errorf("%d goroutines, want %d", table.used, len(want))
+	}
+}
+
+// FuzzDecodersAgree takes data as it is, or one of the recorded generations with
+// other times and single events changed: what is only bytes to a fuzzer is
+// refused at once, nearly always.
+func FuzzDecodersAgree(f *testing.F) {
+	for _, data := range readerFixtures(f) {
+		if len(data) < 4<<10 {
+			f.Add(data, uint8(0), uint64(0))
+		}
+	}
+	recorded := smallGenerations(f, 40<<10)
+	for i := range recorded {
+		f.Add([]byte{byte(i), byte(7 * i), byte(i / 2), byte(i), 0, byte(i), byte(i), 3}, uint8(i+1), uint64(i))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, base uint8, seed uint64) {
+		g := generation{data: data}
+		if base > 0 {
+			loose := loosen(recorded[int(base-1)%len(recorded)])
+			if seed > 0 {
+				loose.jitter(seed)
+			}
+			loose.edit(data)
+			g = loose.generation()
+		}
+		newPair().agree(t, g)
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	var data []byte
+	if file := os.Getenv("TIMESINK_BIG_TRACE"); file != "" {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
+			b.Fatal(err)
+		}
+	} else {
+		data = recorded(b, time.Second, 0, "")
+	}
+	g := slices.MaxFunc(generations(b, data), func(a, b generation) int { return len(a.data) - len(b.data) })
+	bare := func(g generation, _ *classes, _ []record) (d decoded, err error) {
+		r, err := trace.NewReader(bytes.NewReader(g.data))
+		for err == nil {
+			_, err = r.ReadEvent()
+			d.events++
+		}
+		if err == io.EOF {
+			err = nil
+		}
+		return d, err
+	}
+	own := func(g generation, c *classes, reuse []record) (decoded, error) {
+		d, ok := decodeWire(g, c, reuse)
+		if !ok {
+			return d, fmt.Errorf("not decoded")
+		}
+		return d, nil
+	}
+	for _, bench := range []struct {
+		name   string
+		decode func(generation, *classes, []record) (decoded, error)
+	}{{"bare", bare}, {"reader", ordinary}, {"own", own}} {
+		b.Run(bench.name, func(b *testing.B) {
+			c := newClasses(rulesTable())
+			var d decoded
+			for b.Loop() {
+				var err error
+				if d, err = bench.decode(g, c, d.records); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(d.events), "ns/event")
+		})
+	}
+}
