@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -336,6 +338,38 @@ var patterns = []pattern{
 			w.step(breakdown.File, func() { p.Write(make([]byte, 256<<10)) })
 		}
 	}},
+	{name: "an iterator that is pulled", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		fetch := fetcher(t, 4*ms)
+		return func(http.ResponseWriter, *http.Request) {
+			w.step(breakdown.Upstream, func() {
+				next, stop := iter.Pull(func(yield func(int) bool) {
+					for i := range 3 {
+						fetch()
+						if !yield(i) {
+							return
+						}
+					}
+				})
+				defer stop()
+				next()
+				next()
+			})
+		}
+	}, holds: calls(breakdown.Upstream, 2)},
+	{name: "allocations that the collector slows", clients: 4, n: 40, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		return func(http.ResponseWriter, *http.Request) {
+			var list *node
+			for range 20_000 {
+				list = &node{next: list}
+			}
+			runtime.KeepAlive(list)
+			w.step(breakdown.Sleep, func() { time.Sleep(ms / 10) }) // names the request
+		}
+	}, holds: func(t *testing.T, s sums) {
+		if s.buckets[breakdown.GC] == 0 || s.buckets[breakdown.Lock] > s.wall/1000 {
+			t.Errorf("gc %v, lock %v", s.buckets[breakdown.GC], s.buckets[breakdown.Lock])
+		}
+	}},
 	{name: "a branch that outlives the request", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
 		fetch := fetcher(t, 10*ms)
 		var open sync.WaitGroup
@@ -354,6 +388,12 @@ var patterns = []pattern{
 			}
 		}
 	}},
+}
+
+// A node keeps the collector busy.
+type node struct {
+	next *node
+	_    [10]*node
 }
 
 // calls holds how many calls each request made.
