@@ -211,8 +211,10 @@ type decoded struct {
 	events      int64
 }
 
-// decode decodes one generation. On an error nothing of the generation may be
-// used: what was read is not the whole.
+// decode decodes one generation: by ourselves if we know its version and meet
+// nothing unexpected, else with the ordinary reader, whose result is the same.
+// On an error nothing of the generation may be used: what was read is not the
+// whole.
 func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 	defer func() {
 		// The reader is fuzzed but not proven; a damaged file must not end
@@ -221,6 +223,9 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 			err = fmt.Errorf("the trace reader gave up: %v", p)
 		}
 	}()
+	if d, ok := decodeWire(g, c, reuse); ok {
+		return d, nil
+	}
 	return decodeEvents(g, c, reuse)
 }
 

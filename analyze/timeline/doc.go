@@ -7,7 +7,10 @@
 //  1. A splitter cuts the trace into generations of about a second, each a
 //     readable trace by itself (generations.go).
 //  2. Each generation is decoded into records; each distinct stack is
-//     classified once, by the rules table (decode.go).
+//     classified once, by the rules table (decode.go). A decoder of our own
+//     reads the format (wire.go) and puts the threads' events in order
+//     (order.go, scheduler.go). What it does not know is left to the trace
+//     reader, whose result is the same.
 //  3. A machine follows the goroutines through the records, generation after
 //     generation, finds where requests begin and end (edges.go), and attributes
 //     every interval of a request as it closes, following wake-ups while the
