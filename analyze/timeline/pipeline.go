@@ -30,9 +30,10 @@ func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
 	ctx, p.cancel = context.WithCancel(ctx)
 	p.spare = make(chan []record, workers+1)
 	out := make(chan result)
-	// Each generation's place in the row is a channel of its own; as many as
-	// there are workers may be waiting in it.
-	row := make(chan chan result, workers-1)
+	// Each generation's place in the row is a channel of its own. One is being
+	// applied, one waits in the row's end, one has been read: the row itself
+	// need hold no more than what is left of the workers.
+	row := make(chan chan result, max(workers-2, 0))
 	p.reading.Go(func() {
 		defer close(row)
 		for {
