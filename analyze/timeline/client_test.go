@@ -148,8 +148,8 @@ func TestPhasesOfACall(t *testing.T) {
 						return (&net.Dialer{Resolver: names}).DialContext(ctx, network, addr)
 					},
 				}
-				defer tr.CloseIdleConnections()
 				w.step(breakdown.Upstream, func() {
+					defer tr.CloseIdleConnections()
 					req, _ := http.NewRequestWithContext(clock.with(r.Context()), "GET", "https://example.com:"+port, nil)
 					do(t, &http.Client{Transport: tr}, req)
 					clock.end(breakdown.BodyRead)
