@@ -487,7 +487,7 @@ func (o *ordering) procSteal(t *thread) bool {
 	}
 	if p.state == procSyscall {
 		from, ok := o.byID[int64(t.args[3])]
-		if !ok || !from.seen || from.processor != p {
+		if !ok || from.processor != p {
 			return o.refuse()
 		}
 		from.processor = nil
