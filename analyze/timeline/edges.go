@@ -164,6 +164,7 @@ func (m *machine) begun(g *goroutine, at int64) {
 // seen looks at a stack of a goroutine: one that it blocked or entered the
 // kernel with, or one with which it woke or created another.
 func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
+	at = max(at, g.since)
 	if g.conn == connNone {
 		m.seenOnBranch(g, c)
 		return

@@ -119,9 +119,10 @@ func (m *machine) apply(d *decoded) {
 	m.stacks = d.classes
 	for i := range d.records {
 		r := &d.records[i]
-		// Generations overlap by some microseconds: the clock only moves on.
+		// Generations overlap: a thread that the kernel held up writes what
+		// happens then into the old one, so that all that others did meanwhile
+		// follows with earlier times. Time only moves on for each goroutine.
 		m.now = max(m.now, r.at)
-		r.at = m.now
 		m.step(r)
 	}
 }
@@ -151,10 +152,13 @@ func (m *machine) step(r *record) {
 	case opStop:
 		if m.stopped == 0 {
 			m.stopped = r.at
+			if n := len(m.stops); n > 0 {
+				m.stopped = max(r.at, m.stops[n-1].end)
+			}
 		}
 	case opStopped:
 		if m.stopped != 0 {
-			m.stops = append(m.stops, span{m.stopped, r.at})
+			m.stops = append(m.stops, span{m.stopped, max(m.stopped, r.at)})
 			m.stopped = 0
 			if len(m.stops) > 8192 {
 				m.stops = append(m.stops[:0], m.stops[4096:]...)
@@ -187,6 +191,7 @@ func (m *machine) goroutine(id int64) *goroutine {
 // enter moves a goroutine to another state.
 func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reason uint8, waker *goroutine, wakerClass *class) {
 	m.close(g, at, waker, wakerClass)
+	at = g.since
 	g.state, g.class, g.reason = state, class, reason
 	if class != nil {
 		m.seen(g, at, class, state)
@@ -213,7 +218,7 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 		m.noteWaker(g, waker, wakerClass, at)
 	}
 	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
-	m.woken(g, at, waited)
+	m.woken(g, g.since, waited)
 	if waker == nil || !followable(waited, reason) {
 		return
 	}
@@ -236,6 +241,9 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		return
 	}
 	if m.tag(waker) != r || waker.borrowed {
+		if n := len(waker.handed); n > 0 {
+			at = max(at, waker.handed[n-1].at)
+		}
 		waker.handed = append(waker.handed, handover{at, r, g.reqSeq})
 		if waker.borrowed && !g.borrowed {
 			waker.req, waker.borrowed = nil, false // the work is done
@@ -297,6 +305,7 @@ func (m *machine) create(r *record) {
 
 func (m *machine) end(g *goroutine, at int64) {
 	m.close(g, at, nil, nil)
+	at = g.since
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, stateUnknown
 	delete(m.gs, g.id)
@@ -446,15 +455,25 @@ func (m *machine) makeRoom(horizon int64) {
 }
 
 // watch files an open wait whose past may be asked for when it ends. Waits are
-// filed in the order of their beginning, so that the first is the oldest.
+// filed in the order of their beginning, so that the first is the oldest; only
+// where generations overlap is a place not at the end.
 func (m *machine) watch(g *goroutine) {
-	g.open, g.older, g.newer = true, m.newest, nil
-	if m.newest != nil {
-		m.newest.newer = g
+	before := m.newest
+	for before != nil && before.since > g.since {
+		before = before.older
+	}
+	g.open, g.older, g.newer = true, before, m.oldest
+	if before != nil {
+		g.newer = before.newer
+		before.newer = g
 	} else {
 		m.oldest = g
 	}
-	m.newest = g
+	if g.newer != nil {
+		g.newer.older = g
+	} else {
+		m.newest = g
+	}
 }
 
 func (m *machine) unwatch(g *goroutine) {
@@ -530,7 +549,7 @@ func (m *machine) proc(id int64, runs bool, at int64) {
 	case busy && m.busySince == 0:
 		m.busySince = at
 	case !busy && m.busySince != 0:
-		m.sum.Saturated += at - m.busySince
+		m.sum.Saturated += max(0, at-m.busySince)
 		m.busySince = 0
 	}
 }

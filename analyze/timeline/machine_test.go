@@ -272,3 +272,42 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 		t.Error("nothing was forgotten: the test tests nothing")
 	}
 }
+
+// A thread that the kernel held up at a generation's end writes late times into
+// it; what others did meanwhile keeps its own.
+func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
+	const (
+		serve = "net/http.(*conn).serve"
+		sleep = "time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		ends  = "internal/poll.(*FD).Write < net/http.(*response).finishRequest < net/http.(*conn).serve"
+		idle  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
+	)
+	table := rules.New()
+	stacks := []string{"", serve, sleep, ends, idle}
+	var got []breakdown.Request
+	m := newMachine(newClasses(table), func(r *breakdown.Request) { got = append(got, *r) })
+	at := func(at, g int64, op op, state, reason uint8, stack string) record {
+		return record{at: at, op: op, g: g, other: -1, state: state, reason: reason, stack: int32(slices.Index(stacks, stack))}
+	}
+	classes := stackClasses(table, stacks)
+	m.apply(&decoded{classes: classes, first: 100, records: []record{
+		at(100, 1, opStatus, stateWaiting, reasonNetwork, idle),
+		at(100, 2, opStatus, stateRunning, reasonNone, ""),
+		at(9000, 2, opState, stateRunnable, reasonNone, ""), // held up
+	}})
+	m.apply(&decoded{classes: classes, first: 500, records: []record{
+		at(500, 1, opWake, stateRunnable, reasonNone, ""),
+		at(510, 1, opState, stateRunning, reasonNone, ""),
+		at(600, 1, opState, stateWaiting, reasonSleep, sleep),
+		at(900, 1, opWake, stateRunnable, reasonNone, ""),
+		at(920, 1, opState, stateRunning, reasonNone, ""),
+		at(930, 1, opState, stateSyscall, reasonNone, ends),
+		at(940, 1, opState, stateRunning, reasonNone, ""),
+		at(950, 1, opState, stateSyscall, reasonNone, idle),
+		at(9100, 1, opState, stateRunning, reasonNone, ""),
+	}})
+	m.finish()
+	if len(got) != 1 || got[0].Start != 500 || got[0].End != 950 {
+		t.Errorf("the requests are %+v, not one from 500 to 950", got)
+	}
+}
