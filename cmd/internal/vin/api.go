@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"timesink/cmd/internal/meter"
 )
 
 // Route and Endpoint are the names under which the service's requests appear: the
@@ -82,7 +84,7 @@ func (a *API) Decode(w http.ResponseWriter, r *http.Request) {
 	watch := a.recorder.start()
 	defer a.recorder.finish(watch)
 
-	watch.vin, watch.goroutine = strings.ToUpper(r.PathValue("vin")), goroutine()
+	watch.vin, watch.goroutine = strings.ToUpper(r.PathValue("vin")), meter.Goroutine()
 	answer, err := a.decode(r.Context(), watch)
 	watch.status = statusOf(err)
 	if err != nil {

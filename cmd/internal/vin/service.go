@@ -9,6 +9,8 @@ import (
 	"net/http/pprof"
 	"runtime"
 	"time"
+
+	"timesink/cmd/internal/meter"
 )
 
 // Calls says how the service asks its upstreams.
@@ -106,7 +108,7 @@ func Serve(ctx context.Context, c Config, ready func(Ready)) error {
 		return err
 	}
 	defer store.db.Close()
-	recorder := newRecorder(c.Truth, newClock(), meter{store.db})
+	recorder := newRecorder(c.Truth, meter.NewClock(), meter.Meter{DB: store.db})
 
 	server := &http.Server{Handler: newAPI(c, store, recorder).mux(), Protocols: protocols(c)}
 	api, err := listen(c.Listen, server, c.TLS)

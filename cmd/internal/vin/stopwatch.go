@@ -2,24 +2,13 @@ package vin
 
 import (
 	"cmp"
-	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
+	"timesink/cmd/internal/meter"
 	"timesink/cmd/internal/truth"
 )
-
-// A clock tells the time as nanoseconds since the Unix epoch, made of one reading
-// of the wall clock and the monotonic clock since.
-type clock struct{ base time.Time }
-
-func newClock() clock { return clock{time.Now()} }
-
-func (c clock) now() int64 { return c.base.UnixNano() + int64(time.Since(c.base)) }
 
 // A step is a place in a record. Each upstream has its own, so that concurrent
 // calls write without a lock.
@@ -57,7 +46,7 @@ var stepNames = [numSteps]struct {
 
 // A stopwatch times the steps of one request.
 type stopwatch struct {
-	clock      clock
+	clock      meter.Clock
 	vin        string
 	status     int
 	goroutine  int64
@@ -68,8 +57,8 @@ type stopwatch struct {
 // begin starts a step; the function it returns ends it. Both cost a reading of
 // the clock, some 40 ns.
 func (w *stopwatch) begin(s step) (end func()) {
-	w.steps[s].start = w.clock.now()
-	return func() { w.steps[s].end = w.clock.now() }
+	w.steps[s].start = w.clock.Now()
+	return func() { w.steps[s].end = w.clock.Now() }
 }
 
 // request is the record as the tests read it; steps that did not happen are left
@@ -85,33 +74,20 @@ func (w *stopwatch) request() truth.Request {
 	return r
 }
 
-// goroutine is the number of the calling goroutine. Only its stack's first line
-// tells it, "goroutine 42 [running]:"; to ask takes a microsecond.
-func goroutine() int64 {
-	var line [32]byte
-	n := runtime.Stack(line[:], false)
-	fields := strings.Fields(string(line[:n]))
-	if len(fields) < 2 {
-		return 0
-	}
-	id, _ := strconv.ParseInt(fields[1], 10, 64)
-	return id
-}
-
 // A recorder keeps the stopwatches of the last requests in memory that it
 // allocates once. A request takes a slot of its own, so that the recording never
 // makes one request wait for another; a slot's mutex is contended only by the
 // reader.
 type recorder struct {
-	clock    clock
+	clock    meter.Clock
 	slots    []slot
 	next     atomic.Int64 // requests ended since the start of the process
 	inFlight atomic.Int64
 
 	mu    sync.Mutex
 	first int64 // value of next at the last reset
-	since measurement
-	meter meter
+	since meter.Reading
+	meter meter.Meter
 }
 
 type slot struct {
@@ -121,17 +97,17 @@ type slot struct {
 }
 
 // newRecorder keeps bound requests, at some 300 bytes each.
-func newRecorder(bound int, c clock, m meter) *recorder {
-	return &recorder{clock: c, slots: make([]slot, max(bound, 1)), meter: m, since: m.measure(c.now())}
+func newRecorder(bound int, c meter.Clock, m meter.Meter) *recorder {
+	return &recorder{clock: c, slots: make([]slot, max(bound, 1)), meter: m, since: m.Read(c.Now())}
 }
 
 func (r *recorder) start() *stopwatch {
 	r.inFlight.Add(1)
-	return &stopwatch{clock: r.clock, start: r.clock.now()}
+	return &stopwatch{clock: r.clock, start: r.clock.Now()}
 }
 
 func (r *recorder) finish(w *stopwatch) {
-	w.end = r.clock.now()
+	w.end = r.clock.Now()
 	n := r.next.Add(1)
 	s := &r.slots[(n-1)%int64(len(r.slots))]
 	s.mu.Lock()
@@ -147,7 +123,7 @@ func (r *recorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.first = r.next.Load()
-	r.since = r.meter.measure(r.clock.now())
+	r.since = r.meter.Read(r.clock.Now())
 }
 
 func (r *recorder) truth() truth.Truth {
@@ -165,6 +141,6 @@ func (r *recorder) truth() truth.Truth {
 	}
 	t.Dropped = max(0, last-r.first-int64(len(r.slots)))
 	slices.SortStableFunc(t.Requests, func(a, b truth.Request) int { return cmp.Compare(a.End, b.End) })
-	t.Totals = r.meter.measure(r.clock.now()).minus(r.since)
+	t.Totals = r.meter.Read(r.clock.Now()).Since(r.since)
 	return t
 }

@@ -1,4 +1,8 @@
-package vin
+// Package meter is what a service needs to time itself for a test: a clock, the
+// number of its goroutine as traces have it, and what the whole process spent.
+//
+// It takes the times that package truth holds.
+package meter
 
 import (
 	"database/sql"
@@ -8,11 +12,11 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A meter reads what the process has spent so far.
-type meter struct{ db *sql.DB }
+// A Meter reads what the process has spent so far.
+type Meter struct{ DB *sql.DB } // whose pool is asked as well; may be nil
 
-// A measurement is one reading; the difference of two is what was spent between.
-type measurement struct {
+// A Reading is one of them; the difference of two is what was spent between.
+type Reading struct {
 	at      int64
 	cpu     *truth.CPUTime
 	metrics []metrics.Sample
@@ -28,7 +32,8 @@ const (
 	metricMutex
 )
 
-func (m meter) measure(now int64) measurement {
+// Read reads at a moment.
+func (m Meter) Read(now int64) Reading {
 	samples := []metrics.Sample{
 		metricSched:      {Name: "/sched/latencies:seconds"},
 		metricGCPause:    {Name: "/sched/pauses/total/gc:seconds"},
@@ -37,14 +42,15 @@ func (m meter) measure(now int64) measurement {
 		metricMutex:      {Name: "/sync/mutex/wait/total:seconds"},
 	}
 	metrics.Read(samples)
-	reading := measurement{at: now, cpu: cpuTime(), metrics: samples}
-	if m.db != nil {
-		reading.pool = m.db.Stats()
+	reading := Reading{at: now, cpu: cpuTime(), metrics: samples}
+	if m.DB != nil {
+		reading.pool = m.DB.Stats()
 	}
 	return reading
 }
 
-func (m measurement) minus(before measurement) truth.Totals {
+// Since is what was spent since an earlier reading.
+func (m Reading) Since(before Reading) truth.Totals {
 	t := truth.Totals{
 		Since: before.at, Until: m.at,
 		SchedLatency: m.histogram(before, metricSched),
@@ -61,7 +67,7 @@ func (m measurement) minus(before measurement) truth.Totals {
 	return t
 }
 
-func (m measurement) seconds(metric int) int64 {
+func (m Reading) seconds(metric int) int64 {
 	if v := m.metrics[metric].Value; v.Kind() == metrics.KindFloat64 {
 		return int64(v.Float64() * 1e9)
 	}
@@ -71,7 +77,7 @@ func (m measurement) seconds(metric int) int64 {
 // histogram bounds the sum of what was counted since before: a bucket says only
 // between which values its members lie. The outermost buckets are open; what they
 // hold is taken at their one finite bound.
-func (m measurement) histogram(before measurement, metric int) truth.Range {
+func (m Reading) histogram(before Reading, metric int) truth.Range {
 	if m.metrics[metric].Value.Kind() != metrics.KindFloat64Histogram {
 		return truth.Range{}
 	}

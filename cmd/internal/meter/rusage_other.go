@@ -1,6 +1,6 @@
 //go:build !unix
 
-package vin
+package meter
 
 import "timesink/cmd/internal/truth"
 
