@@ -1,0 +1,48 @@
+package timeline
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"testing"
+
+	"timesink/analyze/breakdown"
+)
+
+// told is all that a reading of a trace says, as text.
+func told(t testing.TB, data []byte, workers int) []byte {
+	t.Helper()
+	var all bytes.Buffer
+	out := json.NewEncoder(&all)
+	sum, err := Read(t.Context(), bytes.NewReader(data), rulesTable(), workers, func(r *breakdown.Request) {
+		if err := out.Encode(r); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		fmt.Fprintln(&all, err)
+		return all.Bytes()
+	}
+	if sum.Cut != nil {
+		fmt.Fprintln(&all, sum.Cut)
+	}
+	if err := out.Encode(sum); err != nil {
+		t.Error(err)
+	}
+	return all.Bytes()
+}
+
+// Also what is damaged is read the same by any number of workers, errors included.
+func TestWorkersMakeNoDifferenceToAnyFixture(t *testing.T) {
+	all := fixtures(t)
+	maps.Copy(all, readerFixtures(t))
+	for name, data := range all {
+		one := told(t, data, 1)
+		for _, workers := range []int{2, 3, 4, 8} {
+			if other := told(t, data, workers); !bytes.Equal(one, other) {
+				t.Errorf("%s: one worker says\n%.2000s\n%d say\n%.2000s", name, one, workers, other)
+			}
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package analyze_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"timesink/collect/capture"
+	"timesink/report"
+)
+
+// answerOn is the report about captures on so many cores, as JSON.
+func answerOn(t *testing.T, cores int, files ...string) []byte {
+	t.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	var captures []*capture.Capture
+	for _, file := range files {
+		captures = append(captures, openedFile(t, file))
+	}
+	var out bytes.Buffer
+	if err := report.JSON(&out, analyzed(t, captures...)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// Each trace in the repository gives the same bytes whatever the cores, and so do
+// all of them as instances of one service.
+func TestTheAnswerIsTheSameOnAnyNumberOfCores(t *testing.T) {
+	files, err := filepath.Glob("timeline/testdata/*.trace.gz")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no traces: ", err)
+	}
+	sets := [][]string{files}
+	for _, file := range files {
+		sets = append(sets, []string{file})
+	}
+	for _, set := range sets {
+		one := answerOn(t, 1, set...)
+		for _, cores := range []int{2, 3, 4, 8} {
+			if other := answerOn(t, cores, set...); !bytes.Equal(one, other) {
+				t.Errorf("%s: on %d cores the answer is not that on one:\n%s\n%s", set, cores, other, one)
+			}
+		}
+	}
+}
