@@ -19,6 +19,9 @@ type Request struct {
 	Incomplete bool
 	Path       []Segment
 	Calls      []Call
+	// Condensed, where it is not 0, is a moment up to which the path tells only
+	// sums, a segment of each kind, and not their order: there were too many.
+	Condensed int64
 	// NamedBySample tells that only a CPU sample told the endpoint: the request
 	// never blocked where its stack would have.
 	NamedBySample bool

@@ -398,6 +398,9 @@ func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cau
 	if cause, ok := m.cause[key]; ok {
 		return cause
 	}
+	if len(m.cause)*causeSize > m.causesRoom {
+		return m.plainCause(c, state, why, at)
+	}
 	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(why)}
 	if c != nil {
 		cause.Site, cause.Stack, cause.System = c.Site, c.Stack, c.System

@@ -53,11 +53,18 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	writes := iv.state == stateSyscall && isWrite(c)
 	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
 		s.startsOver(c, phase, writes) {
+		if r != nil && !m.mayCall(r) {
+			s.open = false
+			return
+		}
 		*s = callState{req: r, index: len(*calls), open: true, asked: s.asked[:0], loose: s.loose, from: c.caller()}
 		if r != nil {
 			s.reqSeq = r.seq
 		}
 		*calls = append(*calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: c.Own.Bucket, System: c.System, Site: c.Site})
+		if r == nil {
+			m.kept += looseSize
+		}
 	}
 	s.phase = max(s.phase, phase)
 	call := &(*calls)[s.index]
@@ -69,10 +76,10 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	switch {
 	case writes:
 		s.answered = false
-		s.asked = append(s.asked, c)
+		s.ask(c)
 	case phase == breakdown.ResponseWait && iv.state == stateWaiting:
 		s.ended = true
-		s.asked = append(s.asked, c)
+		s.ask(c)
 	default:
 		s.answered = true
 	}
@@ -94,6 +101,13 @@ func (m *machine) noteOpen(r *request, at int64) {
 		if m.tag(g) == r && !g.dead && g.since < at {
 			m.noteCall(r, g, &interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true})
 		}
+	}
+}
+
+// ask remembers a stack that wrote, or waited for an answer.
+func (s *callState) ask(c *class) {
+	if !slices.Contains(s.asked, c) {
+		s.asked = append(s.asked, c)
 	}
 }
 
@@ -138,12 +152,14 @@ func (m *machine) claim(r *request, g *goroutine, a, b int64) {
 	}
 	kept := s.loose[:0]
 	for _, c := range s.loose {
-		if c.Start < b && c.End > a {
-			r.Calls = append(r.Calls, c)
-		} else {
+		switch {
+		case c.Start >= b || c.End <= a:
 			kept = append(kept, c)
+		case m.mayCall(r):
+			r.Calls = append(r.Calls, c)
 		}
 	}
+	m.kept -= looseSize * (len(s.loose) - len(kept))
 	if len(kept) < len(s.loose) && s.req == nil {
 		s.open = false
 	}
@@ -151,7 +167,7 @@ func (m *machine) claim(r *request, g *goroutine, a, b int64) {
 }
 
 // forgetCalls drops the loose calls that ended before the horizon.
-func (g *goroutine) forgetCalls(horizon int64) {
+func (m *machine) forgetCalls(g *goroutine, horizon int64) {
 	s := g.call
 	if s == nil || len(s.loose) == 0 || s.loose[0].End > horizon {
 		return
@@ -165,6 +181,7 @@ func (g *goroutine) forgetCalls(horizon int64) {
 		i = min(i, len(s.loose)-1)
 		s.index -= i
 	}
+	m.kept -= looseSize * i
 	s.loose = append(s.loose[:0], s.loose[i:]...)
 }
 
@@ -179,7 +196,7 @@ func isWrite(c *class) bool {
 	return false
 }
 
-// placeCalls says how much of each call lies on the path.
+// placeCalls puts the calls in order and says how much of each lies on the path.
 func (m *machine) placeCalls(r *request) {
 	slices.SortStableFunc(r.Calls, func(a, b breakdown.Call) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Goroutine, b.Goroutine))
@@ -188,9 +205,17 @@ func (m *machine) placeCalls(r *request) {
 		c := &r.Calls[i]
 		c.Start = min(max(c.Start, r.Start), r.End)
 		c.End = max(min(c.End, r.End), c.Start)
-		j, _ := slices.BinarySearchFunc(r.Path, c.Start+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
-		for ; j < len(r.Path) && r.Path[j].Start < c.End; j++ {
-			if s := &r.Path[j]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {
+	}
+	r.placeCalls(r.Path[r.inOrder():])
+}
+
+// placeCalls adds to each call how much of it lies on a part of the path.
+func (r *request) placeCalls(path []breakdown.Segment) {
+	for i := range r.Calls {
+		c := &r.Calls[i]
+		j, _ := slices.BinarySearchFunc(path, c.Start+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
+		for ; j < len(path) && path[j].Start < c.End; j++ {
+			if s := &path[j]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {
 				c.OnPath += min(s.End, c.End) - max(s.Start, c.Start)
 			}
 		}

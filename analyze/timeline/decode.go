@@ -100,6 +100,8 @@ type class struct {
 	root *Root // of the goroutines that begin with it
 	// receives: a goroutine with this stack takes something out of a channel.
 	receives bool
+	key      string            // the program counters
+	admitted bool              // by the machine
 	causes   [numStates]reason // the evidence that rests on it alone, by state
 }
 
@@ -117,6 +119,8 @@ type classes struct {
 	table   *rules.Table
 	byPCs   map[string]*class
 	strings map[string]string
+	held    int // bytes of what byPCs and strings hold, and how many they may
+	most    int
 	reason  map[string]uint8
 	reasons []string // by number
 	none    class    // what the machine remembers of states without a stack
@@ -164,8 +168,14 @@ func (c *classes) ofPCs(key []byte, framesOf func() []breakdown.Frame) *class {
 		return known
 	}
 	frames := framesOf()
-	known := &class{Class: c.table.Classify(frames), receives: strings.HasPrefix(frames[0].Function, "runtime.chanrecv")}
-	c.byPCs[string(key)] = known
+	known := &class{Class: c.table.Classify(frames), receives: strings.HasPrefix(frames[0].Function, "runtime.chanrecv"), key: string(key)}
+	if c.held += known.size(); c.most > 0 && c.held > c.most {
+		// It is only here to save work: who has a class already keeps it.
+		clear(c.byPCs)
+		clear(c.strings)
+		c.held = known.size()
+	}
+	c.byPCs[known.key] = known
 	return known
 }
 
@@ -206,6 +216,7 @@ func (c *classes) reasonName(n uint8) string {
 type decoded struct {
 	records     []record
 	classes     []*class // by number; 0 is none
+	admitted    int      // how many of the classes the machine has looked at
 	first, last int64    // times of the first and last event
 	clock       *trace.ClockSnapshot
 	events      int64
@@ -230,21 +241,56 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 }
 
 // decodeEvents decodes one generation with the ordinary reader.
-func decodeEvents(g generation, c *classes, reuse []record) (d decoded, err error) {
-	d.records = reuse[:0]
+func decodeEvents(g generation, c *classes, reuse []record) (decoded, error) {
+	e := events{shared: c, d: decoded{records: reuse[:0]}}
+	err := e.read(g)
+	return e.d, err
+}
+
+// pieceRecords is how many records a piece of a generation has, at least.
+const pieceRecords = 1 << 16
+
+// decodePieces decodes one generation and hands over its records in pieces, so
+// that they are never all there; nil only looks whether it can be decoded. What
+// it returns has no records.
+func decodePieces(g generation, c *classes, each func(*decoded)) (d decoded, err error) {
+	defer func() {
+		if p := recover(); p != nil && each == nil {
+			err = fmt.Errorf("the trace reader gave up: %v", p)
+		} else if p != nil {
+			panic(p)
+		}
+	}()
+	e := events{shared: c, each: each, pieces: true}
+	err = e.read(g)
+	e.flush()
+	return e.d, err
+}
+
+// events reads a generation's events from the ordinary reader.
+type events struct {
+	shared *classes
+	in     interner
+	d      decoded
+	pieces bool
+	each   func(*decoded)
+}
+
+func (e *events) read(g generation) error {
+	d := &e.d
 	r, err := trace.NewReader(bytes.NewReader(g.data))
 	if err != nil {
-		return d, err
+		return err
 	}
-	in := interner{shared: c, stacks: map[trace.Stack]int32{trace.NoStack: 0}, reasons: map[string]uint8{}, classes: []*class{nil}}
-	defer func() { d.classes = in.classes }()
+	e.in = interner{shared: e.shared, stacks: map[trace.Stack]int32{trace.NoStack: 0}, reasons: map[string]uint8{}, classes: []*class{nil}}
+	defer func() { d.classes = e.in.classes }()
 	for {
 		ev, err := r.ReadEvent()
 		if err == io.EOF {
-			return d, nil
+			return nil
 		}
 		if err != nil {
-			return d, err
+			return err
 		}
 		d.events++
 		at := int64(ev.Time())
@@ -254,27 +300,44 @@ func decodeEvents(g generation, c *classes, reuse []record) (d decoded, err erro
 			}
 			d.last = at
 		}
-		switch ev.Kind() {
-		case trace.EventSync:
-			if s := ev.Sync().ClockSnapshot; s != nil && d.clock == nil {
-				d.clock = s
-			}
-		case trace.EventStateTransition:
-			st := ev.StateTransition()
-			switch st.Resource.Kind {
-			case trace.ResourceGoroutine:
-				d.goroutine(&ev, &st, at, &in)
-			case trace.ResourceProc:
-				d.proc(&st, at)
-			}
-		case trace.EventStackSample:
-			d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: in.stack(ev.Stack())})
-		case trace.EventRangeBegin, trace.EventRangeActive, trace.EventRangeEnd:
-			d.span(&ev, at)
-		case trace.EventMetric:
-			if m := ev.Metric(); m.Name == "/sched/gomaxprocs:threads" {
-				d.records = append(d.records, record{at: at, op: opMaxProcs, g: int64(m.Value.Uint64()), other: -1})
-			}
+		d.event(&ev, at, &e.in)
+		if e.pieces && len(d.records) >= pieceRecords {
+			e.flush()
+		}
+	}
+}
+
+// flush hands over the records so far.
+func (e *events) flush() {
+	if e.each != nil && len(e.d.records) > 0 {
+		e.d.classes = e.in.classes
+		e.each(&e.d)
+	}
+	e.d.records = e.d.records[:0]
+}
+
+// event makes an event a record, where it is one.
+func (d *decoded) event(ev *trace.Event, at int64, in *interner) {
+	switch ev.Kind() {
+	case trace.EventSync:
+		if s := ev.Sync().ClockSnapshot; s != nil && d.clock == nil {
+			d.clock = s
+		}
+	case trace.EventStateTransition:
+		st := ev.StateTransition()
+		switch st.Resource.Kind {
+		case trace.ResourceGoroutine:
+			d.goroutine(ev, &st, at, in)
+		case trace.ResourceProc:
+			d.proc(&st, at)
+		}
+	case trace.EventStackSample:
+		d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: in.stack(ev.Stack())})
+	case trace.EventRangeBegin, trace.EventRangeActive, trace.EventRangeEnd:
+		d.span(ev, at)
+	case trace.EventMetric:
+		if m := ev.Metric(); m.Name == "/sched/gomaxprocs:threads" {
+			d.records = append(d.records, record{at: at, op: opMaxProcs, g: int64(m.Value.Uint64()), other: -1})
 		}
 	}
 }

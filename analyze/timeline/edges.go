@@ -37,6 +37,7 @@ type request struct {
 	depth    int
 	branch   string // a handler seen on a branch: http.TimeoutHandler has one
 	branches []*goroutine
+	load
 }
 
 // note takes what a stack of the request's own goroutine tells.
@@ -76,7 +77,7 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 func (m *machine) drop(g *goroutine) {
 	if r := m.own(g); r != nil {
 		r.open = false
-		m.free = append(m.free, r)
+		m.reuse(r)
 	}
 	g.req = nil
 }
@@ -299,7 +300,7 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	case c.Role == rules.NotRequest || c.Role == rules.Background || c.Kind == "":
 		g.conn = connNone
 	case c.Served:
-		r := m.begin(g, m.start)
+		r := m.begin(g, g.born)
 		r.Incomplete = true
 		g.conn = connActive
 		if c.Role == rules.Stream {

@@ -7,12 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strconv"
 )
 
 // ErrNotTrace is wrapped by what Read returns for input that does not begin
 // with the header of a Go execution trace.
 var ErrNotTrace = errors.New("not a Go execution trace")
+
+// ErrMemory is wrapped by what Read returns for a trace of which nothing can be
+// read in the memory that it may take.
+var ErrMemory = errors.New("the memory is too little")
 
 // headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
 const headerLen = 16
@@ -33,11 +39,16 @@ const (
 	lastKnown  = 26
 )
 
+// oldExpansion is how many times larger than a trace of Go before 1.22 the
+// ordinary reader's own form of it is: 64 bytes an event.
+const oldExpansion = 17
+
 // A generation is a readable trace by itself: the header and the batches of
 // about one second.
 type generation struct {
 	index int
 	data  []byte
+	lost  int64 // bytes, where it was larger than may be kept; data is empty then
 }
 
 // A splitter cuts a trace into generations as it arrives, looking only at the
@@ -51,6 +62,8 @@ type splitter struct {
 	offset  int64 // bytes consumed so far
 	whole   int64 // bytes in whole generations
 	done    bool
+	most    int          // bytes that a generation may have, 0 for no bound
+	spare   *spare[byte] // buffers to use again, nil for none
 }
 
 // newSplitter reads the trace's header.
@@ -81,7 +94,7 @@ func (s *splitter) generation() (generation, error) {
 	if s.done {
 		return generation{}, io.EOF
 	}
-	g := generation{index: s.index, data: append(make([]byte, 0, 1<<20), s.header[:]...)}
+	g := generation{index: s.index, data: append(s.buffer(), s.header[:]...)}
 	s.index++
 	if s.version < firstSplit {
 		return s.rest(g)
@@ -90,7 +103,7 @@ func (s *splitter) generation() (generation, error) {
 	current := uint64(0)
 	if len(s.next) > 0 {
 		current, _ = binary.Uvarint(s.next[batchGen(s.next[0]):])
-		if err := s.body(&g.data, s.next); err != nil {
+		if err := s.body(&g, s.next); err != nil {
 			s.done = true
 			return g, err
 		}
@@ -101,7 +114,7 @@ func (s *splitter) generation() (generation, error) {
 		switch {
 		case err == io.EOF:
 			s.done = true
-			if len(g.data) == headerLen {
+			if len(g.data) == headerLen && g.lost == 0 {
 				return g, io.EOF
 			}
 			if s.version >= firstEnd {
@@ -122,21 +135,41 @@ func (s *splitter) generation() (generation, error) {
 			return g, nil
 		}
 		current = gen
-		g.data = append(g.data, head...)
-		if err := s.body(&g.data, head); err != nil {
+		if g.data = append(g.data, head...); s.most > 0 && len(g.data) > s.most {
+			g.lost += int64(len(g.data))
+			g.data = g.data[:0]
+		}
+		if err := s.body(&g, head); err != nil {
 			s.done = true
 			return g, err
 		}
 	}
 }
 
+// buffer returns an empty one for a generation.
+func (s *splitter) buffer() []byte {
+	if s.spare != nil {
+		if b := s.spare.take(); b != nil {
+			return b
+		}
+	}
+	return make([]byte, 0, 1<<20)
+}
+
 // rest takes all there is: traces of Go 1.21 and before are not split.
 func (s *splitter) rest(g generation) (generation, error) {
 	s.done = true
+	most := int64(math.MaxInt64)
+	if s.most > 0 {
+		most = int64(s.most)
+	}
 	buf := bytes.NewBuffer(g.data)
-	n, err := buf.ReadFrom(s.r)
+	n, err := buf.ReadFrom(io.LimitReader(s.r, most))
 	g.data = buf.Bytes()
 	s.offset += n
+	if n == most {
+		return g, fmt.Errorf("%w: traces of Go before 1.22 are read as a whole, and this one has more than %d bytes", ErrMemory, most)
+	}
 	s.whole = s.offset
 	return g, err
 }
@@ -208,16 +241,22 @@ func (s *splitter) uvarint(head []byte) (uint64, []byte, error) {
 
 // body copies the data of the batch whose header is head, which ends with the
 // data's size.
-func (s *splitter) body(to *[]byte, head []byte) error {
+func (s *splitter) body(g *generation, head []byte) error {
 	at := batchGen(head[0])
 	size := uint64(0)
 	for range 4 {
 		v, n := binary.Uvarint(head[at:])
 		size, at = v, at+n
 	}
-	from := len(*to)
-	*to = append(*to, make([]byte, size)...)
-	n, err := io.ReadFull(s.r, (*to)[from:])
+	if g.lost > 0 {
+		n, err := s.r.Discard(int(size))
+		s.offset, g.lost = s.offset+int64(n), g.lost+int64(n)
+		g.data = g.data[:0]
+		return noEOF(err)
+	}
+	from := len(g.data)
+	g.data = slices.Grow(g.data, int(size))[:from+int(size)]
+	n, err := io.ReadFull(s.r, g.data[from:])
 	s.offset += int64(n)
 	return noEOF(err)
 }

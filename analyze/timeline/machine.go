@@ -26,6 +26,7 @@ type goroutine struct {
 	timed   bool       // a timer created it
 	dead    bool
 	died    int64
+	buried  bool // ended, and not yet forgotten
 
 	// past holds closed intervals, the oldest first, that end after the
 	// horizon; handed are the moments at which it let a request go on.
@@ -72,10 +73,6 @@ type handover struct {
 	reqSeq uint64
 }
 
-// maxKept bounds the intervals kept of all goroutines together: about 60 MB. One
-// request that waits for minutes would keep everything else.
-const maxKept = 1 << 20
-
 // A span is a stretch of time in which the world was stopped.
 type span struct{ start, end int64 }
 
@@ -90,7 +87,7 @@ type machine struct {
 	start, now   int64
 	oldest       *goroutine // of the open waits, by their start
 	newest       *goroutine
-	kept, most   int          // intervals, and how many there may be
+	kept, most   int          // intervals and what weighs like them, and how many there may be
 	floor        int64        // what ended before it was forgotten for want of room
 	dead         []*goroutine // that still hold intervals, in the order of their end
 	stops        []span
@@ -104,11 +101,15 @@ type machine struct {
 	busySince    int64 // since when every processor is busy, 0: not so
 	sum          Summary
 	roots        map[string]*Root
+	known        int64 // goroutines not known yet were there then
+	bounds
 }
 
 func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
-	return &machine{classes: c, emit: emit, most: maxKept, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
+	m := &machine{classes: c, emit: emit, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
 		procs: map[int64]bool{}, roots: map[string]*Root{}}
+	m.bound(sharesOf(DefaultMemory))
+	return m
 }
 
 // apply takes one generation.
@@ -116,6 +117,10 @@ func (m *machine) apply(d *decoded) {
 	if m.start == 0 {
 		m.start = d.first
 	}
+	if m.known == 0 {
+		m.known = d.first
+	}
+	m.admit(d)
 	m.stacks = d.classes
 	for i := range d.records {
 		r := &d.records[i]
@@ -124,6 +129,12 @@ func (m *machine) apply(d *decoded) {
 		// follows with earlier times. Time only moves on for each goroutine.
 		m.now = max(m.now, r.at)
 		m.step(r)
+		if m.kept > m.most {
+			m.makeRoom(m.horizon())
+		}
+		if m.weight > m.room {
+			m.relieve()
+		}
 	}
 }
 
@@ -144,7 +155,9 @@ func (m *machine) step(r *record) {
 	case opEnd:
 		m.end(m.goroutine(r.g), r.at)
 	case opStatus:
-		m.status(m.goroutine(r.g), r)
+		if !m.idles(r) {
+			m.status(m.goroutine(r.g), r)
+		}
 	case opAssist, opAssisted:
 		g := m.goroutine(r.g)
 		m.close(g, r.at, nil, nil)
@@ -180,9 +193,9 @@ func (m *machine) goroutine(id int64) *goroutine {
 	}
 	g, ok := m.gs[id]
 	if !ok {
-		g = &goroutine{id: id, since: m.start, born: m.start, root: m.rootOf(nil)}
+		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil)}
 		g.root.Goroutines++
-		m.gs[id] = g
+		m.follows(g)
 	}
 	m.last = g
 	return g
@@ -245,6 +258,7 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 			at = max(at, waker.handed[n-1].at)
 		}
 		waker.handed = append(waker.handed, handover{at, r, g.reqSeq})
+		m.kept++
 		if waker.borrowed && !g.borrowed {
 			waker.req, waker.borrowed = nil, false // the work is done
 		}
@@ -280,11 +294,14 @@ func (m *machine) create(r *record) {
 	}
 	if before, ok := m.gs[r.g]; ok {
 		m.end(before, r.at) // its end was lost
+		if parent == before {
+			parent = nil
+		}
 	}
 	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
-	m.gs[r.g] = g
+	m.follows(g)
 	if parent != nil {
 		g.creator = parent
 		if g.created != nil {
@@ -292,7 +309,7 @@ func (m *machine) create(r *record) {
 		}
 		if req := m.tag(parent); req != nil {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
-			req.branches = append(req.branches, g)
+			m.branch(req, g)
 		}
 		if g.start != nil && g.start.Dials {
 			parent.dial = g
@@ -309,9 +326,7 @@ func (m *machine) end(g *goroutine, at int64) {
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, stateUnknown
 	delete(m.gs, g.id)
-	if len(g.past) > 0 {
-		m.dead = append(m.dead, g)
-	}
+	m.bury(g)
 	m.forgetDead(m.horizon())
 }
 
@@ -332,8 +347,8 @@ func (m *machine) forgetDead(horizon int64) {
 	i := 0
 	for ; i < n && m.dead[i].died <= horizon; i++ {
 		g := m.dead[i]
-		m.kept -= len(g.past)
-		g.creator, g.past, g.handed = nil, nil, nil
+		m.kept -= g.holds()
+		g.creator, g.past, g.handed, g.call = nil, nil, nil, nil
 	}
 	m.dead = slices.Delete(m.dead, 0, i)
 }
@@ -398,6 +413,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 		}
 	}
 	m.noteCall(r, g, iv)
+	if r != nil {
+		m.weigh(r)
+	}
 	if r == nil && g.conn == connUnknown && len(g.early) < 16 {
 		g.early = append(g.early, *iv)
 	}
@@ -407,9 +425,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 // remember keeps an interval while an open wait may lead to it.
 func (m *machine) remember(g *goroutine, iv *interval) {
 	horizon := m.horizon()
-	g.forgetCalls(min(horizon, iv.start))
+	m.forgetCalls(g, min(horizon, iv.start))
 	if m.oldest == nil {
-		m.kept -= len(g.past)
+		m.kept -= len(g.past) + len(g.handed)
 		g.past, g.handed, g.creator = g.past[:0], g.handed[:0], nil
 		return
 	}
@@ -420,9 +438,7 @@ func (m *machine) remember(g *goroutine, iv *interval) {
 		g.creator = nil
 	}
 	g.past = append(g.past, *iv)
-	if m.kept++; m.kept > m.most {
-		m.makeRoom(horizon)
-	}
+	m.kept++
 }
 
 // forget drops what a goroutine did before the horizon.
@@ -431,6 +447,7 @@ func (m *machine) forget(g *goroutine, horizon int64) {
 	m.kept -= i
 	g.past = slices.Delete(g.past, 0, i)
 	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
+	m.kept -= i
 	g.handed = slices.Delete(g.handed, 0, i)
 }
 
@@ -443,6 +460,7 @@ func (m *machine) makeRoom(horizon int64) {
 		m.forgetDead(horizon)
 		for _, g := range m.gs {
 			m.forget(g, horizon)
+			m.forgetCalls(g, horizon)
 			if cap(g.past) > 4*len(g.past)+64 {
 				g.past = slices.Clone(g.past)
 			}
@@ -531,6 +549,7 @@ func (m *machine) sample(r *record) {
 	}
 	if len(req.Samples) < 1<<16 {
 		req.Samples = append(req.Samples, m.causeOf(class, stateRunning, reasonNone, nil))
+		m.weigh(req)
 	}
 }
 
@@ -562,6 +581,9 @@ func (m *machine) rootOf(c *class) *Root {
 	name := ""
 	if c != nil {
 		name = c.Root()
+	}
+	if len(m.roots) >= maxRoots {
+		name = ""
 	}
 	r := m.roots[name]
 	if r == nil {

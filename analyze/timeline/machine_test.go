@@ -132,6 +132,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 		}
 	})
 	m.most = 500
+	m.room, m.mostCalls, m.causesRoom = 6*goroutineSize, 3, 20*causeSize
 	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
 		m.apply(&d)
 		checkKept(t, m)
@@ -190,15 +191,23 @@ func TestRandomRecordsAddUp(t *testing.T) {
 
 // checkKept holds the number of intervals that the machine thinks it keeps.
 func checkKept(t *testing.T, m *machine) {
-	kept := 0
+	t.Helper()
+	kept, weight := 0, int64(0)
 	for _, g := range m.gs {
-		kept += len(g.past)
+		kept += g.holds()
+		weight += goroutineSize
+		if r := m.own(g); r != nil {
+			weight += r.weight
+		}
 	}
 	for _, g := range m.dead {
-		kept += len(g.past)
+		kept += g.holds()
 	}
 	if kept != m.kept || kept > m.most {
 		t.Fatalf("%d intervals are kept, %d counted, at most %d", kept, m.kept, m.most)
+	}
+	if weight != m.weight || weight > m.room {
+		t.Fatalf("goroutines and requests weigh %d, %d counted, at most %d", weight, m.weight, m.room)
 	}
 }
 

@@ -4,16 +4,21 @@ import (
 	"context"
 	"io"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// A pipeline reads a trace's generations in order, decodes several at once, and
-// hands them on in order.
+// A pipeline reads a trace's generations in order, decodes several at once, as
+// many as there are workers and memory for, and hands them on in order.
 type pipeline struct {
 	s       *splitter
 	classes *classes
+	shares  shares
+	room    *semaphore.Weighted // for generations in flight
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
-	spare   chan []record // of generations that were applied
+	records spare[record] // of generations that were applied
+	data    spare[byte]   // of those that were decoded
 }
 
 // A result is a decoded generation, or why it could not be.
@@ -21,14 +26,29 @@ type result struct {
 	decoded
 	index int
 	from  int64 // where in the trace it begins
+	held  int64 // of the pipeline's room
+	lost  int64 // bytes of a generation that was too large to be read
 	err   error
+	// whole is a generation whose records would take more room than there is:
+	// they are yet to be made, piece by piece.
+	whole *generation
+}
+
+func newPipeline(s *splitter, c *classes, sh shares) *pipeline {
+	p := &pipeline{s: s, classes: c, shares: sh, room: semaphore.NewWeighted(sh.decoding)}
+	p.records.most, p.data.most = sh.spare/recordSize, sh.spare/4
+	// Read in pieces, a generation is there twice: here, and in the reader.
+	s.most, s.spare = int(sh.decoding/2), &p.data
+	if s.version < firstSplit {
+		s.most = int(sh.old / oldExpansion)
+	}
+	return p
 }
 
 // run starts the pipeline. The channel ends after the last generation, after an
 // error, or when the context does.
 func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
 	ctx, p.cancel = context.WithCancel(ctx)
-	p.spare = make(chan []record, workers+1)
 	out := make(chan result)
 	// Each generation's place in the row is a channel of its own. One is being
 	// applied, one waits in the row's end, one has been read: the row itself
@@ -36,32 +56,7 @@ func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
 	row := make(chan chan result, max(workers-2, 0))
 	p.reading.Go(func() {
 		defer close(row)
-		for {
-			from := p.s.whole
-			g, err := p.s.generation()
-			if err == io.EOF {
-				return
-			}
-			place := make(chan result, 1)
-			select {
-			case row <- place:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				place <- result{index: g.index, from: from, err: err}
-				return
-			}
-			p.reading.Go(func() {
-				var reuse []record
-				select {
-				case reuse = <-p.spare:
-				default:
-				}
-				d, err := decode(g, p.classes, reuse)
-				place <- result{decoded: d, index: g.index, from: from, err: err}
-			})
-		}
+		p.read(ctx, row)
 	})
 	p.reading.Go(func() {
 		defer close(out)
@@ -76,16 +71,106 @@ func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
 	return out
 }
 
-// recycle takes back the records of a generation that was applied.
-func (p *pipeline) recycle(records []record) {
-	select {
-	case p.spare <- records:
-	default:
+// read reads generation after generation and has each decoded.
+func (p *pipeline) read(ctx context.Context, row chan<- chan result) {
+	for {
+		from := p.s.whole
+		g, err := p.s.generation()
+		if err == io.EOF {
+			return
+		}
+		r := result{index: g.index, from: from, lost: g.lost, err: err}
+		r.held = min(p.size(&g), p.shares.decoding)
+		if p.room.Acquire(ctx, r.held) != nil {
+			return
+		}
+		place := make(chan result, 1)
+		select {
+		case row <- place:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			place <- r
+			return
+		}
+		p.reading.Go(func() {
+			p.decode(g, &r)
+			place <- r
+		})
 	}
+}
+
+// decode decodes a generation; of one too large for that it only tells whether
+// it can be.
+func (p *pipeline) decode(g generation, r *result) {
+	switch {
+	case g.lost > 0:
+	case p.size(&g) > p.shares.decoding:
+		r.whole = &g
+		r.decoded, r.err = decodePieces(g, p.classes, nil)
+	default:
+		r.decoded, r.err = decode(g, p.classes, p.records.take())
+		p.data.give(g.data)
+	}
+}
+
+// size is what a generation takes while it is decoded and applied, in bytes.
+func (p *pipeline) size(g *generation) int64 {
+	times := 1 + recordSize/eventBytes
+	if p.s.version < firstSplit {
+		times += oldExpansion
+	}
+	return int64(len(g.data) * times)
+}
+
+// each hands a result's records to apply: all at once, or in pieces.
+func (p *pipeline) each(r *result, apply func(*decoded)) {
+	if r.whole != nil {
+		decodePieces(*r.whole, p.classes, apply) // that it can be is known
+		return
+	}
+	apply(&r.decoded)
+}
+
+// recycle takes back the room of a generation that was applied.
+func (p *pipeline) recycle(r *result) {
+	p.records.give(r.records)
+	p.room.Release(r.held)
 }
 
 // stop ends the pipeline and waits until it has.
 func (p *pipeline) stop() {
 	p.cancel()
 	p.reading.Wait()
+}
+
+// spare holds slices to be used again, of at most so many elements together.
+type spare[T any] struct {
+	mu         sync.Mutex
+	free       [][]T
+	held, most int64
+}
+
+// take returns an empty slice, the one given last; nil where there is none.
+func (s *spare[T]) take() []T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return nil
+	}
+	last := s.free[n-1]
+	s.free = s.free[:n-1]
+	s.held -= int64(cap(last))
+	return last[:0]
+}
+
+func (s *spare[T]) give(b []T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if size := int64(cap(b)); size > 0 && s.held+size <= s.most {
+		s.free = append(s.free, b)
+		s.held += size
+	}
 }

@@ -39,9 +39,24 @@ type Summary struct {
 	// Samples counts the CPU samples, SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
-	// Forgotten counts how often a wait went on for so long that what all the
-	// goroutines did meanwhile was too much to keep: the older half was dropped.
-	Forgotten int
+
+	// What was given up for want of memory. Forgotten counts how often a wait
+	// went on for so long that what all the goroutines did meanwhile was too
+	// much to keep: the older half was dropped. Condensed counts the requests of
+	// whose path only the sums were kept for a part, CallsCut those with more
+	// calls than could be kept. Evicted counts the goroutines that were no longer followed
+	// until something new happened to them, EvictedRequests the requests cut by
+	// that. StacksCut counts the distinct stacks, generation by generation, of
+	// which only the innermost frames were kept, CausesCut the attributions
+	// whose evidence is less than was seen. Skipped counts the generations, of
+	// SkippedBytes together, that were too large to be read.
+	Forgotten                int
+	Condensed, CallsCut      int64
+	Evicted, EvictedRequests int64
+	StacksCut, CausesCut     int64
+	Skipped                  int
+	SkippedBytes             int64
+
 	// Roots is the time of all goroutines by the function they began in, the
 	// largest first.
 	Roots []Root
@@ -69,23 +84,46 @@ func (r *Root) Wall() int64 {
 	return sum
 }
 
+// A Reader says how a trace is read. What comes out depends on Memory alone.
+type Reader struct {
+	Table *rules.Table
+	// Workers is how many generations are decoded at once at most, 1 where it
+	// is less.
+	Workers int
+	// Memory is how many bytes all may take together: DefaultMemory where it is
+	// 0, and MinMemory at least. Where a trace needs more, details are given up
+	// in steps that the Summary counts.
+	Memory int64
+	// After, where set, is called after each generation, with the moment that
+	// the trace has come to.
+	After func(start, now int64)
+}
+
+// Read reads a trace with DefaultMemory.
+func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emit func(*breakdown.Request)) (*Summary, error) {
+	return (&Reader{Table: table, Workers: workers}).Read(ctx, r, emit)
+}
+
 // Read reads an execution trace and hands over each request as it ends, those
 // that the window's edges cut included. A Request is valid only until emit
 // returns. A damaged or truncated trace is read as far as its whole generations
 // reach; Summary.Cut says so.
-//
-// Up to workers generations are decoded at once; what comes out does not depend
-// on how many.
-func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emit func(*breakdown.Request)) (*Summary, error) {
+func (o *Reader) Read(ctx context.Context, r io.Reader, emit func(*breakdown.Request)) (*Summary, error) {
+	return o.read(ctx, r, sharesOf(o.Memory), emit)
+}
+
+func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*breakdown.Request)) (*Summary, error) {
 	s, err := newSplitter(r)
 	if err != nil {
 		return nil, err
 	}
-	c := newClasses(table)
+	c := newClasses(o.Table)
+	c.most = int(sh.stacks)
 	m := newMachine(c, emit)
+	m.bound(sh)
 	m.sum.Version = s.version
-	p := &pipeline{s: s, classes: c}
-	generations := p.run(ctx, max(workers, 1))
+	p := newPipeline(s, c, sh)
+	generations := p.run(ctx, max(o.Workers, 1))
 	defer p.stop()
 	for d := range generations {
 		if d.err != nil {
@@ -94,24 +132,39 @@ func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emi
 			m.sum.CutBytes = s.discard() - max(d.from, headerLen)
 			break
 		}
-		if len(d.records) > 0 { // else it is nothing but its edges
-			m.sum.Generations++
-			m.sum.Events += d.events
-			m.clock(d.clock)
-			m.apply(&d.decoded)
+		m.generation(p, &d)
+		p.recycle(&d)
+		if o.After != nil {
+			o.After(m.start, m.now)
 		}
-		p.recycle(d.records)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if m.sum.Generations == 0 {
-		if m.sum.Cut == nil {
-			return nil, ErrNoGeneration
-		}
-		return nil, fmt.Errorf("%w: %w", ErrNoGeneration, m.sum.Cut)
+	switch {
+	case m.sum.Generations > 0:
+		return m.finish(), nil
+	case m.sum.Skipped > 0:
+		return nil, fmt.Errorf("%w: each of the trace's generations is larger than may be read at once", ErrMemory)
+	case m.sum.Cut == nil:
+		return nil, ErrNoGeneration
 	}
-	return m.finish(), nil
+	return nil, fmt.Errorf("%w: %w", ErrNoGeneration, m.sum.Cut)
+}
+
+// generation takes what was decoded of a generation.
+func (m *machine) generation(p *pipeline, d *result) {
+	switch {
+	case d.lost > 0:
+		m.sum.Skipped++
+		m.sum.SkippedBytes += d.lost
+		m.lose()
+	case len(d.records) > 0 || d.whole != nil: // else it is nothing but its edges
+		m.sum.Generations++
+		m.sum.Events += d.events
+		m.clock(d.clock)
+		p.each(d, m.apply)
+	}
 }
 
 // clock keeps the first relation of the clocks.

@@ -1,0 +1,454 @@
+package timeline
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// DefaultMemory is what a Reader may take where nothing else is asked for.
+const DefaultMemory = 512_000_000
+
+// MinMemory is the least that a Reader can do with: below it a second of an
+// ordinary service's trace would not fit.
+const MinMemory = 64_000_000
+
+// shares divide the memory of a Reader among all that can grow, in bytes. They
+// leave a sixth for the collector and what is fixed. All that is kept is counted
+// in numbers times the sizes below, never asked of the runtime: what a trace is
+// read as must not depend on the machine or on the number of workers.
+type shares struct {
+	decoding int64 // generations that were read and not yet applied
+	old      int64 // instead of them, a trace of Go before 1.22
+	spare    int64 // buffers of generations that were
+	history  int64 // what goroutines did, as long as a wait may lead there
+	open     int64 // goroutines and open requests
+	stacks   int64 // distinct stacks, and as much again for those not kept whole
+	evidence int64 // distinct causes, the same
+}
+
+func sharesOf(memory int64) shares {
+	if memory <= 0 {
+		memory = DefaultMemory
+	}
+	memory = max(memory, MinMemory)
+	return shares{
+		decoding: memory / 16 * 5,
+		old:      memory / 2,
+		spare:    memory / 16,
+		history:  memory / 16 * 3,
+		open:     memory / 8,
+		stacks:   memory / 32,
+		evidence: memory / 64,
+	}
+}
+
+// The sizes of what is kept, in bytes: those of the types, with the slack of
+// slices that grow, and of maps.
+const (
+	recordSize    = 40
+	eventBytes    = 4 // of a trace, for one record, at least
+	intervalSize  = 96
+	goroutineSize = 400
+	segmentSize   = 96
+	behindSize    = 32
+	callSize      = 160
+	pointerSize   = 16
+	frameSize     = 48
+	classSize     = 600
+	causeSize     = 400
+)
+
+// bounds are what a machine holds beside its history, and how much it may.
+type bounds struct {
+	weight, room int64 // of goroutines and open requests, bytes
+	mostCalls    int   // of one request
+	classBytes   int
+	stacksRoom   int
+	admitted     map[string]*class // by their program counters
+	outlines     map[outline]*class
+	causesRoom   int
+	plain        map[plainCause]*breakdown.Cause
+}
+
+// A load is what is kept of an open request.
+type load struct {
+	weight  int64 // bytes
+	weighed int   // segments of the path that were counted
+	behinds int   // what these hold of others
+	most    int   // branches, before those are dropped that nobody asks for
+	callCut bool
+}
+
+// maxRoots bounds the functions that goroutines are told apart by; looseSize is
+// what a call of nobody's weighs, in intervals.
+const (
+	maxRoots  = 1 << 14
+	looseSize = 2
+)
+
+// bound gives the machine its shares.
+func (m *machine) bound(s shares) {
+	m.most = int(s.history / intervalSize)
+	m.room, m.stacksRoom, m.causesRoom = s.open, int(s.stacks), int(s.evidence)
+	m.mostCalls = int(s.open / 16 / callSize)
+}
+
+// follow counts a goroutine that is known from now on.
+func (m *machine) follows(g *goroutine) {
+	m.gs[g.id] = g
+	m.weight += goroutineSize
+}
+
+// weigh counts what is kept of an open request.
+func (m *machine) weigh(r *request) {
+	if len(r.Path) < r.weighed {
+		r.weighed = len(r.Path)
+	}
+	for ; r.weighed < len(r.Path); r.weighed++ {
+		r.behinds += len(r.Path[r.weighed].Behind)
+	}
+	weight := int64(len(r.Path)*segmentSize + r.behinds*behindSize + len(r.Calls)*callSize + (len(r.Samples)+len(r.branches))*pointerSize)
+	m.weight += weight - r.weight
+	r.weight = weight
+}
+
+// mayCall tells whether another call of a request may be kept.
+func (m *machine) mayCall(r *request) bool {
+	if len(r.Calls) < m.mostCalls {
+		return true
+	}
+	if !r.callCut {
+		r.callCut = true
+		m.sum.CallsCut++
+	}
+	return false
+}
+
+// branch files a goroutine that a request's has begun.
+func (m *machine) branch(r *request, g *goroutine) {
+	if len(r.branches) >= r.most {
+		r.dropBranches(m.horizon())
+		r.most = 2*len(r.branches) + keptSegments
+	}
+	r.branches = append(r.branches, g)
+	m.weigh(r)
+}
+
+// bury keeps a goroutine that has ended as long as what it did may be asked for.
+func (m *machine) bury(g *goroutine) {
+	m.weight -= goroutineSize
+	if g.holds() == 0 {
+		g.creator = nil
+		return
+	}
+	g.buried = true
+	m.kept += goroutineSize / intervalSize
+	m.dead = append(m.dead, g)
+}
+
+// Requests that have ended are used again, unless they have become large.
+const (
+	reusable = 1024
+	largest  = 256
+)
+
+func (m *machine) reuse(r *request) {
+	m.weight -= r.weight
+	r.weight = 0
+	clear(r.branches) // they would keep the goroutines
+	if cap(r.Path) > largest {
+		r.Path = nil
+	}
+	if cap(r.Calls) > largest {
+		r.Calls = nil
+	}
+	if cap(r.Samples) > largest {
+		r.Samples = nil
+	}
+	if cap(r.branches) > largest {
+		r.branches = nil
+	}
+	if len(m.free) < reusable {
+		m.free = append(m.free, r)
+	}
+}
+
+// idles tells a goroutine that is said to wait, as each generation says of all,
+// where there are too many to follow those that only wait. The goroutines of
+// connections are always followed.
+func (m *machine) idles(r *record) bool {
+	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs[r.g] != nil {
+		return false
+	}
+	c := m.stacks[r.stack]
+	return c != nil && c.Kind == ""
+}
+
+// relieve makes room where goroutines and open requests take too much: by the
+// order of what requests did long ago, and where that is not enough by what is
+// known of the goroutines.
+func (m *machine) relieve() {
+	for _, g := range m.gs {
+		if r := m.own(g); r != nil {
+			m.condense(r)
+		}
+	}
+	if m.weight > m.room/4*3 {
+		m.evict(m.room / 2)
+	}
+}
+
+// keptSegments is how many of a request's last segments stay as they are: its
+// end may turn out to lie before them.
+const keptSegments = 32
+
+// A kind is what segments of a path that are summed up have in common.
+type kind struct {
+	bucket breakdown.Bucket
+	phase  breakdown.Phase
+	cause  *breakdown.Cause
+}
+
+// condense replaces a request's path by one segment of each kind, as long as all
+// of its were, but for the path's end. Where in the path each was is lost, and
+// with it what calls to come from other goroutines lie beside.
+func (m *machine) condense(r *request) {
+	n := len(r.Path) - keptSegments
+	for n > 0 && r.finished != 0 && r.Path[n-1].End > r.finished {
+		n--
+	}
+	r.dropBranches(m.horizon())
+	if n >= 2*keptSegments {
+		r.placeCalls(r.Path[r.inOrder():n])
+		path := append(summed(r.Path[:n], r.Goroutine), r.Path[n:]...)
+		if r.Condensed == 0 {
+			m.sum.Condensed++
+		}
+		r.Condensed = r.Path[n-1].End
+		r.Path, r.weighed, r.behinds = path, 0, 0
+	}
+	m.weigh(r)
+}
+
+// inOrder is from where on the path is in order.
+func (r *request) inOrder() int {
+	i, _ := slices.BinarySearchFunc(r.Path, r.Condensed, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.Start, t) })
+	return i
+}
+
+// summed is a path with one segment of each kind, in the order in which they
+// first came.
+func summed(path []breakdown.Segment, g int64) []breakdown.Segment {
+	index := map[kind]int{}
+	var out []breakdown.Segment
+	for i := range path {
+		s := &path[i]
+		k := kind{s.Bucket, s.Phase, s.Cause}
+		at, ok := index[k]
+		if !ok {
+			at = len(out)
+			index[k] = at
+			out = append(out, breakdown.Segment{Goroutine: g, Bucket: s.Bucket, Phase: s.Phase, Cause: s.Cause})
+		}
+		out[at].End += s.End - s.Start
+		out[at].Behind = addBehind(out[at].Behind, s.Behind)
+	}
+	at := path[0].Start
+	for i := range out {
+		out[i].Start, out[i].End = at, at+out[i].End
+		at = out[i].End
+	}
+	return out
+}
+
+// addBehind adds up what holders did.
+func addBehind(sums, more []breakdown.Behind) []breakdown.Behind {
+	for _, b := range more {
+		i := slices.IndexFunc(sums, func(o breakdown.Behind) bool { return o.Release == b.Release && o.Bucket == b.Bucket })
+		if i < 0 {
+			sums = append(sums, b)
+		} else {
+			sums[i].Time += b.Time
+		}
+	}
+	return sums
+}
+
+// dropBranches forgets the branches that ended before the horizon: nothing asks
+// for them any more.
+func (r *request) dropBranches(horizon int64) {
+	r.branches = slices.DeleteFunc(r.branches, func(g *goroutine) bool { return g.dead && g.died <= horizon })
+}
+
+// evict stops following goroutines until what is kept weighs no more than
+// target: those first that have waited the longest and work for no request, and
+// those last that serve one, which is then cut.
+func (m *machine) evict(target int64) {
+	rank := func(g *goroutine) int {
+		switch r := m.tag(g); {
+		case r == nil:
+			return 0
+		case r.g != g:
+			return 1
+		}
+		return 2
+	}
+	gs := slices.Collect(maps.Values(m.gs))
+	slices.SortFunc(gs, func(a, b *goroutine) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
+	})
+	for _, g := range gs {
+		if m.weight <= target {
+			break
+		}
+		if m.gs[g.id] != g {
+			continue
+		}
+		if m.own(g) != nil {
+			m.sum.EvictedRequests++
+			m.done(g, m.now, true)
+		}
+		m.sum.Evicted++
+		m.end(g, m.now)
+	}
+	m.known = m.now
+	m.forgetDead(m.horizon())
+}
+
+// lose stops following all: what they did in a generation that could not be read
+// is not known.
+func (m *machine) lose() {
+	before := m.sum.Evicted
+	m.evict(-1)
+	m.sum.Evicted = before
+	m.known = 0 // and what is seen next was there when the next generation began
+}
+
+// holds is how many intervals and the like are kept of a goroutine.
+func (g *goroutine) holds() int {
+	n := len(g.past) + len(g.handed)
+	if g.call != nil {
+		n += 2 * len(g.call.loose)
+	}
+	if g.buried {
+		n += goroutineSize / intervalSize
+	}
+	return n
+}
+
+// size is what a class takes, in bytes.
+func (c *class) size() int { return classSize + len(c.Stack)*frameSize + 2*len(c.key) }
+
+// admit gives each of a generation's stacks the class that the machine knows it
+// by. Where there are too many to keep them whole, stacks that mean the same
+// share an outline. It is the machine that decides this, since it sees the
+// generations in their order.
+func (m *machine) admit(d *decoded) {
+	for ; d.admitted < len(d.classes); d.admitted++ {
+		if c := d.classes[d.admitted]; c != nil && !c.admitted && c.key != "" {
+			d.classes[d.admitted] = m.classOf(c)
+		}
+	}
+}
+
+func (m *machine) classOf(c *class) *class {
+	if known, ok := m.admitted[c.key]; ok {
+		return known
+	}
+	if m.classBytes+c.size() > m.stacksRoom {
+		return m.outlineOf(c)
+	}
+	if m.admitted == nil {
+		m.admitted = map[string]*class{}
+	}
+	m.classBytes += c.size()
+	c.admitted = true
+	m.admitted[c.key] = c
+	return c
+}
+
+// An outline is what is kept of a stack where there are too many: all that it
+// means, and its innermost functions.
+type outline struct {
+	own                                                      *rules.Rule
+	phase, wakes                                             breakdown.Phase
+	system, handler, kind, root                              string
+	noCall, inService, served, dials, observer, gc, receives bool
+	follow                                                   rules.Follow
+	role                                                     rules.Role
+	site                                                     breakdown.Frame
+	depth                                                    int
+	inner                                                    [outlineFrames]string
+}
+
+const outlineFrames = 4
+
+func outlineOf(c *class) outline {
+	o := outline{own: c.Own, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
+		noCall: c.NoCall, inService: c.InService, served: c.Served, dials: c.Dials, observer: c.Observer, gc: c.GC, receives: c.receives,
+		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
+	for i := range min(outlineFrames, len(c.Stack)) {
+		o.inner[i] = c.Stack[i].Function
+	}
+	return o
+}
+
+// outlineOf is the class that stands for a stack; nil, as of no stack at all,
+// where even the outlines are too many.
+func (m *machine) outlineOf(c *class) *class {
+	m.sum.StacksCut++
+	key := outlineOf(c)
+	known, ok := m.outlines[key]
+	if !ok {
+		if len(m.outlines)*(classSize+outlineFrames*frameSize) > m.stacksRoom {
+			return nil
+		}
+		if m.outlines == nil {
+			m.outlines = map[outline]*class{}
+		}
+		short := *c.Class
+		short.Stack = slices.Clone(c.Stack[:min(outlineFrames, len(c.Stack))])
+		if n := len(c.Stack); n > outlineFrames {
+			short.Stack = append(short.Stack, c.Stack[n-1])
+		}
+		known = &class{Class: &short, receives: c.receives, admitted: true}
+		m.outlines[key] = known
+	}
+	return known
+}
+
+// A plainCause is what is kept of a cause where there are too many.
+type plainCause struct {
+	site           breakdown.Frame
+	system, reason string
+	state          uint8
+}
+
+// plainCause is the cause that stands for others like it; where even these are
+// too many, one without a place.
+func (m *machine) plainCause(c *class, state, why uint8, at *class) *breakdown.Cause {
+	m.sum.CausesCut++
+	key := plainCause{state: state, reason: m.classes.reasonName(why)}
+	if c != nil {
+		key.site, key.system = c.Site, c.System
+	}
+	if at != nil {
+		key.site = at.Site
+	}
+	if m.plain == nil {
+		m.plain = map[plainCause]*breakdown.Cause{}
+	}
+	if m.plain[key] == nil && len(m.plain)*causeSize > m.causesRoom {
+		key = plainCause{state: state}
+	}
+	cause := m.plain[key]
+	if cause == nil {
+		cause = &breakdown.Cause{State: stateNames[state], Reason: key.reason, System: key.system, Site: key.site}
+		m.plain[key] = cause
+	}
+	return cause
+}
