@@ -24,8 +24,13 @@ const (
 	pqRead = netRead + " < bufio.(*Reader).fill < bufio.(*Reader).Read < io.ReadAtLeast < github.com/lib/pq.(*conn).recvMessage"
 )
 
-// cases are stacks as traces hold them, and what they mean.
-var cases = []struct{ name, stack, want string }{
+// A tableCase is a stack as traces hold it, and what it means.
+type tableCase struct{ name, stack, want string }
+
+// cases are those of each file of rows; beside them there are firstCases.
+var cases = slices.Concat(firstCases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases)
+
+var firstCases = []tableCase{
 	// database/sql, the driver unseen.
 	{"sql waits for a free connection", "database/sql.(*DB).conn < database/sql.(*DB).query < database/sql.(*DB).QueryContext < " + handler,
 		"db/pool_wait sql" + served},

@@ -66,14 +66,18 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 			m.kept += looseSize
 		}
 	}
-	s.phase = max(s.phase, phase)
 	call := &(*calls)[s.index]
 	call.End = iv.end
+	if getsReady(s.phase) && !getsReady(phase) {
+		call.Site, s.from = c.Site, c.caller() // the connection may have been asked for elsewhere
+	}
+	s.phase = max(s.phase, phase)
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
 	call.Dialed = call.Dialed || iv.dial != nil || phase == breakdown.DNS || phase == breakdown.Connect || phase == breakdown.TLS
 	switch {
+	case getsReady(phase):
 	case writes:
 		s.answered = false
 		s.ask(c)
@@ -84,6 +88,10 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		s.answered = true
 	}
 }
+
+// getsReady tells a phase in which a connection is waited for or made: nothing is
+// asked of the other side yet.
+func getsReady(p breakdown.Phase) bool { return p != breakdown.NoPhase && p <= breakdown.TLS }
 
 // helps tells a goroutine, with a stack of its, that a library began: what it
 // does is part of the call that it was begun for, also where the service's code

@@ -2,12 +2,14 @@
 // the service measured of itself.
 //
 // Compare pairs the requests of an analysis with those of a truth and sums both
-// up; Row is a line of the table that the tests print. The package compares and
-// formats; it starts nothing and judges nothing: the bounds are in the tests.
+// up; Row is a line of the table that the tests print, and Row.Check says which
+// of the promised bounds it breaks. The package starts nothing.
 package accuracy
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,12 +28,17 @@ type Row struct {
 	Missed, Extra int
 	Odd           []string // which ones, for a failing test to show
 	Wall          Pair
-	Client        int64 // the same requests as the clients saw them
-	Steps         map[truth.Kind]Pair
-	Buckets       [breakdown.NumBuckets]int64 // the tool's
-	Phases        [breakdown.NumPhases]int64
-	Calls         float64
-	// OverStep counts the requests in which a bucket exceeds the stopwatch
+	// Client is the same requests as the clients saw them, 0 where there are
+	// none: a consumer has no clients.
+	Client int64
+	// Measured are the buckets that the service has a stopwatch around, Steps
+	// how many of them there are in a request.
+	Measured [breakdown.NumBuckets]Pair
+	Steps    [breakdown.NumBuckets]float64
+	Phases   map[Phase]Pair
+	Buckets  [breakdown.NumBuckets]int64 // the tool's
+	Calls    float64
+	// OverStep counts the requests in which a bucket exceeds the stopwatches
 	// around it, Worst by how much at most.
 	OverStep int
 	Worst    int64
@@ -41,6 +48,12 @@ type Row struct {
 	// Outside lists, for each request, what the tool counts beyond the
 	// handler's stopwatch, the least first.
 	Outside []int64
+}
+
+// A Phase is one of a bucket's.
+type Phase struct {
+	Bucket breakdown.Bucket
+	Phase  breakdown.Phase
 }
 
 // A Pair is one quantity as the service and as the tool have it.
@@ -59,21 +72,28 @@ type Request struct {
 	Goroutine  int64
 	Start, End int64 // wall clock
 	Endpoint   string
+	Kind       string
+	Systems    []string // that the calls go to, each once, sorted
 	Path       []breakdown.Segment
 	Buckets    [breakdown.NumBuckets]int64
-	Phases     [breakdown.NumPhases]int64
+	Phases     map[Phase]int64
 	Calls      int
 	Incomplete bool
 }
 
 // Reduce sums a request up; its times stay on the trace's clock.
 func Reduce(r *breakdown.Request) Request {
-	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete}
+	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete, Phases: map[Phase]int64{}}
 	for i := range r.Path {
 		s := &r.Path[i]
 		out.Buckets[s.Bucket] += s.End - s.Start
-		out.Phases[s.Phase] += s.End - s.Start
+		out.Phases[Phase{s.Bucket, s.Phase}] += s.End - s.Start
 	}
+	for i := range r.Calls {
+		out.Systems = append(out.Systems, r.Calls[i].System)
+	}
+	slices.Sort(out.Systems)
+	out.Systems = slices.Compact(out.Systems)
 	return out
 }
 
@@ -87,12 +107,26 @@ func (r *Request) Shift(by int64) {
 	}
 }
 
-// Stopwatch maps each step of the service to the bucket that its waiting belongs
-// to.
-var Stopwatch = map[truth.Kind]breakdown.Bucket{
-	truth.DB:        breakdown.DB,
-	truth.Upstreams: breakdown.Upstream,
-	truth.Lock:      breakdown.Lock,
+// Waits tells what the waiting within a step belongs to: a bucket and, where the
+// step is as fine as that, the phase. ok is false for a step that is not held
+// against anything, such as one of several at once.
+type Waits func(truth.Kind) (what Phase, ok bool)
+
+// StepOf is the kind of a step that waits for one bucket, and one phase of it.
+func StepOf(b breakdown.Bucket, p breakdown.Phase) truth.Kind {
+	if p == breakdown.NoPhase {
+		return truth.Kind(b.String())
+	}
+	return truth.Kind(b.String() + "/" + p.String())
+}
+
+// Named is the Waits of kinds that StepOf made.
+func Named(kind truth.Kind) (what Phase, ok bool) {
+	bucket, phase, _ := strings.Cut(string(kind), "/")
+	if what.Bucket.UnmarshalText([]byte(bucket)) != nil || what.Phase.UnmarshalText([]byte(phase)) != nil {
+		return what, false
+	}
+	return what, true
 }
 
 // nest is how far the two clocks may be apart, in ns.
@@ -100,8 +134,8 @@ const nest = 20_000
 
 // Compare pairs the requests of one route. Each of the service's lies within one
 // of the tool's on the same goroutine, and within a client's: the closest.
-func Compare(scenario string, tool []Request, service []truth.Request, clients []load.Request, windowStart, windowEnd int64) Row {
-	row := Row{Scenario: scenario, Steps: map[truth.Kind]Pair{}}
+func Compare(scenario string, tool []Request, service []truth.Request, waits Waits, clients []load.Request, windowStart, windowEnd int64) Row {
+	row := Row{Scenario: scenario, Phases: map[Phase]Pair{}}
 	onGoroutine := map[int64][]*Request{}
 	for i := range tool {
 		t := &tool[i]
@@ -124,7 +158,7 @@ func Compare(scenario string, tool []Request, service []truth.Request, clients [
 		if own[at].Incomplete {
 			continue // the window's edge cut what the server does around the handler
 		}
-		row.add(s, own[at], closest(s, clients))
+		row.add(s, own[at], waits, closest(s, clients))
 		onGoroutine[s.Goroutine] = slices.Delete(own, at, at+1)
 		row.Extra--
 	}
@@ -151,50 +185,63 @@ func closest(s *truth.Request, clients []load.Request) int64 {
 	return shortest
 }
 
-func (row *Row) add(s *truth.Request, t *Request, client int64) {
+func (row *Row) add(s *truth.Request, t *Request, waits Waits, client int64) {
 	row.Requests++
 	row.Wall.Service += int64(s.Wall())
 	row.Wall.Tool += t.End - t.Start
 	row.Client += client
 	row.Outside = append(row.Outside, t.End-t.Start-int64(s.Wall()))
 	row.Calls += float64(t.Calls)
-	for kind, bucket := range Stopwatch {
-		if s.Spent(kind) == 0 {
+	var measured [breakdown.NumBuckets]int64
+	for _, step := range s.Steps {
+		what, ok := waits(step.Kind)
+		if !ok {
 			continue
 		}
-		row.Strange += strangers(s, t, kind, bucket)
-		p := row.Steps[kind]
-		p.Service += int64(s.Spent(kind))
+		measured[what.Bucket] += step.End - step.Start
+		row.Steps[what.Bucket]++
+		row.Strange += strangers(&step, t, what.Bucket)
+		if what.Phase != breakdown.NoPhase {
+			p := row.Phases[what]
+			p.Service += step.End - step.Start
+			row.Phases[what] = p
+		}
+	}
+	for bucket, service := range measured {
+		if service == 0 {
+			continue
+		}
+		p := &row.Measured[bucket]
+		p.Service += service
 		p.Tool += t.Buckets[bucket]
-		row.Steps[kind] = p
-		if t.Buckets[bucket] > int64(s.Spent(kind)) {
+		if over := t.Buckets[bucket] - service; over > 0 {
 			row.OverStep++
-			row.Worst = max(row.Worst, t.Buckets[bucket]-int64(s.Spent(kind)))
+			row.Worst = max(row.Worst, over)
+			row.Odd = append(row.Odd, fmt.Sprintf("goroutine %d at %d: %s is %d ns, its steps %d", t.Goroutine, t.Start, breakdown.Bucket(bucket), t.Buckets[bucket], service))
+		}
+	}
+	for what, v := range t.Phases {
+		if what.Phase != breakdown.NoPhase {
+			p := row.Phases[what]
+			p.Tool += v
+			row.Phases[what] = p
 		}
 	}
 	for b, v := range t.Buckets {
 		row.Buckets[b] += v
 	}
-	for p, v := range t.Phases {
-		row.Phases[p] += v
-	}
 }
 
 // strangers is the time within a step's stopwatch that is neither in the step's
 // bucket nor the processor's.
-func strangers(s *truth.Request, t *Request, kind truth.Kind, bucket breakdown.Bucket) (sum int64) {
-	for _, step := range s.Steps {
-		if step.Kind != kind {
+func strangers(step *truth.Step, t *Request, bucket breakdown.Bucket) (sum int64) {
+	for i := range t.Path {
+		seg := &t.Path[i]
+		switch seg.Bucket {
+		case bucket, breakdown.CPU, breakdown.GC, breakdown.Scheduler:
 			continue
 		}
-		for i := range t.Path {
-			seg := &t.Path[i]
-			switch seg.Bucket {
-			case bucket, breakdown.CPU, breakdown.GC, breakdown.Scheduler:
-				continue
-			}
-			sum += max(0, min(seg.End, step.End-nest)-max(seg.Start, step.Start+nest))
-		}
+		sum += max(0, min(seg.End, step.End-nest)-max(seg.Start, step.Start+nest))
 	}
 	return sum
 }
@@ -207,15 +254,100 @@ func (row *Row) average() {
 	row.Client /= n
 	row.Strange /= n
 	row.Calls /= float64(n)
-	for k, p := range row.Steps {
-		row.Steps[k] = Pair{p.Service / n, p.Tool / n}
-	}
 	for b := range row.Buckets {
 		row.Buckets[b] /= n
+		row.Steps[b] /= float64(n)
+		row.Measured[b] = Pair{row.Measured[b].Service / n, row.Measured[b].Tool / n}
 	}
-	for p := range row.Phases {
-		row.Phases[p] /= n
+	for k, p := range row.Phases {
+		row.Phases[k] = Pair{p.Service / n, p.Tool / n}
 	}
+}
+
+// gaps is how much the service's stopwatches exceed the tool's buckets.
+func (row *Row) gaps() (sum int64) {
+	for _, p := range row.Measured {
+		sum += p.Service - p.Tool
+	}
+	return sum
+}
+
+// ErrCores is wrapped by what Check says of bounds that hold only where the
+// service, its database and its load have the machine's cores for themselves: a
+// step that had to wait long for a core is that much longer than its bucket. A
+// defect of the tool would break them each time they are measured.
+var ErrCores = errors.New("more than on cores of one's own")
+
+// Check says which of the promised bounds the row breaks, nil for none. They are
+// the README's.
+func (row *Row) Check() (broken []error) {
+	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
+	if row.Requests < 50 || row.Missed != 0 || row.Extra != 0 {
+		fail("%d requests matched, %d of the service's missed, %d unknown to it: %q", row.Requests, row.Missed, row.Extra, row.Odd)
+	}
+	// What the server does outside the handler comes on top: reading the
+	// request, waiting for a core to begin, writing the answer. The clients saw
+	// that too.
+	if row.Wall.Tool < row.Wall.Service || row.Client > 0 && row.Wall.Tool > row.Client {
+		fail("wall: the service measured %d ns, the tool says %d, the clients saw %d", row.Wall.Service, row.Wall.Tool, row.Client)
+	}
+	if n := len(row.Outside); n > 0 {
+		if median := row.Outside[n/2]; median < 0 || float64(median) > 0.01*float64(row.Wall.Service) {
+			fail("wall: the service measured %d ns, half of the requests are %d ns longer for the tool: %w", row.Wall.Service, median, ErrCores)
+		}
+	}
+	if row.Strange > 10_000 {
+		fail("%d ns a request within the steps are neither in the step's bucket nor the processor's", row.Strange)
+	}
+	for b, p := range row.Measured {
+		bucket := breakdown.Bucket(b)
+		if p.Tool > p.Service {
+			fail("%s: the tool says %d ns, the stopwatches around it %d", bucket, p.Tool, p.Service)
+		}
+		if p.Tool < p.Service-p.Service/10-int64(100_000*row.Steps[b]) {
+			fail("%s: the tool says %d ns, the stopwatches around it %d: %w", bucket, p.Tool, p.Service, ErrCores)
+		}
+	}
+	if row.OverStep > 0 {
+		fail("%d times a bucket of a single request exceeds the stopwatches around it, by up to %d ns: %q", row.OverStep, row.Worst, row.Odd)
+	}
+	own := row.Buckets[breakdown.CPU] + row.Buckets[breakdown.GC] + row.Buckets[breakdown.Scheduler]
+	if gaps := row.gaps(); gaps > own {
+		fail("the steps exceed their buckets by %d ns, but cpu, gc and scheduler hold only %d", gaps, own)
+	}
+	for what, p := range row.Phases {
+		if p.Service > 0 && math.Abs(float64(p.Tool-p.Service)) > 0.02*float64(row.Wall.Service) {
+			fail("%s %s: the tool says %d ns, the stopwatches around it %d, over 2%% of the wall time apart: %w", what.Bucket, what.Phase, p.Tool, p.Service, ErrCores)
+		}
+	}
+	if u := float64(row.Buckets[breakdown.Unknown]) / float64(max(row.Wall.Tool, 1)); u > 0.005 {
+		fail("%.2f%% is unknown", 100*u)
+	}
+	return broken
+}
+
+// Again tells whether a measurement is worth repeating: nothing is wrong but what
+// waiting for cores explains.
+func Again(broken []error) bool {
+	return len(broken) > 0 && !slices.ContainsFunc(broken, func(err error) bool { return !errors.Is(err, ErrCores) })
+}
+
+// Spent holds the gaps of rows of one process against what it spent by its own
+// measure, running or ready to run, in that many requests.
+func Spent(rows []Row, requests int, totals *truth.Totals) error {
+	if totals.CPU == nil || requests == 0 {
+		return nil
+	}
+	gaps, n := int64(0), 0
+	for i := range rows {
+		gaps += rows[i].gaps() * int64(rows[i].Requests)
+		n += rows[i].Requests
+	}
+	gaps /= int64(max(n, 1))
+	if spent := (totals.CPU.User + totals.CPU.System + totals.SchedLatency.High) / int64(requests); gaps > spent {
+		return fmt.Errorf("the steps exceed their buckets by %d ns, the process spent %d ns a request running or ready to run", gaps, spent)
+	}
+	return nil
 }
 
 // Table formats rows for a log: the service's word, then the tool's.
@@ -224,11 +356,63 @@ func Table(rows []Row) string {
 	fmt.Fprintf(&b, "%-12s %8s  %-15s %6s  %-8s  %-15s  %-15s  %-15s  %6s %5s %5s %7s\n", "scenario", "requests", "wall ms", "off", "client", "db ms", "upstream ms", "lock ms", "cpu", "gc", "sched", "unknown")
 	for _, r := range rows {
 		fmt.Fprintf(&b, "%-12s %8d  %15s %+5.2f%%  %8s  %15s  %15s  %15s  %6s %5s %5s %6.2f%%\n", r.Scenario, r.Requests,
-			pair(r.Wall), 100*r.Wall.Off(), ms(r.Client), pair(r.Steps[truth.DB]), pair(r.Steps[truth.Upstreams]), pair(r.Steps[truth.Lock]),
+			pair(r.Wall), 100*r.Wall.Off(), ms(r.Client), pair(r.Measured[breakdown.DB]), pair(r.Measured[breakdown.Upstream]), pair(r.Measured[breakdown.Lock]),
 			ms(r.Buckets[breakdown.CPU]), ms(r.Buckets[breakdown.GC]), ms(r.Buckets[breakdown.Scheduler]),
 			100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)))
 	}
 	return b.String()
+}
+
+// Report formats the accuracy table: for each scenario the wall time and each
+// bucket and phase that the service measured, as it did and as the tool says, and
+// the worst error, as a share of the wall time.
+func Report(rows []Row) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-26s %8s  %-24s %9s %9s %8s %8s\n", "scenario", "requests", "ms per request", "service", "timesink", "off", "unknown")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "%-26s %8d  %-24s %9s %9s %+7.2f%% %7.2f%%\n", r.Scenario, r.Requests, "wall", ms(r.Wall.Service), ms(r.Wall.Tool),
+			100*r.Wall.Off(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)))
+		for bucket, p := range r.Measured {
+			if p.Service == 0 {
+				continue
+			}
+			r.line(&b, breakdown.Bucket(bucket).String(), p)
+			for phase := range breakdown.NumPhases {
+				if p := r.Phases[Phase{breakdown.Bucket(bucket), phase}]; p.Service > 0 {
+					r.line(&b, "  "+phase.String(), p)
+				}
+			}
+		}
+		fmt.Fprintf(&b, "%-26s %8s  %-24s %9s %9s %+7.2f%%\n", "", "", "worst, of the wall", "", "", 100*r.WorstShare())
+	}
+	return b.String()
+}
+
+func (row *Row) line(b *strings.Builder, what string, p Pair) {
+	fmt.Fprintf(b, "%-26s %8s  %-24s %9s %9s %+7.2f%%\n", "", "", what, ms(p.Service), ms(p.Tool), 100*row.share(p))
+}
+
+// share is how far the tool is off, as a share of the wall time.
+func (row *Row) share(p Pair) float64 {
+	return float64(p.Tool-p.Service) / float64(max(row.Wall.Service, 1))
+}
+
+// WorstShare is the largest error of the wall time, a bucket or a phase, as a
+// share of the wall time.
+func (row *Row) WorstShare() float64 {
+	worst := row.share(row.Wall)
+	note := func(p Pair) {
+		if s := row.share(p); p.Service > 0 && math.Abs(s) > math.Abs(worst) {
+			worst = s
+		}
+	}
+	for _, p := range row.Measured {
+		note(p)
+	}
+	for _, p := range row.Phases {
+		note(p)
+	}
+	return worst
 }
 
 func pair(p Pair) string { return ms(p.Service) + " " + ms(p.Tool) }

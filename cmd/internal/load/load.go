@@ -38,6 +38,9 @@ type Config struct {
 	Keep        int           // how many requests to list in the result
 	HTTP2       bool          // h2c with prior knowledge, or h2 over https
 	Insecure    bool          // accept any certificate
+	// Open, where set, opens what the requests go over instead of HTTP: one for
+	// each connection. What URL then means is Open's business.
+	Open func() Session
 }
 
 // Flags declares a flag for each field but Values, with its default.
@@ -94,10 +97,6 @@ const grace = 5 * time.Second
 // The error is about the Config. Requests that fail are counted in the Result; a
 // connection that meets three failures in a row ends, as the service is gone.
 func Run(ctx context.Context, c Config) (*Result, error) {
-	target, err := url.Parse(strings.ReplaceAll(c.URL, "{vin}", "x"))
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return nil, fmt.Errorf("load needs an http or https URL, not %q", c.URL)
-	}
 	if strings.Contains(c.URL, "{vin}") && len(c.Values) == 0 {
 		return nil, fmt.Errorf("no values to fill into %s", c.URL)
 	}
@@ -115,9 +114,15 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
 
 	workers := make([]worker, max(c.Connections, 1))
+	for i := range workers {
+		session, err := c.Session()
+		if err != nil {
+			return nil, err
+		}
+		workers[i] = worker{run: r, id: i, session: session, statuses: map[int]int{}}
+	}
 	var all sync.WaitGroup
 	for i := range workers {
-		workers[i] = worker{run: r, id: i, session: r.session(target), statuses: map[int]int{}}
 		all.Go(func() { workers[i].work(ctx, flight) })
 	}
 	all.Wait()
@@ -151,7 +156,7 @@ func (r *run) next() (target string, ok bool) {
 type worker struct {
 	*run
 	id       int
-	session  session
+	session  Session
 	statuses map[int]int
 	requests []Request
 	count    int
@@ -160,14 +165,14 @@ type worker struct {
 }
 
 func (w *worker) work(ctx, flight context.Context) {
-	defer w.session.close()
+	defer w.session.Close()
 	for inARow := 0; inARow < 3 && ctx.Err() == nil; {
 		target, ok := w.next()
 		if !ok {
 			return
 		}
 		start := w.now()
-		status, err := w.session.get(flight, target)
+		status, err := w.session.Get(flight, target)
 		end := w.now()
 		if err != nil {
 			w.err = cmp.Or(w.err, err)
@@ -221,26 +226,37 @@ func latency(requests []Request) Latency {
 	return Latency{Mean: total / int64(len(walls)), P50: at(50), P95: at(95), P99: at(99), Max: at(100)}
 }
 
-// A session is one connection to the service.
-type session interface {
-	get(ctx context.Context, target string) (status int, err error)
-	close()
+// A Session is one connection to the service, used by one goroutine.
+type Session interface {
+	// Get sends one request and waits for the whole answer. The connection is
+	// made, or made again, where that is needed.
+	Get(ctx context.Context, target string) (status int, err error)
+	Close()
 }
 
-func (r *run) session(target *url.URL) session {
-	config := &tls.Config{InsecureSkipVerify: r.Insecure, ServerName: target.Hostname()}
-	if !r.HTTP2 {
+// Session opens what the requests go over. The error is about the Config; it does
+// not connect.
+func (c *Config) Session() (Session, error) {
+	if c.Open != nil {
+		return c.Open(), nil
+	}
+	target, err := url.Parse(strings.ReplaceAll(c.URL, "{vin}", "x"))
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		return nil, fmt.Errorf("load needs an http or https URL, not %q", c.URL)
+	}
+	config := &tls.Config{InsecureSkipVerify: c.Insecure, ServerName: target.Hostname()}
+	if !c.HTTP2 {
 		port := cmp.Or(target.Port(), map[string]string{"http": "80", "https": "443"}[target.Scheme])
 		s := &plain{address: net.JoinHostPort(target.Hostname(), port)}
 		if target.Scheme == "https" {
 			s.tls = config
 		}
-		return s
+		return s, nil
 	}
 	transport := &http.Transport{MaxConnsPerHost: 1, TLSClientConfig: config, Protocols: new(http.Protocols)}
 	transport.Protocols.SetHTTP2(true)
 	transport.Protocols.SetUnencryptedHTTP2(true)
-	return multiplexed{transport}
+	return multiplexed{transport}, nil
 }
 
 // plain speaks HTTP/1.1 over a connection of its own. Without http.Transport and
@@ -253,7 +269,7 @@ type plain struct {
 	reader  *bufio.Reader
 }
 
-func (p *plain) get(ctx context.Context, target string) (int, error) {
+func (p *plain) Get(ctx context.Context, target string) (int, error) {
 	request, err := http.NewRequest(http.MethodGet, target, nil)
 	if err != nil {
 		return 0, err
@@ -266,7 +282,7 @@ func (p *plain) get(ctx context.Context, target string) (int, error) {
 	defer stop()
 	status, keep, err := p.exchange(request)
 	if err != nil || !keep {
-		p.close()
+		p.Close()
 	}
 	return status, err
 }
@@ -305,7 +321,7 @@ func (p *plain) exchange(request *http.Request) (status int, keep bool, err erro
 	return response.StatusCode, !response.Close, nil
 }
 
-func (p *plain) close() {
+func (p *plain) Close() {
 	if p.conn != nil {
 		p.conn.Close()
 		p.conn = nil
@@ -315,7 +331,7 @@ func (p *plain) close() {
 // multiplexed speaks HTTP/2 over a connection of its own.
 type multiplexed struct{ *http.Transport }
 
-func (m multiplexed) get(ctx context.Context, target string) (int, error) {
+func (m multiplexed) Get(ctx context.Context, target string) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return 0, err
@@ -329,4 +345,4 @@ func (m multiplexed) get(ctx context.Context, target string) (int, error) {
 	return response.StatusCode, err
 }
 
-func (m multiplexed) close() { m.CloseIdleConnections() }
+func (m multiplexed) Close() { m.CloseIdleConnections() }

@@ -53,7 +53,7 @@ func (m Meter) Read(now int64) Reading {
 func (m Reading) Since(before Reading) truth.Totals {
 	t := truth.Totals{
 		Since: before.at, Until: m.at,
-		SchedLatency: m.histogram(before, metricSched),
+		SchedLatency: scaled(m.histogram(before, metricSched), schedPeriod),
 		GCPause:      m.histogram(before, metricGCPause),
 		OtherPause:   m.histogram(before, metricOtherPause),
 		GCAssist:     m.seconds(metricAssist) - before.seconds(metricAssist),
@@ -65,6 +65,14 @@ func (m Reading) Since(before Reading) truth.Totals {
 		t.CPU = &truth.CPUTime{User: m.cpu.User - before.cpu.User, System: m.cpu.System - before.cpu.System}
 	}
 	return t
+}
+
+// schedPeriod is of how many times that a goroutine was ready to run the runtime
+// counts one (gTrackingPeriod in the Go tree).
+const schedPeriod = 8
+
+func scaled(r truth.Range, by int64) truth.Range {
+	return truth.Range{Low: r.Low * by, High: r.High * by, Count: r.Count * by}
 }
 
 func (m Reading) seconds(metric int) int64 {

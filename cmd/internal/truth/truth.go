@@ -87,7 +87,8 @@ type Totals struct {
 	Until int64 `json:"until_ns"`
 	// CPU is the process's, by getrusage; absent where the system has none.
 	CPU *CPUTime `json:"cpu,omitempty"`
-	// SchedLatency is the time goroutines were ready to run and did not.
+	// SchedLatency is the time goroutines were ready to run and did not. The
+	// runtime looks at every eighth time only, so that this is an estimate.
 	SchedLatency Range `json:"sched_latency"`
 	// GCPause is the time the world was stopped for the collector, and
 	// OtherPause the time it was stopped for something else, such as the start

@@ -1,0 +1,4 @@
+package rules
+
+// caches are the clients of caches.
+var caches = []Rule{}

@@ -1,0 +1,40 @@
+package rules
+
+import "timesink/analyze/breakdown"
+
+// process is what a process does by itself.
+var process = []Rule{
+	{Func: "time.Sleep", Bucket: breakdown.Sleep},
+	{Func: "golang.org/x/time/rate.(*Limiter).", Bucket: breakdown.Sleep},
+	{Func: "os.(*Process).", Bucket: breakdown.Unknown}, // a child process: no bucket is its own
+	{Func: "os.", Bucket: breakdown.File, System: "os"},
+	{Func: "syscall.Open", Bucket: breakdown.File, System: "os"},
+	{Func: "syscall.Fsync", Bucket: breakdown.File, System: "os"},
+	{Func: "internal/poll.(*FD).Fsync", Bucket: breakdown.File, System: "os"},
+	{Func: "golang.org/x/sync/semaphore.(*Weighted).Acquire", Bucket: breakdown.Lock},
+	{Func: "golang.org/x/sync/singleflight.(*Group).", Follow: FollowWhole},
+	{Func: "sync.(*Once).doSlow", Follow: FollowWhole},
+	{Func: "sync.(*Mutex).Lock", Bucket: breakdown.Lock},
+	{Func: "sync.(*Mutex).lockSlow", Bucket: breakdown.Lock},
+	{Func: "sync.(*RWMutex).", Bucket: breakdown.Lock},
+	{Func: "internal/sync.(*Mutex).", Bucket: breakdown.Lock},
+}
+
+// runtimeLoops are the runtime's own.
+var runtimeLoops = []Loop{
+	{Func: "runtime.gcStart", GC: true},
+	{Func: "runtime.gcMarkDone", GC: true},
+	{Func: "runtime.gcAssistAlloc", GC: true},
+	{Func: "runtime.gcMarkTermination", GC: true},
+	{Func: "runtime.gcParkAssist", GC: true},
+}
+
+// observers are what timesink itself asks a service for.
+var observers = []Loop{
+	{Func: "net/http/pprof.Trace", Observer: true, Served: true},
+	{Func: "net/http/pprof.Profile", Observer: true, Served: true},
+	{Func: "net/http/pprof.Index", Observer: true, Served: true},
+	{Func: "net/http/pprof.Cmdline", Observer: true, Served: true},
+	{Func: "net/http/pprof.Symbol", Observer: true, Served: true},
+	{Func: "net/http/pprof.handler.ServeHTTP", Observer: true, Served: true},
+}

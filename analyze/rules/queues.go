@@ -1,0 +1,4 @@
+package rules
+
+// queues are the clients of message queues.
+var queues = []Rule{}

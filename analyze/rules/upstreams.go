@@ -1,0 +1,41 @@
+package rules
+
+import "timesink/analyze/breakdown"
+
+// upstreams are the clients of other services, and the network below any client.
+var upstreams = []Rule{
+	// net/http's client, HTTP/1 and HTTP/2. Its connections read and write on
+	// goroutines of their own; the caller waits in a select.
+	{Func: "net/http.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
+	{Func: "net/http.(*Transport).getConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
+	{Func: "net/http.(*Transport).dialConnFor", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
+	{Func: "net/http.(*Transport).dialConn", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
+	{Func: "net/http.(*persistConn).addTLS", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "http"},
+	{Func: "net/http.(*persistConn).writeLoop", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
+	{Func: "net/http.(*persistConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*bodyEOFSignal).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "net/http.(*gzipReader).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "net/http.(*cancelTimerBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "net/http.(*http2clientStream).writeRequestBody", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
+	{Func: "net/http.http2transportResponseBody.", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "net/http.(*http2ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*http2clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*http2Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*http2clientConnPool).", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
+	{Func: "net/http.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.send", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+
+	// The network below any client.
+	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
+	{Func: "net.(*Dialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},
+	{Func: "net.(*sysDialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},
+	{Func: "crypto/tls.(*Conn).handshakeContext", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "tls", Any: true},
+}
+
+// clientLoops are the goroutines of clients.
+var clientLoops = []Loop{
+	{Func: "net/http.(*persistConn).writeLoop", Wakes: breakdown.RequestWrite},
+	{Func: "net/http.(*Transport).startDialConnForLocked", Dials: true},
+	{Func: "net/http.(*Transport).dialConnFor", Dials: true},
+}

@@ -1,0 +1,108 @@
+// Package backing starts the real servers that scenarios need, on free ports in
+// temporary folders, and stops them when the test ends. Only tests import it. The
+// programs come from Debian's packages, which .ci/test installs.
+package backing
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/cmd/internal/child"
+	"timesink/cmd/internal/testpg"
+)
+
+// Servers start a server by name and return its address, URL or DSN.
+var Servers = map[string]func(testing.TB) string{
+	"postgres": testpg.Start,
+	"redis":    startRedis,
+}
+
+// leash runs a server as a child and ends it with standard input, however whoever
+// held the other end died.
+const leash = `exec 3<&0
+"$@" </dev/null >&2 & server=$!
+{ cat <&3 >/dev/null; kill -TERM $server; } & watch=$!
+echo '"started"'
+wait $server
+code=$?
+kill $watch 2>/dev/null
+[ $code -eq 143 ] || exit $code`
+
+// patience is how long a server may take to start on a busy machine.
+const patience = time.Minute
+
+// start starts a program that takes a port, and waits until something listens
+// there. Another process may take a free port between its choice and its use: then
+// it is tried again.
+func start(t testing.TB, program string, args func(folder string, port int) []string) (address string) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Fatalf("%v: it comes with Debian's package of that name, see .ci/test", err)
+	}
+	for range 3 {
+		var port int
+		if port, err = freePort(); err != nil {
+			continue
+		}
+		folder, errDir := os.MkdirTemp("", "timesink-"+program+"-*")
+		if errDir != nil {
+			t.Fatal(errDir)
+		}
+		t.Cleanup(func() { os.RemoveAll(folder) })
+		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if err = run(t, address, append([]string{"-c", leash, program, path}, args(folder, port)...)); err == nil {
+			return address
+		}
+	}
+	t.Fatalf("starting %s: %v", program, err)
+	return ""
+}
+
+func run(t testing.TB, address string, args []string) error {
+	var started string
+	p, err := child.Start(t.Context(), "/bin/sh", args, &started)
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+			conn.Close()
+			t.Cleanup(func() {
+				if err := p.Stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			return nil
+		}
+		select {
+		case <-p.Ended():
+			return fmt.Errorf("it ended: %w", p.Stop())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	p.Stop()
+	return fmt.Errorf("nothing listened at %s within %v", address, patience)
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// startRedis starts a Redis that keeps nothing on disk.
+func startRedis(t testing.TB) string {
+	return start(t, "redis-server", func(folder string, port int) []string {
+		return strings.Fields(fmt.Sprintf("--bind 127.0.0.1 --port %d --dir %s --save --appendonly no", port, folder))
+	})
+}

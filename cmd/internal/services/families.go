@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"timesink/cmd/internal/services/db"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// A family is scenarios that one process serves.
+type family struct {
+	name      string
+	scenarios []scenario.Scenario
+}
+
+var families = []family{
+	{"database", db.Scenarios},
+}
+
+var peers = slices.Concat[[]scenario.Peer]()
+
+// find returns a scenario with what it leaves to the defaults filled in.
+func find(name string) (scenario.Scenario, error) {
+	for _, f := range families {
+		for _, s := range f.scenarios {
+			if s.Name == name {
+				if s.Clients == 0 {
+					s.Clients = 2
+				}
+				if s.Server.Listen == nil {
+					s.Server = scenario.HTTP1
+				}
+				return s, nil
+			}
+		}
+	}
+	return scenario.Scenario{}, fmt.Errorf("there is no scenario %q", name)
+}

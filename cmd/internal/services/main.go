@@ -1,0 +1,176 @@
+// Command services runs the services of the accuracy table: each does something
+// known with one of the libraries that timesink has rules for, and times itself
+// around every step. It is a module of its own, so that the tool's need not
+// require those libraries.
+//
+//	services serve --with NEED=ADDRESS… SCENARIO…       the scenarios, in one process
+//	services load --with NEED=ADDRESS… SCENARIO=ADDRESS…  requests for them, in a closed loop
+//	services peer NAME                                  a server that scenarios need
+//
+// Each prints one line of JSON when it is ready, load when it ends, and ends with
+// its standard input.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"timesink/cmd/internal/load"
+	"timesink/cmd/internal/meter"
+	"timesink/cmd/internal/services/scenario"
+	"timesink/cmd/internal/truth"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	commands := map[string]func(ctx context.Context, env scenario.Env, args []string, out *json.Encoder) error{
+		"serve": serve, "load": send, "peer": peer,
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		fmt.Fprintln(stderr, "usage: services serve|load|peer …")
+		return 2
+	}
+	env := scenario.Env{}
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Func("with", "`NEED=ADDRESS`", func(s string) error {
+		name, address, ok := strings.Cut(s, "=")
+		if !ok {
+			return fmt.Errorf("%q is not NEED=ADDRESS", s)
+		}
+		env[name] = address
+		return nil
+	})
+	if flags.Parse(args[1:]) != nil {
+		return 2
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		io.Copy(io.Discard, stdin)
+	}()
+	if err := commands[args[0]](ctx, env, flags.Args(), json.NewEncoder(stdout)); err != nil {
+		fmt.Fprintf(stderr, "services %s: %v\n", args[0], err)
+		return 1
+	}
+	return 0
+}
+
+// A Serving is what serve prints: where pprof and the truth are, and what the
+// scenarios' clients are to dial.
+type Serving struct {
+	Pprof     string            `json:"pprof"`
+	Addresses map[string]string `json:"addresses"`
+}
+
+// A Measured is what /truth answers for a scenario.
+type Measured struct {
+	truth.Truth
+	Error string `json:"error,omitempty"` // the first failure of its work
+}
+
+func serve(ctx context.Context, env scenario.Env, names []string, out *json.Encoder) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	clock := meter.NewClock()
+	ready, recorders := Serving{Addresses: map[string]string{}}, map[string]*scenario.Recorder{}
+	for _, name := range names {
+		s, err := find(name)
+		if err != nil {
+			return err
+		}
+		work, err := s.Open(ctx, env)
+		if err != nil {
+			return fmt.Errorf("%s: opening: %w", name, err)
+		}
+		recorders[name] = scenario.NewRecorder(clock, work)
+		if ready.Addresses[name], err = s.Server.Listen(ctx, env, recorders[name].Do); err != nil {
+			return fmt.Errorf("%s: serving: %w", name, err)
+		}
+	}
+	var err error
+	if ready.Pprof, err = scenario.ServeHTTP(ctx, &http.Server{Handler: admin(recorders)}); err != nil {
+		return err
+	}
+	if err := out.Encode(ready); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// admin serves pprof and what was measured.
+func admin(recorders map[string]*scenario.Recorder) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) {
+		all := map[string]Measured{}
+		for name, r := range recorders {
+			t, err := r.Truth()
+			m := Measured{Truth: t}
+			if err != nil {
+				m.Error = err.Error()
+			}
+			all[name] = m
+		}
+		json.NewEncoder(w).Encode(all)
+	})
+	mux.HandleFunc("DELETE /truth", func(http.ResponseWriter, *http.Request) {
+		for _, r := range recorders {
+			r.Reset()
+		}
+	})
+	return mux
+}
+
+// send sends requests to scenarios until its standard input ends, and prints what
+// their clients saw.
+func send(ctx context.Context, env scenario.Env, targets []string, out *json.Encoder) error {
+	results, failed := map[string]*load.Result{}, error(nil)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, target := range targets {
+		name, address, _ := strings.Cut(target, "=")
+		s, err := find(name)
+		if err != nil {
+			return err
+		}
+		all.Go(func() {
+			result, err := load.Run(ctx, load.Config{Connections: s.Clients, Keep: 1 << 16,
+				Open: func() load.Session { return s.Server.Dial(env, address) }})
+			mu.Lock()
+			defer mu.Unlock()
+			results[name] = result
+			if err != nil && failed == nil {
+				failed = fmt.Errorf("%s: %w", name, err)
+			}
+		})
+	}
+	all.Wait()
+	if failed != nil {
+		return failed
+	}
+	return out.Encode(results)
+}
+
+func peer(ctx context.Context, _ scenario.Env, args []string, out *json.Encoder) error {
+	i := slices.IndexFunc(peers, func(p scenario.Peer) bool { return len(args) == 1 && p.Name == args[0] })
+	if i < 0 {
+		return fmt.Errorf("there is no peer %q", args)
+	}
+	return peers[i].Serve(ctx, func(address string) { out.Encode(address) })
+}

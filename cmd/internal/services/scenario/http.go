@@ -1,0 +1,61 @@
+package scenario
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"timesink/cmd/internal/load"
+)
+
+// HTTP1 is net/http's server, where a scenario names no other.
+var HTTP1 = Server{
+	Listen: func(ctx context.Context, _ Env, do func(context.Context) error) (string, error) {
+		return ServeHTTP(ctx, &http.Server{Handler: Handler(do)})
+	},
+	Dial: DialHTTP,
+}
+
+// Handler answers with what a request's work came to.
+func Handler(do func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, do(r.Context())) })
+}
+
+// Answer writes the outcome of a request.
+func Answer(w http.ResponseWriter, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// ServeHTTP serves on a free port until the context ends, and returns the URL.
+func ServeHTTP(ctx context.Context, s *http.Server) (url string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	go s.Serve(l)
+	context.AfterFunc(ctx, func() { s.Close() })
+	return "http://" + l.Addr().String(), nil
+}
+
+// DialHTTP is a connection of HTTP/1 to a URL.
+func DialHTTP(_ Env, url string) load.Session {
+	c := load.Config{URL: url}
+	s, err := c.Session()
+	if err != nil {
+		panic(err) // the URL is our own
+	}
+	return fixed{s, url}
+}
+
+// fixed sends all requests to one place.
+type fixed struct {
+	load.Session
+	url string
+}
+
+// Get asks for the place.
+func (f fixed) Get(ctx context.Context, _ string) (int, error) { return f.Session.Get(ctx, f.url) }

@@ -1,0 +1,96 @@
+package scenario
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/accuracy"
+	"timesink/cmd/internal/meter"
+	"timesink/cmd/internal/truth"
+)
+
+// A Watch times the steps of one request, one after another. It is used by the
+// goroutine that serves the request.
+type Watch struct {
+	clock   meter.Clock
+	request *truth.Request
+}
+
+// Time does a step and times it. Phase is NoPhase where the step is not as fine
+// as that. Steps must neither overlap nor lie within each other.
+func (w *Watch) Time(b breakdown.Bucket, p breakdown.Phase, do func() error) error {
+	start := w.clock.Now()
+	err := do()
+	w.Note(b, p, start, w.clock.Now())
+	return err
+}
+
+// Note is Time for a step that was timed already, as by a library's own hooks:
+// Unix times in nanoseconds, by Now.
+func (w *Watch) Note(b breakdown.Bucket, p breakdown.Phase, start, end int64) {
+	w.request.Steps = append(w.request.Steps, truth.Step{Kind: accuracy.StepOf(b, p), Start: start, End: end})
+}
+
+// Now is the watch's clock, for Note.
+func (w *Watch) Now() int64 { return w.clock.Now() }
+
+// most is how many requests of a scenario are kept.
+const most = 1 << 16
+
+// A Recorder does a scenario's requests and keeps what they measured.
+type Recorder struct {
+	clock meter.Clock
+	meter meter.Meter
+	work  Work
+
+	mu       sync.Mutex
+	requests []truth.Request
+	dropped  int64
+	since    meter.Reading
+	failed   error // the first
+}
+
+// NewRecorder makes one for a scenario's work.
+func NewRecorder(clock meter.Clock, work Work) *Recorder {
+	r := &Recorder{clock: clock, work: work}
+	r.since = r.meter.Read(clock.Now())
+	return r
+}
+
+// Do does one request on the calling goroutine.
+func (r *Recorder) Do(ctx context.Context) error {
+	request := truth.Request{Goroutine: meter.Goroutine(), Steps: make([]truth.Step, 0, 4), Start: r.clock.Now()}
+	w := &Watch{r.clock, &request}
+	err := r.work(ctx, w)
+	w.Time(breakdown.Sleep, breakdown.NoPhase, func() error { time.Sleep(Pad); return nil })
+	request.End = r.clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil && r.failed == nil {
+		r.failed = err
+	}
+	if len(r.requests) == most {
+		r.dropped++
+	} else {
+		r.requests = append(r.requests, request)
+	}
+	return err
+}
+
+// Truth is what was measured, and the first error of the work.
+func (r *Recorder) Truth() (truth.Truth, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return truth.Truth{Requests: append([]truth.Request{}, r.requests...), Bound: most, Dropped: r.dropped,
+		Totals: r.meter.Read(r.clock.Now()).Since(r.since)}, r.failed
+}
+
+// Reset forgets what was measured so far.
+func (r *Recorder) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests, r.dropped, r.failed = nil, 0, nil
+	r.since = r.meter.Read(r.clock.Now())
+}
