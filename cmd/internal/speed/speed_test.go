@@ -1,20 +1,21 @@
-// Package speed measures how fast timesink reads a big trace, against a bare
-// loop over the reader's events in the same run on the same machine.
+// Package speed measures what timesink costs: the time and memory that it takes
+// to read a big trace, against a bare loop over the reader's events, and what the
+// looking costs the service.
 //
-//	go test -run '^$' -bench . -benchtime 1x ./cmd/internal/speed
+//	bash .ci/bench
+//
+// What is compared runs on one machine in one run, in turn, each in a process of
+// its own; a ratio is the median over the rounds. Whatever else the machine does
+// meanwhile is told, as it spoils the figures of more than one core first.
 package speed_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,30 +23,32 @@ import (
 
 	"golang.org/x/exp/trace"
 
-	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
-	"timesink/cmd/internal/vin/stack"
 )
 
-// bareLoop, where set, makes this test binary read the trace that it names and
-// nothing else: the floor that the analysis is measured against.
-const bareLoop = "TIMESINK_BARE_LOOP"
+// roles are what this test binary is when its first argument says so.
+var roles = map[string]func(args []string) error{
+	"bareloop": bareLoop,
+	"chatty":   chatty,
+}
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(bareLoop); path != "" {
-		if err := readAll(path); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			if err := role(os.Args[2:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	testbin.Main(m)
 }
 
-// readAll calls ReadEvent until the end, with a buffer of 1 MB, and prints the
-// number of events.
-func readAll(path string) error {
-	f, err := os.Open(path)
+// bareLoop calls ReadEvent until the end of a file, with a buffer of 1 MB, and
+// prints the number of events: the floor that the analysis is measured against.
+func bareLoop(args []string) error {
+	f, err := os.Open(args[0])
 	if err != nil {
 		return err
 	}
@@ -64,153 +67,104 @@ func readAll(path string) error {
 	}
 }
 
-// The size of the trace that is measured on.
+// How often each is run.
 const (
-	minBytes  = 100 << 20
-	minEvents = 20_000_000
+	rounds      = 5  // what is compared, in turn
+	startUps    = 20 // timesink --help
+	windowTimes = 3  // timesink run
 )
 
-// rounds is how often each command runs, in turn with the others.
-const rounds = 5
-
-// BenchmarkAnalyze prints the times side by side, and fails where analysis takes
-// more than twice the bare loop or more than 300 MB.
-func BenchmarkAnalyze(b *testing.B) {
+// BenchmarkBounds prints how fast a big trace is read and how soon the answer is
+// there, each figure beside its bound, and fails where one is exceeded. `go tool
+// trace` is among what it runs, for which the machine needs 12 GB of memory.
+func BenchmarkBounds(b *testing.B) {
 	exe := testbin.Build(b, "timesink/cmd/timesink")
-	path := os.Getenv("TIMESINK_BIG_TRACE") // made by an earlier run
-	if path == "" {
-		path = record(b)
+	once, twice := traces(b)
+	var t table
+	for range b.N {
+		offline(b, &t, exe, once, twice)
+		answering(b, &t, exe)
+		starting(b, &t, exe)
 	}
-	self, err := os.Executable()
+	t.print(b)
+}
+
+// offline measures the analysis of a trace, and of one twice as long.
+func offline(b *testing.B, t *table, exe, once, twice string) {
+	analyze := func(name, path string, cores int) *command {
+		return &command{name: name, args: []string{exe, "analyze", "-f", "json", path}, cores: cores}
+	}
+	bare := &command{name: "bare loop, 1 core", args: []string{self(b), "bareloop", once}, cores: 1}
+	one := analyze("analyze, 1 core", once, 1)
+	two := analyze("analyze, 2 cores", once, 2)
+	long := analyze("analyze, twice as long", twice, 2)
+	for range rounds {
+		for _, c := range []*command{bare, one, two, long} {
+			c.run(b)
+		}
+	}
+	gotool := &command{name: "go tool trace", args: []string{goToolTrace(b), "-pprof=net", once}, cores: 2, limit: 10 * time.Minute}
+	gotool.run(b)
+
+	events, err := strconv.Atoi(strings.TrimSpace(bare.out))
+	if err != nil || events < minEvents || size(b, once) < minBytes {
+		b.Fatalf("%s holds %s events in %d bytes: too little to measure on", once, strings.TrimSpace(bare.out), size(b, once))
+	}
+	if longer := float64(size(b, twice)) / float64(size(b, once)); longer < 1.9 {
+		b.Fatalf("%s is only %.2f times as long as %s", twice, longer, once)
+	}
+	fmt.Printf("\n%.1f MB of trace, %.1f million events, and a trace of %.1f MB; medians of %d rounds in turn\n\n",
+		float64(size(b, once))/1e6, float64(events)/1e6, float64(size(b, twice))/1e6, rounds*b.N)
+	printCommands(bare, one, two, long, gotool)
+	sameBytes(b, exe, once, one.out, two.out)
+
+	t.most("analyze / bare loop, both on 1 core", ratio(one, bare), 1.8, "x").aim = 1.4
+	t.most("analyze on 2 cores / bare loop on 1 core", ratio(two, bare), 1, "x").aim = 0.75
+	t.least("go tool trace -pprof=net / analyze", gotool.seconds()/two.seconds(), 12, "x").aim = 20
+	t.most("peak memory on 2 cores", two.most()/1e6, 250, "MB")
+	t.most("the same, trace twice as long", long.peak()/two.peak(), 1.1, "x")
+}
+
+// sameBytes holds that the answer is the same for any number of cores.
+func sameBytes(b *testing.B, exe, path string, outs ...string) {
+	for _, cores := range []int{3, 4, 8} {
+		c := &command{name: fmt.Sprintf("analyze, %d workers", cores), args: []string{exe, "analyze", "-f", "json", path}, cores: cores}
+		c.run(b)
+		outs = append(outs, c.out)
+	}
+	for _, out := range outs {
+		if out != outs[0] || out == "" {
+			b.Error("the answer depends on the number of cores")
+			return
+		}
+	}
+	fmt.Printf("\nthe same %d bytes of answer on 1, 2, 3, 4 and 8 workers\n", len(outs[0]))
+}
+
+// starting measures how long timesink takes to say how it is used.
+func starting(b *testing.B, t *table, exe string) {
+	help := &command{name: "timesink --help", args: []string{exe, "--help"}, cores: 2}
+	for range startUps {
+		help.run(b)
+	}
+	t.most("start-up, timesink --help", 1e3*help.seconds(), 30, "ms")
+}
+
+func self(b *testing.B) string {
+	exe, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	commands := []*command{
-		{name: "bare loop, 1 core", args: []string{self}, env: []string{bareLoop + "=" + path, "GOMAXPROCS=1"}},
-		{name: "analyze, 1 core", args: []string{exe, "analyze", "-f", "json", path}, env: []string{"GOMAXPROCS=1"}},
-		{name: "analyze", args: []string{exe, "analyze", "-f", "json", path}},
-		{name: "timesink --help", args: []string{exe, "--help"}},
-	}
-	for range b.N {
-		for range rounds {
-			for _, c := range commands {
-				c.run(b)
-			}
-		}
-	}
-	bare := commands[0]
-	events, err := strconv.Atoi(strings.TrimSpace(bare.out))
-	if err != nil || events < minEvents {
-		b.Fatalf("the trace holds %s events, not %d: %v", strings.TrimSpace(bare.out), minEvents, err)
-	}
+	return exe
+}
+
+func size(b *testing.B, path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	fmt.Printf("\none trace, %.1f MB, %.1f million events; medians of %d runs in turn\n", float64(info.Size())/1e6, float64(events)/1e6, rounds*b.N)
-	for _, c := range commands {
-		fmt.Printf("%-20s %7.3f s   %5.2f x bare   peak %4d MB\n", c.name, c.median(), c.median()/bare.median(), c.peak>>20)
-	}
-	analyze := commands[2]
-	b.ReportMetric(analyze.median()/bare.median(), "x-bare")
-	b.ReportMetric(commands[1].median()/bare.median(), "x-bare-1core")
-	b.ReportMetric(float64(analyze.peak>>20), "peak-MB")
-	if ratio := analyze.median() / bare.median(); ratio > 2 {
-		b.Errorf("analysis takes %.2f times the bare loop", ratio)
-	}
-	if analyze.peak > 300<<20 {
-		b.Errorf("analysis takes %d MB", analyze.peak>>20)
-	}
+	return info.Size()
 }
 
-// A command is one that is timed as a whole process.
-type command struct {
-	name  string
-	args  []string
-	env   []string
-	out   string
-	times []float64 // s
-	peak  int64     // bytes
-}
-
-func (c *command) run(b *testing.B) {
-	cmd := exec.Command(c.args[0], c.args[1:]...)
-	cmd.Env = append(os.Environ(), c.env...)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, os.Stderr
-	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		b.Fatalf("%s: %v", c.name, err)
-	}
-	c.times = append(c.times, time.Since(start).Seconds())
-	c.peak = max(c.peak, peakMemory(cmd.ProcessState))
-	c.out = out.String()
-}
-
-func (c *command) median() float64 {
-	sorted := slices.Sorted(slices.Values(c.times))
-	return sorted[len(sorted)/2]
-}
-
-// record makes the trace: the VIN service under load on its cheapest and on its
-// dearest endpoint.
-func record(b *testing.B) string {
-	st, err := stack.Start(b.Context(), testbin.Build(b, "timesink/cmd/vinservice"), nil, stack.Default())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() {
-		if err := st.Stop(); err != nil {
-			b.Error(err)
-		}
-	}()
-	ctx, stop := context.WithTimeout(b.Context(), 5*time.Minute)
-	loaded := make(chan error, 2)
-	for _, c := range []load.Config{
-		{URL: st.URL + "/healthz", Connections: 16},
-		{Connections: 8},
-	} {
-		go func() {
-			_, err := st.Load(ctx, c)
-			loaded <- err
-		}()
-	}
-	defer func() {
-		stop()
-		for range cap(loaded) {
-			if err := <-loaded; err != nil {
-				b.Error(err)
-			}
-		}
-	}()
-	path := filepath.Join(b.TempDir(), "big.out")
-	seconds := 15
-	for {
-		size := fetch(b, fmt.Sprintf("%s/debug/pprof/trace?seconds=%d", st.Pprof, seconds), path)
-		if size >= minBytes {
-			return path
-		}
-		more := int(float64(seconds)*float64(minBytes)/float64(size)*1.15) + 1
-		if seconds = more; seconds > 180 {
-			b.Fatalf("the service writes %d bytes of trace in %d s: too little for this benchmark", size, seconds)
-		}
-	}
-}
-
-func fetch(b *testing.B, url, path string) int64 {
-	resp, err := http.Get(url)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer resp.Body.Close()
-	f, err := os.Create(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	n, err := io.Copy(f, resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		b.Fatalf("%s: %s, %v", url, resp.Status, err)
-	}
-	return n
-}
+// scratch names a file that goes with the benchmark.
+func scratch(b *testing.B, name string) string { return filepath.Join(b.TempDir(), name) }

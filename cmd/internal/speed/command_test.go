@@ -1,0 +1,148 @@
+package speed_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A command is a process that is run several times and measured as a whole.
+type command struct {
+	name  string
+	args  []string
+	cores int
+	limit time.Duration // 0 is two minutes
+	out   string        // of the last run
+	runs  []reading
+}
+
+// A reading of one run: its time in seconds, the most memory it had in bytes, and how
+// much of all processors' time other processes took meanwhile, NaN if unknown.
+type reading struct{ seconds, peak, others float64 }
+
+func (c *command) run(b *testing.B) {
+	b.Helper()
+	limit := c.limit
+	if limit == 0 {
+		limit = 2 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(c.cores))
+	var out, stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	busy := processors()
+	start := time.Now()
+	err := cmd.Run()
+	took := time.Since(start).Seconds()
+	if err != nil {
+		b.Fatalf("%s: %v after %.1f s\n%s", c.name, err, took, &stderr)
+	}
+	own := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	c.out = out.String()
+	c.runs = append(c.runs, reading{took, float64(peakMemory(cmd.ProcessState)), processors().since(busy, own)})
+}
+
+func (c *command) each(of func(reading) float64) []float64 {
+	all := make([]float64, len(c.runs))
+	for i, r := range c.runs {
+		all[i] = of(r)
+	}
+	return all
+}
+
+func (c *command) times() []float64 { return c.each(func(r reading) float64 { return r.seconds }) }
+func (c *command) peaks() []float64 { return c.each(func(r reading) float64 { return r.peak }) }
+func (c *command) seconds() float64 { return median(c.times()) }
+func (c *command) peak() float64    { return median(c.peaks()) }
+func (c *command) most() float64    { return slices.Max(c.peaks()) }
+
+// ratio is the median of two commands' ratios in the same round: what slows the
+// machine for a while slows both.
+func ratio(c, to *command) float64 {
+	ratios := make([]float64, len(c.runs))
+	for i := range ratios {
+		ratios[i] = c.runs[i].seconds / to.runs[i].seconds
+	}
+	return median(ratios)
+}
+
+func median(x []float64) float64 {
+	sorted := slices.Sorted(slices.Values(x))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// printCommands prints times and memory, with their extent.
+func printCommands(commands ...*command) {
+	const line = "%-24s %9s %20s %10s %18s\n"
+	fmt.Printf(line, "", "time", "", "peak", "others' share")
+	for _, c := range commands {
+		times := c.times()
+		others := "unknown"
+		if o := median(c.each(func(r reading) float64 { return r.others })); o == o {
+			others = fmt.Sprintf("%.0f%%", 100*o)
+		}
+		fmt.Printf(line, c.name, fmt.Sprintf("%.3f s", c.seconds()),
+			fmt.Sprintf("(%.3f to %.3f)", slices.Min(times), slices.Max(times)),
+			fmt.Sprintf("%.0f MB", c.most()/1e6), others)
+	}
+}
+
+// A table holds figures beside their bounds.
+type table []*bound
+
+type bound struct {
+	what            string
+	measured, limit float64
+	aim             float64 // 0 is none
+	unit            string
+	least           bool // the limit is what it must reach, not what it must not exceed
+}
+
+// most adds what may be so much at most.
+func (t *table) most(what string, measured, limit float64, unit string) *bound {
+	*t = append(*t, &bound{what: what, measured: measured, limit: limit, unit: unit})
+	return (*t)[len(*t)-1]
+}
+
+// least adds what must be so much at least.
+func (t *table) least(what string, measured, limit float64, unit string) *bound {
+	added := t.most(what, measured, limit, unit)
+	added.least = true
+	return added
+}
+
+func (r *bound) holds() bool {
+	if r.least {
+		return r.measured >= r.limit
+	}
+	return r.measured <= r.limit
+}
+
+// print prints the table and fails the benchmark where a bound does not hold.
+func (t *table) print(b *testing.B) {
+	const line = "%-58s %12s %14s %10s %s\n"
+	fmt.Printf("\n"+line, "", "measured", "bound", "aim", "")
+	for _, r := range *t {
+		sign, verdict, aim := "at most ", "", ""
+		if r.least {
+			sign = "at least "
+		}
+		if !r.holds() {
+			verdict = "  EXCEEDED"
+			b.Errorf("%s: %.3g %s", r.what, r.measured, r.unit)
+		}
+		if r.aim > 0 {
+			aim = fmt.Sprintf("%.3g %s", r.aim, r.unit)
+		}
+		fmt.Printf(line, r.what, fmt.Sprintf("%.3g %s", r.measured, r.unit), fmt.Sprintf("%s%.3g %s", sign, r.limit, r.unit), aim, verdict)
+	}
+	fmt.Println()
+}

@@ -1,0 +1,141 @@
+package speed_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/cmd/internal/load"
+	"timesink/cmd/internal/testbin"
+	"timesink/cmd/internal/vin/stack"
+)
+
+// The least size of the trace that is measured on.
+const (
+	minBytes  = 100 << 20
+	minEvents = 20_000_000
+)
+
+// traces returns a big trace and one twice as long. Each lies in the file that the
+// environment names, or is recorded into it; without a name it is recorded for
+// this run alone.
+func traces(b *testing.B) (once, twice string) {
+	once = cmp.Or(os.Getenv("TIMESINK_BIG_TRACE"), scratch(b, "big.out"))
+	twice = cmp.Or(os.Getenv("TIMESINK_TWICE_TRACE"), scratch(b, "twice.out"))
+	if exists(once) && exists(twice) {
+		return once, twice
+	}
+	pprof, stop := loaded(b)
+	defer stop()
+	const probe = 4 // s
+	rate := fetch(b, pprof, probe, io.Discard) / probe
+	// The first trace is a little longer than it must be, and the second a
+	// little longer than twice that: the service is not always as fast.
+	for _, want := range []struct {
+		path  string
+		bytes func() int64
+	}{
+		{once, func() int64 { return minBytes * 6 / 5 }},
+		{twice, func() int64 { return size(b, once) * 21 / 10 }},
+	} {
+		if !exists(want.path) {
+			record(b, pprof, want.bytes()/rate+1, want.path)
+		}
+	}
+	return once, twice
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// loaded starts the VIN service under load on its cheapest and on its dearest
+// endpoint, and returns where its pprof is.
+func loaded(b *testing.B) (pprof string, stop func()) {
+	st, err := stack.Start(b.Context(), testbin.Build(b, "timesink/cmd/vinservice"), nil, stack.Default())
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, end := context.WithCancel(b.Context())
+	done := make(chan error, 2)
+	for _, c := range []load.Config{
+		{URL: st.URL + "/healthz", Connections: 16},
+		{Connections: 8},
+	} {
+		go func() {
+			_, err := st.Load(ctx, c)
+			done <- err
+		}()
+	}
+	return st.Pprof, func() {
+		end()
+		for range cap(done) {
+			if err := <-done; err != nil {
+				b.Error(err)
+			}
+		}
+		if err := st.Stop(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// record records so many seconds of trace into a file, which is there as a whole
+// or not at all.
+func record(b *testing.B, pprof string, seconds int64, path string) {
+	b.Helper()
+	f, err := os.Create(path + ".partial")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	defer os.Remove(f.Name())
+	fetch(b, pprof, seconds, f)
+	if err := cmp.Or(f.Close(), os.Rename(f.Name(), path)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// fetch copies so many seconds of trace and returns how many bytes that was.
+func fetch(b *testing.B, pprof string, seconds int64, to io.Writer) int64 {
+	b.Helper()
+	url := fmt.Sprintf("%s/debug/pprof/trace?seconds=%d", pprof, seconds)
+	ctx, cancel := context.WithTimeout(b.Context(), time.Duration(seconds+60)*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(to, resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatalf("%s: %s, %v", url, resp.Status, err)
+	}
+	return n
+}
+
+// goToolTrace is the path of the program behind `go tool trace`, which would run
+// as a child of go, out of sight of the measurement.
+func goToolTrace(b *testing.B) string {
+	out, err := exec.Command("go", "tool", "-n", "trace").Output()
+	if err != nil {
+		b.Fatalf("finding go tool trace: %v", err)
+	}
+	path := strings.TrimSpace(string(out))
+	if !exists(path) { // Go builds it when it is first asked for
+		exec.Command("go", "tool", "trace", "-h").Run()
+	}
+	return path
+}

@@ -1,0 +1,172 @@
+package speed_test
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/cmd/internal/child"
+	"timesink/collect/capture"
+)
+
+// The service that is looked at writes so many bytes of trace a second, or a
+// little more.
+const (
+	wantedRate = 5e6
+	aimedRate  = 1.12 * wantedRate
+)
+
+// answering measures the time from the window's end to the answer.
+//
+// The window's end is the moment at which the service was to stop tracing: the
+// capture's start of the window, when the request for the trace had been written,
+// plus the duration that was asked for in it. Whatever comes after is waiting: the
+// rest of the stream, the CPU profile, the file, the analysis. The answer is there
+// when the process has ended, with all it printed.
+func answering(b *testing.B, t *table, exe string) {
+	service := startChatty(b)
+	end := service.busy(b)
+	defer end()
+	var waits, streams []float64
+	slowest, said := math.Inf(1), "nothing of its cost"
+	for i := range windowTimes {
+		path := scratch(b, fmt.Sprintf("%d.zip", i))
+		run := &command{name: "timesink run", args: []string{exe, "run", service.Pprof, "--url", service.URL, "-d", "10s", "-o", path}, cores: 2}
+		run.run(b)
+		answered := time.Now()
+		c, err := capture.Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		w, size := c.Manifest().Window, c.TraceSize()
+		c.Close()
+		ended := w.Start + w.TraceAsked
+		if w.Ended != capture.EndedInTime {
+			b.Fatalf("the window ended %s", w.Ended)
+		}
+		waits = append(waits, time.Duration(answered.UnixNano()-ended).Seconds())
+		streams = append(streams, time.Duration(w.End-ended).Seconds())
+		slowest = min(slowest, float64(size)/time.Duration(w.TraceAsked).Seconds())
+		if at := strings.Index(run.out, "cost of looking"); at >= 0 {
+			said, _, _ = strings.Cut(run.out[at:], "\n")
+		}
+	}
+	fmt.Printf("\ntimesink run, on a service that writes %.1f MB/s of trace: the answer comes %.3f s (%.3f to %.3f) after the\nwindow's end, the trace's last byte %.3f s; it says: %s\n",
+		slowest/1e6, median(waits), slices.Min(waits), slices.Max(waits), median(streams), said)
+	if slowest < wantedRate {
+		b.Errorf("the service writes only %.1f MB/s of trace", slowest/1e6)
+	}
+	t.most("from the window's end to the answer of run, at 5 MB/s", slices.Max(waits), 1, "s")
+}
+
+// A chattyService is a service of much trace and little work: its requests hand
+// values from goroutine to goroutine.
+type chattyService struct {
+	URL   string `json:"url"`
+	Pprof string `json:"pprof"`
+}
+
+func startChatty(b *testing.B) chattyService {
+	var s chattyService
+	p, err := child.Start(b.Context(), self(b), []string{"chatty"}, &s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+// busy sends requests at a steady rate, such that the service writes as much
+// trace as is wanted.
+func (s *chattyService) busy(b *testing.B) (stop func()) {
+	const probe = 2 // s
+	rate := 100.0
+	for range 3 {
+		end := s.paced(b, rate)
+		seen := float64(fetch(b, s.Pprof, probe, io.Discard)) / probe
+		end()
+		rate *= aimedRate / seen
+	}
+	return s.paced(b, rate)
+}
+
+func (s *chattyService) paced(b *testing.B, rate float64) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan outcome)
+	go func() { done <- paced(ctx, rate, func(int) string { return s.URL }) }()
+	return func() {
+		cancel()
+		o := <-done
+		o.check(b)
+	}
+}
+
+// chatty is the service's process. It ends with its standard input.
+func chatty([]string) error {
+	api, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	pages := http.NewServeMux()
+	pages.HandleFunc("/debug/pprof/", pprof.Index)
+	pages.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	pages.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	go http.Serve(api, http.HandlerFunc(handOver))
+	go http.Serve(admin, pages)
+	out := bufio.NewWriter(os.Stdout)
+	err = json.NewEncoder(out).Encode(chattyService{"http://" + api.Addr().String(), "http://" + admin.Addr().String()})
+	if err := cmp.Or(err, out.Flush()); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// handOver answers when four goroutines have each taken some hundred values one by one
+// from another, and a sleep is over.
+func handOver(w http.ResponseWriter, _ *http.Request) {
+	const pairs, values = 4, 200
+	done := make(chan int)
+	for range pairs {
+		from := make(chan int)
+		go func() {
+			defer close(from)
+			for i := range values {
+				from <- i
+			}
+		}()
+		go func() {
+			sum := 0
+			for n := range from {
+				sum += n
+			}
+			done <- sum
+		}()
+	}
+	sum := 0
+	for range pairs {
+		sum += <-done
+	}
+	time.Sleep(2 * time.Millisecond)
+	fmt.Fprintln(w, sum)
+}
