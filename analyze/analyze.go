@@ -14,11 +14,25 @@ import (
 	"timesink/collect/capture"
 )
 
+// DefaultMemory is what an analysis may take where nothing else is asked for,
+// MinMemory the least that it can do with, in bytes.
+const (
+	DefaultMemory = timeline.DefaultMemory
+	MinMemory     = timeline.MinMemory
+)
+
 // Options say how to analyze.
 type Options struct {
 	// Each, where set, is handed every request as it ends, those cut by the
 	// window's edges included. The request is valid only until it returns.
 	Each func(*breakdown.Request)
+	// Memory is how many bytes the analysis may take: DefaultMemory where it is
+	// 0, and MinMemory at least. Where a trace needs more, details are given up, and a
+	// warning says which.
+	Memory int64
+	// Grown, where set, is told what the answer amounts to after each second or
+	// so of the trace. The analysis goes on when it returns.
+	Grown func(breakdown.Snapshot)
 }
 
 // Captures analyzes captures of instances of one service into one Breakdown.
@@ -26,9 +40,9 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 	if len(captures) == 0 {
 		return nil, errors.New("there is no capture to analyze")
 	}
-	a := newAnswer()
+	a := newAnswer(opts)
 	for _, c := range captures {
-		if err := a.add(ctx, c, opts); err != nil {
+		if err := a.add(ctx, c); err != nil {
 			if len(captures) > 1 {
 				return nil, fmt.Errorf("%s: %w", c.Path(), err)
 			}
@@ -53,15 +67,15 @@ type Live struct {
 
 // NewLive prepares an analysis of a window in which at most so many probes will
 // be sent.
-func NewLive(probes int) *Live {
-	a := newAnswer()
+func NewLive(probes int, opts Options) *Live {
+	a := newAnswer(opts)
 	return &Live{a: a, match: newMatcher(probes, a.f), done: make(chan struct{})}
 }
 
 // Read analyzes the trace as it comes, to its end. It is called once.
 func (l *Live) Read(ctx context.Context, trace io.Reader) {
 	defer close(l.done)
-	l.sum, l.err = l.a.read(ctx, trace, l.match, Options{})
+	l.sum, l.err = l.a.read(ctx, trace, l.match)
 }
 
 // Finish waits for Read and completes the answer with the rest of the capture.
@@ -76,17 +90,22 @@ func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 
 // An answer is what the captures seen so far amount to.
 type answer struct {
+	opts Options
 	b    breakdown.Breakdown
 	f    *fold
 	warn warnings
 }
 
-func newAnswer() *answer {
-	return &answer{b: breakdown.Breakdown{Schema: breakdown.Schema}, f: newFold()}
+func newAnswer(opts Options) *answer {
+	if opts.Memory <= 0 {
+		opts.Memory = DefaultMemory
+	}
+	opts.Memory = max(opts.Memory, MinMemory)
+	return &answer{opts: opts, b: breakdown.Breakdown{Schema: breakdown.Schema}, f: newFold(opts.Memory), warn: warnings{memory: opts.Memory}}
 }
 
 // add analyzes a capture.
-func (a *answer) add(ctx context.Context, c *capture.Capture, opts Options) error {
+func (a *answer) add(ctx context.Context, c *capture.Capture) error {
 	probes := a.probes(c)
 	r, err := c.Trace()
 	if err != nil {
@@ -94,7 +113,7 @@ func (a *answer) add(ctx context.Context, c *capture.Capture, opts Options) erro
 	}
 	defer r.Close()
 	match := newMatcher(len(probes), a.f)
-	sum, err := a.read(ctx, r, match, opts)
+	sum, err := a.read(ctx, r, match)
 	if err != nil {
 		return hinted(err)
 	}
@@ -111,14 +130,18 @@ func (a *answer) probes(c *capture.Capture) []capture.Probe {
 }
 
 // read folds a trace's requests.
-func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher, opts Options) (*timeline.Summary, error) {
+func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	sum, err := timeline.Read(ctx, trace, rules.New(), runtime.GOMAXPROCS(0), func(req *breakdown.Request) {
+	reader := timeline.Reader{Table: rules.New(), Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
+	if a.opts.Grown != nil {
+		reader.After = func(start, now int64) { a.opts.Grown(a.f.snapshot(now - start)) }
+	}
+	sum, err := reader.Read(ctx, trace, func(req *breakdown.Request) {
 		if err := req.Check(); err != nil && broken == nil {
 			broken = fmt.Errorf("the parts of a request do not add up, a defect of this tool: %w", err)
 		}
-		if opts.Each != nil {
-			opts.Each(req)
+		if a.opts.Each != nil {
+			a.opts.Each(req)
 		}
 		match.see(req)
 	})
@@ -159,6 +182,8 @@ func hinted(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, timeline.ErrMemory):
+		e.Hint = "give it more, such as --memory 2GB, or collect a shorter window"
 	case errors.Is(err, timeline.ErrNotTrace):
 		e.Hint = "give a capture, or a trace from /debug/pprof/trace, runtime/trace or go test -trace"
 	case errors.Is(err, timeline.ErrNoGeneration):

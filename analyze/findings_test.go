@@ -83,7 +83,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			"worker-queue", 20 * msec, "meanwhile in upstream for 20.0 ms"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
-		f := newFold()
+		f := newFold(0)
 		for range 3 {
 			r := c.made.request()
 			if err := r.Check(); err != nil {
@@ -144,7 +144,7 @@ func TestCostOfLooking(t *testing.T) {
 		{"half slower", many(msec, 20), many(msec*3/2, 30), true, 0.48, 0.52, false},
 		{"one that is far off does not matter", append(many(msec, 20), 900*msec), append(many(msec, 30), 500*msec), true, -0.01, 0.01, true},
 	} {
-		m := newMatcher(100, newFold())
+		m := newMatcher(100, newFold(0))
 		m.solve(append(probesOf(capture.Baseline, c.base...), probesOf(capture.InWindow, c.window...)...), nil)
 		cost := m.cost()
 		if (cost != nil) != c.known {

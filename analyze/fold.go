@@ -24,12 +24,38 @@ type fold struct {
 	requests     int64
 	samplePeriod int64 // ns of CPU time a sample stands for
 	rootSums     map[string]*breakdown.Root
+	room         int64 // bytes that what is kept may still take
+	cut          bool  // there was none left, and something was not kept apart
+	// elsewhere gathers the time whose cause could not be kept apart.
+	elsewhere *breakdown.Cause
+}
+
+// What is kept of each, in bytes, with the slack of maps. A histogram tells its
+// own size.
+const (
+	endpointSize = 6000
+	sumSize      = 400
+)
+
+// others is the endpoint of the requests to endpoints that could not be kept
+// apart.
+const others = "(other endpoints)"
+
+// spend takes room for something more to keep, if there is any left.
+func (f *fold) spend(bytes int64) bool {
+	if f.room < bytes {
+		f.cut = true
+		return false
+	}
+	f.room -= bytes
+	return true
 }
 
 type endpointKey struct{ name, kind, route string }
 
 // An endpoint is the sums of one endpoint's requests.
 type endpoint struct {
+	fold           *fold
 	key            endpointKey
 	requests       int64
 	incomplete     int64
@@ -76,14 +102,22 @@ type holderKey struct {
 	doing   breakdown.Bucket
 }
 
-func newFold() *fold {
-	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}}
+// newFold makes one that may take a sixteenth of memory.
+func newFold(memory int64) *fold {
+	if memory <= 0 {
+		memory = timeline.DefaultMemory
+	}
+	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, elsewhere: &breakdown.Cause{}}
 }
 
 func (f *fold) endpoint(key endpointKey) *endpoint {
 	e := f.byKey[key]
+	if e == nil && !f.spend(endpointSize) {
+		key = endpointKey{name: others}
+		e = f.byKey[key]
+	}
 	if e == nil {
-		e = &endpoint{key: key, samples: map[string]*cpuSum{}, routes: map[string]bool{}}
+		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, routes: map[string]bool{}}
 		f.byKey[key] = e
 	}
 	return e
@@ -130,7 +164,7 @@ func (f *fold) addRouted(r *breakdown.Request, route string) *endpoint {
 func (e *endpoint) count(r *breakdown.Request) {
 	e.requests++
 	e.wallTotal += r.Wall()
-	e.wall.Record(r.Wall())
+	e.record(&e.wall, r.Wall())
 	if r.NamedBySample {
 		e.onlySampled++
 	}
@@ -141,9 +175,15 @@ func (e *endpoint) count(r *breakdown.Request) {
 	for b, t := range spent {
 		if t > 0 {
 			e.buckets[b].total += t
-			e.buckets[b].hist.Record(t)
+			e.record(&e.buckets[b].hist, t)
 		}
 	}
+}
+
+func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
+	before := h.Size()
+	h.Record(ns)
+	e.fold.room -= h.Size() - before
 }
 
 func (e *endpoint) addPath(r *breakdown.Request) {
@@ -154,7 +194,11 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 			b.causes = map[*breakdown.Cause]int64{}
 		}
 		b.phases[s.Phase] += s.End - s.Start
-		b.causes[s.Cause] += s.End - s.Start
+		cause := s.Cause
+		if _, ok := b.causes[cause]; !ok && !e.fold.spend(sumSize) {
+			cause = e.fold.elsewhere
+		}
+		b.causes[cause] += s.End - s.Start
 		if s.Bucket <= breakdown.Upstream && s.Cause.System != "" {
 			b.addSystem(s.Cause.System)
 		}
@@ -162,7 +206,10 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 			if b.holders == nil {
 				b.holders = map[holderKey]int64{}
 			}
-			b.holders[holderKey{h.Release, h.Bucket}] += h.Time
+			holder := holderKey{h.Release, h.Bucket}
+			if _, ok := b.holders[holder]; ok || e.fold.spend(sumSize) {
+				b.holders[holder] += h.Time
+			}
 			if h.Bucket != s.Bucket {
 				e.buckets[h.Bucket].queued += h.Time
 			}
@@ -190,7 +237,9 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 		s := b.calls[c.Site]
 		if s == nil {
 			s = &callSums{}
-			b.calls[c.Site] = s
+			if e.fold.spend(sumSize) {
+				b.calls[c.Site] = s
+			}
 		}
 		if s.seq != e.seq {
 			s.seq, s.until = e.seq, r.Start
@@ -223,6 +272,9 @@ func (e *endpoint) addShadows(r *breakdown.Request) {
 	for i := range r.Path {
 		s := &r.Path[i]
 		at := s.Start
+		if at < r.Condensed {
+			continue // what ran beside it is not known
+		}
 		for j := range r.Calls {
 			c := &r.Calls[j]
 			if c.Start >= s.End {
@@ -242,7 +294,9 @@ func (e *endpoint) sample(leaf breakdown.Frame) {
 	s := e.samples[leaf.Function]
 	if s == nil {
 		s = &cpuSum{frame: breakdown.Frame{Function: leaf.Function, File: leaf.File}}
-		e.samples[leaf.Function] = s
+		if e.fold.spend(sumSize) {
+			e.samples[leaf.Function] = s
+		}
 	}
 	s.n++
 }
@@ -300,7 +354,7 @@ func (e *endpoint) route() string {
 
 func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
 	b := &e.buckets[which]
-	b.hist.RecordN(0, e.requests-b.hist.N())
+	b.hist.RecordN(0, e.requests-b.hist.N()) // those that spent no time here
 	out := breakdown.BucketTime{
 		Bucket: which, Total: b.total, Mean: mean(b.total, e.requests),
 		Share: share(b.total, e.wallTotal), TimeShare: share(b.total+b.incomplete, e.wallTotal+e.incompleteTime),

@@ -119,7 +119,7 @@ func BenchmarkEndpoints(b *testing.B) {
 }
 
 func foldAll(requests []breakdown.Request) *fold {
-	f := newFold()
+	f := newFold(0)
 	for i := range requests {
 		f.add(&requests[i])
 	}

@@ -140,7 +140,7 @@ func textOf(t *testing.T, b *breakdown.Breakdown) string {
 func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	s := recordShop(t)
 	c := s.save(t, 0)
-	live := analyze.NewLive(100)
+	live := analyze.NewLive(100, analyze.Options{})
 	live.Read(t.Context(), bytes.NewReader(s.trace))
 	b, err := live.Finish(c)
 	if err != nil {
@@ -149,7 +149,7 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	if got, want := textOf(t, b), textOf(t, answerOf(t, c)); got != want {
 		t.Errorf("live\n%s\nafterwards\n%s", got, want)
 	}
-	cut := analyze.NewLive(100)
+	cut := analyze.NewLive(100, analyze.Options{})
 	cut.Read(t.Context(), bytes.NewReader(s.trace[:len(s.trace)/2]))
 	if _, err := cut.Finish(c); err == nil || capture.Hint(err) == "" {
 		t.Errorf("half a generation gave %v", err)

@@ -21,6 +21,8 @@ type matcher struct {
 	limit  int             // requests of one goroutine that are kept
 	byG    map[int64]*served
 	held   int
+	room   int64 // bytes that held requests may still take
+	full   bool  // no further goroutines are looked at
 	fold   *fold
 	pairs  []probePair
 }
@@ -54,13 +56,14 @@ const maxHeld = 50_000
 
 // newMatcher prepares for at most so many probes.
 func newMatcher(probes int, f *fold) *matcher {
-	return &matcher{byG: map[int64]*served{}, fold: f, limit: probes}
+	return &matcher{byG: map[int64]*served{}, fold: f, limit: probes, room: f.room / 2}
 }
 
 // see takes a request on its way to the fold.
 func (m *matcher) see(r *breakdown.Request) {
 	s := m.byG[r.Goroutine]
-	if m.limit == 0 || r.Incomplete || s != nil && s.over {
+	m.full = m.full || m.held >= maxHeld || m.room < 0 || len(m.byG) >= 2*maxHeld
+	if m.limit == 0 || r.Incomplete || s == nil && m.full || s != nil && s.over {
 		m.fold.add(r)
 		return
 	}
@@ -68,7 +71,7 @@ func (m *matcher) see(r *breakdown.Request) {
 		s = &served{}
 		m.byG[r.Goroutine] = s
 	}
-	if len(s.requests) >= m.limit || m.held >= maxHeld {
+	if len(s.requests) >= m.limit || m.held >= maxHeld || m.room < 0 {
 		m.release(s)
 		s.over = true
 		m.fold.add(r)
@@ -80,10 +83,17 @@ func (m *matcher) see(r *breakdown.Request) {
 		kept := *r
 		kept.Path, kept.Calls, kept.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
 		c.held = &kept
+		m.room -= heldSize(c.held)
 	} else {
 		c.endpoint = m.fold.add(r)
 	}
 	s.requests = append(s.requests, c)
+}
+
+// heldSize is what a request takes that is kept back, in bytes.
+func heldSize(r *breakdown.Request) int64 {
+	const request, segment, call, sample = 300, 80, 110, 8
+	return int64(request + len(r.Path)*segment + len(r.Calls)*call + len(r.Samples)*sample)
 }
 
 // release gives a goroutine's kept requests to the fold.
@@ -91,6 +101,7 @@ func (m *matcher) release(s *served) {
 	for i := range s.requests {
 		if r := s.requests[i].held; r != nil {
 			m.fold.add(r)
+			m.room += heldSize(r)
 		}
 	}
 	m.held -= len(s.requests)

@@ -10,7 +10,10 @@ import (
 )
 
 // warnings gathers what the answer does not cover or may be wrong about.
-type warnings struct{ list []breakdown.Warning }
+type warnings struct {
+	list   []breakdown.Warning
+	memory int64 // that the analysis may take, bytes
+}
 
 func (w *warnings) addf(code, format string, args ...any) {
 	w.list = append(w.list, breakdown.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
@@ -37,9 +40,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	if sum.Version < 22 {
 		w.addf("old-go", "the service runs a Go before 1.22: its traces say less, are not covered by the accuracy tests, and recording them is expensive")
 	}
-	if sum.Forgotten > 0 {
-		w.addf("history-forgotten", "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", sum.Forgotten)
-	}
+	w.given(sum)
 	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
 		w.addf("cores-saturated", "all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were",
 			sum.GOMAXPROCS, 100*float64(sum.Saturated)/float64(window))
@@ -54,6 +55,37 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	if answered > 0 && 2*len(match.pairs) < answered {
 		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", len(match.pairs), answered)
 	}
+}
+
+// given tells what was given up for want of memory.
+func (w *warnings) given(sum *timeline.Summary) {
+	if sum.Skipped > 0 {
+		w.more("generations-skipped", "%s of the trace, %.1f MB, were too large to be read: what happened in them is left out, and requests are cut there",
+			plural(int64(sum.Skipped), "second"), float64(sum.SkippedBytes)/1e6)
+	}
+	if sum.Forgotten > 0 {
+		w.more("history-forgotten", "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", sum.Forgotten)
+	}
+	if sum.Condensed > 0 {
+		w.more("paths-condensed", "%s had too many steps to keep them in order: their sums are exact, what ran beside the early ones is not known", plural(sum.Condensed, "request"))
+	}
+	if sum.CallsCut > 0 {
+		w.more("calls-uncounted", "%s made more calls than can be kept: those beyond are not counted", plural(sum.CallsCut, "request"))
+	}
+	if sum.Evicted > 0 {
+		w.more("goroutines-unfollowed", "there were too many goroutines to follow: %d times one was let go until something happened to it, and %s cut by that", sum.Evicted, was(sum.EvictedRequests, "request"))
+	}
+	if sum.StacksCut > 0 {
+		w.more("stacks-cut", "there were too many distinct stacks: of some only the innermost frames and the call site are kept, and calls may be counted wrong")
+	}
+	if sum.CausesCut > 0 {
+		w.more("evidence-cut", "there was too much evidence to keep: of some attributions only the call site is known")
+	}
+}
+
+// more adds a warning of something that more memory would have kept.
+func (w *warnings) more(code, format string, args ...any) {
+	w.addf(code, "%s (--memory above %d MB keeps more)", fmt.Sprintf(format, args...), w.memory/1e6)
 }
 
 // offCPU warns where the goroutines ran for much longer than the CPU samples
@@ -73,6 +105,9 @@ func (w *warnings) offCPU(sum *timeline.Summary) {
 func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
 	if f.requests == 0 {
 		w.addf("no-requests", "no complete request of a known server lies in the window; the wall time is shown by goroutine root")
+	}
+	if f.cut {
+		w.more("sums-merged", "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", others)
 	}
 	whole, unnamed := int64(0), int64(0)
 	for i := range b.Endpoints {
@@ -118,6 +153,14 @@ func title(e *breakdown.Endpoint) string {
 		return e.Route
 	}
 	return e.Name
+}
+
+// was is plural with its verb.
+func was(n int64, what string) string {
+	if n == 1 {
+		return plural(n, what) + " was"
+	}
+	return plural(n, what) + " were"
 }
 
 func plural(n int64, what string) string {

@@ -10,10 +10,15 @@ import (
 // 0.4%, whatever its size. Histograms merge by adding integers: the result does
 // not depend on the order. The zero value is empty.
 type Histogram struct {
-	counts []int64 // by step, grown as needed
-	n      int64
-	max    int64
+	// rows are the steps of a power of two each, made as needed: what takes
+	// milliseconds needs no steps for nanoseconds.
+	rows []*row
+	made int
+	n    int64
+	max  int64
 }
+
+type row [1 << histBits]int64
 
 // histBits is the number of bits of a duration that a step keeps: 2^7 steps for
 // each power of two.
@@ -25,22 +30,39 @@ func (h *Histogram) Record(ns int64) { h.RecordN(ns, 1) }
 // RecordN counts one duration n times.
 func (h *Histogram) RecordN(ns, n int64) {
 	ns = max(ns, 0)
-	i := histStep(ns)
-	if i >= len(h.counts) {
-		h.counts = append(h.counts, make([]int64, i+1-len(h.counts))...)
+	if n == 0 {
+		return
 	}
-	h.counts[i] += n
+	i := histStep(ns)
+	h.row(i >> histBits)[i&(1<<histBits-1)] += n
 	h.n += n
 	h.max = max(h.max, ns)
 }
 
+func (h *Histogram) row(i int) *row {
+	if i >= len(h.rows) {
+		h.rows = append(h.rows, make([]*row, i+1-len(h.rows))...)
+	}
+	if h.rows[i] == nil {
+		h.rows[i] = new(row)
+		h.made++
+	}
+	return h.rows[i]
+}
+
+// Size is how much memory the counts take, in bytes.
+func (h *Histogram) Size() int64 { return int64(h.made) << histBits * 8 }
+
 // Merge adds what o has counted.
 func (h *Histogram) Merge(o *Histogram) {
-	if len(o.counts) > len(h.counts) {
-		h.counts = append(h.counts, make([]int64, len(o.counts)-len(h.counts))...)
-	}
-	for i, c := range o.counts {
-		h.counts[i] += c
+	for i, from := range o.rows {
+		if from == nil {
+			continue
+		}
+		to := h.row(i)
+		for j, c := range from {
+			to[j] += c
+		}
 	}
 	h.n += o.n
 	h.max = max(h.max, o.max)
@@ -59,11 +81,15 @@ func (h *Histogram) Quantile(q float64) int64 {
 		return 0
 	}
 	rank := max(int64(math.Ceil(q*float64(h.n))), 1)
-	for i, c := range h.counts {
-		rank -= c
-		if rank <= 0 {
-			lo, hi := histRange(i)
-			return min(lo+(hi-lo)/2, h.max)
+	for r, row := range h.rows {
+		if row == nil {
+			continue
+		}
+		for j, c := range row {
+			if rank -= c; rank <= 0 {
+				lo, hi := histRange(r<<histBits + j)
+				return min(lo+(hi-lo)/2, h.max)
+			}
 		}
 	}
 	return h.max
@@ -72,10 +98,15 @@ func (h *Histogram) Quantile(q float64) int64 {
 // Each calls f for each step that counted something, the smallest first, with
 // the step's range [lo, hi] in nanoseconds.
 func (h *Histogram) Each(f func(lo, hi, count int64)) {
-	for i, c := range h.counts {
-		if c != 0 {
-			lo, hi := histRange(i)
-			f(lo, hi, c)
+	for r, row := range h.rows {
+		if row == nil {
+			continue
+		}
+		for j, c := range row {
+			if c != 0 {
+				lo, hi := histRange(r<<histBits + j)
+				f(lo, hi, c)
+			}
 		}
 	}
 }

@@ -39,7 +39,7 @@ func sharesOf(memory int64) shares {
 		decoding: memory / 16 * 5,
 		old:      memory / 2,
 		spare:    memory / 16,
-		history:  memory / 16 * 3,
+		history:  memory / 8,
 		open:     memory / 8,
 		stacks:   memory / 32,
 		evidence: memory / 64,

@@ -39,7 +39,7 @@ instances of one service.`,
 					return usagef("give --output another name", "--output %s would overwrite what is to be analyzed", output.output)
 				}
 			}
-			b, err := t.analyzeFiles(cmd.Context(), args)
+			b, err := t.analyzeFiles(cmd.Context(), args, flags.options())
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ instances of one service.`,
 }
 
 // analyzeFiles opens captures and analyzes them as instances of one service.
-func (t *tool) analyzeFiles(ctx context.Context, files []string) (*breakdown.Breakdown, error) {
+func (t *tool) analyzeFiles(ctx context.Context, files []string, opts analyze.Options) (*breakdown.Breakdown, error) {
 	var captures []*capture.Capture
 	defer func() {
 		for _, c := range captures {
@@ -67,7 +67,7 @@ func (t *tool) analyzeFiles(ctx context.Context, files []string) (*breakdown.Bre
 		captures = append(captures, c)
 	}
 	begin := time.Now()
-	b, err := analyze.Captures(ctx, captures, analyze.Options{})
+	b, err := analyze.Captures(ctx, captures, opts)
 	t.log().Info("analyzed", "files", len(files), "took", time.Since(begin))
 	return b, err
 }

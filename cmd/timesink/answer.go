@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
 	"timesink/report"
@@ -53,19 +55,32 @@ func (o *outputFlag) to(stdout io.Writer, write func(io.Writer) error) error {
 // answerFlags are the flags of the commands that print where the time goes.
 type answerFlags struct {
 	formatFlag
-	top int
+	top    int
+	memory byteSize
 }
 
 func (a *answerFlags) register(cmd *cobra.Command) {
 	a.formatFlag.register(cmd)
 	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
+	a.memory = analyze.DefaultMemory
+	cmd.Flags().Var(&a.memory, "memory", "`size` of the memory that the analysis may take; beyond it details are given up, which a warning tells")
 }
 
 func (a *answerFlags) check() error {
 	if a.top < 0 {
 		return usagef("give a number of endpoints, such as 5", "--top cannot be %d", a.top)
 	}
+	if least := byteSize(analyze.MinMemory); a.memory < least {
+		return usagef("give at least "+least.String(), "--memory %s is too little to analyze anything", a.memory.String())
+	}
 	return a.formatFlag.check()
+}
+
+// options are those of the analysis. They also have the runtime collect harder
+// before the memory is used up, but not less than GOMEMLIMIT asks for.
+func (a *answerFlags) options() analyze.Options {
+	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), int64(a.memory)))
+	return analyze.Options{Memory: int64(a.memory)}
 }
 
 // write writes the answer to w, laid out for the terminal that it is, if it is

@@ -79,7 +79,7 @@ its own, which tell what a client sees and what the looking costs.
 			if err != nil {
 				return err
 			}
-			b, err := t.look(cmd.Context(), cfg, path, func() { t.saved(path) })
+			b, err := t.look(cmd.Context(), cfg, path, answer.options(), func() { t.saved(path) })
 			if err != nil {
 				return err
 			}
@@ -118,8 +118,8 @@ func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err
 // look collects into the file path and analyzes the trace while it comes, so
 // that the answer is there when the window closes. It calls kept when the
 // evidence is safe.
-func (t *tool) look(ctx context.Context, cfg collect.Config, path string, kept func()) (*breakdown.Breakdown, error) {
-	live := analyze.NewLive(cfg.MostProbes())
+func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts analyze.Options, kept func()) (*breakdown.Breakdown, error) {
+	live := analyze.NewLive(cfg.MostProbes(), opts)
 	cfg.Growing = func(trace io.ReadCloser) {
 		defer trace.Close()
 		live.Read(ctx, trace)

@@ -79,7 +79,7 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 		return err
 	}
 	unload := t.loadDemo(ctx, service)
-	b, err := t.look(ctx, cfg, path, func() {
+	b, err := t.look(ctx, cfg, path, flags.options(), func() {
 		if flags.output != "" {
 			t.saved(path)
 		}

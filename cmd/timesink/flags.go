@@ -204,7 +204,7 @@ func (b *byteSize) String() string {
 	if *b == 0 {
 		return ""
 	}
-	return bytesText(int64(*b))
+	return strings.Replace(bytesText(int64(*b)), ".0 ", " ", 1)
 }
 
 func (b *byteSize) Type() string { return "size" }
