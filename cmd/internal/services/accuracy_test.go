@@ -72,7 +72,11 @@ func (e *environment) start(need string) (address string) {
 	if start, ok := backing.Servers[need]; ok {
 		return start(e.t)
 	}
-	testbin.Start(e.t, e.exe, []string{"peer", need}, &address)
+	i := slices.IndexFunc(peers, func(p scenario.Peer) bool { return p.Name == need })
+	if i < 0 {
+		e.t.Fatalf("there is no server %q", need)
+	}
+	testbin.Start(e.t, e.exe, slices.Concat([]string{"peer"}, e.arguments(peers[i].Needs), []string{need}), &address)
 	return address
 }
 

@@ -5,7 +5,7 @@
 //
 //	services serve --with NEED=ADDRESS… SCENARIO…       the scenarios, in one process
 //	services load --with NEED=ADDRESS… SCENARIO=ADDRESS…  requests for them, in a closed loop
-//	services peer NAME                                  a server that scenarios need
+//	services peer --with NEED=ADDRESS… NAME               a server that scenarios need
 //
 // Each prints one line of JSON when it is ready, load when it ends, and ends with
 // its standard input.
@@ -167,10 +167,10 @@ func send(ctx context.Context, env scenario.Env, targets []string, out *json.Enc
 	return out.Encode(results)
 }
 
-func peer(ctx context.Context, _ scenario.Env, args []string, out *json.Encoder) error {
+func peer(ctx context.Context, env scenario.Env, args []string, out *json.Encoder) error {
 	i := slices.IndexFunc(peers, func(p scenario.Peer) bool { return len(args) == 1 && p.Name == args[0] })
 	if i < 0 {
 		return fmt.Errorf("there is no peer %q", args)
 	}
-	return peers[i].Serve(ctx, func(address string) { out.Encode(address) })
+	return peers[i].Serve(ctx, env, func(address string) { out.Encode(address) })
 }

@@ -79,6 +79,8 @@ type Want struct {
 // A Peer is a server of our own that scenarios need, run in its own process.
 type Peer struct {
 	Name string
+	// Needs are the servers that it needs itself, as a proxy does.
+	Needs []string
 	// Serve serves until the context ends and says where, once it does.
-	Serve func(ctx context.Context, ready func(address string)) error
+	Serve func(ctx context.Context, env Env, ready func(address string)) error
 }
