@@ -1,0 +1,91 @@
+package timeline
+
+// A processor is one of GOMAXPROCS.
+type processor struct {
+	id       int64
+	seq      uint64
+	state    uint8
+	sweeping bool
+}
+
+// The states of a processor, by their number in a trace.
+const (
+	procRunning   = 1
+	procIdle      = 2
+	procSyscall   = 3 // its goroutine is in a system call; it may be stolen
+	procAbandoned = 4 // the same, but with which thread is not known
+)
+
+func (o *ordering) procStart(t *thread) bool {
+	p := o.processors[int64(t.args[1])]
+	// A thread that still has a processor is in a system call: that it was
+	// stolen comes first.
+	if p == nil || p.state != procIdle || t.args[2] != p.seq+1 || t.processor != nil {
+		return false
+	}
+	if !o.isThread(t) {
+		return false
+	}
+	p.state, p.seq = procRunning, t.args[2]
+	t.processor = p
+	o.add(t.at, opProcRun, p.id, stateUnknown)
+	return true
+}
+
+func (o *ordering) procStop(t *thread) bool {
+	p := t.processor
+	if p == nil || (p.state != procRunning && p.state != procSyscall) {
+		return o.refuse()
+	}
+	p.state = procIdle
+	t.processor = nil
+	o.add(t.at, opProcIdle, p.id, stateUnknown)
+	return true
+}
+
+func (o *ordering) procSteal(t *thread) bool {
+	p := o.processors[int64(t.args[1])]
+	if p == nil || (p.state != procSyscall && p.state != procAbandoned) || t.args[2] != p.seq+1 {
+		return false
+	}
+	if !o.isThread(t) {
+		return false
+	}
+	if p.state == procSyscall {
+		from, ok := o.byID[int64(t.args[3])]
+		if !ok || from.processor != p {
+			return o.refuse()
+		}
+		from.processor = nil
+	}
+	p.state, p.seq = procIdle, t.args[2]
+	o.add(t.at, opProcIdle, p.id, stateUnknown)
+	return true
+}
+
+// procStatus says a processor's state where a generation meets it first, which
+// it does once.
+func (o *ordering) procStatus(t *thread) bool {
+	id, status := int64(t.args[1]), t.args[2]
+	if _, there := o.processors[id]; there || id < 0 || status < procRunning || status > procAbandoned {
+		return o.refuse()
+	}
+	p := &processor{id: id, state: uint8(status)}
+	o.processors[id] = p
+	if p.state == procIdle || p.state == procAbandoned {
+		o.add(t.at, opProcIdle, id, stateUnknown)
+		return true
+	}
+	t.hold(t.running, p)
+	o.add(t.at, opProcRun, id, stateUnknown)
+	return true
+}
+
+func (o *ordering) maxProcs(t *thread) bool {
+	if !o.has(t) {
+		return false
+	}
+	o.knowsStack(t.args[2])
+	o.add(t.at, opMaxProcs, int64(t.args[1]), stateUnknown)
+	return true
+}

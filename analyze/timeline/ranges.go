@@ -1,0 +1,138 @@
+package timeline
+
+// The states of the garbage collector's mark phase.
+const (
+	gcUnknown = iota
+	gcIdle
+	gcMarking
+)
+
+// stopWorld begins or ends the stopping of the world by the thread's goroutine.
+func (o *ordering) stopWorld(t *thread) bool {
+	if !o.has(t) {
+		return false
+	}
+	what, begins := opStopped, t.typ == evSTWBegin
+	if begins {
+		what = opStop
+		o.knowsString(t.args[1])
+		o.knowsStack(t.args[2])
+	}
+	if t.running.stopping == begins {
+		return o.refuse()
+	}
+	t.running.stopping = begins
+	o.add(t.at, what, 0, stateUnknown)
+	return true
+}
+
+// assist begins or ends a mark assist of the thread's goroutine.
+func (o *ordering) assist(t *thread) bool {
+	if !o.has(t) {
+		return false
+	}
+	what, begins := opAssisted, t.typ == evGCMarkAssistBegin
+	if begins {
+		what = opAssist
+		o.knowsStack(t.args[1])
+	}
+	if t.running.assisting == begins {
+		return o.refuse()
+	}
+	t.running.assisting = begins
+	o.add(t.at, what, t.running.id, stateUnknown)
+	return true
+}
+
+// assistActive says of any goroutine that it is in a mark assist.
+func (o *ordering) assistActive(t *thread) bool {
+	g := o.runners.find(int64(t.args[1]))
+	if g == nil || g.assisting {
+		return o.refuse()
+	}
+	g.assisting = true
+	o.add(t.at, opAssist, g.id, stateUnknown)
+	return true
+}
+
+// mark begins or ends the garbage collector's mark phase. Its two ends may be
+// on different threads, so they have sequence numbers.
+func (o *ordering) mark(t *thread) bool {
+	if t.typ == evGCBegin {
+		o.knowsStack(t.args[2])
+	}
+	before, after := uint8(gcIdle), uint8(gcMarking)
+	if t.typ == evGCEnd {
+		before, after = after, before
+	}
+	seq := t.args[1]
+	switch {
+	case t.typ == evGCActive && o.gc != gcUnknown:
+		return o.refuse()
+	case t.typ != evGCEnd && o.gc == gcUnknown:
+		// The first of a generation is free of conditions.
+	case seq != o.gcSeq+1:
+		return false
+	case o.gc != before || !o.has(t):
+		return o.refuse()
+	}
+	o.gcSeq, o.gc = seq, after
+	return o.count(t)
+}
+
+// sweep begins or ends the sweeping of a processor.
+func (o *ordering) sweep(t *thread) bool {
+	p := t.processor
+	switch t.typ {
+	case evGCSweepActive:
+		p = o.processors[int64(t.args[1])]
+	case evGCSweepBegin:
+		o.knowsStack(t.args[1])
+	}
+	ends := t.typ == evGCSweepEnd
+	if p == nil || p.sweeping != ends {
+		return o.refuse()
+	}
+	p.sweeping = !ends
+	return o.count(t)
+}
+
+// task begins or ends a user task. One may end that was never seen to begin,
+// and end again.
+func (o *ordering) task(t *thread) bool {
+	id := t.args[1]
+	if t.typ == evUserTaskEnd {
+		o.knowsStack(t.args[2])
+		delete(o.tasks, id)
+		return o.has(t) && o.count(t)
+	}
+	o.knowsString(t.args[3])
+	o.knowsStack(t.args[4])
+	if _, open := o.tasks[id]; open {
+		return o.refuse()
+	}
+	o.tasks[id] = struct{}{}
+	return o.has(t) && o.count(t)
+}
+
+// region begins or ends a user region of the thread's goroutine. They nest; the
+// end of one that began before the trace is free.
+func (o *ordering) region(t *thread) bool {
+	if !o.has(t) {
+		return false
+	}
+	o.knowsString(t.args[2])
+	o.knowsStack(t.args[3])
+	g, r := t.running, region{t.args[1], t.args[2]}
+	if t.typ == evUserRegionBegin {
+		g.regions = append(g.regions, r)
+		return o.count(t)
+	}
+	if n := len(g.regions); n > 0 {
+		if g.regions[n-1] != r {
+			return o.refuse()
+		}
+		g.regions = g.regions[:n-1]
+	}
+	return o.count(t)
+}
