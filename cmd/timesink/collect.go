@@ -39,7 +39,7 @@ file, for timesink analyze here or elsewhere. It prints the name of the file.
 			if err != nil {
 				return err
 			}
-			manifest, err := t.collectInto(cmd.Context(), cfg, path)
+			manifest, err := t.collectInto(cmd.Context(), cfg, path, t.progress())
 			if err != nil {
 				return err
 			}
@@ -119,12 +119,14 @@ func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err
 // that the answer is there when the window closes. It calls kept when the
 // evidence is safe.
 func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts analyze.Options, kept func()) (*breakdown.Breakdown, error) {
+	progress := t.progress()
+	opts.Grown = progress.grown()
 	live := analyze.NewLive(cfg.MostProbes(), opts)
 	cfg.Growing = func(trace io.ReadCloser) {
 		defer trace.Close()
 		live.Read(ctx, trace)
 	}
-	if _, err := t.collectInto(ctx, cfg, path); err != nil {
+	if _, err := t.collectInto(ctx, cfg, path, progress); err != nil {
 		return nil, err
 	}
 	ended := time.Now()
@@ -148,11 +150,10 @@ func (t *tool) saved(path string) {
 	fmt.Fprintf(t.stderr, "saved %s%s\n", oneLine(path), size)
 }
 
-// collectInto collects into the file path.
-func (t *tool) collectInto(ctx context.Context, cfg collect.Config, path string) (*capture.Manifest, error) {
+// collectInto collects into the file path, and shows the progress.
+func (t *tool) collectInto(ctx context.Context, cfg collect.Config, path string, progress *progress) (*capture.Manifest, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	progress := t.progress()
 	cfg.Tool, cfg.Log, cfg.Observe = thisTool(), t.log(), progress.observe()
 	defer context.AfterFunc(ctx, func() {
 		stop()

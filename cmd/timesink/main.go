@@ -13,8 +13,8 @@
 //
 // Standard output is for the answer alone, as text or (--format json) in the
 // schema of package breakdown. Progress, notes, warnings of the collection and
-// logs (-v, --log-json) go to standard error, progress only where that is a
-// terminal. NO_COLOR and COLUMNS are respected.
+// logs (-v, --log-json) go to standard error, progress and the growing answer only
+// where that is a terminal. NO_COLOR and COLUMNS are respected.
 //
 // # Exit codes
 //

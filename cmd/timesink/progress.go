@@ -3,19 +3,25 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 
+	"timesink/analyze/breakdown"
 	"timesink/collect"
+	"timesink/report"
 )
 
-// A progress is one line on standard error that tells how far a collection has
-// come, and is written over again. Where standard error is no terminal it says
-// nothing but its notes.
+// A progress tells on standard error how far a collection has come, and what the
+// answer amounts to so far: a few lines that are written over again. Where
+// standard error is no terminal it says nothing but its notes.
 type progress struct {
 	mu    sync.Mutex
 	w     io.Writer
 	live  bool
-	shown bool // the line is on the screen
+	shown int // lines that are on the screen
+	// soFar is set by who analyzes, and never waits for the terminal.
+	soFar atomic.Pointer[breakdown.Snapshot]
 }
 
 func (t *tool) progress() *progress {
@@ -30,20 +36,78 @@ func (p *progress) observe() func(collect.Progress) {
 	return func(now collect.Progress) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.clear()
-		p.shown = true
-		line := []rune(progressLine(now))
-		fmt.Fprint(p.w, string(line[:min(len(line), columns(p.w)-1)]))
+		p.draw(p.lines(now))
 	}
 }
 
-const clearLine = "\r\x1b[K"
+// grown is what the analysis calls, nil where nobody would see it.
+func (p *progress) grown() func(breakdown.Snapshot) {
+	if !p.live || !moves(p.w) {
+		return nil
+	}
+	return func(s breakdown.Snapshot) { p.soFar.Store(&s) }
+}
+
+// lines are what there is to see. A terminal that is too low for all of it has
+// the first line alone: what has scrolled away could not be written over.
+func (p *progress) lines(now collect.Progress) []string {
+	width := columns(p.w) - 1 // in its last column a terminal may break the line
+	head := []rune(progressLine(now))
+	lines := []string{string(head[:min(len(head), max(width, 0))])}
+	s := p.soFar.Load()
+	if s == nil || width < fewestColumns {
+		return lines
+	}
+	more := report.Live(s, report.TextOptions{Width: width, Color: colored(p.w)})
+	if rows(p.w) <= len(more)+1 {
+		return lines
+	}
+	return append(lines, more...)
+}
+
+// fewestColumns is the width below which no answer is shown growing.
+const fewestColumns = 40
+
+// draw writes lines over those that are on the screen, at once, so that nothing
+// flickers.
+func (p *progress) draw(lines []string) {
+	var b strings.Builder
+	b.WriteString(p.home())
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString("\r" + l + clearLine)
+	}
+	if len(lines) < p.shown {
+		b.WriteString(clearBelow)
+	}
+	p.shown = len(lines)
+	io.WriteString(p.w, b.String())
+}
+
+// What terminals do with these is the same on all that are in use.
+const (
+	clearLine  = "\x1b[K"
+	clearBelow = "\x1b[J"
+)
+
+// home moves to the first of the lines that are on the screen.
+func (p *progress) home() string {
+	if p.shown < 2 {
+		return "\r"
+	}
+	return fmt.Sprintf("\r\x1b[%dA", p.shown-1)
+}
 
 func (p *progress) clear() {
-	if p.shown {
-		fmt.Fprint(p.w, clearLine)
-		p.shown = false
+	switch {
+	case p.shown > 1:
+		io.WriteString(p.w, p.home()+clearBelow)
+	case p.shown == 1:
+		io.WriteString(p.w, p.home()+clearLine)
 	}
+	p.shown = 0
 }
 
 // note writes a line that stays.
@@ -54,7 +118,7 @@ func (p *progress) note(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
-// done takes the line away.
+// done takes the lines away.
 func (p *progress) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

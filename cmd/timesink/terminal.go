@@ -31,8 +31,24 @@ func columns(w io.Writer) int {
 	return fallbackColumns
 }
 
+// fallbackRows is the height of a terminal that does not tell it.
+const fallbackRows = 24
+
+// rows is the height of the terminal w.
+func rows(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if _, n, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return fallbackRows
+}
+
+// moves tells whether the cursor of the terminal w can be sent to other lines.
+func moves(w io.Writer) bool { return isTerminal(w) && os.Getenv("TERM") != "dumb" }
+
 // colored tells whether w takes colour: a terminal that is not dumb, unless
 // NO_COLOR (no-color.org) is set to anything.
 func colored(w io.Writer) bool {
-	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return moves(w) && os.Getenv("NO_COLOR") == ""
 }
