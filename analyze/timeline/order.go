@@ -68,8 +68,7 @@ func decodeWire(g generation, c *classes, reuse []record) (decoded, bool) {
 	o.classOf[0] = 0
 	o.out = decoded{records: reuse[:0], classes: []*class{nil}, clock: w.clock}
 	if cap(reuse) == 0 {
-		// An event has four to five bytes.
-		o.out.records = make([]record, 0, len(g.data)/4)
+		o.out.records = make([]record, 0, w.events/eventBytes)
 	}
 	ok = o.run()
 	return o.out, ok

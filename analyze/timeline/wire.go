@@ -144,6 +144,7 @@ type wire struct {
 	size    int // of the generation
 	threads []*thread
 	byID    map[int64]*thread
+	events  int // their bytes
 
 	oldest  uint64  // the earliest time of a batch, in the trace's units
 	unit    float64 // ns per unit of time; 0 as long as it is unknown
@@ -292,6 +293,7 @@ func (w *wire) batch(thread int64, b batch) bool {
 			return w.version >= firstClock && w.addClocks(b, 1)
 		}
 	}
+	w.events += len(b.data)
 	t := w.thread(thread)
 	t.batches = append(t.batches, b)
 	return true

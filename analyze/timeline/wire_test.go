@@ -789,6 +789,23 @@ func TestDecodersAgreeOnChangedEvents(t *testing.T) {
 	}
 }
 
+// Tables can be most of a generation. Room is made for the records of its events.
+func TestTablesTakeNoRoomForRecords(t *testing.T) {
+	loose := loosen(byThread(t, `
+		thread 0:
+		ProcStatus dt=1 p=0 pstatus=1
+		GoStatus dt=1 g=1 m=0 gstatus=2`))
+	for id := range uint64(500) {
+		table := binary.AppendUvarint([]byte{evStrings, evString}, id+1)
+		table = append(binary.AppendUvarint(table, 1000), make([]byte, 1000)...)
+		loose.batches = append(loose.batches, looseBatch{generation: 1, at: 1000, raw: table})
+	}
+	d, ok := decodeWire(loose.generation(), newClasses(rulesTable()), nil)
+	if !ok || len(d.records) != 2 || cap(d.records) > 10 {
+		t.Errorf("decoded: %v, %d records, room for %d", ok, len(d.records), cap(d.records))
+	}
+}
+
 func TestRunnersAreFoundByTheirID(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var table runnerTable
