@@ -17,6 +17,8 @@ var databases = []Rule{
 	{Func: "github.com/jackc/pgx/v5/stdlib.(*connector).Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5/stdlib.(*driverConnector).Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5/pgconn.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
+	{Func: "github.com/jackc/pgx/v5/pgconn.(*PgConn).Close", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres", NoCall: true},
+	{Func: "github.com/jackc/pgx/v5.Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5.connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: "postgres"},

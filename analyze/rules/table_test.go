@@ -54,7 +54,7 @@ var firstCases = []tableCase{
 		"db/connect postgres" + served},
 	{"pgx connects for database/sql by a connector of the driver", netRead + " < github.com/jackc/pgx/v5/stdlib.(*driverConnector).Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
 		"db/connect postgres" + served},
-	{"pgx sets a connection up", netRead + " < github.com/jackc/pgx/v5.(*Conn).getTypeMap < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.Connect < " + handler,
+	{"pgx sets a connection up", netRead + " < github.com/jackc/pgx/v5.(*Conn).getTypeMap < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.ConnectWithOptions < " + handler,
 		"db/connect postgres" + served},
 	{"pgx calls back before it connects", netRead + " < example.com/vault.Token < github.com/jackc/pgx/v5.ConnectConfig < " + handler,
 		"db/connect postgres" + served},
@@ -244,7 +244,7 @@ var firstCases = []tableCase{
 	// Nested libraries: what the service called counts, not what that uses.
 	{"a cloud's database is asked over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.(*Client).Do < example.com/cloud.(*stmt).Query < database/sql.ctxDriverStmtQuery < database/sql.(*DB).QueryContext < " + handler,
 		"db/query sql" + served},
-	{"a connection that authenticates over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Client).Do < example.com/iam.Token < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.Connect < " + handler,
+	{"a connection that authenticates over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Client).Do < example.com/iam.Token < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.ConnectWithOptions < " + handler,
 		"db/connect postgres" + served},
 	{"a handler's callback below a library's own", "time.Sleep < main.retry < github.com/lib/pq.(*conn).QueryContext < " + handler,
 		"sleep connection http/1 served by main.(*API).Get at main.retry"},

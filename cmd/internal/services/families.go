@@ -15,7 +15,7 @@ type family struct {
 }
 
 var families = []family{
-	{"database", db.Scenarios},
+	{"pgx", db.Pgx},
 }
 
 var peers = slices.Concat[[]scenario.Peer]()
