@@ -3,40 +3,40 @@ package speed_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"os"
+	"math"
 	"os/exec"
-	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/perf/benchmath"
 
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
+	"timesink/collect/capture"
 )
 
-// A loadLevel is a closed loop of so many clients.
-type loadLevel struct {
-	name        string
-	connections int
-}
-
-// The pairs of runs, without and with a capture, and how long each takes.
+// The pairs of runs, without and with a capture. A run is a little longer than the
+// window within, as the capture's beginning and end cost something too.
 const (
-	costPairs = 8
-	costRun   = 4 * time.Second
+	costPairs  = 16
+	costRun    = 6 * time.Second
+	costWindow = 5 * time.Second
+	saturation = 24 // connections that keep the machine busy
 )
 
 // BenchmarkCost prints what a capture costs the service that is looked at:
-// throughput and latency with and without one, in turn, at about half of what
-// the machine can do and at all of it. Collector, service, upstreams and load
-// share the machine, so the figures are an upper bound.
+// throughput, latency and processor time with and without one, in turn, when the
+// service does half of what it can, and all of it. Collector, service, upstreams
+// and load share the machine, so the figures are an upper bound. Whatever else runs
+// there widens the intervals of all but the service's own processor time.
 func BenchmarkCost(b *testing.B) {
 	exe := testbin.Build(b, "timesink/cmd/timesink")
 	cfg := stack.Default()
-	cfg.Service.Calls, cfg.Service.KeepAlive = vin.Concurrent, true
+	cfg.Service.Calls, cfg.Service.KeepAlive, cfg.Service.Truth = vin.Concurrent, true, 1
 	st, err := stack.Start(b.Context(), testbin.Build(b, "timesink/cmd/vinservice"), nil, cfg)
 	if err != nil {
 		b.Fatal(err)
@@ -46,81 +46,151 @@ func BenchmarkCost(b *testing.B) {
 			b.Error(err)
 		}
 	}()
-	fmt.Printf("\n%-10s %9s   %-28s %-28s %-28s\n", "load", "requests", "throughput", "p50", "p99")
-	for range b.N {
-		for _, level := range []loadLevel{{"half", 4}, {"saturated", 24}} {
-			var without, with []*load.Result
-			for range costPairs {
-				without = append(without, measured(b, st, level, nil))
-				with = append(with, measured(b, st, level, []string{exe, "collect", st.Pprof, "-d", costRun.String()}))
-			}
-			requests := 0
-			for _, r := range slices.Concat(without, with) {
-				requests += r.Count
-			}
-			fmt.Printf("%-10s %9d   %-28s %-28s %-28s\n", level.name, requests,
-				change(without, with, throughput),
-				change(without, with, func(r *load.Result) float64 { return float64(r.Latency.P50) }),
-				change(without, with, func(r *load.Result) float64 { return float64(r.Latency.P99) }))
+	can := saturated(b, st)
+	half := can.throughput() / 2
+	fmt.Printf("\nthe service answers %.0f requests/s when it is asked by %d connections at once\n", can.throughput(), saturation)
+	const line = "%-9s %9s   %-30s %-32s %-32s %s\n"
+	fmt.Printf("what a capture changes, of %d pairs of runs of %s the median and its interval of 95%% or more:\n\n", costPairs, costRun)
+	fmt.Printf(line, "load", "requests", "throughput", "p50", "p99", "its CPU time per request")
+	for _, level := range []struct {
+		name string
+		load func() outcome
+	}{
+		{"half", func() outcome { return steady(b, st, half) }},
+		{"saturated", func() outcome { return saturated(b, st) }},
+	} {
+		without, with := inTurn(
+			func() outcome { return metered(b, st, level.load) },
+			func() outcome {
+				return metered(b, st, func() outcome { return lookedAt(b, exe, st, level.load) })
+			})
+		requests := 0
+		for _, o := range slices.Concat(without, with) {
+			requests += len(o.latencies)
+		}
+		fmt.Printf(line, level.name, fmt.Sprint(requests),
+			change(without, with, "/s", 1, (*outcome).throughput),
+			change(without, with, "ms", 1e3, (*outcome).p50),
+			change(without, with, "ms", 1e3, (*outcome).p99),
+			change(without, with, "ms", 1e3, (*outcome).perRequest))
+	}
+}
+
+// inTurn runs two ways of loading the service in turn. Which comes first changes
+// from pair to pair, so that a service that gets faster or slower meanwhile
+// changes nothing.
+func inTurn(one, other func() outcome) (ones, others []outcome) {
+	for i := range costPairs {
+		if i%2 == 1 {
+			others = append(others, other())
+		}
+		ones = append(ones, one())
+		if i%2 == 0 {
+			others = append(others, other())
 		}
 	}
+	return ones, others
 }
 
-func throughput(r *load.Result) float64 {
-	return float64(r.Count) / (time.Duration(r.End - r.Start).Seconds())
-}
-
-// measured loads the service for one run, while the command, if any, looks at
-// it.
-func measured(b *testing.B, st *stack.Stack, level loadLevel, look []string) *load.Result {
-	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
-	defer cancel()
-	looked := make(chan error, 1)
-	if look == nil {
-		looked <- nil
-	} else {
-		path := filepath.Join(b.TempDir(), fmt.Sprintf("%d.zip", time.Now().UnixNano()))
-		cmd := exec.CommandContext(ctx, look[0], append(look[1:], "-o", path)...)
-		go func() {
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				err = fmt.Errorf("%w: %s", err, out)
-			}
-			os.Remove(path)
-			looked <- err
-		}()
+// metered loads the service and asks it what processor time that took.
+func metered(b *testing.B, st *stack.Stack, load func() outcome) outcome {
+	if err := st.ResetTruth(b.Context()); err != nil {
+		b.Fatal(err)
 	}
-	result, err := st.Load(ctx, load.Config{Connections: level.connections, Duration: costRun, Keep: 1 << 16})
+	o := load()
+	t, err := st.Truth(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
+	if cpu := t.Totals.CPU; cpu != nil {
+		o.cpu = time.Duration(cpu.User + cpu.System)
+	}
+	return o
+}
+
+// saturated loads the service in a closed loop.
+func saturated(b *testing.B, st *stack.Stack) outcome {
+	r, err := st.Load(b.Context(), load.Config{Connections: saturation, Duration: costRun, Keep: 1 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := outcome{took: time.Duration(r.End - r.Start), failed: r.Failed}
+	for _, request := range r.Requests {
+		o.latencies = append(o.latencies, time.Duration(request.End-request.Start).Seconds())
+	}
+	slices.Sort(o.latencies)
+	o.check(b)
+	return o
+}
+
+// steady loads the service at a rate of requests a second, in an open loop.
+func steady(b *testing.B, st *stack.Stack, rate float64) outcome {
+	ctx, cancel := context.WithTimeout(b.Context(), costRun)
+	defer cancel()
+	numbers := vin.Numbers()
+	o := paced(ctx, rate, func(i int) string {
+		return strings.ReplaceAll(st.Route(), "{vin}", numbers[i%len(numbers)])
+	})
+	o.check(b)
+	return o
+}
+
+// lookedAt loads the service while a capture is taken of it, and holds that the
+// whole window lies within.
+func lookedAt(b *testing.B, exe string, st *stack.Stack, load func() outcome) outcome {
+	path := scratch(b, "cost.zip")
+	looked := make(chan error, 1)
+	begin := time.Now()
+	go func() {
+		out, err := exec.CommandContext(b.Context(), exe, "collect", st.Pprof, "-d", costWindow.String(), "-o", path).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, out)
+		}
+		looked <- err
+	}()
+	o := load()
+	end := time.Now()
 	if err := <-looked; err != nil {
 		b.Fatal(err)
 	}
-	return result
+	c, err := capture.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	w := c.Manifest().Window
+	if traced := w.Start + w.TraceAsked; w.Ended != capture.EndedInTime || w.Start < begin.UnixNano() || traced > end.UnixNano() {
+		b.Errorf("the window ended %s, %s after the load", w.Ended, time.Duration(traced-end.UnixNano()))
+	}
+	return o
 }
 
-// change is the median of the pairs' changes, with a bootstrap interval of 95%
-// over the pairs.
-func change(without, with []*load.Result, of func(*load.Result) float64) string {
-	ratios := make([]float64, len(with))
+func (o *outcome) throughput() float64 { return float64(len(o.latencies)-o.failed) / o.took.Seconds() }
+func (o *outcome) p50() float64        { return o.at(50) }
+func (o *outcome) p99() float64        { return o.at(99) }
+
+func (o *outcome) perRequest() float64 { return o.cpu.Seconds() / float64(len(o.latencies)) }
+
+func (o *outcome) at(percent int) float64 { return o.latencies[(len(o.latencies)-1)*percent/100] }
+
+// change tells the median without a capture, and by how much it changes with one:
+// the median of the pairs' changes with an interval that assumes nothing about
+// their distribution.
+func change(without, with []outcome, unit string, scale float64, of func(*outcome) float64) string {
+	before, ratios := make([]float64, len(with)), make([]float64, len(with))
 	for i := range with {
-		ratios[i] = of(with[i])/of(without[i]) - 1
+		before[i] = of(&without[i])
+		ratios[i] = of(&with[i]) / before[i]
 	}
-	rng := rand.New(rand.NewPCG(1, 2))
-	medians := make([]float64, 2000)
-	for i := range medians {
-		drawn := make([]float64, len(ratios))
-		for j := range drawn {
-			drawn[j] = ratios[rng.IntN(len(ratios))]
+	if median(before) == 0 {
+		return "unknown"
+	}
+	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(ratios, &benchmath.DefaultThresholds), 0.95)
+	percent := func(ratio float64) string {
+		if math.IsInf(ratio, 0) {
+			return "?" // too few pairs
 		}
-		medians[i] = middle(drawn)
+		return fmt.Sprintf("%+.1f%%", 100*(ratio-1))
 	}
-	slices.Sort(medians)
-	return fmt.Sprintf("%+.1f%% (%+.1f%% to %+.1f%%)", 100*middle(ratios), 100*medians[50], 100*medians[1949])
-}
-
-func middle(x []float64) float64 {
-	sorted := slices.Sorted(slices.Values(x))
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+	return fmt.Sprintf("%.4g %s %s (%s to %s)", scale*median(before), unit, percent(s.Center), percent(s.Lo), percent(s.Hi))
 }

@@ -13,6 +13,7 @@ import (
 // An outcome is what the clients of a run saw.
 type outcome struct {
 	took      time.Duration
+	cpu       time.Duration // that the service took, 0 if unknown
 	failed    int
 	latencies []float64 // s, of all requests, sorted
 }
