@@ -255,6 +255,9 @@ func wanted(want scenario.Want, row *accuracy.Row, requests []accuracy.Request, 
 			break
 		}
 	}
+	if want.Finding != "" && !slices.ContainsFunc(b.Findings, func(f breakdown.Finding) bool { return f.ID == want.Finding && f.Endpoint == endpoint }) {
+		broken = append(broken, fmt.Errorf("%s has no finding %q, of %v", endpoint, want.Finding, b.Findings))
+	}
 	if want.Holds == nil {
 		return broken
 	}

@@ -129,11 +129,6 @@ func admin(recorders map[string]*scenario.Recorder) http.Handler {
 		}
 		json.NewEncoder(w).Encode(all)
 	})
-	mux.HandleFunc("DELETE /truth", func(http.ResponseWriter, *http.Request) {
-		for _, r := range recorders {
-			r.Reset()
-		}
-	})
 	return mux
 }
 

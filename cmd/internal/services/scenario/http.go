@@ -16,6 +16,17 @@ var HTTP1 = Server{
 	Dial: DialHTTP,
 }
 
+// Handled is HTTP1 with a handler of the scenario's own, so that its requests are
+// an endpoint by themselves.
+func Handled(handler func(do func(context.Context) error) http.HandlerFunc) Server {
+	return Server{
+		Listen: func(ctx context.Context, _ Env, do func(context.Context) error) (string, error) {
+			return ServeHTTP(ctx, &http.Server{Handler: handler(do)})
+		},
+		Dial: DialHTTP,
+	}
+}
+
 // Handler answers with what a request's work came to.
 func Handler(do func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, do(r.Context())) })

@@ -71,6 +71,9 @@ type Want struct {
 	// Estimate tells that the scenario's work is running time, which only CPU
 	// samples tell apart: the bounds do not hold for it.
 	Estimate bool
+	// Finding is the id of one that the report has for the scenario's endpoint,
+	// which is then to be of no other scenario; "" is not told.
+	Finding string
 	// Holds looks at the scenario's endpoint as the report has it, nil where
 	// there is nothing more to say.
 	Holds func(e *breakdown.Endpoint) error

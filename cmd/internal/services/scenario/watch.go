@@ -2,7 +2,8 @@ package scenario
 
 import (
 	"context"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"timesink/analyze/breakdown"
@@ -39,17 +40,25 @@ func (w *Watch) Now() int64 { return w.clock.Now() }
 // most is how many requests of a scenario are kept.
 const most = 1 << 16
 
-// A Recorder does a scenario's requests and keeps what they measured.
+// A Recorder does a scenario's requests and keeps what they measured. A request
+// must not wait for another one's to be kept, or for all to be read: no stopwatch
+// would be around that.
 type Recorder struct {
 	clock meter.Clock
 	meter meter.Meter
 	work  Work
 
-	mu       sync.Mutex
-	requests []truth.Request
-	dropped  int64
-	since    meter.Reading
-	failed   error // the first
+	last    atomic.Pointer[kept]
+	dropped atomic.Int64
+	failed  atomic.Pointer[error] // the first
+	since   meter.Reading
+}
+
+// kept is a request that has ended, and those before.
+type kept struct {
+	truth.Request
+	before *kept
+	nth    int
 }
 
 // NewRecorder makes one for a scenario's work.
@@ -66,31 +75,38 @@ func (r *Recorder) Do(ctx context.Context) error {
 	err := r.work(ctx, w)
 	w.Time(breakdown.Sleep, breakdown.NoPhase, func() error { time.Sleep(Pad); return nil })
 	request.End = r.clock.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err != nil && r.failed == nil {
-		r.failed = err
+	if err != nil {
+		r.failed.CompareAndSwap(nil, &err)
 	}
-	if len(r.requests) == most {
-		r.dropped++
-	} else {
-		r.requests = append(r.requests, request)
-	}
+	r.keep(&kept{Request: request})
 	return err
+}
+
+func (r *Recorder) keep(k *kept) {
+	for {
+		k.before, k.nth = r.last.Load(), 1
+		if k.before != nil {
+			k.nth = k.before.nth + 1
+		}
+		if k.nth > most {
+			r.dropped.Add(1)
+			return
+		}
+		if r.last.CompareAndSwap(k.before, k) {
+			return
+		}
+	}
 }
 
 // Truth is what was measured, and the first error of the work.
 func (r *Recorder) Truth() (truth.Truth, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return truth.Truth{Requests: append([]truth.Request{}, r.requests...), Bound: most, Dropped: r.dropped,
-		Totals: r.meter.Read(r.clock.Now()).Since(r.since)}, r.failed
-}
-
-// Reset forgets what was measured so far.
-func (r *Recorder) Reset() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.requests, r.dropped, r.failed = nil, 0, nil
-	r.since = r.meter.Read(r.clock.Now())
+	t := truth.Truth{Requests: []truth.Request{}, Bound: most, Dropped: r.dropped.Load(), Totals: r.meter.Read(r.clock.Now()).Since(r.since)}
+	for k := r.last.Load(); k != nil; k = k.before {
+		t.Requests = append(t.Requests, k.Request)
+	}
+	slices.Reverse(t.Requests)
+	if err := r.failed.Load(); err != nil {
+		return t, *err
+	}
+	return t, nil
 }
