@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"timesink/cmd/internal/services/db"
+	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/scenario"
 )
 
@@ -16,9 +17,12 @@ type family struct {
 
 var families = []family{
 	{"pgx", db.Pgx},
+	{"file", local.Files},
+	{"sleep", local.Sleeps},
+	{"lock", local.Locks},
 }
 
-var peers = slices.Concat[[]scenario.Peer]()
+var peers = slices.Concat(local.Peers)
 
 // find returns a scenario with what it leaves to the defaults filled in.
 func find(name string) (scenario.Scenario, error) {

@@ -21,6 +21,7 @@ import (
 var Servers = map[string]func(testing.TB) string{
 	"postgres": testpg.Start,
 	"redis":    startRedis,
+	"folder":   func(t testing.TB) string { return t.TempDir() },
 }
 
 // leash runs a server as a child and ends it with standard input, however whoever

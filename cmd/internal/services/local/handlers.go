@@ -1,0 +1,34 @@
+package local
+
+import (
+	"context"
+	"net/http"
+
+	"timesink/cmd/internal/services/scenario"
+)
+
+// The handlers of scenarios that the report is looked at for: each is an endpoint.
+
+func mutexHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func readersHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func writersHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func semaphoreHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func channelHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func logHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}

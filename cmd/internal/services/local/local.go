@@ -1,0 +1,33 @@
+// Package local holds the scenarios of what a process waits for without asking
+// another system: files, timers, locks.
+package local
+
+import (
+	"fmt"
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// Peers are the processes that they need.
+var Peers = []scenario.Peer{slowReader}
+
+// heldIn holds that what kept requests in one bucket was mostly in another, and
+// that the holder's place is in the service's code.
+func heldIn(waited, doing breakdown.Bucket) func(*breakdown.Endpoint) error {
+	return func(e *breakdown.Endpoint) error {
+		t := &e.Buckets[waited]
+		in := int64(0)
+		for _, h := range t.Holders {
+			if h.Doing == doing {
+				in += h.Total
+			}
+			if h.File == "" || h.Line == 0 {
+				return fmt.Errorf("%s: a holder without a place: %+v", waited, h)
+			}
+		}
+		if 2*in < t.Total || t.Total == 0 {
+			return fmt.Errorf("of %d ns in %s, the holders were in %s for %d: %+v", t.Total, waited, doing, in, t.Holders)
+		}
+		return nil
+	}
+}
