@@ -261,7 +261,7 @@ func decodePieces(g generation, c *classes, each func(*decoded)) (d decoded, err
 			panic(p)
 		}
 	}()
-	e := events{shared: c, each: each, pieces: true}
+	e := events{shared: c, each: each, looks: each == nil}
 	err = e.read(g)
 	e.flush()
 	return e.d, err
@@ -272,8 +272,8 @@ type events struct {
 	shared *classes
 	in     interner
 	d      decoded
-	pieces bool
-	each   func(*decoded)
+	each   func(*decoded) // takes what has been read as soon as it is a piece
+	looks  bool           // only whether all can be read
 }
 
 func (e *events) read(g generation) error {
@@ -300,8 +300,11 @@ func (e *events) read(g generation) error {
 			}
 			d.last = at
 		}
+		if e.looks && ev.Kind() != trace.EventSync {
+			continue // its stack would only take room
+		}
 		d.event(&ev, at, &e.in)
-		if e.pieces && len(d.records) >= pieceRecords {
+		if e.each != nil && len(d.records) >= pieceRecords {
 			e.flush()
 		}
 	}

@@ -1,0 +1,276 @@
+// Package memory holds the promise of --memory: traces that would take without
+// end are analyzed within it, and the answer says what that cost.
+package memory_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/trace"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"timesink/cmd/internal/testbin"
+)
+
+// recordInto, where set, makes this test binary record the trace of the hostile
+// service that it names by number and file. The recording has a process of its
+// own because the peak of a process counts what its parent had when it began.
+const recordInto = "TIMESINK_RECORD_HOSTILE"
+
+func TestMain(m *testing.M) {
+	number, path, ok := strings.Cut(os.Getenv(recordInto), ":")
+	if !ok {
+		testbin.Main(m)
+		return
+	}
+	i, err := strconv.Atoi(number)
+	if err == nil {
+		err = record(path, hostile[i].do)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// Each is a service that makes the analysis keep too much, and the code of the
+// warning that says what was given up. Those that are larger would without a
+// bound take more than the bound.
+var hostile = []struct {
+	name   string
+	loss   string
+	larger bool
+	do     func(short func())
+}{
+	{"a request waits while 100,000 goroutines come and go", "history-forgotten", true, comeAndGo},
+	{"a request takes a million steps", "paths-condensed", true, manySteps},
+	{"20,000 stacks are distinct", "stacks-cut", true, manyStacks},
+	{"50,000 goroutines are there at once", "goroutines-unfollowed", false, manyGoroutines},
+}
+
+const (
+	little = 128_000_000
+	plenty = 16_000_000_000
+	// fixed is what the process takes that the analysis has no part in: its
+	// code, the runtime, and the JSON.
+	fixed = 40_000_000
+)
+
+func TestTheAnalysisKeepsToItsMemory(t *testing.T) {
+	exe := testbin.Build(t, "timesink/cmd/timesink")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range hostile {
+		t.Run(h.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "trace.out")
+			recording := exec.CommandContext(t.Context(), self)
+			recording.Env = append(os.Environ(), fmt.Sprintf("%s=%d:%s", recordInto, i, path))
+			if out, err := recording.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			low := analyze(t, exe, path, little, 2)
+			high := analyze(t, exe, path, plenty, 2)
+			t.Logf("%d MB of trace: peak %d MB with --memory %d MB, %d MB with plenty", low.trace/1e6, low.peak/1e6, int64(little/1e6), high.peak/1e6)
+			if low.peak > little+fixed {
+				t.Errorf("the peak is %d MB", low.peak/1e6)
+			}
+			if h.larger && peakKnown && high.peak < little+fixed {
+				t.Errorf("with plenty of memory the peak is %d MB: the test tests nothing", high.peak/1e6)
+			}
+			if !slices.Contains(low.codes, h.loss) {
+				t.Errorf("no warning %s: %q", h.loss, low.codes)
+			}
+			if slices.Contains(high.codes, h.loss) {
+				t.Errorf("a warning %s with plenty of memory", h.loss)
+			}
+			if low.requests != high.requests {
+				t.Errorf("%d requests, with plenty of memory %d", low.requests, high.requests)
+			}
+			if alone := analyze(t, exe, path, little, 1); !bytes.Equal(alone.json, low.json) {
+				t.Error("on one processor the answer is another than on two")
+			}
+		})
+	}
+}
+
+// An answer is one run of timesink analyze.
+type answer struct {
+	json     []byte
+	codes    []string // of the warnings
+	requests int64
+	peak     int64 // bytes
+	trace    int64 // bytes
+}
+
+func analyze(t *testing.T, exe, path string, memory, processors int) answer {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), exe, "analyze", "-f", "json", "--memory", fmt.Sprint(memory), path)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMAXPROCS=%d", processors))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b struct {
+		Endpoints []struct {
+			Requests, Incomplete int64
+			Wall                 struct {
+				Total int64 `json:"total_ns"`
+			}
+			Buckets []struct {
+				Total int64 `json:"total_ns"`
+			}
+		}
+		Warnings []struct{ Code string }
+	}
+	if err := json.Unmarshal(out, &b); err != nil {
+		t.Fatal(err)
+	}
+	a := answer{json: out, peak: peakMemory(cmd.ProcessState)}
+	for _, e := range b.Endpoints {
+		a.requests += e.Requests + e.Incomplete
+		sum := int64(0)
+		for _, bucket := range e.Buckets {
+			sum += bucket.Total
+		}
+		if sum != e.Wall.Total {
+			t.Errorf("the buckets sum to %d of %d", sum, e.Wall.Total)
+		}
+	}
+	for _, w := range b.Warnings {
+		a.codes = append(a.codes, w.Code)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.trace = info.Size()
+	return a
+}
+
+// record traces a server while it serves some short requests around one that
+// does what do does.
+func record(path string, do func(short func())) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	var work http.HandlerFunc
+	mux := http.NewServeMux()
+	mux.HandleFunc("/short", func(http.ResponseWriter, *http.Request) { block() })
+	mux.HandleFunc("/work", func(w http.ResponseWriter, r *http.Request) { work(w, r) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	get := func(page string) {
+		resp, failed := http.Get(server.URL + page)
+		if failed != nil {
+			err = failed
+			return
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	if err := trace.Start(f); err != nil {
+		return err
+	}
+	defer trace.Stop()
+	short := func() {
+		for range 20 {
+			get("/short")
+		}
+	}
+	short()
+	work = func(http.ResponseWriter, *http.Request) { do(short) }
+	get("/work")
+	short()
+	return err
+}
+
+// block waits for another goroutine.
+func block() {
+	done := make(chan struct{})
+	go close(done)
+	<-done
+}
+
+// comeAndGo waits for one goroutine, which waits for many, one after another.
+func comeAndGo(short func()) {
+	done := make(chan struct{})
+	go func() {
+		for i := range 100_000 {
+			block()
+			if i == 50_000 {
+				short()
+			}
+		}
+		close(done)
+	}()
+	<-done
+}
+
+// manySteps has another goroutine answer again and again.
+func manySteps(short func()) {
+	ask, answer := make(chan int), make(chan int)
+	defer close(ask)
+	go func() {
+		for range ask {
+			answer <- 1
+		}
+	}()
+	for i := range 250_000 {
+		ask <- i
+		<-answer
+	}
+	short()
+}
+
+// manyStacks blocks with a different way there each time.
+func manyStacks(func()) {
+	for way := range 20_000 {
+		left(way, 15)
+	}
+}
+
+//go:noinline
+func left(way, deep int) { turn(way, deep) }
+
+//go:noinline
+func right(way, deep int) { turn(way, deep) }
+
+//go:noinline
+func turn(way, deep int) {
+	switch {
+	case deep == 0:
+		block()
+	case way&1 == 0:
+		left(way>>1, deep-1)
+	default:
+		right(way>>1, deep-1)
+	}
+}
+
+// manyGoroutines has many wait for the same.
+func manyGoroutines(short func()) {
+	release := make(chan struct{})
+	var all sync.WaitGroup
+	for range 50_000 {
+		all.Go(func() { <-release })
+	}
+	short()
+	close(release)
+	all.Wait()
+}
