@@ -26,6 +26,8 @@ type Class struct {
 	System string
 	// NoCall tells that Own is no step of a call.
 	NoCall bool
+	// Whole tells that a wait with this stack ends with a whole answer.
+	Whole bool
 	// Follow tells how a wait with this stack and no own rule relates to the
 	// goroutine that ends it.
 	Follow Follow
@@ -167,10 +169,15 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		}
 	}
 	within := funcs[:inner]
-	if i := outermost(within, func(f *function) bool { return f.client != nil }); i >= 0 {
-		c.NoCall = slices.ContainsFunc(within, func(f *function) bool { return f.client != nil && f.client.NoCall })
+	from, i := 0, outermost(within, isClient)
+	if i < 0 && onlyNetwork(c.Stack[:inner]) {
+		from, i = calledBack(c, funcs, inner)
+	}
+	if i >= 0 {
+		c.NoCall = slices.ContainsFunc(funcs[from:i+1], func(f *function) bool { return f.client != nil && f.client.NoCall })
+		c.Whole = slices.ContainsFunc(funcs[from:i+1], func(f *function) bool { return f.client != nil && f.client.Whole })
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
-		c.System = system(c.Own, funcs[:i+1])
+		c.System = system(c.Own, funcs[from:i+1])
 		return
 	}
 	if f := followed(c, within); f != FollowWaker {
@@ -185,6 +192,40 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
 	}
+}
+
+func isClient(f *function) bool { return f.client != nil }
+
+// calledBack finds the client library that called the service's code at index
+// from, and through it others of the service's own: a dialer, a connection, a
+// transport. It returns where to look from and the library's outermost frame, -1
+// where there is none. The site is then what called the library.
+func calledBack(c *Class, funcs []*function, from int) (start, client int) {
+	client = -1
+	for i := from; i < len(funcs) && funcs[i].dispatch == dispatchNone; i++ {
+		switch {
+		case funcs[i].client != nil:
+			client = i
+		case funcs[i].service && client >= 0:
+			c.Site = c.Stack[i]
+			return from, client
+		}
+	}
+	return from, client
+}
+
+// onlyNetwork tells frames that do nothing but connect, read or write.
+func onlyNetwork(frames []breakdown.Frame) (network bool) {
+	for _, f := range frames {
+		switch packageOf(f.Function) {
+		case "net", "crypto/tls":
+			network = true
+		case "runtime", "syscall", "internal/poll", "io", "bufio":
+		default:
+			return false
+		}
+	}
+	return network
 }
 
 // followed is how the end of a wait is followed: a rule says so where nothing but

@@ -23,6 +23,9 @@ type Rule struct {
 	Any bool
 	// NoCall: below this function nothing is asked of the other side.
 	NoCall bool
+	// Whole: a goroutine of the client's own reads the answer, so that the end
+	// of a wait below this function is a whole one's arrival.
+	Whole bool
 	// Follow, where set, fixes no bucket but how a wait's end is followed.
 	Follow Follow
 }

@@ -16,7 +16,7 @@ type callState struct {
 	open   bool
 	phase  breakdown.Phase
 	// answered: something was read since the last write. ended: the answer to
-	// an HTTP request has come.
+	// an HTTP request has come, or to one that others write and read.
 	answered, ended bool
 	asked           []*class // stacks that wrote, or waited for an answer
 	from            []breakdown.Frame
@@ -52,7 +52,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	phase := iv.phase()
 	writes := iv.state == stateSyscall && isWrite(c)
 	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
-		s.startsOver(c, phase, writes) {
+		s.startsOver(c, phase, writes) || s.ended && iv.endsWhole() {
 		if r != nil && !m.mayCall(r) {
 			s.open = false
 			return
@@ -81,6 +81,8 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	case writes:
 		s.answered = false
 		s.ask(c)
+	case iv.endsWhole():
+		s.ended, s.answered = true, true
 	case phase == breakdown.ResponseWait && iv.state == stateWaiting:
 		s.ended = true
 		s.ask(c)
@@ -140,6 +142,12 @@ func (c *class) caller() []breakdown.Frame {
 func (c *class) waitsLike(o *class) bool {
 	const top = 2 // the runtime's function and its caller
 	return slices.Equal(c.Stack[:min(top, len(c.Stack))], o.Stack[:min(top, len(o.Stack))])
+}
+
+// endsWhole tells a wait for an answer that another goroutine reads: it ends with
+// the answer's end.
+func (iv *interval) endsWhole() bool {
+	return iv.state == stateWaiting && iv.reason != reasonNetwork && iv.class.Whole
 }
 
 // phase is the step of a call that an interval was spent in: its stack's, unless

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -27,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { testbin.Main(m) }
 
-var keep = flag.String("keep", "", "keep the captures in this `folder`")
+var keep = flag.String("keep", "", "keep the captures in folders below this `folder`")
 
 // tries is how often scenarios are measured that miss the bounds only by waiting
 // for cores: something else uses the machine.
@@ -154,7 +155,11 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) (map[
 			enough = enough && len(m.Requests) > 5
 		}
 	}
-	path := filepath.Join(cmp.Or(*keep, t.TempDir()), fmt.Sprintf("%s.zip", names[0]))
+	folder, err := os.MkdirTemp(cmp.Or(*keep, t.TempDir()), names[0]+" *") // it may be measured again
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "case.zip")
 	target, err := collect.ParseTarget(serving.Pprof)
 	if err != nil {
 		t.Fatal(err)

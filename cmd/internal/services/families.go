@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"timesink/cmd/internal/services/cache"
 	"timesink/cmd/internal/services/db"
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/scenario"
@@ -17,12 +18,13 @@ type family struct {
 
 var families = []family{
 	{"pgx", db.Pgx},
+	{"cache", cache.Scenarios},
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},
 }
 
-var peers = slices.Concat(local.Peers)
+var peers = slices.Concat(cache.Peers, local.Peers)
 
 // find returns a scenario with what it leaves to the defaults filled in.
 func find(name string) (scenario.Scenario, error) {

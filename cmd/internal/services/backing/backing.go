@@ -19,9 +19,10 @@ import (
 
 // Servers start a server by name and return its address, URL or DSN.
 var Servers = map[string]func(testing.TB) string{
-	"postgres": testpg.Start,
-	"redis":    startRedis,
-	"folder":   func(t testing.TB) string { return t.TempDir() },
+	"postgres":  testpg.Start,
+	"redis":     startRedis,
+	"memcached": startMemcached,
+	"folder":    func(t testing.TB) string { return t.TempDir() },
 }
 
 // leash runs a server as a child and ends it with standard input, however whoever
@@ -105,5 +106,15 @@ func freePort() (int, error) {
 func startRedis(t testing.TB) string {
 	return start(t, "redis-server", func(folder string, port int) []string {
 		return strings.Fields(fmt.Sprintf("--bind 127.0.0.1 --port %d --dir %s --save --appendonly no", port, folder))
+	})
+}
+
+func startMemcached(t testing.TB) string {
+	return start(t, "memcached", func(_ string, port int) []string {
+		args := []string{"-l", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "0"}
+		if os.Getuid() == 0 {
+			args = append(args, "-u", "nobody") // it refuses to be root
+		}
+		return args
 	})
 }
