@@ -52,7 +52,10 @@ var scenarios = []scenario{
 			t.Errorf("the lock's holders are %+v, not the store across its query", holders)
 		}
 	}},
-	{name: "slow db", set: func(c *stack.Config) { c.Service.SlowDB, c.Service.KeepAlive = 150*time.Millisecond, true }, holds: most(breakdown.DB, breakdown.Query)},
+	{name: "slow db", set: func(c *stack.Config) {
+		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
+		c.Service.SlowDB = 150 * time.Millisecond
+	}, holds: most(breakdown.DB, breakdown.Query)},
 }
 
 // most holds that a bucket has the most time, and a phase the most of it.
