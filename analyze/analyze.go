@@ -33,6 +33,8 @@ type Options struct {
 	// Grown, where set, is told what the answer amounts to after each second or
 	// so of the trace. The analysis goes on when it returns.
 	Grown func(breakdown.Snapshot)
+	// Rules are the user's own, which go before those that timesink knows.
+	Rules []rules.Rule
 }
 
 // Captures analyzes captures of instances of one service into one Breakdown.
@@ -101,7 +103,11 @@ func newAnswer(opts Options) *answer {
 		opts.Memory = DefaultMemory
 	}
 	opts.Memory = max(opts.Memory, MinMemory)
-	return &answer{opts: opts, b: breakdown.Breakdown{Schema: breakdown.Schema}, f: newFold(opts.Memory), warn: warnings{memory: opts.Memory}}
+	b := breakdown.Breakdown{Schema: breakdown.Schema}
+	for _, r := range opts.Rules {
+		b.Source.Rules = append(b.Source.Rules, r.String())
+	}
+	return &answer{opts: opts, b: b, f: newFold(opts.Memory), warn: warnings{memory: opts.Memory}}
 }
 
 // add analyzes a capture.
@@ -132,7 +138,7 @@ func (a *answer) probes(c *capture.Capture) []capture.Probe {
 // read folds a trace's requests.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	reader := timeline.Reader{Table: rules.New(), Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
+	reader := timeline.Reader{Table: rules.New(a.opts.Rules...), Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
 	if a.opts.Grown != nil {
 		reader.After = func(start, now int64) { a.opts.Grown(a.f.snapshot(now - start)) }
 	}

@@ -45,6 +45,8 @@ type Source struct {
 	Instances int `json:"instances,omitempty"`
 	// Saturated is the share of the window in which every processor was busy.
 	Saturated float64 `json:"saturated"`
+	// Rules are those of the user's own that the answer was made with.
+	Rules []string `json:"rules,omitempty"`
 	// Cost is what the capture did to the service's latency, where probes ran
 	// before the window and in it.
 	Cost *Cost `json:"cost,omitempty"`

@@ -58,12 +58,15 @@ type Behind struct {
 // that rest on the same: what state the goroutine was in, why, and where.
 // Causes are compared by pointer within one analysis.
 type Cause struct {
-	State  string  // "running", "runnable", "waiting", "syscall"
-	Reason string  // the runtime's: "select", "network", "sync" …
-	System string  // "postgres", "http" …, "" where no rule names one
-	Rule   string  // the rule's frame, "" where none matched
-	Site   Frame   // in the service's own code, or the nearest to it
-	Stack  []Frame // leaf first
+	State  string // "running", "runnable", "waiting", "syscall"
+	Reason string // the runtime's: "select", "network", "sync" …
+	System string // "postgres", "http" …, "" where no rule names one
+	Rule   string // the rule's frame, "" where none matched
+	// Library is, where no rule matched, the package of the library that the
+	// service's code called, "" where there is none.
+	Library string
+	Site    Frame   // in the service's own code, or the nearest to it
+	Stack   []Frame // leaf first
 }
 
 // A Call is something a request asked of another system.

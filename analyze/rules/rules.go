@@ -9,6 +9,7 @@
 package rules
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -39,6 +40,9 @@ type Class struct {
 	// many dispatches lead to it.
 	Handler string
 	Depth   int
+	// Library is, where Own is nil, the package of the library that the service's
+	// code called, or that the goroutine is of; "" where there is none.
+	Library string
 	// Role is the stack's part in a server's loop, Kind what the server speaks.
 	Role Role
 	Kind string
@@ -68,6 +72,7 @@ func (c *Class) Root() string {
 // A Table classifies stacks. It is safe for use by one goroutine at a time,
 // since it remembers what it found out about each function.
 type Table struct {
+	own    []Rule // the user's
 	rules  []Rule
 	loops  []Loop
 	exact  map[string][]int // by function, into rules
@@ -83,11 +88,18 @@ type function struct {
 	phase    *Rule // refines any bucket
 	loop     *Loop
 	service  bool
+	library  bool // neither the service's own nor of GOROOT, nor what only joins goroutines
 	dispatch dispatch
 }
 
-// New returns the table of what timesink knows.
-func New() *Table { return newTable(table, loops) }
+// New returns the table of what timesink knows, and before it the rules of a
+// user's own, as Parse gives them. A function that one of these names counts as a
+// library's, also in the service's own code.
+func New(own ...Rule) *Table {
+	t := newTable(table, loops)
+	t.own = own
+	return t
+}
 
 func newTable(rules []Rule, loops []Loop) *Table {
 	t := &Table{rules: rules, loops: loops, exact: map[string][]int{}, loop: map[string]int{}, known: map[string]*function{}}
@@ -188,6 +200,9 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	} else if i := outermost(within, func(f *function) bool { return f.phase != nil }); i >= 0 {
 		c.own(within[i].phase, innermostPhase(within[i].phase, funcs[:i+1]), i)
 		return
+	}
+	if i := outermost(within, func(f *function) bool { return f.library }); i >= 0 {
+		c.Library = packageOf(c.Stack[i].Function)
 	}
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
@@ -310,6 +325,13 @@ func (t *Table) function(f breakdown.Frame) *function {
 	}
 	name := baseName(f.Function)
 	fn := &function{service: isService(f), dispatch: dispatchOf(name)}
+	fn.library = !fn.service && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
+	for i := range t.own {
+		if covers(t.own[i].Func, name) {
+			fn.add(&t.own[i])
+			fn.service = false
+		}
+	}
 	for _, i := range t.exact[name] {
 		fn.add(&t.rules[i])
 	}

@@ -403,13 +403,14 @@ func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cau
 	}
 	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(why)}
 	if c != nil {
-		cause.Site, cause.Stack, cause.System = c.Site, c.Stack, c.System
+		cause.Site, cause.Stack, cause.System, cause.Library = c.Site, c.Stack, c.System, c.Library
 		if c.Own != nil {
 			cause.Rule = c.Own.Func
 		}
 	}
 	if at != nil {
 		cause.Site = at.Site
+		cause.Library = cmp.Or(cause.Library, at.Library)
 	}
 	m.cause[key] = cause
 	return cause

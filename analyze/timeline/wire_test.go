@@ -37,7 +37,7 @@ func ordinary(g generation, c *classes, reuse []record) (d decoded, err error) {
 // A pair of decoders with what each keeps from generation to generation.
 type pair struct{ own, ordinary *classes }
 
-var rulesTable = sync.OnceValue(rules.New)
+var rulesTable = sync.OnceValue(func() *rules.Table { return rules.New() })
 
 func newPair() pair { return pair{newClasses(rulesTable()), newClasses(rulesTable())} }
 

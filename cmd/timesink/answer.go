@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
 	"timesink/collect/capture"
 	"timesink/report"
 )
@@ -55,8 +57,11 @@ func (o *outputFlag) to(stdout io.Writer, write func(io.Writer) error) error {
 // answerFlags are the flags of the commands that print where the time goes.
 type answerFlags struct {
 	formatFlag
-	top    int
-	memory byteSize
+	top       int
+	memory    byteSize
+	rules     []string
+	rulesFile string
+	own       []rules.Rule // of both
 }
 
 func (a *answerFlags) register(cmd *cobra.Command) {
@@ -64,6 +69,8 @@ func (a *answerFlags) register(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
 	a.memory = analyze.DefaultMemory
 	cmd.Flags().Var(&a.memory, "memory", "`size` of the memory that the analysis may take; beyond it details are given up, which a warning tells")
+	cmd.Flags().StringArrayVar(&a.rules, "rule", nil, "take time below a function for a bucket's: `BUCKET[/PHASE][:SYSTEM]=FUNCTION`, such as db=github.com/acme/driver (repeatable)")
+	cmd.Flags().StringVar(&a.rulesFile, "rules", "", "read such rules from `FILE`, one a line")
 }
 
 func (a *answerFlags) check() error {
@@ -73,14 +80,41 @@ func (a *answerFlags) check() error {
 	if least := byteSize(analyze.MinMemory); a.memory < least {
 		return usagef("give at least "+least.String(), "--memory %s is too little to analyze anything", a.memory.String())
 	}
+	if err := a.readRules(); err != nil {
+		return err
+	}
 	return a.formatFlag.check()
+}
+
+// readRules reads the user's own rules: those given one by one go first.
+func (a *answerFlags) readRules() error {
+	for _, text := range a.rules {
+		r, err := rules.Parse(text)
+		if err != nil {
+			return usagef("write it as "+rules.Syntax+", such as db=github.com/acme/driver", "--rule: %v", err)
+		}
+		a.own = append(a.own, r)
+	}
+	if a.rulesFile == "" {
+		return nil
+	}
+	text, err := readFile("the rules", a.rulesFile)
+	if err != nil {
+		return err
+	}
+	own, err := rules.ReadFrom(bytes.NewReader(text))
+	if err != nil {
+		return usagef("write each as "+rules.Syntax+" on a line of its own, comments behind #", "--rules %s: %v", a.rulesFile, err)
+	}
+	a.own = append(a.own, own...)
+	return nil
 }
 
 // options are those of the analysis. They also have the runtime collect harder
 // before the memory is used up, but not less than GOMEMLIMIT asks for.
 func (a *answerFlags) options() analyze.Options {
 	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), int64(a.memory)))
-	return analyze.Options{Memory: int64(a.memory)}
+	return analyze.Options{Memory: int64(a.memory), Rules: a.own}
 }
 
 // write writes the answer to w, laid out for the terminal that it is, if it is

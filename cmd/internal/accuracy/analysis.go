@@ -22,12 +22,13 @@ type Analysis struct {
 	Start, End int64
 }
 
-// Analyze analyzes a capture and keeps each of its requests. It fails where the
+// Analyze analyzes a capture, with rules beside those of the table, and keeps each
+// of its requests. It fails where the
 // accounting identity does not hold of one, or of the whole.
-func Analyze(ctx context.Context, cp *capture.Capture) (*Analysis, error) {
+func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, error) {
 	a := &Analysis{}
 	var wrong error
-	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Each: func(r *breakdown.Request) {
+	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Rules: own, Each: func(r *breakdown.Request) {
 		wrong = errors.Join(wrong, r.Check())
 		a.Requests = append(a.Requests, Reduce(r))
 	}})

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/child"
 	"timesink/cmd/internal/load"
@@ -125,13 +126,21 @@ type measurement struct {
 func measure(t *testing.T, exe string, with, names []string) []measurement {
 	var serving Serving
 	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, names), &serving)
-	facts, clients, said := look(t, exe, with, names, serving)
-	return judge(t, names, facts, clients, said)
+	seen := look(t, exe, with, names, serving)
+	return seen.judge(t, names, seen.analyze(t))
+}
+
+// A sight is one look at scenarios: the capture, and beside it what they and their
+// clients measured.
+type sight struct {
+	path    string
+	facts   map[string]Measured
+	clients map[string]*load.Result
 }
 
 // look takes a capture of the scenarios under load, and asks them what they
 // measured.
-func look(t *testing.T, exe string, with, names []string, serving Serving) (map[string]Measured, map[string]*load.Result, *accuracy.Analysis) {
+func look(t *testing.T, exe string, with, names []string, serving Serving) *sight {
 	args := slices.Concat([]string{"load"}, with)
 	for _, name := range names {
 		args = append(args, name+"="+serving.Addresses[name])
@@ -171,17 +180,21 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) (map[
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	facts := truths(t, serving)
-	cp, err := capture.Open(path)
+	return &sight{path, truths(t, serving), clients}
+}
+
+// analyze analyzes the capture with rules beside the table's.
+func (s *sight) analyze(t *testing.T, own ...rules.Rule) *accuracy.Analysis {
+	cp, err := capture.Open(s.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cp.Close()
-	said, err := accuracy.Analyze(t.Context(), cp)
+	said, err := accuracy.Analyze(t.Context(), cp, own...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return facts, clients, said
+	return said
 }
 
 func truths(t *testing.T, serving Serving) map[string]Measured {
@@ -199,9 +212,9 @@ func truths(t *testing.T, serving Serving) map[string]Measured {
 
 // judge gives each scenario the tool's requests that are on its goroutines. What
 // is on none is nobody's.
-func judge(t *testing.T, names []string, facts map[string]Measured, clients map[string]*load.Result, said *accuracy.Analysis) (out []measurement) {
+func (seen *sight) judge(t *testing.T, names []string, said *accuracy.Analysis) (out []measurement) {
 	owner := map[int64]string{}
-	for name, m := range facts {
+	for name, m := range seen.facts {
 		if m.Error != "" || m.Dropped > 0 {
 			t.Errorf("%s: %d requests dropped, %s", name, m.Dropped, m.Error)
 		}
@@ -222,14 +235,14 @@ func judge(t *testing.T, names []string, facts map[string]Measured, clients map[
 		if err != nil {
 			t.Fatal(err)
 		}
-		var seen []load.Request
-		if c := clients[name]; c != nil && !s.Server.OneWay {
+		var requests []load.Request
+		if c := seen.clients[name]; c != nil && !s.Server.OneWay {
 			if c.Failed > 0 || c.Dropped > 0 {
 				t.Errorf("%s: %d requests failed, %d dropped: %s", name, c.Failed, c.Dropped, c.Error)
 			}
-			seen = c.Requests
+			requests = c.Requests
 		}
-		row := accuracy.Compare(name, of[name], facts[name].Requests, accuracy.Named, seen, said.Start, said.End)
+		row := accuracy.Compare(name, of[name], seen.facts[name].Requests, accuracy.Named, requests, said.Start, said.End)
 		m := measurement{row: row}
 		if !s.Want.Estimate {
 			m.broken = row.Check()

@@ -8,6 +8,7 @@ import (
 	"timesink/cmd/internal/services/db"
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/scenario"
+	"timesink/cmd/internal/services/unruled"
 )
 
 // A family is scenarios that one process serves.
@@ -26,9 +27,12 @@ var families = []family{
 
 var peers = slices.Concat(cache.Peers, local.Peers)
 
+// beside are scenarios that are no lines of the table.
+var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}
+
 // find returns a scenario with what it leaves to the defaults filled in.
 func find(name string) (scenario.Scenario, error) {
-	for _, f := range families {
+	for _, f := range append(slices.Clone(families), beside) {
 		for _, s := range f.scenarios {
 			if s.Name == name {
 				if s.Clients == 0 {

@@ -19,10 +19,11 @@ import (
 
 // Servers start a server by name and return its address, URL or DSN.
 var Servers = map[string]func(testing.TB) string{
-	"postgres":  testpg.Start,
-	"redis":     startRedis,
-	"memcached": startMemcached,
-	"folder":    func(t testing.TB) string { return t.TempDir() },
+	"postgres":   testpg.Start,
+	"redis":      startRedis,
+	"memcached":  startMemcached,
+	"beanstalkd": startBeanstalkd,
+	"folder":     func(t testing.TB) string { return t.TempDir() },
 }
 
 // leash runs a server as a child and ends it with standard input, however whoever

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+	"timesink/cmd/internal/accuracy"
+	"timesink/cmd/internal/services/unruled"
+	"timesink/cmd/internal/testbin"
+)
+
+// TestAnUnknownLibraryIsNamedAndARuleExplainsIt looks at a service whose client
+// library no rule knows: its time is unknown, with the line that says how to add
+// it, and with that rule the answer is as accurate as any.
+func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
+	const library = "github.com/beanstalkd/go-beanstalk"
+	s := unruled.Beanstalk
+	exe := testbin.Build(t, "timesink/cmd/internal/services")
+	env := &environment{t: t, exe: exe, addresses: map[string]string{}}
+	var serving Serving
+	with := env.arguments(s.Needs)
+	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, []string{s.Name}), &serving)
+	own, err := rules.Parse("queue/fetch=" + library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for try := 1; ; try++ {
+		seen := look(t, exe, with, []string{s.Name}, serving)
+		bare := seen.analyze(t)
+		named := slices.ContainsFunc(bare.Breakdown.Warnings, func(w breakdown.Warning) bool {
+			return w.Code == "unknown-library" && strings.Contains(w.Message, "--rule db="+library+" ")
+		})
+		e := &bare.Breakdown.Endpoints[0]
+		if !named || e.Buckets[breakdown.Queue].Total != 0 || e.Buckets[breakdown.Unknown].Share < 0.05 {
+			t.Errorf("without a rule: queue %d ns, unknown %.1f%%, warnings %+v", e.Buckets[breakdown.Queue].Total, 100*e.Buckets[breakdown.Unknown].Share, bare.Breakdown.Warnings)
+		}
+		m := seen.judge(t, []string{s.Name}, seen.analyze(t, own))[0]
+		if accuracy.Again(m.broken) && try < tries {
+			t.Logf("once more: %v", m.broken)
+			continue
+		}
+		for _, err := range m.broken {
+			t.Error(err)
+		}
+		return
+	}
+}
