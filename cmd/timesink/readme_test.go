@@ -43,6 +43,7 @@ func TestReadme(t *testing.T) {
 	if _, err := os.Stat("../../.ci/test"); err != nil || !strings.Contains(string(text), "bash .ci/test") {
 		t.Errorf("the README's test command is not there: %v", err)
 	}
+	script += "-- ours.rules --\n# a library of ours\ndb=github.com/acme/driver\n"
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "readme.txtar"), []byte(script), 0o644); err != nil {
 		t.Fatal(err)
