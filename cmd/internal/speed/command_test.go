@@ -18,8 +18,19 @@ type command struct {
 	args  []string
 	cores int
 	limit time.Duration // 0 is two minutes
-	out   string        // of the last run
+	out   printed       // by the last run
 	runs  []reading
+}
+
+// What was printed, and when the last of it was.
+type printed struct {
+	strings.Builder
+	at time.Time
+}
+
+func (p *printed) Write(data []byte) (int, error) {
+	p.at = time.Now()
+	return p.Builder.Write(data)
 }
 
 // A reading of one run: its time in seconds, the most memory it had in bytes, and how
@@ -36,8 +47,9 @@ func (c *command) run(b *testing.B) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(c.cores))
-	var out, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &stderr
+	c.out = printed{}
+	var stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = &c.out, &stderr
 	busy := processors()
 	start := time.Now()
 	err := cmd.Run()
@@ -46,7 +58,6 @@ func (c *command) run(b *testing.B) {
 		b.Fatalf("%s: %v after %.1f s\n%s", c.name, err, took, &stderr)
 	}
 	own := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	c.out = out.String()
 	c.runs = append(c.runs, reading{took, float64(peakMemory(cmd.ProcessState)), processors().since(busy, own)})
 }
 

@@ -106,9 +106,9 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	gotool := &command{name: "go tool trace", args: []string{goToolTrace(b), "-pprof=net", once}, cores: 2, limit: 10 * time.Minute}
 	gotool.run(b)
 
-	events, err := strconv.Atoi(strings.TrimSpace(bare.out))
+	events, err := strconv.Atoi(strings.TrimSpace(bare.out.String()))
 	if err != nil || events < minEvents || size(b, once) < minBytes {
-		b.Fatalf("%s holds %s events in %d bytes: too little to measure on", once, strings.TrimSpace(bare.out), size(b, once))
+		b.Fatalf("%s holds %s events in %d bytes: too little to measure on", once, strings.TrimSpace(bare.out.String()), size(b, once))
 	}
 	if longer := float64(size(b, twice)) / float64(size(b, once)); longer < 1.9 {
 		b.Fatalf("%s is only %.2f times as long as %s", twice, longer, once)
@@ -116,7 +116,7 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	fmt.Printf("\n%.1f MB of trace, %.1f million events, and a trace of %.1f MB; medians of %d rounds in turn\n\n",
 		float64(size(b, once))/1e6, float64(events)/1e6, float64(size(b, twice))/1e6, rounds*b.N)
 	printCommands(bare, one, two, long, gotool)
-	sameBytes(b, exe, once, one.out, two.out)
+	sameBytes(b, exe, once, one.out.String(), two.out.String())
 
 	t.most("analyze / bare loop, both on 1 core", ratio(one, bare), 1.8, "x").aim = 1.4
 	t.most("analyze on 2 cores / bare loop on 1 core", ratio(two, bare), 1, "x").aim = 0.75
@@ -130,7 +130,7 @@ func sameBytes(b *testing.B, exe, path string, outs ...string) {
 	for _, cores := range []int{3, 4, 8} {
 		c := &command{name: fmt.Sprintf("analyze, %d workers", cores), args: []string{exe, "analyze", "-f", "json", path}, cores: cores}
 		c.run(b)
-		outs = append(outs, c.out)
+		outs = append(outs, c.out.String())
 	}
 	for _, out := range outs {
 		if out != outs[0] || out == "" {
