@@ -7,7 +7,8 @@
 // answered them (probes.go), and says what is worth doing (findings.go) and what
 // the answer does not cover (warnings.go).
 //
-// It is pure: the same captures give the same Breakdown, whatever the clock, the
+// It keeps to Options.Memory: what does not fit is summed up or left out, and a
+// warning says so. It is pure: the same captures give the same Breakdown, whatever the clock, the
 // order of maps or the number of processors. It reaches no network and renders
 // nothing.
 package analyze

@@ -18,6 +18,7 @@
 //
 // It keeps of each goroutine only the past back to the oldest wait that may
 // still have to be followed, so that memory follows what goes on at once and not
-// the trace's length. It knows nothing of endpoints' sums, of probes, or of how
+// the trace's length. What goes on at once may be too much all the same: then a
+// Reader gives up details, in steps that its Summary counts (memory.go). It knows nothing of endpoints' sums, of probes, or of how
 // the answer is shown.
 package timeline

@@ -1,0 +1,95 @@
+package analyze
+
+import (
+	"fmt"
+	"testing"
+
+	"timesink/analyze/breakdown"
+)
+
+// manySums are requests to many endpoints, each with a call site of its own.
+func manySums(f *fold, endpoints int) (wall int64) {
+	for i := range endpoints {
+		site := breakdown.Frame{Function: fmt.Sprint("main.site", i), File: "main.go", Line: i + 1}
+		cause := &breakdown.Cause{State: "waiting", System: "postgres", Site: site}
+		start, length := int64(1000*i), int64(500+i)
+		f.add(&breakdown.Request{Endpoint: fmt.Sprint("main.endpoint", i), Start: start, End: start + length,
+			Path: []breakdown.Segment{{Start: start, End: start + length, Bucket: breakdown.DB, Cause: cause,
+				Behind: []breakdown.Behind{{Release: cause, Bucket: breakdown.CPU, Time: 1}}}},
+			Calls:   []breakdown.Call{{Start: start, End: start + length, Bucket: breakdown.DB, Site: site}},
+			Samples: []*breakdown.Cause{{Stack: []breakdown.Frame{site}}}})
+		wall += length
+	}
+	return wall
+}
+
+func TestWhatAFoldCannotKeepApartIsSummedUp(t *testing.T) {
+	const endpoints = 1000
+	small, large := newFold(0), newFold(0)
+	small.room = 100_000
+	wall := manySums(small, endpoints)
+	manySums(large, endpoints)
+	if !small.cut || large.cut || len(large.byKey) != endpoints {
+		t.Fatalf("cut: %v with little room, %v with plenty and %d endpoints", small.cut, large.cut, len(large.byKey))
+	}
+	if n := len(small.byKey); n > 20 || n < 5 {
+		t.Errorf("%d endpoints are kept apart", n)
+	}
+	b := breakdown.Breakdown{Schema: breakdown.Schema, Endpoints: small.endpoints()}
+	if err := b.Check(); err != nil {
+		t.Error(err)
+	}
+	requests, total, calls := int64(0), int64(0), 0.0
+	for _, e := range b.Endpoints {
+		requests += e.Requests
+		total += e.Wall.Total
+		calls += e.Buckets[breakdown.DB].CallsPerRequest * float64(e.Requests)
+	}
+	if requests != endpoints || total != wall || calls != endpoints {
+		t.Errorf("%d requests of %d ns with %v calls, not %d of %d ns with one each", requests, total, calls, endpoints, wall)
+	}
+	if first := b.Endpoints[0]; first.Name != others {
+		t.Errorf("most time is in %s, not in %s", first.Name, others)
+	}
+}
+
+// A request without a name is kept back for the probes only as long as there is
+// room.
+func TestRequestsThatAreHeldBackTakeNoMoreThanTheirRoom(t *testing.T) {
+	f := newFold(0)
+	m := newMatcher(100, f)
+	m.room = 10_000
+	const requests = 200
+	for g := range int64(requests) {
+		m.see(&breakdown.Request{Goroutine: g, Start: g, End: g + 5,
+			Path: []breakdown.Segment{{Start: g, End: g + 5, Bucket: breakdown.CPU, Cause: &breakdown.Cause{}}}})
+	}
+	if m.held == 0 || m.held > 30 {
+		t.Errorf("%d requests are held back", m.held)
+	}
+	m.solve(nil, nil)
+	if f.requests != requests {
+		t.Errorf("%d requests of %d were folded", f.requests, requests)
+	}
+}
+
+func TestASnapshotIsTheAnswerSoFar(t *testing.T) {
+	f := newFold(0)
+	if s := f.snapshot(5); s.Requests != 0 || s.Top.Requests != 0 || s.Covered != 5 {
+		t.Errorf("of nothing it is %+v", s)
+	}
+	manySums(f, 3)
+	manySums(f, 1)
+	s := f.snapshot(7)
+	if s.Requests != 4 || s.Endpoints != 3 || s.Top.Name != "main.endpoint0" || s.Top.Requests != 2 || s.TopShare != 0.499251 {
+		t.Errorf("%+v", s)
+	}
+	if db := s.Top.Buckets[breakdown.DB]; db.Share != 1 || db.Total != 1000 {
+		t.Errorf("%+v", db)
+	}
+	before := f.endpoints()
+	f.snapshot(9)
+	if after := f.endpoints(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("to look at it changed it")
+	}
+}
