@@ -203,13 +203,17 @@ func (m *machine) forgetCalls(g *goroutine, horizon int64) {
 
 // isWrite tells a stack that is writing to the network.
 func isWrite(c *class) bool {
-	for _, f := range c.Stack[:min(len(c.Stack), 4)] {
-		switch f.Function {
-		case "syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto":
-			return true
-		}
-	}
-	return false
+	return c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
+}
+
+// isRead tells a stack that is reading from the network.
+func isRead(c *class) bool {
+	return c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
+}
+
+// endsIn tells whether one of the functions is near the stack's leaf.
+func (c *class) endsIn(functions ...string) bool {
+	return slices.ContainsFunc(c.Stack[:min(len(c.Stack), 4)], func(f breakdown.Frame) bool { return slices.Contains(functions, f.Function) })
 }
 
 // placeCalls puts the calls in order and says how much of each lies on the path.

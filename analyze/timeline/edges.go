@@ -296,6 +296,7 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.root.Goroutines++
 	early := g.early
 	g.early = nil
+	g.recall(c)
 	switch {
 	case c.Role == rules.NotRequest || c.Role == rules.Background || c.Kind == "":
 		g.conn = connNone
@@ -321,6 +322,24 @@ func (m *machine) recognize(g *goroutine, c *class) {
 		}
 	default:
 		g.conn = connIdle
+	}
+}
+
+// recall tells the wait that a goroutine was in when the window began by the
+// first stack that it shows after it: who reads from the network as soon as it
+// runs again was woken to read.
+func (g *goroutine) recall(c *class) {
+	if !isRead(c) {
+		return
+	}
+	for i := len(g.past) - 1; i >= 0; i-- {
+		switch iv := &g.past[i]; {
+		case iv.state == stateRunning || iv.state == stateRunnable:
+			continue
+		case iv.state == stateWaiting && iv.class == nil:
+			iv.class, iv.reason, iv.waker, iv.wakerClass = c, reasonNetwork, nil, nil
+		}
+		return
 	}
 }
 

@@ -320,3 +320,42 @@ func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 		t.Errorf("the requests are %+v, not one from 500 to 950", got)
 	}
 }
+
+// A connection's reader that waited before the window began shows no stack of
+// that wait, but reads as soon as it is awake.
+func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
+	const (
+		begins = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
+		waits  = "runtime.chanrecv1 < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		read   = "syscall.read < internal/poll.(*FD).Read < github.com/lib/pq.(*ListenerConn).listenerConnLoop"
+		sends  = "runtime.chansend1 < github.com/lib/pq.(*ListenerConn).listenerConnLoop"
+	)
+	stacks := []string{"", begins, waits, read, sends}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	for _, c := range []struct {
+		first string
+		want  breakdown.Bucket
+	}{{read, breakdown.DB}, {sends, breakdown.Unknown}} {
+		var got []breakdown.Segment
+		m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = slices.Clone(r.Path) })
+		m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+			{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting},
+			{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
+			{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
+			{at: 125, op: opState, g: 3, other: -1, state: stateRunning},
+			{at: 130, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
+			{at: 500, op: opWake, g: 2, other: -1, state: stateRunnable},
+			{at: 500, op: opState, g: 2, other: -1, state: stateRunning},
+			{at: 500, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(c.first)},
+			{at: 500, op: opState, g: 2, other: -1, state: stateRunning},
+			{at: 500, op: opWake, g: 3, other: 2, state: stateRunnable, stack2: id(sends)},
+			{at: 510, op: opState, g: 3, other: -1, state: stateRunning},
+			{at: 600, op: opEnd, g: 3, other: -1},
+		}})
+		m.finish()
+		i := slices.IndexFunc(got, func(s breakdown.Segment) bool { return s.Start == 130 })
+		if i < 0 || got[i].End != 500 || got[i].Bucket != c.want {
+			t.Errorf("woken to %s, of the path %+v", c.first, got)
+		}
+	}
+}
