@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,7 +165,7 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 			enough = enough && len(m.Requests) > 5
 		}
 	}
-	folder, err := os.MkdirTemp(cmp.Or(*keep, t.TempDir()), names[0]+" *") // it may be measured again
+	folder, err := os.MkdirTemp(cmp.Or(*keep, t.TempDir()), strings.ReplaceAll(names[0], "/", "-")+" *") // it may be measured again
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ var families = []family{
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},
+	{"postgres", db.Postgres},
 }
 
 var peers = slices.Concat(cache.Peers, local.Peers)
