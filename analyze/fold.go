@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"compress/gzip"
 	"io"
 	"slices"
 	"strings"
@@ -519,10 +520,22 @@ func (f *fold) rootTimes() []breakdown.Root {
 	return out
 }
 
-// profilePeriod is the CPU time between two samples of a CPU profile, 0 where it
-// cannot be read.
+// maxProfile bounds the CPU profile that is read for its period, in bytes. Of a
+// larger one the usual period is assumed.
+const maxProfile = 4 << 20
+
+// profilePeriod is the CPU time between two samples of a gzipped CPU profile, 0
+// where it cannot be read.
 func profilePeriod(r io.Reader) int64 {
-	p, err := profile.Parse(r)
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return 0
+	}
+	data, err := io.ReadAll(io.LimitReader(z, maxProfile))
+	if err != nil {
+		return 0
+	}
+	p, err := profile.ParseUncompressed(data)
 	if err != nil || p.PeriodType == nil || p.PeriodType.Unit != "nanoseconds" {
 		return 0
 	}

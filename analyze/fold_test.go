@@ -1,8 +1,14 @@
 package analyze
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
+
+	"github.com/google/pprof/profile"
 
 	"timesink/analyze/breakdown"
 )
@@ -91,5 +97,36 @@ func TestASnapshotIsTheAnswerSoFar(t *testing.T) {
 	f.snapshot(9)
 	if after := f.endpoints(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("to look at it changed it")
+	}
+}
+
+func TestTheProfilesPeriodIsReadWithinBounds(t *testing.T) {
+	gzipped := func(write func(io.Writer) error) io.Reader {
+		var buf bytes.Buffer
+		z := gzip.NewWriter(&buf)
+		if err := write(z); err != nil {
+			t.Fatal(err)
+		}
+		z.Close()
+		return &buf
+	}
+	with := func(comments ...string) io.Reader {
+		p := &profile.Profile{Period: 2_000_000, PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"},
+			SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, Comments: comments}
+		return gzipped(p.WriteUncompressed)
+	}
+	for _, c := range []struct {
+		name string
+		r    io.Reader
+		want int64
+	}{
+		{"a profile", with(), 2_000_000},
+		{"one that unpacks to more than is read", with(strings.Repeat("x", 2*maxProfile)), 0},
+		{"no profile", gzipped(func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), 0},
+		{"nothing gzipped", strings.NewReader("<html>"), 0},
+	} {
+		if got := profilePeriod(c.r); got != c.want {
+			t.Errorf("%s: a period of %d ns, not %d", c.name, got, c.want)
+		}
 	}
 }
