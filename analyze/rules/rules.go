@@ -49,6 +49,8 @@ type Class struct {
 	// Served tells that a server goroutine with this stack has a request at
 	// hand, and not only a connection.
 	Served bool
+	// Gathers tells that the end of a wait is not yet that of the fetch.
+	Gathers bool
 	// Wakes is the phase of a caller's wait that a goroutine with this stack
 	// ends: an HTTP connection's writer ends the writing of the request.
 	Wakes breakdown.Phase
@@ -123,15 +125,17 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	for i, f := range frames {
 		funcs[i] = t.function(f)
 	}
-	t.findRole(c, funcs)
+	callback := t.findRole(c, funcs)
 	findHandler(c, funcs)
+	findCallback(c, funcs[:callback])
 	inner := findSite(c, funcs)
 	findOwn(c, funcs, inner)
 	return c
 }
 
-// findRole reads the server loop's part of the stack.
-func (t *Table) findRole(c *Class, funcs []*function) {
+// findRole reads the server loop's part of the stack, and returns the index of the
+// function that calls the service's code for each unit of work, 0 for none.
+func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
 	for i := len(funcs) - 1; i >= 0; i-- {
 		l := funcs[i].loop
 		if l == nil || (l.Caller != "" && (i+1 == len(funcs) || baseName(c.Stack[i+1].Function) != l.Caller)) {
@@ -146,13 +150,27 @@ func (t *Table) findRole(c *Class, funcs []*function) {
 			c.GC = true
 		case l.Observer:
 			c.Observer = true
+		case l.Role >= Fetch && c.Role != NoRole && l.Caller == "":
+			continue // what serves a request may fetch too
 		case l.Role != NoRole:
 			c.Role = l.Role // the innermost says it
 		}
+		if l.Role == Callback {
+			callback = i
+		}
+		c.Gathers = l.Gathers
 		if l.Kind != "" {
 			c.Kind = l.Kind
 		}
 		c.Served = c.Served || l.Served
+	}
+	return callback
+}
+
+// findCallback finds the service's function that a consumer's library calls.
+func findCallback(c *Class, within []*function) {
+	if i := outermost(within, func(f *function) bool { return f.service }); i >= 0 && c.Depth == 0 {
+		c.Handler, c.Depth, c.Served = strings.TrimSuffix(c.Stack[i].Function, "-fm"), 1, true
 	}
 }
 

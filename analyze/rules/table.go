@@ -54,10 +54,13 @@ const (
 	Stream          // a goroutine that serves one request and ends
 	NotRequest      // a connection's loop that serves its requests on other goroutines
 	Background      // reads ahead while a request is served
+	Fetch           // a consumer's waiting for, or taking, of its next unit of work
+	Callback        // a goroutine that calls the service's code for each unit
+	Feed            // hands units of work to the goroutines that it wakes
 )
 
-// A Loop says what a function is to a server, to an HTTP client's connection or
-// to the runtime. Caller narrows it to the calls that come from there.
+// A Loop says what a function is to a server, to a consumer of a queue, to an HTTP
+// client's connection or to the runtime. Caller narrows it to the calls that come from there.
 type Loop struct {
 	Func     string
 	Caller   string
@@ -68,6 +71,8 @@ type Loop struct {
 	Dials    bool
 	GC       bool
 	Observer bool
+	// Gathers: a fetch may wait several times before it returns.
+	Gathers bool
 }
 
 // GenericSQL is the system of calls that only database/sql was seen in: the
@@ -90,4 +95,4 @@ var table = slices.Concat(databases, caches, queues, upstreams, servers, process
 
 // loops are the servers' own loops, and those goroutines of clients and of the
 // runtime whose part has to be known.
-var loops = slices.Concat(serverLoops, clientLoops, runtimeLoops, observers)
+var loops = slices.Concat(serverLoops, queueLoops, clientLoops, runtimeLoops, observers)

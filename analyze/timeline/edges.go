@@ -11,12 +11,13 @@ import (
 type connState uint8
 
 const (
-	connUnknown connState = iota // there before the window; no stack seen yet
-	connNone                     // no server's goroutine
-	connFresh                    // accepted, no request read yet
-	connIdle                     // between requests
-	connActive                   // a request has begun, or may have
-	connStream                   // serves one request and ends
+	connUnknown  connState = iota // there before the window; no stack seen yet
+	connNone                      // no server's goroutine
+	connFresh                     // accepted, no request read yet
+	connIdle                      // between requests
+	connActive                    // a request has begun, or may have
+	connStream                    // serves one request and ends
+	connConsumer                  // takes units of work from a queue
 )
 
 // A request is one that is open.
@@ -31,6 +32,7 @@ type request struct {
 	reading bool
 	reads   int
 	served  bool
+	given   bool // a consumer's: it waited for this
 	// finished is when the goroutine was last seen ending the answer, 0: not yet.
 	finished int64
 	observer bool
@@ -157,6 +159,8 @@ func (m *machine) begun(g *goroutine, at int64) {
 	case rules.Stream:
 		g.conn = connStream
 		m.begin(g, at).note(g.start)
+	case rules.Callback:
+		m.consumer(g, g.start)
 	default:
 		g.conn = connNone
 	}
@@ -166,15 +170,14 @@ func (m *machine) begun(g *goroutine, at int64) {
 // kernel with, or one with which it woke or created another.
 func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	at = max(at, g.since)
-	if g.conn == connNone {
-		m.seenOnBranch(g, c)
-		return
-	}
 	if g.conn == connUnknown {
 		m.recognize(g, c)
-		if g.conn == connNone {
-			return
+	}
+	if g.conn == connNone || g.conn == connConsumer {
+		if !m.consumes(g, at, c, state) {
+			m.seenOnBranch(g, c)
 		}
+		return
 	}
 	switch c.Role {
 	case rules.Idle:
@@ -295,17 +298,27 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.root = m.rootOf(c)
 	g.root.Goroutines++
 	early := g.early
-	g.early = nil
+	if c.Kind != "" && c.Role != rules.Fetch {
+		g.early = nil
+	}
 	g.recall(c)
 	switch {
-	case c.Role == rules.NotRequest || c.Role == rules.Background || c.Kind == "":
+	case c.Role == rules.NotRequest, c.Role == rules.Background, c.Role == rules.Fetch, c.Role == rules.Feed, c.Kind == "":
 		g.conn = connNone
+	case c.Role == rules.Callback && (!c.Served || c.Own == nil && awaits(g.reason)):
+		m.consumer(g, c) // which may be idle
 	case c.Served:
+		if c.Role == rules.Callback {
+			m.consumer(g, c)
+		}
 		r := m.begin(g, g.born)
 		r.Incomplete = true
-		g.conn = connActive
-		if c.Role == rules.Stream {
+		switch c.Role {
+		case rules.Stream:
 			g.conn = connStream
+		case rules.Callback:
+		default:
+			g.conn = connActive
 		}
 		for i := range early {
 			m.attribute(r, g, &early[i])
@@ -364,7 +377,7 @@ func (m *machine) cut(g *goroutine) {
 		m.attribute(r, g, &iv)
 	}
 	switch {
-	case r.reading:
+	case r.reading && !r.given:
 		m.drop(g)
 	case r.finished != 0 && (g.class == nil || g.class.Role != rules.Finishing):
 		m.done(g, r.finished, false) // its answer is given

@@ -39,10 +39,11 @@ type goroutine struct {
 	reqSeq   uint64
 	borrowed bool
 
-	conn  connState
-	early []interval // before the first stack told what it is
-	dial  *goroutine // the last one it created to make a connection
-	call  *callState
+	conn     connState
+	early    []interval // before the first stack told what it is
+	dial     *goroutine // the last one it created to make a connection
+	call     *callState
+	consumer *consumer // nil: it is none
 
 	// Its place among the open waits that may have to be followed.
 	open         bool
@@ -228,10 +229,16 @@ func (m *machine) mayWatch(g *goroutine) {
 func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wakerClass *class) {
 	waited, reason := g.class, g.reason
 	if waker != nil {
+		m.feed(g, wakerClass)
 		m.noteWaker(g, waker, wakerClass, at)
+		m.took(waker, at, wakerClass, waited)
 	}
 	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
-	m.woken(g, g.since, waited)
+	if g.consumer != nil {
+		m.fed(g, g.since, waited, reason, waker, wakerClass)
+	} else {
+		m.woken(g, g.since, waited)
+	}
 	if waker == nil || !followable(waited, reason) {
 		return
 	}
@@ -416,8 +423,8 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	if r != nil {
 		m.weigh(r)
 	}
-	if r == nil && g.conn == connUnknown && len(g.early) < 16 {
-		g.early = append(g.early, *iv)
+	if r == nil {
+		g.mayBe(iv)
 	}
 	m.remember(g, iv)
 }

@@ -46,6 +46,14 @@ var testStacks = []string{
 	"time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 	"runtime.gcStart < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 	"time.Sleep < net/http/pprof.Trace < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.selectgo < github.com/nats-io/nats%2ego.(*Subscription).NextMsg < main.consume",
+	"runtime.selectgo < github.com/nats-io/nats%2ego.(*Subscription).Fetch < main.consume",
+	"sync.(*Mutex).Lock < github.com/nats-io/nats%2ego.(*Subscription).Fetch < main.consume",
+	"sync.(*Cond).Wait < github.com/nats-io/nats%2ego.(*Conn).waitForMsgs",
+	"time.Sleep < main.handle < github.com/nats-io/nats%2ego.(*Conn).waitForMsgs",
+	"github.com/nats-io/nats%2ego.(*Conn).waitForMsgs",
+	"runtime.selectnbsend < github.com/nats-io/nats%2ego.(*Conn).processMsg < github.com/nats-io/nats%2ego.(*Conn).readLoop",
+	"runtime.chanrecv2 < main.consume",
 }
 
 // stackClasses are the classes of stacks whose functions are separated by " < ",

@@ -7,6 +7,7 @@ import (
 	"timesink/cmd/internal/services/cache"
 	"timesink/cmd/internal/services/db"
 	"timesink/cmd/internal/services/local"
+	"timesink/cmd/internal/services/queue"
 	"timesink/cmd/internal/services/scenario"
 	"timesink/cmd/internal/services/unruled"
 )
@@ -24,9 +25,11 @@ var families = []family{
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},
 	{"postgres", db.Postgres},
+	{"queue", queue.Scenarios},
+	{"consumers", queue.Consumers},
 }
 
-var peers = slices.Concat(cache.Peers, local.Peers)
+var peers = slices.Concat(queue.Peers, cache.Peers, local.Peers)
 
 // beside are scenarios that are no lines of the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}

@@ -1,0 +1,167 @@
+package timeline
+
+import "timesink/analyze/rules"
+
+// A consumer is a goroutine that takes units of work from a queue. A unit is what
+// happens between two idle fetches: it begins when the goroutine was given
+// something that it waited for, and ends when it asks for more. A fetch that finds
+// something there already shows only where that wakes another goroutine or enters
+// the kernel; what is taken without either belongs to the unit before it.
+type consumer struct {
+	idle  *class // how it waits, where not its stack but who ends the wait tells
+	given bool   // it was given something, and waits on in its library
+	unit  string // the function that does the work
+	kind  string
+}
+
+// consumes looks at a stack of a goroutine that serves no connection, and tells
+// whether it is a consumer's.
+func (m *machine) consumes(g *goroutine, at int64, c *class, state uint8) bool {
+	if g.consumer == nil {
+		if c.Role != rules.Fetch || !m.unbound(g) {
+			return false
+		}
+		m.consumer(g, c)
+	}
+	g.consumer.learn(c)
+	r := m.own(g)
+	switch {
+	case c.Role != rules.Fetch && c != g.consumer.idle:
+		switch {
+		case r == nil:
+		case c.Role == rules.Callback && g.consumer.unit == "":
+			m.drop(g) // the library calls itself back
+		default:
+			r.reading, r.served = false, true
+			r.note(c)
+		}
+	case state == stateWaiting:
+		g.consumer.given = r != nil && r.reading && r.given && !awaits(g.reason)
+		if r != nil && !g.consumer.given && (r.given || !r.reading) {
+			m.done(g, at, false)
+		}
+		m.drop(g)
+	case r == nil || !r.reading:
+		m.done(g, at, false)
+		m.unit(g, at).reading = true
+	}
+	return true
+}
+
+// unbound tells a goroutine that works for no request but its own.
+func (m *machine) unbound(g *goroutine) bool {
+	r := m.tag(g)
+	return r == nil || g.borrowed || g.consumer != nil && r.g == g
+}
+
+// consumer makes a goroutine one, by a stack that tells it. Where it was there
+// before the window, it may have been at work then.
+func (m *machine) consumer(g *goroutine, c *class) *consumer {
+	if g.consumer != nil {
+		return g.consumer
+	}
+	k := &consumer{}
+	early := g.early
+	g.conn, g.req, g.early, g.consumer = connConsumer, nil, nil, k
+	if len(early) > 0 && early[0].state == stateWaiting && early[0].class == nil {
+		early = early[1:] // it may have been idle
+	}
+	if c.Role == rules.Fetch && len(early) > 0 {
+		k.learn(c)
+		r := m.unit(g, early[0].start)
+		r.Incomplete, r.served = true, true
+		for i := range early {
+			m.attribute(r, g, &early[i])
+		}
+	}
+	return k
+}
+
+// learn takes what a stack tells of a consumer's work.
+func (k *consumer) learn(c *class) {
+	if c.Kind != "" {
+		k.kind = c.Kind
+	}
+	switch {
+	case c.Handler != "":
+		k.unit = c.Handler
+	case c.InService && (c.Role == rules.Fetch || c == k.idle):
+		k.unit = c.Site.Function
+	}
+}
+
+// unit opens a unit of work.
+func (m *machine) unit(g *goroutine, at int64) *request {
+	r := m.begin(g, at)
+	r.Endpoint, r.Kind = g.consumer.unit, g.consumer.kind
+	return r
+}
+
+// awaits tells the reasons of a wait for work.
+func awaits(reason uint8) bool {
+	switch reason {
+	case reasonNetwork, reasonSelect, reasonRecv, reasonCond:
+		return true
+	}
+	return false
+}
+
+// feeds tells a goroutine that hands out what consumers take, and takes whether a
+// stack with which another one deals with it is a consumer's.
+func feeds(c *class) bool { return c != nil && c.Role == rules.Feed }
+
+func (m *machine) takes(g *goroutine, c *class) bool {
+	return c != nil && (c.Role == rules.Fetch || c.Own == nil && c.InService && (g.conn == connNone || g.conn == connConsumer)) && m.unbound(g)
+}
+
+// feed sees that a goroutine ends a wait, before that is attributed: one that was
+// given work was idle.
+func (m *machine) feed(g *goroutine, by *class) {
+	if !feeds(by) || !awaits(g.reason) || !m.takes(g, g.class) {
+		return
+	}
+	k := m.consumer(g, by)
+	k.idle, k.kind = g.class, by.Kind
+	k.learn(g.class)
+	m.done(g, g.since, false)
+}
+
+// fed follows the end of a consumer's wait. One that a timer ended may have been
+// given nothing: it is no unit unless it does something.
+func (m *machine) fed(g *goroutine, at int64, waited *class, why uint8, waker *goroutine, by *class) {
+	k := g.consumer
+	if m.own(g) != nil || waited == nil || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
+		return
+	}
+	r := m.unit(g, at)
+	r.reading, r.given = true, k.given || awaits(why) && waker != nil && !waker.timed && !waited.Gathers
+	r.served = r.given
+}
+
+// took sees that a goroutine let one go on that had something to hand out: it has
+// taken that without a wait.
+func (m *machine) took(g *goroutine, at int64, c, from *class) {
+	if !feeds(from) || !m.takes(g, c) {
+		return
+	}
+	k := m.consumer(g, from)
+	k.kind = from.Kind
+	if r := m.own(g); r == nil || r.Start < at {
+		m.done(g, at, false)
+		m.unit(g, at)
+	}
+	r := m.own(g)
+	r.reading, r.given, r.served = true, true, true
+}
+
+// mayBe keeps the first of what a goroutine did that was there before the window,
+// as long as it may turn out to be a connection's or a consumer's.
+func (g *goroutine) mayBe(iv *interval) {
+	const most = 16
+	switch {
+	case g.conn == connUnknown && len(g.early) < most, g.conn == connNone && 0 < len(g.early) && len(g.early) < most:
+		g.early = append(g.early, *iv)
+	case g.conn == connNone:
+		g.early = nil // its first unit will not be known
+	}
+}
