@@ -5,17 +5,14 @@ import "timesink/analyze/breakdown"
 // databases are the drivers, pools and libraries over them.
 var databases = []Rule{
 	// database/sql, whatever the driver.
-	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL},
+	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, Beyond: breakdown.Connect, System: GenericSQL},
+	{Func: "database/sql.(*driverConn).finalClose", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL, NoCall: true},
 	{Func: "database/sql.(*DB).putConn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL, NoCall: true},
-	{Func: "database/sql.(*driverConn).resetSession", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL},
-	{Func: "database/sql.dsnConnector.Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL},
 	{Func: "database/sql.(*Rows).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: GenericSQL},
 	{Func: "database/sql.(*Row).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: GenericSQL},
 	{Func: "database/sql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: GenericSQL, Default: true},
 
 	// PostgreSQL: pgx, its pool and its database/sql driver; lib/pq.
-	{Func: "github.com/jackc/pgx/v5/stdlib.(*connector).Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
-	{Func: "github.com/jackc/pgx/v5/stdlib.(*driverConnector).Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5/pgconn.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5/pgconn.(*PgConn).Close", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres", NoCall: true},
 	{Func: "github.com/jackc/pgx/v5.Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
@@ -31,8 +28,11 @@ var databases = []Rule{
 	{Func: "github.com/jackc/pgx/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},
 	{Func: "github.com/jackc/pgconn.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgconn.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},
-	{Func: "github.com/lib/pq.(*Connector).Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/lib/pq.DialOpen", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/lib/pq.(*rows).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: "postgres"},
 	{Func: "github.com/lib/pq.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},
+
+	// MySQL.
+	{Func: "github.com/go-sql-driver/mysql.(*mysqlStmt).Close", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", NoCall: true},
+	{Func: "github.com/go-sql-driver/mysql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", Default: true},
 }

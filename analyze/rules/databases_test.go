@@ -6,4 +6,20 @@ var databaseCases = []tableCase{
 		"db/connect postgres" + served},
 	{"pgx says goodbye", "syscall.write < syscall.Write < internal/poll.ignoringEINTRIO < " + netWrite + " < github.com/jackc/pgx/v5/pgproto3.(*Frontend).Flush < github.com/jackc/pgx/v5/pgconn.(*PgConn).flushWithPotentialWriteReadDeadlock < github.com/jackc/pgx/v5/pgconn.(*PgConn).Close < github.com/jackc/pgx/v5.(*Conn).Close < " + handler,
 		"db/connect postgres connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+
+	// database/sql.
+	{"sql closes a connection that it has no place for", "syscall.write < syscall.Write < internal/poll.ignoringEINTRIO < " + netWrite + " < example.com/driver.(*conn).Close < database/sql.(*driverConn).finalClose.func2 < database/sql.withLock < database/sql.(*driverConn).finalClose < database/sql.(*driverConn).Close < database/sql.(*DB).putConn < database/sql.(*driverConn).releaseConn < database/sql.(*Conn).close < database/sql.(*Conn).Close < " + handler,
+		"db/connect sql connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+
+	// MySQL.
+	{"mysql queries", myRead + " < github.com/go-sql-driver/mysql.(*okHandler).readResultSetHeaderPacket < github.com/go-sql-driver/mysql.(*mysqlConn).query < github.com/go-sql-driver/mysql.(*mysqlConn).QueryContext < database/sql.ctxDriverQuery < database/sql.(*DB).queryDC.func1 < database/sql.withLock < database/sql.(*DB).queryDC < database/sql.(*Conn).QueryContext < " + handler,
+		"db/query mysql" + served},
+	{"mysql reads rows", myRead + " < github.com/go-sql-driver/mysql.(*textRows).readRow < github.com/go-sql-driver/mysql.(*textRows).Next < database/sql.(*Rows).nextLocked < database/sql.(*Rows).Next.func1 < database/sql.withLock < database/sql.(*Rows).Next < " + handler,
+		"db/rows mysql" + served},
+	{"mysql waits for the server's greeting", myRead + " < github.com/go-sql-driver/mysql.(*mysqlConn).readHandshakePacket < github.com/go-sql-driver/mysql.(*connector).Connect < database/sql.(*DB).conn < database/sql.(*DB).Conn.func1 < database/sql.(*DB).retry < database/sql.(*DB).Conn < " + handler,
+		"db/connect mysql" + served},
+	{"mysql forgets a statement, unanswered", "syscall.write < syscall.Write < internal/poll.ignoringEINTRIO < " + netWrite + " < github.com/go-sql-driver/mysql.(*mysqlConn).writeWithTimeout < github.com/go-sql-driver/mysql.(*mysqlConn).writePacket < github.com/go-sql-driver/mysql.(*mysqlConn).writeCommandPacketUint32 < github.com/go-sql-driver/mysql.(*mysqlStmt).Close < database/sql.(*driverStmt).Close < database/sql.(*Stmt).Close < " + handler,
+		"db/query mysql connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 }
+
+const myRead = netRead + " < github.com/go-sql-driver/mysql.(*mysqlConn).readWithTimeout < github.com/go-sql-driver/mysql.(*buffer).fill < github.com/go-sql-driver/mysql.(*mysqlConn).readNext < github.com/go-sql-driver/mysql.(*mysqlConn).readPacket"

@@ -309,7 +309,12 @@ func system(entry *Rule, funcs []*function) string {
 // innermostPhase is the phase of the innermost step that the entry's bucket
 // knows, else the entry's own.
 func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
+	beyond := false
 	for _, f := range funcs {
+		if r := f.client; beyond && r != nil && r.Bucket == entry.Bucket && r.Beyond != breakdown.NoPhase {
+			return r.Beyond
+		}
+		beyond = beyond || f.library
 		for _, r := range []*Rule{f.client, f.phase} {
 			if r == nil || r.Default || !r.Any && r.Bucket != entry.Bucket {
 				continue

@@ -18,6 +18,10 @@ type Rule struct {
 	// Default: Phase is only what holds where no function below says more. A
 	// row without it is a step: the innermost step decides.
 	Default bool
+	// Beyond, where set, is the phase instead of Phase where the function has
+	// called another library: what an interface is waited for, and what its
+	// driver is.
+	Beyond breakdown.Phase
 	// Any is set for the network's own functions, which refine the phase of
 	// whatever client they serve.
 	Any bool

@@ -27,6 +27,7 @@ var families = []family{
 	{"postgres", db.Postgres},
 	{"queue", queue.Scenarios},
 	{"consumers", queue.Consumers},
+	{"mysql", db.MySQL},
 }
 
 var peers = slices.Concat(queue.Peers, cache.Peers, local.Peers)

@@ -20,6 +20,7 @@ import (
 // Servers start a server by name and return its address, URL or DSN.
 var Servers = map[string]func(testing.TB) string{
 	"postgres":   testpg.Start,
+	"mariadb":    startMariaDB,
 	"redis":      startRedis,
 	"memcached":  startMemcached,
 	"beanstalkd": startBeanstalkd,
