@@ -262,7 +262,7 @@ func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
 	from := a
 	for i := len(waker.handed) - 1; i >= 0 && waker.handed[i].at > a; i-- {
 		h := &waker.handed[i]
-		if h.at < b && (h.req != w.r || h.reqSeq != w.r.seq) {
+		if h.at < b && h.isOthers(w.r) {
 			from = h.at
 			break
 		}

@@ -67,11 +67,22 @@ type interval struct {
 	open       bool // not ended: the window's edge
 }
 
-// A handover is the moment at which a goroutine ended another request's wait.
+// A handover is the moment at which a goroutine ended another request's wait: req
+// is nil where it was not known yet what the one that waited is.
 type handover struct {
 	at     int64
+	to     *goroutine
 	req    *request
 	reqSeq uint64
+}
+
+// isOthers tells a hand-over to another request than r. One of before the window
+// shows what it is only after it was woken.
+func (h *handover) isOthers(r *request) bool {
+	if h.req == nil {
+		return h.to.conn != connUnknown && h.to.conn != connNone
+	}
+	return h.req != r || h.reqSeq != r.seq
 }
 
 // A span is a stretch of time in which the world was stopped.
@@ -257,16 +268,16 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		m.seen(waker, at, wakerClass, stateRunning)
 	}
 	r := m.tag(g)
-	if r == nil || m.oldest == nil || !followable(g.class, g.reason) {
+	if r == nil && g.conn != connUnknown || m.oldest == nil || !followable(g.class, g.reason) {
 		return
 	}
-	if m.tag(waker) != r || waker.borrowed {
+	if r == nil || m.tag(waker) != r || waker.borrowed {
 		if n := len(waker.handed); n > 0 {
 			at = max(at, waker.handed[n-1].at)
 		}
-		waker.handed = append(waker.handed, handover{at, r, g.reqSeq})
+		waker.handed = append(waker.handed, handover{at, g, r, g.reqSeq})
 		m.kept++
-		if waker.borrowed && !g.borrowed {
+		if r != nil && waker.borrowed && !g.borrowed {
 			waker.req, waker.borrowed = nil, false // the work is done
 		}
 	}

@@ -367,3 +367,46 @@ func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
 		}
 	}
 }
+
+// A shared worker answers a request of before the window, whose goroutine has
+// shown no stack yet: what it did for that one is not the next one's.
+func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
+	const (
+		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
+		waits   = "runtime.chanrecv1 < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		queries = "internal/poll.(*FD).Read < github.com/lib/pq.(*conn).query < main.worker"
+		answers = "runtime.closechan < main.worker"
+		writes  = "net/http.(*response).Write < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+	)
+	stacks := []string{"", begins, waits, queries, answers, writes}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	var got []breakdown.Segment
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+		if r.Goroutine == 3 {
+			got = slices.Clone(r.Path)
+		}
+	})
+	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+		{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
+		{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
+		{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
+		{at: 125, op: opState, g: 3, other: -1, state: stateRunning},
+		{at: 130, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
+		{at: 300, op: opWake, g: 2, other: -1, state: stateRunning},
+		{at: 300, op: opStatus, g: 4, other: -1, state: stateWaiting},
+		{at: 300, op: opWake, g: 4, other: 2, state: stateRunning, stack2: id(answers)},
+		{at: 300, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
+		{at: 320, op: opState, g: 4, other: -1, state: stateSyscall, stack: id(writes)},
+		{at: 500, op: opWake, g: 2, other: -1, state: stateRunning},
+		{at: 500, op: opWake, g: 3, other: 2, state: stateRunning, stack2: id(answers)},
+		{at: 600, op: opEnd, g: 3, other: -1},
+	}})
+	m.finish()
+	var sum [breakdown.NumBuckets]int64
+	for _, s := range got {
+		sum[s.Bucket] += s.End - s.Start
+	}
+	if sum[breakdown.Wait] != 170 || sum[breakdown.DB] != 200 {
+		t.Errorf("wait %d, db %d, of the path %+v", sum[breakdown.Wait], sum[breakdown.DB], got)
+	}
+}
