@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"timesink/cmd/internal/services/cache"
+	"timesink/cmd/internal/services/causality"
 	"timesink/cmd/internal/services/db"
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/queue"
@@ -25,12 +26,16 @@ var families = []family{
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},
 	{"postgres", db.Postgres},
+	{"branches", causality.Branches},
+	{"timeouts", causality.Timeouts},
+	{"shared", causality.Shared},
+	{"workers", causality.Workers},
 	{"queue", queue.Scenarios},
 	{"consumers", queue.Consumers},
 	{"mysql", db.MySQL},
 }
 
-var peers = slices.Concat(queue.Peers, cache.Peers, local.Peers)
+var peers = slices.Concat(queue.Peers, cache.Peers, causality.Peers, local.Peers)
 
 // beside are scenarios that are no lines of the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}

@@ -1,0 +1,26 @@
+package causality
+
+import (
+	"context"
+	"net/http"
+
+	"timesink/cmd/internal/services/scenario"
+)
+
+// The handlers of scenarios that the report is looked at for: each is an endpoint.
+
+func fanOutHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func workersHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func queueHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func condHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}

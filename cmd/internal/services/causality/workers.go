@@ -1,0 +1,71 @@
+package causality
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// Workers are goroutines that all requests share: who waits for a busy one waits
+// for another request's work.
+var Workers = []scenario.Scenario{
+	{Name: "2 workers for 8 clients", Needs: needs, Clients: 8, Open: openWorkers(0), Server: scenario.Handled(workersHandler),
+		Want: scenario.Want{System: "postgres", Calls: 1, Holds: queuedBehind(breakdown.DB), Finding: "worker-queue"}},
+	{Name: "2 workers with a queue", Needs: needs, Clients: 8, Open: openWorkers(64), Server: scenario.Handled(queueHandler),
+		Want: scenario.Want{System: "postgres", Calls: 1, Holds: queuedBehind(breakdown.DB), Finding: "worker-queue"}},
+	{Name: "idle workers", Needs: needs, Clients: 2, Open: openWorkers(64), Want: scenario.Want{System: "postgres", Calls: 1}},
+}
+
+// A job is what a request has a worker do, and when the worker did.
+type job struct {
+	watch   *scenario.Watch
+	ctx     context.Context
+	taken   int64
+	queried span
+	err     error
+	done    chan struct{}
+}
+
+// openWorkers has two goroutines do what all requests ask of the database.
+func openWorkers(queue int) func(context.Context, scenario.Env) (scenario.Work, error) {
+	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		o, err := openOthers(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		jobs := make(chan *job, queue)
+		for range 2 {
+			go func() {
+				for j := range jobs {
+					j.taken = j.watch.Now()
+					j.queried, j.err = timed(j.watch, func() error { return o.query(j.ctx, 8*time.Millisecond) })
+					close(j.done)
+				}
+			}()
+		}
+		return func(ctx context.Context, w *scenario.Watch) error {
+			j := &job{watch: w, ctx: ctx, done: make(chan struct{})}
+			start := w.Now()
+			jobs <- j
+			<-j.done
+			w.Note(breakdown.Wait, breakdown.NoPhase, start, j.taken)
+			j.queried.note(w, breakdown.DB, 0)
+			return j.err
+		}, nil
+	}
+}
+
+// queuedBehind holds that requests queued behind others that were mostly in one
+// bucket.
+func queuedBehind(doing breakdown.Bucket) func(*breakdown.Endpoint) error {
+	return func(e *breakdown.Endpoint) error {
+		wait, in := e.Buckets[breakdown.Wait].Mean, e.Buckets[doing].QueuedBehind
+		if wait == 0 || in < wait/2 || in > wait {
+			return fmt.Errorf("of %d ns in wait, %d behind %s", wait, in, doing)
+		}
+		return nil
+	}
+}
