@@ -57,6 +57,9 @@ type Class struct {
 	// Dials tells that a goroutine that starts with this stack makes a
 	// connection for the one that created it.
 	Dials bool
+	// Writes tells that a goroutine that starts with this stack writes a request
+	// for the one that created it, and waits for the answer as that does.
+	Writes bool
 	// Observer tells that this is timesink's own reading of the service.
 	Observer bool
 	// GC tells that a wait with this stack is the garbage collector's doing.
@@ -146,6 +149,8 @@ func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
 			c.Wakes = l.Wakes
 		case l.Dials:
 			c.Dials = true
+		case l.Writes:
+			c.Writes = true
 		case l.GC:
 			c.GC = true
 		case l.Observer:

@@ -73,6 +73,7 @@ type Loop struct {
 	Kind     string
 	Wakes    breakdown.Phase
 	Dials    bool
+	Writes   bool
 	GC       bool
 	Observer bool
 	// Gathers: a fetch may wait several times before it returns.

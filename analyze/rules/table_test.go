@@ -149,7 +149,7 @@ var firstCases = []tableCase{
 	{"the handshake is waited for", "net/http.(*persistConn).addTLS < net/http.(*Transport).dialConn",
 		"upstream/tls http"},
 	{"an HTTP/2 call's body is written", netWrite + " < net/http.(*http2clientStream).writeRequestBody < net/http.(*http2clientStream).doRequest",
-		"upstream/request_write http"},
+		"upstream/request_write http writes"},
 
 	// The network without a client that is known.
 	{"a name is resolved", resolve + " < example.com/raw.Dial < " + handler, "upstream/dns tcp" + served},

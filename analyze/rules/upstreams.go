@@ -16,6 +16,7 @@ var upstreams = []Rule{
 	{Func: "net/http.(*bodyEOFSignal).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*gzipReader).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*cancelTimerBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "net/http.(*http2clientStream).encodeAndWriteHeaders", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
 	{Func: "net/http.(*http2clientStream).writeRequestBody", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
 	{Func: "net/http.http2transportResponseBody.", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*http2ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
@@ -25,6 +26,16 @@ var upstreams = []Rule{
 	{Func: "net/http.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "net/http.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "net/http.send", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+
+	// golang.org/x/net/http2, which is the same.
+	{Func: "golang.org/x/net/http2.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
+	{Func: "golang.org/x/net/http2.(*clientStream).encodeAndWriteHeaders", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
+	{Func: "golang.org/x/net/http2.(*clientStream).writeRequestBody", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
+	{Func: "golang.org/x/net/http2.transportResponseBody.", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "golang.org/x/net/http2.(*clientConnPool).", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
+	{Func: "golang.org/x/net/http2.(*ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "golang.org/x/net/http2.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "golang.org/x/net/http2.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
 	// The network below any client.
 	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
@@ -38,4 +49,7 @@ var clientLoops = []Loop{
 	{Func: "net/http.(*persistConn).writeLoop", Wakes: breakdown.RequestWrite},
 	{Func: "net/http.(*Transport).startDialConnForLocked", Dials: true},
 	{Func: "net/http.(*Transport).dialConnFor", Dials: true},
+	{Func: "net/http.(*http2clientStream).doRequest", Writes: true},
+	{Func: "golang.org/x/net/http2.(*clientStream).doRequest", Writes: true},
+	{Func: "golang.org/x/net/http2.(*dialCall).dial", Dials: true},
 }

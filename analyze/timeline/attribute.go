@@ -135,8 +135,12 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 	switch {
 	case queued && w.holder && iv.waker != nil && depth < maxHolders:
 		w.stretch(iv.waker, a, b, depth+1)
-	case iv.dial != nil && phase == breakdown.PoolWait:
+	case iv.aide != nil && phase == breakdown.PoolWait:
 		w.dialing(g, iv, a, b, depth)
+	case iv.aide != nil:
+		wrote := min(max(a, iv.aide.wrote), b)
+		w.add(g, bucket, breakdown.RequestWrite, w.cause(iv), a, wrote, nil)
+		w.add(g, bucket, iv.phase(), w.cause(iv), wrote, b, nil)
 	case queued && !w.holder && iv.waker != nil:
 		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	default:
@@ -148,17 +152,26 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 // for this request was doing; it stays a wait for the pool where none was being
 // made.
 func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
-	bucket, cause := iv.class.Own.Bucket, w.cause(iv)
+	bucket, cause, dial := iv.class.Own.Bucket, w.cause(iv), iv.aide
 	end := b
-	if iv.dial.dead {
-		end = min(b, max(a, iv.dial.died))
+	if dial.dead {
+		end = min(b, max(a, dial.died))
+	}
+	if from := min(dial.born, end); from > a && dial.fresh {
+		var behind []breakdown.Behind
+		if dial.creator != nil && !w.holder {
+			behind = w.m.behind(dial.creator, dial.created, a, from, depth)
+		}
+		w.add(g, bucket, breakdown.PoolWait, cause, a, from, behind)
+		a = from
 	}
 	var steps []breakdown.Segment
 	inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: true, holder: true}
-	inner.stretch(iv.dial, a, end, depth+1)
+	inner.stretch(dial, a, end, depth+1)
+	phase := breakdown.Connect
 	for _, s := range steps {
-		phase := breakdown.Connect
-		if s.Bucket == bucket && (s.Phase == breakdown.DNS || s.Phase == breakdown.TLS) {
+		// What runs between two steps, as a handshake does, goes on with the first.
+		if s.Bucket == bucket && (s.Phase == breakdown.DNS || s.Phase == breakdown.Connect || s.Phase == breakdown.TLS) {
 			phase = s.Phase
 		}
 		w.add(g, bucket, phase, cause, s.Start, s.End, nil)

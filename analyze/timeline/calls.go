@@ -50,7 +50,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		calls = &r.Calls
 	}
 	phase := iv.phase()
-	writes := iv.state == stateSyscall && isWrite(c)
+	writes := iv.state == stateSyscall && isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
 	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
 		s.startsOver(c, phase, writes) || s.ended && iv.endsWhole() {
 		if r != nil && !m.mayCall(r) {
@@ -75,7 +75,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
-	call.Dialed = call.Dialed || iv.dial != nil || phase == breakdown.DNS || phase == breakdown.Connect || phase == breakdown.TLS
+	call.Dialed = call.Dialed || iv.aide != nil && iv.aide.start.Dials || phase == breakdown.DNS || phase == breakdown.Connect || phase == breakdown.TLS
 	switch {
 	case getsReady(phase):
 	case writes:

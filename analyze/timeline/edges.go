@@ -373,7 +373,7 @@ func (m *machine) cut(g *goroutine) {
 		return
 	}
 	if m.now > g.since && g.state != stateUnknown {
-		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, dial: g.dial, open: true}
+		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
 		m.attribute(r, g, &iv)
 	}
 	switch {

@@ -41,7 +41,8 @@ type goroutine struct {
 
 	conn     connState
 	early    []interval // before the first stack told what it is
-	dial     *goroutine // the last one it created to make a connection
+	aide     *goroutine // the last one it created to make a connection, or to write a request
+	wrote    int64      // of an aide that writes: until when
 	call     *callState
 	consumer *consumer // nil: it is none
 
@@ -60,7 +61,7 @@ type interval struct {
 	// network or the window's end did.
 	waker      *goroutine
 	wakerClass *class
-	dial       *goroutine // the connection being made meanwhile
+	aide       *goroutine // makes the connection, or writes the request, meanwhile
 	state      uint8
 	reason     uint8
 	assist     bool
@@ -329,8 +330,8 @@ func (m *machine) create(r *record) {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
 			m.branch(req, g)
 		}
-		if g.start != nil && g.start.Dials {
-			parent.dial = g
+		if g.start != nil && (g.start.Dials || g.start.Writes) {
+			parent.aide = g
 		}
 	}
 	if g.start != nil {
@@ -404,15 +405,34 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 	}
 	iv := interval{start: g.since, end: at, class: g.class, waker: waker, wakerClass: wakerClass,
 		state: g.state, reason: g.reason, assist: g.assist}
-	if g.dial != nil && g.state == stateWaiting {
-		iv.dial = g.dial
-		if g.class == nil || g.class.Own == nil || g.class.Phase != breakdown.PoolWait {
-			iv.dial = nil
-		}
-		g.dial = nil
+	if g.state == stateWaiting {
+		iv.aide, g.aide = aideOf(g, waker), nil
 	}
 	g.since = at
 	m.take(g, &iv)
+}
+
+// aideOf is the goroutine that did what a wait of another was for: made a
+// connection, which may have been begun for it by whoever gave one up, or wrote
+// the request. It is nil where there is none.
+func aideOf(g, waker *goroutine) *goroutine {
+	if g.class == nil || g.class.Own == nil {
+		return nil
+	}
+	switch aide := g.aide; g.class.Phase {
+	case breakdown.PoolWait:
+		if aide == nil {
+			aide = waker
+		}
+		if aide != nil && aide.start != nil && aide.start.Dials {
+			return aide
+		}
+	case breakdown.ResponseWait:
+		if aide != nil && aide.start.Writes {
+			return aide
+		}
+	}
+	return nil
 }
 
 // take attributes a closed interval and remembers it as long as it may be
@@ -422,6 +442,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	g.root.Spent[ownBucket(iv)] += length
 	if iv.state == stateRunning {
 		m.sum.Running += length
+	}
+	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
+		g.wrote = iv.end
 	}
 	r := m.tag(g)
 	if r != nil && r.g == g {

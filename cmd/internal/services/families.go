@@ -11,6 +11,7 @@ import (
 	"timesink/cmd/internal/services/queue"
 	"timesink/cmd/internal/services/scenario"
 	"timesink/cmd/internal/services/unruled"
+	"timesink/cmd/internal/services/upstream"
 )
 
 // A family is scenarios that one process serves.
@@ -21,11 +22,12 @@ type family struct {
 
 var families = []family{
 	{"pgx", db.Pgx},
+	{"postgres", db.Postgres},
 	{"cache", cache.Scenarios},
+	{"net/http", upstream.NetHTTP},
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},
-	{"postgres", db.Postgres},
 	{"branches", causality.Branches},
 	{"timeouts", causality.Timeouts},
 	{"shared", causality.Shared},
@@ -35,7 +37,7 @@ var families = []family{
 	{"mysql", db.MySQL},
 }
 
-var peers = slices.Concat(queue.Peers, cache.Peers, causality.Peers, local.Peers)
+var peers = slices.Concat(queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
 
 // beside are scenarios that are no lines of the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}

@@ -1,0 +1,181 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// NetHTTP are the scenarios of net/http's client and of golang.org/x/net/http2.
+var NetHTTP = []scenario.Scenario{
+	{Name: "net/http", Needs: []string{"http"}, Open: getWork("http", nil), Want: once},
+	{Name: "net/http, new connections", Needs: []string{"https", "dns"}, Open: getByName, Want: once},
+	{Name: "net/http starved", Needs: []string{"http"}, Clients: 4, Want: once,
+		Open: getWork("http", func(_ scenario.Env, t *http.Transport) { t.MaxConnsPerHost = 1 })},
+	{Name: "net/http starved, new connections", Needs: []string{"https"}, Clients: 4, Want: once,
+		Open: getWork("https", func(_ scenario.Env, t *http.Transport) { t.MaxConnsPerHost, t.DisableKeepAlives = 1, true })},
+	{Name: "net/http to a unix socket", Needs: []string{"http on a unix socket"}, Open: getByUnix, Want: once},
+	{Name: "net/http by a proxy", Needs: []string{"http", "http proxy"}, Want: once,
+		Open: getWork("http", func(env scenario.Env, t *http.Transport) { t.Proxy = proxyAt(env) })},
+	{Name: "net/http by a tunnel", Needs: []string{"https", "http proxy"}, Want: once,
+		Open: getWork("https", func(env scenario.Env, t *http.Transport) { t.Proxy, t.DisableKeepAlives = proxyAt(env), true })},
+	{Name: "net/http, a long request", Needs: []string{"http"}, Open: postWork("http", nil), Want: once},
+	{Name: "net/http, a timeout", Needs: []string{"http"}, Open: timeoutWork, Want: once},
+	{Name: "net/http, HTTP/2", Needs: []string{"https"}, Open: getWork("https", http2OverTLS), Want: once},
+	{Name: "net/http, HTTP/2, new connections", Needs: []string{"https"}, Want: once,
+		Open: newClients(func(env scenario.Env) *http.Client { return client(env, http2OverTLS) })},
+	{Name: "net/http, HTTP/2 in clear", Needs: []string{"http"}, Open: getWork("http", http2InClear), Want: once},
+	{Name: "net/http, HTTP/2, a long request", Needs: []string{"http"}, Open: postWork("http", http2InClear), Want: once},
+	{Name: "x/net/http2", Needs: []string{"https"}, Want: once, Open: func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		t := &http2.Transport{TLSClientConfig: anyTLS}
+		return clientWork(&http.Client{Transport: t}, "https://"+env["https"]+query), nil
+	}},
+	{Name: "x/net/http2, new connections", Needs: []string{"https"}, Want: once,
+		Open: newClients(func(scenario.Env) *http.Client {
+			return &http.Client{Transport: &http2.Transport{DialTLSContext: dialTLS}}
+		})},
+	{Name: "x/net/http2 in clear", Needs: []string{"http"}, Want: once, Open: func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		t := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}}
+		return clientWork(&http.Client{Transport: t}, "http://"+env["http"]+query), nil
+	}},
+}
+
+// once is one call of HTTP.
+var once = scenario.Want{System: "http", Calls: 1}
+
+// anyTLS trusts the peers' certificates.
+var anyTLS = &tls.Config{InsecureSkipVerify: true}
+
+func proxyAt(env scenario.Env) func(*http.Request) (*url.URL, error) {
+	return http.ProxyURL(&url.URL{Scheme: "http", Host: env["http proxy"]})
+}
+
+func http2OverTLS(_ scenario.Env, t *http.Transport) { t.ForceAttemptHTTP2 = true }
+
+func http2InClear(_ scenario.Env, t *http.Transport) {
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetUnencryptedHTTP2(true)
+}
+
+// client makes one of its own for a scenario, with what set changes.
+func client(env scenario.Env, set func(scenario.Env, *http.Transport)) *http.Client {
+	t := &http.Transport{TLSClientConfig: anyTLS.Clone()}
+	if set != nil {
+		set(env, t)
+	}
+	return &http.Client{Transport: t}
+}
+
+// clientWork calls a URL in each request.
+func clientWork(c *http.Client, url string) scenario.Work {
+	return func(ctx context.Context, w *scenario.Watch) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		return fetch(c, req, w)
+	}
+}
+
+// getWork calls a peer, named like its protocol.
+func getWork(peer string, set func(scenario.Env, *http.Transport)) func(context.Context, scenario.Env) (scenario.Work, error) {
+	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		return clientWork(client(env, set), peer+"://"+env[peer]+query), nil
+	}
+}
+
+// getByName makes a connection for each call, and resolves a name for it.
+func getByName(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	_, port, err := net.SplitHostPort(env["https"])
+	if err != nil {
+		return nil, err
+	}
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", env["dns"])
+	}}
+	c := client(env, func(_ scenario.Env, t *http.Transport) {
+		t.DisableKeepAlives, t.DialContext = true, (&net.Dialer{Resolver: resolver}).DialContext
+	})
+	return clientWork(c, fmt.Sprintf("https://peer.test:%s%s", port, query)), nil
+}
+
+func getByUnix(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	c := client(env, func(_ scenario.Env, t *http.Transport) {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", env["http on a unix socket"])
+		}
+	})
+	return clientWork(c, "http://socket"+query), nil
+}
+
+// newClients makes a client for each request, and so a connection that no other
+// request shares.
+func newClients(client func(scenario.Env) *http.Client) func(context.Context, scenario.Env) (scenario.Work, error) {
+	return func(_ context.Context, env scenario.Env) (scenario.Work, error) {
+		return func(ctx context.Context, w *scenario.Watch) error {
+			c := client(env)
+			err := clientWork(c, "https://"+env["https"]+query)(ctx, w)
+			w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
+				c.CloseIdleConnections()
+				return nil
+			})
+			return err
+		}, nil
+	}
+}
+
+// dialTLS tells when the handshake begins, which x/net/http2 does not.
+func dialTLS(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	httptrace.ContextClientTrace(ctx).TLSHandshakeStart()
+	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{http2.NextProtoTLS}})
+	return c, c.HandshakeContext(ctx)
+}
+
+// long is a request's body that the peer reads in 32 parts.
+var long = make([]byte, 32*part)
+
+// postWork sends a body that the peer takes its time to read.
+func postWork(peer string, set func(scenario.Env, *http.Transport)) func(context.Context, scenario.Env) (scenario.Work, error) {
+	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		c := client(env, set)
+		return func(ctx context.Context, w *scenario.Watch) error {
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, peer+"://"+env[peer]+query+"&pause=500us", bytes.NewReader(long))
+			if err != nil {
+				return err
+			}
+			return fetch(c, req, w)
+		}, nil
+	}
+}
+
+// timeoutWork gives up before the peer answers.
+func timeoutWork(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	c := client(env, nil)
+	c.Timeout = 10 * time.Millisecond
+	work := clientWork(c, "http://"+env["http"]+"/?wait=40ms")
+	return func(ctx context.Context, w *scenario.Watch) error {
+		if err := work(ctx, w); !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("the call was to time out: %v", err)
+		}
+		return nil
+	}, nil
+}

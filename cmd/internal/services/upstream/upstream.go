@@ -1,0 +1,80 @@
+// Package upstream holds the scenarios of calls to other services.
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// A stopwatch times the phases of one call by the hooks of httptrace, which run
+// on the connection's goroutines too.
+type stopwatch struct {
+	watch *scenario.Watch
+
+	mu sync.Mutex
+	// When each phase began, and the last one's end; 0: there was none.
+	began [breakdown.NumPhases]int64
+}
+
+func (s *stopwatch) begin(p breakdown.Phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.began[p] == 0 {
+		s.began[p] = s.watch.Now()
+	}
+}
+
+// traced returns a context in which a call's phases are timed.
+func traced(ctx context.Context, w *scenario.Watch) (context.Context, *stopwatch) {
+	s := &stopwatch{watch: w}
+	s.begin(breakdown.PoolWait) // the hook GetConn may come after the wait for a lock
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		DNSStart: func(httptrace.DNSStartInfo) { s.begin(breakdown.DNS) },
+		// What is asked of a proxy belongs to it too, as it does where the dialer asks.
+		ConnectStart:         func(string, string) { s.begin(breakdown.Connect) },
+		TLSHandshakeStart:    func() { s.begin(breakdown.TLS) },
+		GotConn:              func(httptrace.GotConnInfo) { s.begin(breakdown.RequestWrite) },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { s.begin(breakdown.ResponseWait) },
+		GotFirstResponseByte: func() { s.begin(breakdown.BodyRead) },
+	}), s
+}
+
+// note takes the call's end: each phase lasted until the next one began.
+func (s *stopwatch) note() {
+	end := s.watch.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	phases := [...]breakdown.Phase{breakdown.PoolWait, breakdown.DNS, breakdown.Connect, breakdown.TLS,
+		breakdown.RequestWrite, breakdown.ResponseWait, breakdown.BodyRead}
+	for i := len(phases) - 1; i >= 0; i-- {
+		if at := s.began[phases[i]]; at != 0 && at < end {
+			s.watch.Note(breakdown.Upstream, phases[i], at, end)
+			end = at
+		}
+	}
+}
+
+// fetch makes a call and reads the whole answer.
+func fetch(c *http.Client, req *http.Request, w *scenario.Watch) error {
+	ctx, s := traced(req.Context(), w)
+	defer s.note()
+	resp, err := c.Do(req.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer is %s", resp.Status)
+	}
+	return nil
+}
