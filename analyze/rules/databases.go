@@ -35,4 +35,10 @@ var databases = []Rule{
 	// MySQL.
 	{Func: "github.com/go-sql-driver/mysql.(*mysqlStmt).Close", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", NoCall: true},
 	{Func: "github.com/go-sql-driver/mysql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", Default: true},
+
+	// SQLite, in C and in Go. A goroutine that runs C is in a system call, so that
+	// its whole time there is the database's; what SQLite computes in Go is cpu.
+	{Func: "github.com/mattn/go-sqlite3.(*SQLiteConn).prepare", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Begins: true},
+	{Func: "github.com/mattn/go-sqlite3.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},
+	{Func: "modernc.org/sqlite.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},
 }

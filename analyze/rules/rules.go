@@ -27,6 +27,8 @@ type Class struct {
 	System string
 	// NoCall tells that Own is no step of a call.
 	NoCall bool
+	// Begins tells that a call begins with this stack, or goes on beginning.
+	Begins bool
 	// Whole tells that a wait with this stack ends with a whole answer.
 	Whole bool
 	// Follow tells how a wait with this stack and no own rule relates to the
@@ -209,8 +211,11 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		from, i = calledBack(c, funcs, inner)
 	}
 	if i >= 0 {
-		c.NoCall = slices.ContainsFunc(funcs[from:i+1], func(f *function) bool { return f.client != nil && f.client.NoCall })
-		c.Whole = slices.ContainsFunc(funcs[from:i+1], func(f *function) bool { return f.client != nil && f.client.Whole })
+		for _, f := range funcs[from : i+1] {
+			if r := f.client; r != nil {
+				c.NoCall, c.Begins, c.Whole = c.NoCall || r.NoCall, c.Begins || r.Begins, c.Whole || r.Whole
+			}
+		}
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.System = system(c.Own, funcs[from:i+1])
 		return

@@ -58,7 +58,7 @@ func describe(c *Class) string {
 	for _, flag := range []struct {
 		name string
 		is   bool
-	}{{"served", c.Served}, {"dials", c.Dials}, {"writes", c.Writes}, {"observer", c.Observer}, {"gc-wait", c.GC}, {"no-call", c.NoCall}, {"gathers", c.Gathers}, {"whole-answer", c.Whole}} {
+	}{{"served", c.Served}, {"dials", c.Dials}, {"writes", c.Writes}, {"observer", c.Observer}, {"gc-wait", c.GC}, {"no-call", c.NoCall}, {"begins", c.Begins}, {"gathers", c.Gathers}, {"whole-answer", c.Whole}} {
 		if flag.is {
 			say("%s", flag.name)
 		}

@@ -30,6 +30,9 @@ type Rule struct {
 	// Whole: a goroutine of the client's own reads the answer, so that the end
 	// of a wait below this function is a whole one's arrival.
 	Whole bool
+	// Begins: below this function a call begins, which no writing to a network
+	// would tell.
+	Begins bool
 	// Follow, where set, fixes no bucket but how a wait's end is followed.
 	Follow Follow
 }

@@ -18,6 +18,7 @@ type callState struct {
 	// answered: something was read since the last write. ended: the answer to
 	// an HTTP request has come, or to one that others write and read.
 	answered, ended bool
+	begins          bool     // the call was last seen to begin
 	asked           []*class // stacks that wrote, or waited for an answer
 	from            []breakdown.Frame
 	// loose are the calls of a goroutine that worked for no request that was
@@ -71,7 +72,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if getsReady(s.phase) && !getsReady(phase) {
 		call.Site, s.from = c.Site, c.caller() // the connection may have been asked for elsewhere
 	}
-	s.phase = max(s.phase, phase)
+	s.phase, s.begins = max(s.phase, phase), c.Begins
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
@@ -123,7 +124,7 @@ func (s *callState) ask(c *class) {
 
 func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) bool {
 	switch {
-	case phase < s.phase:
+	case phase < s.phase, c.Begins && !s.begins:
 		return true
 	case phase == breakdown.ResponseWait:
 		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !slices.Equal(c.caller(), s.from))

@@ -35,6 +35,7 @@ var families = []family{
 	{"queue", queue.Scenarios},
 	{"consumers", queue.Consumers},
 	{"mysql", db.MySQL},
+	{"embedded", db.Embedded},
 }
 
 var peers = slices.Concat(queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)

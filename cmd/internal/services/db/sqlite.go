@@ -1,0 +1,68 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+	_ "modernc.org/sqlite"
+
+	"timesink/cmd/internal/services/scenario"
+)
+
+// Embedded are those of databases within the process.
+var Embedded = []scenario.Scenario{
+	{
+		Name: "sqlite3 by cgo", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite3", "cgo.db"), sqlRows(busy)),
+		Want: scenario.Want{System: "sqlite", Calls: 1},
+	},
+	{
+		Name: "sqlite3 by cgo transaction", Needs: []string{"folder"}, Clients: 1, Open: openSQLiteTransaction("sqlite3", "cgo-tx.db?_busy_timeout=10000&_txlock=immediate"),
+		Want: scenario.Want{System: "sqlite", Calls: 4},
+	},
+	{
+		Name: "sqlite in Go", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite", "go.db"), sqlRows(busy)),
+		Want: scenario.Want{Estimate: true},
+	},
+	{
+		Name: "sqlite in Go transaction", Needs: []string{"folder"}, Clients: 1, Open: openSQLiteTransaction("sqlite", "go-tx.db?_pragma=busy_timeout(10000)&_txlock=immediate"),
+		Want: scenario.Want{System: "sqlite", Calls: -1},
+	},
+}
+
+// busy is a query that takes some milliseconds of the processor.
+const busy = `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x < 25000) SELECT sum(x) FROM n`
+
+func openSQLite(driver, file string) opener {
+	return func(_ context.Context, env scenario.Env) (*sql.DB, error) {
+		return sql.Open(driver, "file:"+filepath.Join(env["folder"], file))
+	}
+}
+
+// openSQLiteTransaction writes to a database that another holds locked for some
+// milliseconds again and again.
+func openSQLiteTransaction(driver, file string) func(context.Context, scenario.Env) (scenario.Work, error) {
+	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+		open := openSQLite(driver, file)
+		other, err := open(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(ctx, func() { other.Close() })
+		if _, err := other.ExecContext(ctx, "CREATE TABLE item (name text)"); err != nil {
+			return nil, err
+		}
+		go func() {
+			for ctx.Err() == nil {
+				if tx, err := other.BeginTx(ctx, nil); err == nil {
+					time.Sleep(10 * time.Millisecond)
+					tx.Rollback()
+				}
+				time.Sleep(scenario.Pad)
+			}
+		}()
+		return sqlWork(open, sqlTransaction("INSERT INTO item VALUES ('one')"))(ctx, env)
+	}
+}
