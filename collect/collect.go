@@ -63,6 +63,11 @@ type Config struct {
 	// goroutine of its own; the reader ends with the trace. The collection
 	// does not wait for it.
 	Growing func(trace io.ReadCloser)
+	// Collected, where set, is handed all that was collected as it lies in the
+	// folder, safe, before the file is made of it: that takes a second or more
+	// where the trace is big. The file is made when it returns, and the capture
+	// is closed then.
+	Collected func(*capture.Capture)
 }
 
 // What Config's zeros mean.

@@ -505,12 +505,26 @@ func (c *collector) finish() (*capture.Manifest, error) {
 	if err := c.save(); err != nil {
 		return nil, err
 	}
+	unread := c.handOver()
 	begin := time.Now()
-	if err := c.w.Finish(); err != nil {
+	if err := errors.Join(unread, c.w.Finish()); err != nil {
 		return nil, err
 	}
 	c.cfg.Log.Info("wrote the capture", "path", c.path, "took", time.Since(begin))
 	return &c.w.Manifest, nil
+}
+
+// handOver shows what was collected to who does not wait for the file.
+func (c *collector) handOver() error {
+	if c.cfg.Collected == nil {
+		return nil
+	}
+	all, err := c.w.Open()
+	if err != nil {
+		return err
+	}
+	c.cfg.Collected(all)
+	return all.Close()
 }
 
 // warnOfOldGo tells what the service's version of Go does to the answer.

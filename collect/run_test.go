@@ -165,6 +165,36 @@ func TestAnInterruptEndsTheWindowAndKeepsWhatCame(t *testing.T) {
 	}
 }
 
+// What was collected is there before the file is: whole, and in safety whatever
+// becomes of the file.
+func TestWhatWasCollectedIsThereBeforeTheFile(t *testing.T) {
+	wake(t)
+	cfg := short(t, serve(t, newMux()))
+	path := filepath.Join(t.TempDir(), "case.zip")
+	seen := 0
+	cfg.Collected = func(c *capture.Capture) {
+		seen++
+		readTrace(t, c)
+		if m := c.Manifest(); m.Window.Ended != capture.EndedInTime || m.Part(capture.GoroutineAfterPart) == nil || len(c.Warnings()) != 0 {
+			t.Errorf("manifest %+v, warnings %v", m, c.Warnings())
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil { // someone takes the name
+			t.Error(err)
+		}
+	}
+	_, err := collect.Run(context.Background(), cfg, path)
+	checkError(t, err, capture.ErrExists, "write "+path, path+capture.PartialSuffix)
+	if seen != 1 {
+		t.Fatalf("it was handed over %d times", seen)
+	}
+	c, err := capture.Open(path + capture.PartialSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	readTrace(t, c)
+}
+
 // busy makes the service do enough for its trace to flow: net/http sends some
 // 4 KB at a time, which takes an idle service many seconds.
 func busy(url string) collect.Probing {

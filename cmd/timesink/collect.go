@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -79,11 +80,9 @@ its own, which tell what a client sees and what the looking costs.
 			if err != nil {
 				return err
 			}
-			b, err := t.look(cmd.Context(), cfg, path, answer.options(), func() { t.saved(path) })
-			if err != nil {
-				return err
-			}
-			return answer.write(t.stdout, b, t.verbose)
+			return t.look(cmd.Context(), cfg, path, answer.options(), func() { t.saved(path) }, func(b *breakdown.Breakdown) error {
+				return answer.write(t.stdout, b, t.verbose)
+			})
 		},
 	}
 	flags.register(cmd)
@@ -116,9 +115,14 @@ func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err
 }
 
 // look collects into the file path and analyzes the trace while it comes, so
-// that the answer is there when the window closes. It calls kept when the
-// evidence is safe.
-func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts analyze.Options, kept func()) (*breakdown.Breakdown, error) {
+// that the answer is there when the window closes. Show tells it while the file
+// is being made, which takes a second for each 50 MB of trace, of what lies safe
+// in its folder by then: neither waits for the other, nor fails with it. Kept is
+// called when the file is there and the answer told.
+func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts analyze.Options, kept func(), show func(*breakdown.Breakdown) error) error {
+	// Nor does the file go unmade where nobody reads the answer to its end.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	progress := t.progress()
 	opts.Grown = progress.grown()
 	live := analyze.NewLive(cfg.MostProbes(), opts)
@@ -126,19 +130,22 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 		defer trace.Close()
 		live.Read(ctx, trace)
 	}
-	if _, err := t.collectInto(ctx, cfg, path, progress); err != nil {
-		return nil, err
+	var unanswered error
+	var showing sync.WaitGroup
+	cfg.Collected = func(c *capture.Capture) {
+		ended := time.Now()
+		b, err := live.Finish(c)
+		t.log().Info("analyzed", "files", 1, "since_window", time.Since(ended))
+		if unanswered = err; err == nil {
+			showing.Go(func() { unanswered = progress.yield(func() error { return show(b) }) })
+		}
 	}
-	ended := time.Now()
-	kept()
-	c, err := capture.Open(path)
-	if err != nil {
-		return nil, err
+	_, err := t.collectInto(ctx, cfg, path, progress)
+	showing.Wait()
+	if err == nil {
+		kept()
 	}
-	defer c.Close()
-	b, err := live.Finish(c)
-	t.log().Info("analyzed", "files", 1, "since_window", time.Since(ended))
-	return b, err
+	return errors.Join(unanswered, err)
 }
 
 // saved tells where the evidence lies.

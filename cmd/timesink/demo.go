@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -79,19 +80,22 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 		return err
 	}
 	unload := t.loadDemo(ctx, service)
-	b, err := t.look(ctx, cfg, path, flags.options(), func() {
+	defer unload() // where no answer comes
+	kept := func() {
 		if flags.output != "" {
 			t.saved(path)
 		}
+	}
+	return t.look(ctx, cfg, path, flags.options(), kept, func(b *breakdown.Breakdown) error {
+		if err := unload(); err != nil {
+			return err
+		}
+		if service.StandIn {
+			b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
+				Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms for each statement: --postgres DSN takes a real one"})
+		}
+		return flags.write(t.stdout, b, t.verbose)
 	})
-	if err := errors.Join(err, unload()); err != nil {
-		return err
-	}
-	if service.StandIn {
-		b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
-			Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms for each statement: --postgres DSN takes a real one"})
-	}
-	return flags.write(t.stdout, b, t.verbose)
 }
 
 // demoCapture is where the demo's capture goes, and what takes it away again
@@ -148,8 +152,8 @@ func (t *tool) loadDemo(ctx context.Context, service *stack.Stack) (stop func() 
 		ended <- err
 	}()
 	fmt.Fprintf(t.stderr, "%d clients ask it all the time; looking at it now\n", demoConnections)
-	return func() error {
+	return sync.OnceValue(func() error {
 		cancel()
 		return <-ended
-	}
+	})
 }

@@ -118,6 +118,16 @@ func (p *progress) note(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
+// yield takes the lines away for the answer that tell prints. What the answer
+// amounted to so far is not shown again.
+func (p *progress) yield(tell func() error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.soFar.Store(nil)
+	p.clear()
+	return tell()
+}
+
 // done takes the lines away.
 func (p *progress) done() {
 	p.mu.Lock()

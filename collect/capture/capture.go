@@ -182,6 +182,14 @@ func (c *Capture) openZip(f io.ReaderAt, size int64) error {
 // openFolder opens a capture in the making, or one whose making was killed: its
 // manifest may list less than what lies there.
 func openFolder(path string) (*Capture, error) {
+	c, err := openWritten(path)
+	if err == nil {
+		c.warn("capture-partial", "%s was not finished: it holds what came until the collection ended", filepath.Base(path))
+	}
+	return c, err
+}
+
+func openWritten(path string) (*Capture, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, plain(err)
@@ -196,7 +204,6 @@ func openFolder(path string) (*Capture, error) {
 		root.Close()
 		return nil, ErrNoTrace
 	}
-	c.warn("capture-partial", "%s was not finished: it holds what came until the collection ended", filepath.Base(path))
 	return c, nil
 }
 

@@ -132,6 +132,16 @@ func writeFile(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// Open opens what was written so far, as Open does the file that Finish makes of
+// it: for who has it all and does not wait for the file.
+func (w *Writer) Open() (*Capture, error) {
+	c, err := openWritten(w.dir)
+	if err != nil {
+		return nil, explain("open "+w.path, err)
+	}
+	return c, nil
+}
+
 // Finish makes the capture's file of the folder and removes the folder. Parts
 // without a file keep their entry in the manifest, with size 0. Should it fail,
 // as on a full disk, nothing bears the final name and the folder is as it was:
