@@ -72,7 +72,9 @@ type Endpoint struct {
 	Name string `json:"endpoint"`
 	// Route is known only where a probe or the router reveals it.
 	Route string `json:"route,omitempty"`
-	// Kind is what the requests are: "http/1", "http/2".
+	// Kind is what the requests are: "http/1", "http/2", "grpc". Those that come or
+	// are answered bit by bit are told apart, "http/1 stream": they last as long as
+	// there is something to tell.
 	Kind           string `json:"kind,omitempty"`
 	Requests       int64  `json:"requests"`
 	Incomplete     int64  `json:"incomplete"`

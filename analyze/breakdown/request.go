@@ -11,7 +11,7 @@ import "fmt"
 type Request struct {
 	Goroutine int64
 	Endpoint  string // the handler's function, "" where no stack told it
-	Kind      string // "http/1", "http/2"
+	Kind      string // "http/1", "http/2", "grpc", of streams "http/1 stream" and so on
 	Start     int64
 	End       int64
 	// Incomplete requests were cut by an edge of the window: Start or End is

@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // dispatch is a function's part in leading a request to its handler.
 type dispatch uint8
@@ -9,13 +12,15 @@ const (
 	dispatchNone    dispatch = iota
 	dispatchHandler          // a ServeHTTP: the handler, unless a deeper one follows
 	dispatchAdapter          // calls the function that is the handler
+	dispatchServer           // the same, but what it calls of its own library or of the standard one is not the handler
 	dispatchRouter           // passes the request on to another ServeHTTP
 )
 
 // dispatchOf tells a dispatching function by its name. Every http.Handler has a
 // ServeHTTP, so the innermost one is the handler, also behind middleware that
 // nobody has listed here; only those that never answer by themselves are known
-// by name.
+// by name. The code that protoc writes for gRPC has a function of its own for
+// each method, which calls that of the service.
 func dispatchOf(name string) dispatch {
 	if d, ok := dispatchers[name]; ok {
 		return d
@@ -23,14 +28,21 @@ func dispatchOf(name string) dispatch {
 	if strings.HasSuffix(name, ".ServeHTTP") {
 		return dispatchHandler
 	}
+	if own := name[len(packagePath(name)):]; strings.HasPrefix(own, "._") && strings.HasSuffix(own, "_Handler") {
+		return dispatchServer
+	}
 	return dispatchNone
 }
 
+// dispatchers are the known ones. Where a function of the service calls the next
+// handler by itself, as next(w, r) and not next.ServeHTTP(w, r), it looks like a
+// handler that calls some other function of the service, and names the endpoint.
 var dispatchers = map[string]dispatch{
 	"net/http.HandlerFunc.ServeHTTP":                            dispatchAdapter,
 	"net/http.(*ServeMux).ServeHTTP":                            dispatchRouter,
 	"net/http.serverHandler.ServeHTTP":                          dispatchRouter,
 	"net/http.initALPNRequest.ServeHTTP":                        dispatchRouter,
+	"net/http.unencryptedHTTP2Request.ServeHTTP":                dispatchRouter,
 	"net/http.(*timeoutHandler).ServeHTTP":                      dispatchRouter,
 	"net/http/internal/http2.initALPNRequest.ServeHTTP":         dispatchRouter,
 	"golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP":           dispatchRouter,
@@ -40,16 +52,91 @@ var dispatchers = map[string]dispatch{
 	"net/http.http2serverInternalHandler.ServeHTTP":             dispatchRouter,
 	"net/http.(*http2serverInternalHandler).ServeHTTP":          dispatchRouter,
 	"golang.org/x/net/http2.(*serverInternalHandler).ServeHTTP": dispatchRouter,
+
+	"github.com/go-chi/chi/v5.(*Mux).ServeHTTP":          dispatchRouter,
+	"github.com/go-chi/chi/v5.(*ChainHandler).ServeHTTP": dispatchRouter,
+	"github.com/gorilla/mux.(*Router).ServeHTTP":         dispatchRouter,
+	"github.com/gin-gonic/gin.(*Engine).ServeHTTP":       dispatchRouter,
+	"github.com/gin-gonic/gin.(*Context).Next":           dispatchAdapter,
+	"github.com/labstack/echo/v4.(*Echo).ServeHTTP":      dispatchServer,
+	"github.com/labstack/echo/v4.(*Echo).add":            dispatchServer,
+
+	"github.com/valyala/fasthttp.(*Server).serveConn":        dispatchServer,
+	"github.com/valyala/fasthttp.(*Server).serveConnCounted": dispatchServer,
+	"github.com/gofiber/fiber/v2.(*App).handler":             dispatchRouter,
+	"github.com/gofiber/fiber/v2.(*App).next":                dispatchServer,
+	"github.com/gofiber/fiber/v2.(*Ctx).Next":                dispatchServer,
+
+	"google.golang.org/grpc.(*Server).ServeHTTP":                           dispatchRouter,
+	"google.golang.org/grpc.(*Server).processUnaryRPC":                     dispatchServer,
+	"google.golang.org/grpc.(*Server).processStreamingRPC":                 dispatchServer,
+	"google.golang.org/grpc.(*Server).processRPC":                          dispatchServer,
+	"google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler": dispatchServer,
+
+	"connectrpc.com/connect.(*Handler).ServeHTTP":   dispatchRouter,
+	"connectrpc.com/connect.NewUnaryHandler":        dispatchServer,
+	"connectrpc.com/connect.NewClientStreamHandler": dispatchServer,
+	"connectrpc.com/connect.NewServerStreamHandler": dispatchServer,
+	"connectrpc.com/connect.NewBidiStreamHandler":   dispatchServer,
 }
 
-// findHandler finds the innermost dispatch and what it calls.
-func findHandler(c *Class, funcs []*function) {
+// findHandler finds the innermost dispatch and what it calls. It returns the
+// index of the innermost function that led the request on, len(funcs) where
+// there is none.
+func findHandler(c *Class, funcs []*function) (led int) {
+	led = len(funcs)
 	for i := len(funcs) - 1; i >= 0; i-- {
-		d := funcs[i].dispatch
-		c.Served = c.Served || d != dispatchNone
-		called := i+1 < len(funcs) && funcs[i+1].dispatch == dispatchAdapter && d == dispatchNone && packageOf(c.Stack[i].Function) != "runtime"
-		if d == dispatchHandler || called {
-			c.Handler, c.Depth = strings.TrimSuffix(c.Stack[i].Function, "-fm"), c.Depth+1
+		switch d := funcs[i].dispatch; {
+		case d == dispatchNone && isHandler(c, funcs, i, led):
+			led = i + 1
+			c.name(i)
+		case d == dispatchHandler:
+			led = i
+			c.name(i)
+		case d != dispatchNone && d != dispatchServer:
+			led = i
 		}
 	}
+	c.Served = c.Served || led < len(funcs)
+	return led
 }
+
+// name makes the function at index i the handler.
+func (c *Class) name(i int) {
+	c.Handler, c.Depth = strings.TrimSuffix(c.Stack[i].Function, "-fm"), c.Depth+1
+}
+
+// isHandler tells whether the function at index i is one that was dispatched to;
+// led is the index of the last function that led the request on. A library's
+// middleware that is a function may call the next one by itself.
+func isHandler(c *Class, funcs []*function, i, led int) bool {
+	if i+1 >= len(funcs) {
+		return false
+	}
+	switch funcs[i+1].dispatch {
+	case dispatchAdapter:
+		return packageOf(c.Stack[i].Function) != "runtime"
+	case dispatchServer:
+		return funcs[i].service || isCalled(c.Stack[i].Function, c.Stack[i+1].Function)
+	}
+	return led < len(funcs) && funcs[led].dispatch == dispatchServer && funcs[i].service &&
+		!slices.ContainsFunc(funcs[i+1:led], func(f *function) bool { return f.service || f.standard })
+}
+
+// isCalled tells a handler from what a server's function calls for itself: of a
+// server's package or internal to it, or of the standard library.
+func isCalled(name, server string) bool {
+	pkg := packageOf(name)
+	return !ofStandard(pkg) && !serving[pkg] && !strings.HasPrefix(pkg, packageOf(server)+"/internal/")
+}
+
+// serving are the packages of the servers that call handlers.
+var serving = func() map[string]bool {
+	of := map[string]bool{}
+	for name, d := range dispatchers {
+		if d == dispatchServer {
+			of[packageOf(name)] = true
+		}
+	}
+	return of
+}()

@@ -35,13 +35,31 @@ func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 		{"a handler that panics", "runtime.gopanic < main.get < " + fn + mux, "main.get", 1},
 		{"a handler of TLS", read + "main.get < " + fn + "net/http.serverHandler.ServeHTTP < net/http.initALPNRequest.ServeHTTP < net/http.(*http2serverConn).runHandler", "main.get", 1},
 		{"a function preempted as it is called", "runtime.asyncPreempt < " + fn + mux, "", 0},
+		{"behind a function that calls the next one by itself", read + "main.get < main.auth.func1 < " + fn + mux, "main.auth.func1", 1},
+
+		{"chi", read + "main.get < " + fn + "github.com/go-chi/chi/v5.(*ChainHandler).ServeHTTP < github.com/go-chi/chi/v5.(*Mux).routeHTTP < " + fn + "main.logged.func1 < " + fn + "github.com/go-chi/chi/v5.(*Mux).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve", "main.get", 3},
+		{"gorilla/mux", read + "main.get < " + fn + "github.com/gorilla/mux.(*Router).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve", "main.get", 1},
+		{"gin, the last of a chain", read + "main.get < github.com/gin-gonic/gin.(*Context).Next < main.logged < github.com/gin-gonic/gin.(*Context).Next < github.com/gin-gonic/gin.(*Engine).handleHTTPRequest < github.com/gin-gonic/gin.(*Engine).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve", "main.get", 2},
+		{"gin's own middleware", "time.Sleep < github.com/gin-gonic/gin.CustomRecoveryWithWriter.func1 < github.com/gin-gonic/gin.(*Context).Next < github.com/gin-gonic/gin.(*Engine).ServeHTTP < net/http.(*conn).serve", "github.com/gin-gonic/gin.CustomRecoveryWithWriter.func1", 1},
+		{"echo, below middleware of its own", read + "main.get < github.com/labstack/echo/v4/middleware.RequestIDWithConfig.func2.1 < github.com/labstack/echo/v4.(*Echo).add.func1 < main.logged.func1 < github.com/labstack/echo/v4.(*Echo).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve", "main.get", 3},
+		{"echo, below middleware of another library", read + "main.get < example.com/limit.New.func1 < github.com/labstack/echo/v4.(*Echo).add.func1 < github.com/labstack/echo/v4.(*Echo).ServeHTTP < net/http.(*conn).serve", "main.get", 2},
+		{"echo, looking for a route", "sync.(*Mutex).Lock < github.com/labstack/echo/v4.(*Router).Find < github.com/labstack/echo/v4.(*Echo).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve", "", 0},
+		{"fasthttp", read + "main.get < " + fastConn, "main.get", 1},
+		{"a router of fasthttp", read + "main.get < github.com/fasthttp/router.(*Router).Handler < " + fastConn, "main.get", 2},
+		{"fiber", read + "main.get < github.com/gofiber/fiber/v2.(*Ctx).Next < main.logged < github.com/gofiber/fiber/v2.(*App).next < github.com/gofiber/fiber/v2.(*App).handler < " + fastConn, "main.get", 2},
+		{"gRPC behind an interceptor", read + "main.(*orders).Get < shop/pb._Orders_Get_Handler.func1 < main.logged < google.golang.org/grpc.NewServer.chainUnaryServerInterceptors.chainUnaryInterceptors.func1 < shop/pb._Orders_Get_Handler < " + grpcUnary, "main.(*orders).Get", 1},
+		{"gRPC without an interceptor", read + "main.(*orders).Get < shop/pb._Orders_Get_Handler < " + grpcUnary, "main.(*orders).Get", 1},
+		{"a streaming method of gRPC behind an interceptor", read + "main.(*orders).List < shop/pb._Orders_List_Handler < main.logged < google.golang.org/grpc.(*Server).processRPC < " + grpcStream, "main.(*orders).List", 2},
+		{"a message of gRPC is received", "google.golang.org/grpc.(*serverStream).RecvMsg < google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler.func1.1 < google.golang.org/grpc/health/grpc_health_v1._Health_Check_Handler < " + grpcUnary, "", 0},
+		{"gRPC below net/http", "runtime.selectgo < google.golang.org/grpc/internal/transport.(*serverHandlerTransport).HandleStreams < google.golang.org/grpc.(*Server).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.unencryptedHTTP2Request.ServeHTTP < net/http.(*http2serverConn).runHandler", "", 0},
+		{"connect behind an interceptor", read + "main.(*orders).Get < connectrpc.com/connect.NewUnaryHandler[...].func1 < main.logged.func1 < connectrpc.com/connect.NewUnaryHandler[...].func2 < connectrpc.com/connect.(*Handler).ServeHTTP < " + mux, "main.(*orders).Get", 2},
 		{"no server", read + "main.main", "", 0},
 	} {
 		got := table.Classify(stack(c.stack))
 		if got.Handler != c.handler || got.Depth != c.depth {
 			t.Errorf("%s: %q at depth %d, not %q at %d", c.name, got.Handler, got.Depth, c.handler, c.depth)
 		}
-		if got.Served == (c.name == "no server") {
+		if got.Served == (c.name == "no server") && got.Role != Stream {
 			t.Errorf("%s: served is %t", c.name, got.Served)
 		}
 	}

@@ -53,6 +53,9 @@ type Class struct {
 	Served bool
 	// Gathers tells that the end of a wait is not yet that of the fetch.
 	Gathers bool
+	// Streams tells that the request comes, or is answered, bit by bit; Flushes
+	// that a bit of its answer is sent ahead of the rest.
+	Streams, Flushes bool
 	// Wakes is the phase of a caller's wait that a goroutine with this stack
 	// ends: an HTTP connection's writer ends the writing of the request.
 	Wakes breakdown.Phase
@@ -84,7 +87,7 @@ type Table struct {
 	loops  []Loop
 	exact  map[string][]int // by function, into rules
 	prefix []int            // of rules that name a package
-	loop   map[string]int
+	loop   map[string][]int
 	known  map[string]*function
 }
 
@@ -93,9 +96,10 @@ type function struct {
 	client   *Rule // fixes a bucket of another system
 	local    *Rule // fixes a bucket of this process
 	phase    *Rule // refines any bucket
-	loop     *Loop
+	loops    []*Loop
 	service  bool
 	library  bool // neither the service's own nor of GOROOT, nor what only joins goroutines
+	standard bool // of the standard library
 	dispatch dispatch
 }
 
@@ -109,7 +113,7 @@ func New(own ...Rule) *Table {
 }
 
 func newTable(rules []Rule, loops []Loop) *Table {
-	t := &Table{rules: rules, loops: loops, exact: map[string][]int{}, loop: map[string]int{}, known: map[string]*function{}}
+	t := &Table{rules: rules, loops: loops, exact: map[string][]int{}, loop: map[string][]int{}, known: map[string]*function{}}
 	for i, r := range t.rules {
 		if isPrefix(r.Func) {
 			t.prefix = append(t.prefix, i)
@@ -118,7 +122,7 @@ func newTable(rules []Rule, loops []Loop) *Table {
 		}
 	}
 	for i, l := range t.loops {
-		t.loop[l.Func] = i
+		t.loop[l.Func] = append(t.loop[l.Func], i)
 	}
 	return t
 }
@@ -131,10 +135,10 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 		funcs[i] = t.function(f)
 	}
 	callback := t.findRole(c, funcs)
-	findHandler(c, funcs)
+	led := findHandler(c, funcs)
 	findCallback(c, funcs[:callback])
-	inner := findSite(c, funcs)
-	findOwn(c, funcs, inner)
+	c.Streams, c.Flushes = c.Streams && c.Depth > 0, c.Flushes && c.Depth > 0
+	findOwn(c, funcs, min(led, findSite(c, funcs)))
 	return c
 }
 
@@ -142,34 +146,14 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 // function that calls the service's code for each unit of work, 0 for none.
 func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
 	for i := len(funcs) - 1; i >= 0; i-- {
-		l := funcs[i].loop
-		if l == nil || (l.Caller != "" && (i+1 == len(funcs) || baseName(c.Stack[i+1].Function) != l.Caller)) {
-			continue
+		for _, l := range funcs[i].loops {
+			if !l.calledBy(c.Stack[i+1:]) {
+				continue
+			}
+			if c.take(l); l.Role == Callback {
+				callback = i
+			}
 		}
-		switch {
-		case l.Wakes != breakdown.NoPhase:
-			c.Wakes = l.Wakes
-		case l.Dials:
-			c.Dials = true
-		case l.Writes:
-			c.Writes = true
-		case l.GC:
-			c.GC = true
-		case l.Observer:
-			c.Observer = true
-		case l.Role >= Fetch && c.Role != NoRole && l.Caller == "":
-			continue // what serves a request may fetch too
-		case l.Role != NoRole:
-			c.Role = l.Role // the innermost says it
-		}
-		if l.Role == Callback {
-			callback = i
-		}
-		c.Gathers = l.Gathers
-		if l.Kind != "" {
-			c.Kind = l.Kind
-		}
-		c.Served = c.Served || l.Served
 	}
 	return callback
 }
@@ -179,6 +163,44 @@ func findCallback(c *Class, within []*function) {
 	if i := outermost(within, func(f *function) bool { return f.service }); i >= 0 && c.Depth == 0 {
 		c.Handler, c.Depth, c.Served = strings.TrimSuffix(c.Stack[i].Function, "-fm"), 1, true
 	}
+}
+
+// calledBy tells whether a loop's function is one by what called it.
+func (l *Loop) calledBy(outer []breakdown.Frame) bool {
+	switch {
+	case l.Outermost:
+		return len(outer) == 0
+	case l.Caller != "":
+		return len(outer) > 0 && baseName(outer[0].Function) == l.Caller
+	}
+	return true
+}
+
+// take notes what a loop's function says.
+func (c *Class) take(l *Loop) {
+	switch {
+	case l.Wakes != breakdown.NoPhase:
+		c.Wakes = l.Wakes
+	case l.Dials:
+		c.Dials = true
+	case l.Writes:
+		c.Writes = true
+	case l.GC:
+		c.GC = true
+	case l.Observer:
+		c.Observer = true
+	case l.Role >= Fetch && c.Role != NoRole && l.Caller == "":
+		return // what serves a request may fetch too
+	case l.Role != NoRole:
+		c.Role = l.Role // the innermost says it
+	}
+	c.Gathers = l.Gathers
+	if l.Kind != "" {
+		c.Kind = l.Kind
+	}
+	c.Served = c.Served || l.Served
+	c.Streams = (c.Streams || l.Streams) && !l.Whole
+	c.Flushes = c.Flushes || l.Flushes
 }
 
 // findSite finds the innermost frame of the service's own code and returns its
@@ -199,12 +221,6 @@ func findSite(c *Class, funcs []*function) int {
 // a lock) only refines the phase. What this process does by itself is found
 // from the leaf.
 func findOwn(c *Class, funcs []*function, inner int) {
-	for i, f := range funcs[:inner] {
-		if f.dispatch != dispatchNone {
-			inner = i
-			break
-		}
-	}
 	within := funcs[:inner]
 	from, i := 0, outermost(within, isClient)
 	if i < 0 && onlyNetwork(c.Stack[:inner]) {
@@ -357,7 +373,7 @@ func (t *Table) function(f breakdown.Frame) *function {
 		return known
 	}
 	name := baseName(f.Function)
-	fn := &function{service: isService(f), dispatch: dispatchOf(name)}
+	fn := &function{service: isService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
 	fn.library = !fn.service && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {
@@ -373,8 +389,8 @@ func (t *Table) function(f breakdown.Frame) *function {
 			fn.add(&t.rules[i])
 		}
 	}
-	if i, ok := t.loop[name]; ok {
-		fn.loop = &t.loops[i]
+	for _, i := range t.loop[name] {
+		fn.loops = append(fn.loops, &t.loops[i])
 	}
 	t.known[f.Function] = fn
 	return fn

@@ -21,6 +21,14 @@ var servers = []Rule{
 	{Func: "golang.org/x/net/http2.(*responseWriter).", Bucket: breakdown.ClientIO, System: "http"},
 
 	{Func: "crypto/tls.(*Conn).serverHandshake", Bucket: breakdown.ClientIO, System: "tls"},
+
+	{Func: "github.com/valyala/fasthttp.(*Server).serveConn", Bucket: breakdown.ClientIO, System: "http"},
+
+	{Func: "google.golang.org/grpc.(*Server).processUnaryRPC", Bucket: breakdown.ClientIO, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*Server).processStreamingRPC", Bucket: breakdown.ClientIO, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*Server).processRPC", Bucket: breakdown.ClientIO, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*serverStream).", Bucket: breakdown.ClientIO, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*ServerStream).", Bucket: breakdown.ClientIO, System: "grpc"},
 }
 
 // serverLoops are the loops in which servers take and answer requests.
@@ -41,4 +49,35 @@ var serverLoops = []Loop{
 	{Func: "net/http.(*http2serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
 	{Func: "net/http/internal/http2.(*serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
 	{Func: "golang.org/x/net/http2.(*serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
+
+	// A worker serves one connection after another, and each serves requests one
+	// after another.
+	{Func: "github.com/valyala/fasthttp.(*workerPool).getCh", Outermost: true, Role: Connection},
+	{Func: "runtime.chanrecv2", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Unconnected, Kind: "http/1"},
+	{Func: "github.com/valyala/fasthttp.(*Server).serveConn", Role: Connection, Kind: "http/1"},
+	{Func: "bufio.(*Reader).Peek", Caller: "github.com/valyala/fasthttp.(*Server).serveConn", Role: Idle},
+	{Func: "bufio.(*Reader).Peek", Caller: "github.com/valyala/fasthttp.(*Server).serveConnCounted", Role: Idle},
+	{Func: "github.com/valyala/fasthttp.acquireByteReader", Role: Idle},
+	{Func: "github.com/valyala/fasthttp.(*RequestHeader).Read", Role: ReadHeader},
+	{Func: "bufio.(*Writer).Flush", Caller: "github.com/valyala/fasthttp.(*Server).serveConn", Role: Connection, Served: true},
+	{Func: "bufio.(*Writer).Flush", Caller: "github.com/valyala/fasthttp.(*Server).serveConnCounted", Role: Connection, Served: true},
+	{Func: "net.(*conn).Close", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Closing},
+	{Func: "crypto/tls.(*Conn).Close", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Closing},
+
+	// A goroutine for each stream, or workers.
+	{Func: "google.golang.org/grpc.(*Server).serveStreams", Outermost: true, Role: Stream, Served: true, Kind: "grpc"},
+	{Func: "google.golang.org/grpc.(*Server).serverWorker", Role: Connection, Kind: "grpc"},
+	{Func: "runtime.chanrecv2", Caller: "google.golang.org/grpc.(*Server).serverWorker", Role: Idle},
+	{Func: "google.golang.org/grpc.(*Server).handleStream", Role: Stream, Served: true, Kind: "grpc"},
+	{Func: "google.golang.org/grpc.(*Server).processStreamingRPC", Streams: true},
+	{Func: "google.golang.org/grpc.(*Server).processRPC", Streams: true},
+	{Func: "google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler", Whole: true},
+	{Func: "connectrpc.com/connect.NewClientStreamHandler", Streams: true},
+	{Func: "connectrpc.com/connect.NewServerStreamHandler", Streams: true},
+	{Func: "connectrpc.com/connect.NewBidiStreamHandler", Streams: true},
+
+	{Func: "net/http.(*response).FlushError", Flushes: true},
+	{Func: "net/http.(*http2responseWriter).FlushError", Flushes: true},
+	{Func: "net/http/internal/http2.(*responseWriter).FlushError", Flushes: true},
+	{Func: "golang.org/x/net/http2.(*responseWriter).FlushError", Flushes: true},
 }

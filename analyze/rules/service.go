@@ -51,13 +51,24 @@ func versioned(file string) bool {
 // isStandard tells a package of GOROOT: its first element is one that GOROOT
 // has, and its files lie in GOROOT/src or, trimmed, in the package's own path.
 func isStandard(pkg, dir string) bool {
+	return ofStandard(pkg) && (dir == pkg || strings.HasSuffix(dir, "/src/"+pkg))
+}
+
+// ofStandard tells a package of GOROOT by its path alone, which may also be the
+// service's.
+func ofStandard(pkg string) bool {
 	first, _, _ := strings.Cut(pkg, "/")
-	return standard[first] && (dir == pkg || strings.HasSuffix(dir, "/src/"+pkg))
+	return standard[first]
 }
 
 // packageOf is a function's import path, in the form that the linker gives it:
 // dots in its last element are escaped.
 func packageOf(fn string) string {
+	return strings.ReplaceAll(packagePath(fn), "%2e", ".")
+}
+
+// packagePath is the same as it stands in the function's name.
+func packagePath(fn string) string {
 	slash := strings.LastIndexByte(fn, '/') + 1
 	// A type argument may hold slashes: they come after the package's dot.
 	if i := strings.IndexByte(fn, '['); i >= 0 && i < slash {
@@ -66,7 +77,7 @@ func packageOf(fn string) string {
 	if dot := strings.IndexByte(fn[slash:], '.'); dot >= 0 {
 		fn = fn[:slash+dot]
 	}
-	return strings.ReplaceAll(fn, "%2e", ".")
+	return fn
 }
 
 // standard are the first elements of the import paths in GOROOT/src.

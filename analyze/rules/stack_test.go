@@ -50,7 +50,7 @@ func describe(c *Class) string {
 		say("whole")
 	}
 	if c.Role != NoRole {
-		say("%s", [...]string{"", "idle", "read-header", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "fetch", "callback", "feed"}[c.Role])
+		say("%s", [...]string{"", "idle", "read-header", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "unconnected", "fetch", "callback", "feed"}[c.Role])
 	}
 	if c.Kind != "" {
 		say("%s", c.Kind)
@@ -58,7 +58,19 @@ func describe(c *Class) string {
 	for _, flag := range []struct {
 		name string
 		is   bool
-	}{{"served", c.Served}, {"dials", c.Dials}, {"writes", c.Writes}, {"observer", c.Observer}, {"gc-wait", c.GC}, {"no-call", c.NoCall}, {"begins", c.Begins}, {"gathers", c.Gathers}, {"whole-answer", c.Whole}} {
+	}{
+		{"served", c.Served},
+		{"dials", c.Dials},
+		{"writes", c.Writes},
+		{"observer", c.Observer},
+		{"gc-wait", c.GC},
+		{"no-call", c.NoCall},
+		{"begins", c.Begins},
+		{"gathers", c.Gathers},
+		{"whole-answer", c.Whole},
+		{"streams", c.Streams},
+		{"flushes", c.Flushes},
+	} {
 		if flag.is {
 			say("%s", flag.name)
 		}

@@ -51,34 +51,40 @@ const (
 type Role uint8
 
 const (
-	NoRole     Role = iota
-	Idle            // waiting for, or reading, the first bytes of the next request
-	ReadHeader      // reading a request's header
-	Finishing       // ending the answer: the request is over when that is done
-	Closing         // the connection is being closed: the request is over
-	Hijacked        // the handler takes the connection over: the request is over
-	Connection      // elsewhere in a connection's loop
-	Stream          // a goroutine that serves one request and ends
-	NotRequest      // a connection's loop that serves its requests on other goroutines
-	Background      // reads ahead while a request is served
-	Fetch           // a consumer's waiting for, or taking, of its next unit of work
-	Callback        // a goroutine that calls the service's code for each unit
-	Feed            // hands units of work to the goroutines that it wakes
+	NoRole      Role = iota
+	Idle             // waiting for, or reading, the first bytes of the next request
+	ReadHeader       // reading a request's header
+	Finishing        // ending the answer: the request is over when that is done
+	Closing          // the connection is being closed: the request is over
+	Hijacked         // the handler takes the connection over: the request is over
+	Connection       // elsewhere in a connection's loop
+	Stream           // a goroutine that serves one request and ends
+	NotRequest       // a connection's loop that serves its requests on other goroutines
+	Background       // reads ahead while a request is served
+	Unconnected      // between two connections, where a goroutine serves one after another
+	Fetch            // a consumer's waiting for, or taking, of its next unit of work
+	Callback         // a goroutine that calls the service's code for each unit
+	Feed             // hands units of work to the goroutines that it wakes
 )
 
 // A Loop says what a function is to a server, to a consumer of a queue, to an HTTP
-// client's connection or to the runtime. Caller narrows it to the calls that come from there.
+// client's connection or to the runtime. Caller narrows it to the calls that come
+// from there, Outermost to the function that a goroutine begins in.
 type Loop struct {
-	Func     string
-	Caller   string
-	Role     Role
-	Served   bool
-	Kind     string
-	Wakes    breakdown.Phase
-	Dials    bool
-	Writes   bool
-	GC       bool
-	Observer bool
+	Func      string
+	Caller    string
+	Outermost bool
+	Role      Role
+	Served    bool
+	Kind      string
+	Streams   bool // its handlers take or give bit by bit
+	Whole     bool // those below it do not
+	Flushes   bool // sends what there is of an answer
+	Wakes     breakdown.Phase
+	Dials     bool
+	Writes    bool
+	GC        bool
+	Observer  bool
 	// Gathers: a fetch may wait several times before it returns.
 	Gathers bool
 }

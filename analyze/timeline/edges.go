@@ -33,6 +33,11 @@ type request struct {
 	reads   int
 	served  bool
 	given   bool // a consumer's: it waited for this
+	// streams: it comes or is answered bit by bit. flushes counts how often a bit
+	// of the answer was sent ahead, one after another.
+	streams  bool
+	flushing bool
+	flushes  int
 	// finished is when the goroutine was last seen ending the answer, 0: not yet.
 	finished int64
 	observer bool
@@ -46,8 +51,8 @@ type request struct {
 func (r *request) note(c *class) {
 	r.served = r.served || c.Served
 	r.observer = r.observer || c.Observer
-	if c.Kind != "" {
-		r.Kind = c.Kind
+	if r.depth < inner {
+		r.noteKind(c)
 	}
 	if c.Depth > 0 {
 		r.NamedBySample = false
@@ -56,6 +61,23 @@ func (r *request) note(c *class) {
 		r.Endpoint, r.depth = c.Handler, c.Depth
 	}
 }
+
+// noteKind takes what a stack tells of what the request is.
+func (r *request) noteKind(c *class) {
+	if c.Kind != "" {
+		r.Kind = c.Kind
+	}
+	if c.Flushes && !r.flushing {
+		r.flushes++
+	}
+	r.flushing = c.Flushes
+	r.streams = r.streams || c.Streams || r.flushes > 1
+}
+
+// Streaming is what follows the kind of requests that come or are answered bit by
+// bit: they last as long as there is something to tell, and say nothing of how
+// long others take.
+const Streaming = " stream"
 
 // begin opens a request on a goroutine at a moment.
 func (m *machine) begin(g *goroutine, at int64) *request {
@@ -108,6 +130,9 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		if r.Endpoint == "" {
 			r.Endpoint = r.branch
 		}
+		if r.streams {
+			r.Kind += Streaming
+		}
 		m.placeCalls(r)
 		m.sum.Requests++
 		m.emit(&r.Request)
@@ -157,6 +182,11 @@ func (m *machine) begun(g *goroutine, at int64) {
 		// others.
 		g.conn, g.req = connFresh, nil
 	case rules.Stream:
+		if r := m.tag(g); r != nil && r.served {
+			g.conn = connNone // the server is one within another, whose request this is
+			m.seenOnBranch(g, g.start)
+			return
+		}
 		g.conn = connStream
 		m.begin(g, at).note(g.start)
 	case rules.Callback:
@@ -181,6 +211,7 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	}
 	switch c.Role {
 	case rules.Idle:
+		g.conn = connIdle
 		m.idle(g, at, state)
 		return
 	case rules.ReadHeader:
@@ -191,6 +222,10 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	case rules.Closing:
 		m.done(g, at, false)
 		g.conn = connIdle
+		return
+	case rules.Unconnected:
+		m.done(g, at, false)
+		g.conn = connFresh
 		return
 	case rules.Hijacked:
 		if r := m.own(g); r != nil {
@@ -221,12 +256,32 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	r.note(c)
 }
 
+// seenOnBranch looks at a stack of a goroutine that works for a request: a server
+// within the one that the request came to knows its handler better.
 func (m *machine) seenOnBranch(g *goroutine, c *class) {
-	if c.Handler == "" {
+	if c.Handler == "" && c.Role != rules.Stream {
 		return
 	}
-	if r := m.tag(g); r != nil && !g.borrowed && r.branch == "" {
+	r := m.tag(g)
+	switch {
+	case r == nil || g.borrowed || r.g == g:
+	case c.Role == rules.Stream:
+		r.within(c)
+	case r.branch == "":
 		r.branch = c.Handler
+	}
+}
+
+// inner is how much deeper the dispatches of a server within another are than the
+// other's.
+const inner = 1 << 10
+
+// within takes what a stack of a server within another tells.
+func (r *request) within(c *class) {
+	r.Kind, r.streams = c.Kind, r.streams || c.Streams
+	r.depth = max(r.depth, inner)
+	if inner+c.Depth > r.depth {
+		r.Endpoint, r.depth = c.Handler, inner+c.Depth
 	}
 }
 
@@ -274,13 +329,14 @@ func keepFresh(c, next connState) connState {
 }
 
 // woken follows the end of a wait: if it was for a request's first bytes, they
-// have arrived.
-func (m *machine) woken(g *goroutine, at int64, waited *class) {
+// have arrived. What another goroutine handed over is a request for certain.
+func (m *machine) woken(g *goroutine, at int64, waited *class, handed bool) {
 	if waited == nil || m.own(g) != nil {
 		return
 	}
 	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {
-		m.begin(g, at).reading = true
+		r := m.begin(g, at)
+		r.Kind, r.reading, r.served = waited.Kind, !handed, handed
 	}
 }
 
@@ -333,6 +389,8 @@ func (m *machine) recognize(g *goroutine, c *class) {
 				m.attribute(r, g, &early[i])
 			}
 		}
+	case c.Role == rules.Unconnected:
+		g.conn = connFresh
 	default:
 		g.conn = connIdle
 	}

@@ -249,7 +249,7 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 	if g.consumer != nil {
 		m.fed(g, g.since, waited, reason, waker, wakerClass)
 	} else {
-		m.woken(g, g.since, waited)
+		m.woken(g, g.since, waited, waker != nil)
 	}
 	if waker == nil || !followable(waited, reason) {
 		return

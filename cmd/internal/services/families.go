@@ -10,6 +10,7 @@ import (
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/queue"
 	"timesink/cmd/internal/services/scenario"
+	"timesink/cmd/internal/services/server"
 	"timesink/cmd/internal/services/unruled"
 	"timesink/cmd/internal/services/upstream"
 )
@@ -36,6 +37,8 @@ var families = []family{
 	{"consumers", queue.Consumers},
 	{"mysql", db.MySQL},
 	{"embedded", db.Embedded},
+	{"http servers", server.HTTP},
+	{"rpc servers", server.RPC},
 }
 
 var peers = slices.Concat(queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)

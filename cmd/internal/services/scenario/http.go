@@ -32,6 +32,14 @@ func Handler(do func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, do(r.Context())) })
 }
 
+// Around makes what a handler does one request, all that a library does before
+// and after the Work included.
+func Around(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Serve(r.Context(), func(ctx context.Context) { h.ServeHTTP(w, r.WithContext(ctx)) })
+	})
+}
+
 // Answer writes the outcome of a request.
 func Answer(w http.ResponseWriter, err error) {
 	if err != nil {
@@ -53,13 +61,15 @@ func ServeHTTP(ctx context.Context, s *http.Server) (url string, err error) {
 }
 
 // DialHTTP is a connection of HTTP/1 to a URL.
-func DialHTTP(_ Env, url string) load.Session {
-	c := load.Config{URL: url}
+func DialHTTP(_ Env, url string) load.Session { return Dial(load.Config{URL: url}) }
+
+// Dial is a connection that sends all requests to the Config's URL.
+func Dial(c load.Config) load.Session {
 	s, err := c.Session()
 	if err != nil {
 		panic(err) // the URL is our own
 	}
-	return fixed{s, url}
+	return fixed{s, c.URL}
 }
 
 // fixed sends all requests to one place.

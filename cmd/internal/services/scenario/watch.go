@@ -68,17 +68,43 @@ func NewRecorder(clock meter.Clock, work Work) *Recorder {
 	return r
 }
 
+// A served is a request of a server that has work to do around the Work, on a
+// goroutine that need not do that itself.
+type served struct {
+	goroutine int64
+	began     time.Time
+	end       func()
+}
+
+type servedKey struct{}
+
+// Serve makes what is served in a context one request, from its beginning to its
+// end and on the calling goroutine.
+func Serve(ctx context.Context, serve func(context.Context)) {
+	s := &served{goroutine: meter.Goroutine(), began: time.Now(), end: func() {}}
+	serve(context.WithValue(ctx, servedKey{}, s))
+	s.end()
+}
+
 // Do does one request on the calling goroutine.
 func (r *Recorder) Do(ctx context.Context) error {
 	request := truth.Request{Goroutine: meter.Goroutine(), Steps: make([]truth.Step, 0, 4), Start: r.clock.Now()}
 	w := &Watch{r.clock, &request}
 	err := r.work(ctx, w)
 	w.Time(breakdown.Sleep, breakdown.NoPhase, func() error { time.Sleep(Pad); return nil })
-	request.End = r.clock.Now()
 	if err != nil {
 		r.failed.CompareAndSwap(nil, &err)
 	}
-	r.keep(&kept{Request: request})
+	keep := func() {
+		request.End = r.clock.Now()
+		r.keep(&kept{Request: request})
+	}
+	if s, ok := ctx.Value(servedKey{}).(*served); ok {
+		request.Goroutine, request.Start = s.goroutine, r.clock.Now()-int64(time.Since(s.began))
+		s.end = keep
+	} else {
+		keep()
+	}
 	return err
 }
 

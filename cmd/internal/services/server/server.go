@@ -1,0 +1,47 @@
+// Package server holds the scenarios of servers: each takes requests in its own
+// way and does the same work for them, behind middleware of the library's, of
+// others and of its own.
+package server
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/services/scenario"
+)
+
+// HTTP are the servers of HTTP, RPC those of remote procedure calls.
+var (
+	HTTP = slices.Concat(standard, routers, fast)
+	RPC  = slices.Concat(grpcs, connects)
+)
+
+// shop is the service behind all servers.
+type shop struct{ do func(context.Context) error }
+
+// named is the full name of a function of this package.
+func named(function string) string { return "timesink/cmd/internal/services/server." + function }
+
+// serving is the scenario of a server: a query for each request, long enough that
+// what the servers do around their handlers is small beside it, and that a dozen
+// of them at once leave the cores mostly idle.
+func serving(name string, s scenario.Server, kind, endpoint string) scenario.Scenario {
+	return scenario.Scenario{Name: name, Needs: []string{"postgres"}, Server: s, Open: openQuery,
+		Want: scenario.Want{System: "postgres", Calls: 1, Kind: kind, Endpoint: named(endpoint)}}
+}
+
+func openQuery(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	pool, err := pgxpool.New(ctx, env["postgres"])
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, w *scenario.Watch) error {
+		return w.Time(breakdown.DB, breakdown.NoPhase, func() error {
+			var s string
+			return pool.QueryRow(ctx, "SELECT pg_sleep(0.04)::text").Scan(&s)
+		})
+	}, nil
+}
