@@ -43,20 +43,24 @@ func withoutRequests(b *breakdown.Breakdown) string {
 	if window := max(b.Source.Window, b.Source.Covered); window > 0 {
 		text += " in " + duration(window)
 	}
-	whole := int64(0)
+	wall, whole, most := int64(0), int64(0), int64(0)
 	var top *breakdown.Root
 	roots := ofService(b.Roots)
 	for i := range roots {
-		whole += roots[i].Wall
-		if top == nil || roots[i].Wall > top.Wall {
-			top = &roots[i]
+		work := atWork(&roots[i])
+		wall, whole = wall+roots[i].Wall, whole+work
+		if work > most {
+			top, most = &roots[i], work
 		}
 	}
-	if whole == 0 {
+	switch {
+	case wall == 0:
 		return text + "."
+	case top == nil:
+		return text + ", and all goroutines waited or slept."
 	}
-	return fmt.Sprintf("%s. Of the goroutines' time, %s is in those that began in %s: %s.",
-		text, percent(ratio(top.Wall, whole)), shorten(function(top.Function), 60), largest(top.Buckets, top.Wall, total))
+	return fmt.Sprintf("%s. Goroutines waited for others or slept for %s of their time; of the rest, %s is in those that began in %s: %s.",
+		text, percent(ratio(wall-whole, wall)), percent(ratio(most, whole)), shorten(function(top.Function), 60), largest(top.Buckets, most, worked))
 }
 
 func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {

@@ -282,15 +282,41 @@ func (t *text) warnings() {
 	}
 }
 
-// ofService are the goroutines that the service began, without the runtime's own.
+// ofService are the goroutines that the service began, without the runtime's own
+// and those that record a trace or a profile.
 func ofService(roots []breakdown.Root) []breakdown.Root {
 	var list []breakdown.Root
 	for _, r := range roots {
-		if !strings.HasPrefix(r.Function, "runtime.") {
+		if !strings.HasPrefix(r.Function, "runtime.") && !strings.HasPrefix(r.Function, "runtime/") {
 			list = append(list, r)
 		}
 	}
 	return list
+}
+
+// atWork is the time of goroutines that neither waited for others nor slept:
+// nobody knows whether those that did had something to do.
+func atWork(r *breakdown.Root) (sum int64) {
+	for i := range r.Buckets {
+		sum += worked(&r.Buckets[i])
+	}
+	return sum
+}
+
+func spentIn(r *breakdown.Root, bucket breakdown.Bucket) (sum int64) {
+	for i := range r.Buckets {
+		if r.Buckets[i].Bucket == bucket {
+			sum += r.Buckets[i].Total
+		}
+	}
+	return sum
+}
+
+func worked(t *breakdown.BucketTime) int64 {
+	if t.Bucket == breakdown.Wait || t.Bucket == breakdown.Sleep {
+		return 0
+	}
+	return t.Total
 }
 
 // roots is the page's middle where there was no request: the goroutines by the
@@ -299,13 +325,15 @@ func (t *text) roots(roots []breakdown.Root) error {
 	const shown = 10
 	whole := int64(0)
 	for _, r := range roots {
-		whole += r.Wall
+		whole += atWork(&r)
 	}
 	scale := scaleOf(whole)
-	rows := []row{{cells: []string{"goroutines began in", "count", "wall time", "share"}, note: []string{"of it"}}}
+	rows := []row{{cells: []string{"goroutines began in", "count", "waiting", "sleep", "at work", "share"}, note: []string{"of it"}}}
 	for _, r := range roots[:min(len(roots), shown)] {
-		cells := []string{shorten(function(r.Function), 32), count(r.Goroutines), scale.atLeastVisible(r.Wall), percent(ratio(r.Wall, whole))}
-		rows = append(rows, row{cells: cells, note: []string{largest(r.Buckets, r.Wall, total)}})
+		work := atWork(&r)
+		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(&r, b), r.Wall)) }
+		cells := []string{shorten(function(r.Function), 32), count(r.Goroutines), in(breakdown.Wait), in(breakdown.Sleep), scale.atLeastVisible(work), percent(ratio(work, whole))}
+		rows = append(rows, row{cells: cells, note: []string{largest(r.Buckets, work, worked)}})
 	}
 	left := t.width - 2
 	for i := range rows[0].cells {

@@ -23,7 +23,8 @@ type Breakdown struct {
 	Source    Source     `json:"source"`
 	Endpoints []Endpoint `json:"endpoints"` // by request time, the largest first
 	// Roots is set only where the trace holds no request: the wall time of the
-	// goroutines by the function they began in.
+	// goroutines by the function they began in, those first that were at work
+	// the longest: neither waiting for others nor asleep.
 	Roots    []Root    `json:"roots,omitempty"`
 	Findings []Finding `json:"findings"`
 	Warnings []Warning `json:"warnings"`
@@ -194,7 +195,9 @@ type ClientPhase struct {
 	Mean  int64  `json:"mean_ns"`
 }
 
-// Root is the wall time of all goroutines that began in one function.
+// Root is the wall time of all goroutines that began in one function. Its Wait is
+// all waiting for other goroutines: without a request nobody knows which of them
+// were queueing and which had nothing to do.
 type Root struct {
 	Function   string       `json:"function"`
 	Goroutines int64        `json:"goroutines"`

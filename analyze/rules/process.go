@@ -43,6 +43,11 @@ var runtimeLoops = []Loop{
 	{Func: "runtime.gcParkAssist", GC: true},
 }
 
+// listeners wait for clients to come: that is nothing to do.
+var listeners = []Loop{
+	{Func: "internal/poll.(*FD).Accept", Role: Background},
+}
+
 // observers are what timesink itself asks a service for.
 var observers = []Loop{
 	{Func: "net/http/pprof.Trace", Observer: true, Served: true},

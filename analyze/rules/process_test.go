@@ -13,4 +13,6 @@ var processCases = []tableCase{
 	{"a file is written at a place by x/sys", "golang.org/x/sys/unix.pwrite < golang.org/x/sys/unix.Pwrite < " + handler, "file os" + served},
 	{"a file is locked by another process", "syscall.Flock < example.com/bolt.flock < " + handler, "lock" + served},
 	{"a file is locked by another process, by x/sys", "golang.org/x/sys/unix.Flock < " + handler, "lock" + served},
+	{"a listener waits for a client", "internal/poll.(*FD).Accept < net.(*netFD).accept < net.(*TCPListener).accept < net.(*TCPListener).Accept < net/http.(*Server).Serve < net/http.(*Server).ListenAndServe < main.main",
+		"background at main.main"},
 }

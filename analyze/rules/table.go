@@ -109,4 +109,4 @@ var table = slices.Concat(databases, caches, queues, upstreams, servers, process
 
 // loops are the servers' own loops, and those goroutines of clients and of the
 // runtime whose part has to be known.
-var loops = slices.Concat(serverLoops, queueLoops, clientLoops, runtimeLoops, observers)
+var loops = slices.Concat(serverLoops, queueLoops, clientLoops, runtimeLoops, listeners, observers)

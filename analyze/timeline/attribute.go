@@ -440,12 +440,21 @@ func ownBucket(iv *interval) breakdown.Bucket {
 		return breakdown.Scheduler
 	case iv.assist, iv.reason == reasonGC, iv.state == stateWaiting && c != nil && c.GC:
 		return breakdown.GC
+	case iv.state == stateWaiting && idles(c):
+		return breakdown.Wait
 	case c != nil && c.Own != nil:
 		return c.Own.Bucket
 	case iv.reason == reasonSleep:
 		return breakdown.Sleep
-	case iv.state == stateWaiting && iv.reason != reasonNetwork && c != nil:
-		return breakdown.Wait
+	case iv.state != stateWaiting || iv.reason == reasonNetwork || c == nil:
+		return breakdown.Unknown
+	case iv.waker == nil && !iv.open && iv.reason != reasonSync && iv.reason != reasonCond:
+		return breakdown.Sleep // a timer ended it
 	}
-	return breakdown.Unknown
+	return breakdown.Wait
+}
+
+// idles tells a stack that waits for a client to come, or to ask.
+func idles(c *class) bool {
+	return c != nil && (c.Role == rules.Idle || c.Role == rules.NotRequest || c.Role == rules.Background)
 }

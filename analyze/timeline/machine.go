@@ -439,14 +439,16 @@ func aideOf(g, waker *goroutine) *goroutine {
 // asked for.
 func (m *machine) take(g *goroutine, iv *interval) {
 	length := iv.end - iv.start
-	g.root.Spent[ownBucket(iv)] += length
+	r := m.tag(g)
+	if observed := r != nil && r.observer || iv.class != nil && iv.class.Observer; !observed {
+		g.root.Spent[ownBucket(iv)] += length
+	}
 	if iv.state == stateRunning {
 		m.sum.Running += length
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
 		g.wrote = iv.end
 	}
-	r := m.tag(g)
 	if r != nil && r.g == g {
 		m.attribute(r, g, iv)
 		if iv.class != nil && iv.class.Role == rules.Finishing {
@@ -650,7 +652,9 @@ func (m *machine) finish() *Summary {
 	for _, g := range gs {
 		if g.state != stateUnknown && m.now > g.since {
 			iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, open: true}
-			g.root.Spent[ownBucket(&iv)] += m.now - g.since
+			if g.class == nil || !g.class.Observer {
+				g.root.Spent[ownBucket(&iv)] += m.now - g.since
+			}
 			if g.state == stateRunning {
 				m.sum.Running += m.now - g.since
 			}
