@@ -4,14 +4,23 @@ import "timesink/analyze/breakdown"
 
 // queues are the clients of message queues.
 var queues = []Rule{
+	// Kafka: franz-go.
+	{Func: "github.com/twmb/franz-go/pkg/kgo.(*Client).ProduceSync", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Steps: true},
+	{Func: "github.com/twmb/franz-go/pkg/kgo.(*producer).finishPromises", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Answers: true},
+	{Func: "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "kafka"},
+	{Func: "github.com/twmb/franz-go/pkg/kgo.(*groupConsumer).commitOffsetsSync", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "kafka"},
+	{Func: "github.com/twmb/franz-go/pkg/kgo.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true},
+
 	// NATS.
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true},
-	{Func: "github.com/nats-io/nats%2ego.(*Msg).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "nats"},
-	{Func: "github.com/nats-io/nats%2ego.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "nats", Default: true},
+	{Func: "github.com/nats-io/nats%2ego.(*Msg).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "nats", Whole: true},
+	{Func: "github.com/nats-io/nats%2ego.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "nats", Default: true, Whole: true},
 }
 
 // queueLoops are the goroutines of consumers, and those that hand them their work.
 var queueLoops = []Loop{
+	{Func: "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords", Role: Fetch, Kind: "kafka"},
+
 	{Func: "github.com/nats-io/nats%2ego.(*Conn).waitForMsgs", Role: Callback, Kind: "nats"},
 	{Func: "sync.(*Cond).Wait", Caller: "github.com/nats-io/nats%2ego.(*Conn).waitForMsgs", Role: Fetch},
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).NextMsg", Role: Fetch, Kind: "nats"},

@@ -48,6 +48,9 @@ type Class struct {
 	// Role is the stack's part in a server's loop, Kind what the server speaks.
 	Role Role
 	Kind string
+	// Answers is the rule that tells what a wait is for that a goroutine with this
+	// stack ends, where the wait's own stack does not tell it.
+	Answers *Rule
 	// Served tells that a server goroutine with this stack has a request at
 	// hand, and not only a connection.
 	Served bool
@@ -139,6 +142,9 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	findCallback(c, funcs[:callback])
 	c.Streams, c.Flushes = c.Streams && c.Depth > 0, c.Flushes && c.Depth > 0
 	findOwn(c, funcs, min(led, findSite(c, funcs)))
+	if c.Role == Fetch && callback == 0 && !c.InService {
+		c.Role, c.Kind = NoRole, "" // a goroutine of the library's own
+	}
 	return c
 }
 
@@ -221,6 +227,9 @@ func findSite(c *Class, funcs []*function) int {
 // a lock) only refines the phase. What this process does by itself is found
 // from the leaf.
 func findOwn(c *Class, funcs []*function, inner int) {
+	if i := outermost(funcs, func(f *function) bool { return f.client != nil && f.client.Answers }); i >= 0 {
+		c.Answers = funcs[i].client
+	}
 	within := funcs[:inner]
 	from, i := 0, outermost(within, isClient)
 	if i < 0 && onlyNetwork(c.Stack[:inner]) {

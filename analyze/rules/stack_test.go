@@ -78,6 +78,12 @@ func describe(c *Class) string {
 	if c.Wakes != breakdown.NoPhase {
 		say("wakes:%s", c.Wakes)
 	}
+	if c.Own != nil && c.Own.Steps {
+		say("steps")
+	}
+	if c.Answers != nil {
+		say("answers:%s", c.Answers.System)
+	}
 	if c.Handler != "" {
 		say("by %s", c.Handler)
 	}

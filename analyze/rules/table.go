@@ -33,6 +33,12 @@ type Rule struct {
 	// Begins: below this function a call begins, which no writing to a network
 	// would tell.
 	Begins bool
+	// Steps: the client works on goroutines of its own, so that the phases of a
+	// wait below this function are theirs.
+	Steps bool
+	// Answers: a wait that a goroutine ends below this function, also in the
+	// service's code that is called back there, is one for this rule's system.
+	Answers bool
 	// Follow, where set, fixes no bucket but how a wait's end is followed.
 	Follow Follow
 }

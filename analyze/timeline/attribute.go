@@ -117,6 +117,8 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.waker == nil:
 		w.timer(g, iv, a, b, depth)
+	case iv.answers() != nil:
+		w.steps(g, iv, iv.answers(), a, b, depth)
 	default:
 		inner := *w
 		inner.whole = w.whole || followsWhole(c) || followsWhole(iv.wakerClass)
@@ -137,6 +139,8 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.stretch(iv.waker, a, b, depth+1)
 	case iv.aide != nil && phase == breakdown.PoolWait:
 		w.dialing(g, iv, a, b, depth)
+	case c.Own.Steps && iv.waker != nil:
+		w.steps(g, iv, c.Own, a, b, depth)
 	case iv.aide != nil:
 		wrote := min(max(a, iv.aide.wrote), b)
 		w.add(g, bucket, breakdown.RequestWrite, w.cause(iv), a, wrote, nil)
@@ -177,6 +181,35 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, bucket, phase, cause, s.Start, s.End, nil)
 	}
 	w.add(g, bucket, breakdown.PoolWait, cause, end, b, nil)
+}
+
+// steps splits a wait for a client that works on goroutines of its own by the
+// phases that those were in, as far back as they lead from the one that ended the
+// wait. A phase lasts until another one begins; what they left to a timer is the
+// delay of a batch.
+func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, depth int) {
+	var parts []breakdown.Segment
+	inner := walk{m: w.m, r: w.r, out: &parts, at: w.at, whole: true, holder: true}
+	inner.stretch(iv.waker, a, b, depth+1)
+	phase, cause := r.Phase, w.cause(iv)
+	for _, s := range parts {
+		switch {
+		case s.Bucket == r.Bucket && s.Phase != breakdown.NoPhase:
+			phase = s.Phase
+		case s.Bucket == breakdown.Sleep && r.Bucket == breakdown.Queue:
+			phase = breakdown.BatchDelay
+		}
+		w.add(g, r.Bucket, phase, cause, s.Start, s.End, nil)
+	}
+}
+
+// answers is the rule of a client that ended a wait by calling the service back,
+// nil where none did.
+func (iv *interval) answers() *rules.Rule {
+	if iv.wakerClass == nil || iv.class != nil && iv.class.Own != nil {
+		return nil
+	}
+	return iv.wakerClass.Answers
 }
 
 // timer attributes a wait that no goroutine ended: a timer did, or it goes on.

@@ -32,11 +32,11 @@ type callState struct {
 // start over, or where after an answer the same stack asks again or the service
 // came another way.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
-	c := iv.class
-	if c == nil || c.Own == nil || c.Own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
+	c, own := iv.class, iv.rule()
+	if c == nil || own == nil || own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
 		return
 	}
-	if iv.reason == reasonSync || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
+	if iv.reason == reasonSync && !iv.endsWhole() || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
 		return // a library's own lock is no step, nor is the collector
 	}
 	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
@@ -52,7 +52,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 	phase := iv.phase()
 	writes := iv.state == stateSyscall && isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
-	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != c.Own.Bucket ||
+	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != own.Bucket ||
 		s.startsOver(c, phase, writes) || s.ended && iv.endsWhole() {
 		if r != nil && !m.mayCall(r) {
 			s.open = false
@@ -62,7 +62,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		if r != nil {
 			s.reqSeq = r.seq
 		}
-		*calls = append(*calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: c.Own.Bucket, System: c.System, Site: c.Site})
+		*calls = append(*calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site})
 		if r == nil {
 			m.kept += looseSize
 		}
@@ -148,7 +148,10 @@ func (c *class) waitsLike(o *class) bool {
 // endsWhole tells a wait for an answer that another goroutine reads: it ends with
 // the answer's end.
 func (iv *interval) endsWhole() bool {
-	return iv.state == stateWaiting && iv.reason != reasonNetwork && iv.class.Whole
+	if iv.state != stateWaiting || iv.reason == reasonNetwork {
+		return false
+	}
+	return iv.class.Whole && iv.reason != reasonSync || iv.wakerClass != nil && iv.wakerClass.Answers != nil
 }
 
 // phase is the step of a call that an interval was spent in: its stack's, unless
@@ -157,7 +160,19 @@ func (iv *interval) phase() breakdown.Phase {
 	if iv.reason == reasonSelect && iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
 		return iv.wakerClass.Wakes
 	}
+	if r := iv.answers(); r != nil {
+		return r.Phase
+	}
 	return iv.class.Phase
+}
+
+// rule says what an interval was spent on: that of its own stack, else that of the
+// client that called the service back.
+func (iv *interval) rule() *rules.Rule {
+	if iv.class != nil && iv.class.Own != nil {
+		return iv.class.Own
+	}
+	return iv.answers()
 }
 
 // claim gives a request the calls that a shared worker made while the request

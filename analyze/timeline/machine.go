@@ -560,7 +560,7 @@ func needsPast(c *class, reason uint8) bool {
 	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC {
 		return false
 	}
-	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Phase == breakdown.PoolWait
+	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait
 }
 
 // followable tells a wait that its own stack does not explain.

@@ -54,6 +54,8 @@ var testStacks = []string{
 	"github.com/nats-io/nats%2ego.(*Conn).waitForMsgs",
 	"runtime.selectnbsend < github.com/nats-io/nats%2ego.(*Conn).processMsg < github.com/nats-io/nats%2ego.(*Conn).readLoop",
 	"runtime.chanrecv2 < main.consume",
+	"sync.(*WaitGroup).Wait < github.com/twmb/franz-go/pkg/kgo.(*Client).ProduceSync < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.chansend1 < main.get.func1 < github.com/twmb/franz-go/pkg/kgo.(*producer).finishPromises",
 }
 
 // stackClasses are the classes of stacks whose functions are separated by " < ",

@@ -374,7 +374,7 @@ func (m *machine) classOf(c *class) *class {
 // An outline is what is kept of a stack where there are too many: all that it
 // means, and its innermost functions.
 type outline struct {
-	own                                                                              *rules.Rule
+	own, answers                                                                     *rules.Rule
 	phase, wakes                                                                     breakdown.Phase
 	system, handler, kind, root                                                      string
 	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers bool
@@ -388,7 +388,7 @@ type outline struct {
 const outlineFrames = 4
 
 func outlineOf(c *class) outline {
-	o := outline{own: c.Own, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
+	o := outline{own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers,
 		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {

@@ -16,8 +16,8 @@ import (
 
 var natsClients = []scenario.Scenario{
 	{
-		Name: "nats request", Needs: []string{"nats"}, Open: openNatsRequest,
-		Want: scenario.Want{System: "nats", Calls: 1},
+		Name: "nats two requests", Needs: []string{"nats"}, Open: openNatsRequest,
+		Want: scenario.Want{System: "nats", Calls: 2},
 	},
 	{
 		Name: "nats jetstream publish", Needs: []string{"nats"}, Open: openNatsPublish,
@@ -101,8 +101,12 @@ func openNatsRequest(ctx context.Context, env scenario.Env) (scenario.Work, erro
 		return nil, err
 	}
 	return produces(func(ctx context.Context) error {
-		_, err := conn.RequestWithContext(ctx, "echo", []byte("hello"))
-		return err
+		for range 2 {
+			if _, err := conn.RequestWithContext(ctx, "echo", []byte("hello")); err != nil {
+				return err
+			}
+		}
+		return nil
 	}), nil
 }
 

@@ -9,11 +9,11 @@ import (
 )
 
 // Scenarios are those of requests that wait for a queue.
-var Scenarios = slices.Concat(natsClients)
+var Scenarios = slices.Concat(franzClients, natsClients)
 
 // Consumers are those of units of work that come from one.
-var Consumers = slices.Concat(natsConsumers)
+var Consumers = slices.Concat(franzConsumers, natsConsumers)
 
 // Peers are the brokers, each so slow that what is asked of it takes some
 // milliseconds.
-var Peers = []scenario.Peer{natsPeer}
+var Peers = []scenario.Peer{kafkaPeer, natsPeer}

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"io"
 	"net"
 	"time"
 )
@@ -12,7 +13,7 @@ const slowness = 8 * time.Millisecond
 // slow listens, until the context ends, for connections to a broker, and passes
 // on what it says later.
 func slow(ctx context.Context, broker string) (address string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := listenLate("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -36,36 +37,59 @@ func join(ctx context.Context, client net.Conn, address string) {
 	if err != nil {
 		return
 	}
-	defer broker.Close()
 	defer context.AfterFunc(ctx, func() { broker.Close() })()
-	go pass(broker, client, 0)
-	pass(client, broker, slowness)
+	go func() {
+		defer broker.Close()
+		io.Copy(broker, client)
+	}()
+	io.Copy(client, broker)
 }
 
-// pass writes what it reads, each piece so much later, and closes the other side
-// in the end.
-func pass(to, from net.Conn, later time.Duration) {
-	type piece struct {
-		due  time.Time
-		data []byte
+// lateListener accepts connections on which all that is written is sent later.
+type lateListener struct{ net.Listener }
+
+func listenLate(network, address string) (net.Listener, error) {
+	l, err := net.Listen(network, address)
+	return lateListener{l}, err
+}
+
+func (l lateListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
-	pieces := make(chan piece, 1024)
-	go func() {
-		defer to.Close()
-		for p := range pieces {
-			time.Sleep(time.Until(p.due))
-			if _, err := to.Write(p.data); err != nil {
-				from.Close()
-			}
-		}
-	}()
-	defer close(pieces)
-	for {
-		data := make([]byte, 32<<10)
-		n, err := from.Read(data)
-		if err != nil {
+	c := &lateConn{Conn: conn, pieces: make(chan piece, 1024), closed: make(chan struct{})}
+	go c.send()
+	return c, nil
+}
+
+type lateConn struct {
+	net.Conn
+	pieces chan piece
+	closed chan struct{} // no piece will be sent any more
+}
+
+// A piece is what one Write was given, and when it is to be sent.
+type piece struct {
+	due  time.Time
+	data []byte
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	select {
+	case c.pieces <- piece{time.Now().Add(slowness), append([]byte(nil), b...)}:
+		return len(b), nil
+	case <-c.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (c *lateConn) send() {
+	defer close(c.closed)
+	for p := range c.pieces {
+		time.Sleep(time.Until(p.due))
+		if _, err := c.Conn.Write(p.data); err != nil {
 			return
 		}
-		pieces <- piece{time.Now().Add(later), data[:n]}
 	}
 }
