@@ -18,19 +18,23 @@ import (
 type op uint8
 
 const (
-	opState    op = iota // g is now in state, with stack and reason where it blocks or enters the kernel
-	opStatus             // the same, said again at a generation's beginning or for the first time
-	opWake               // g was waiting and is runnable; other (or nobody) ended the wait at stack2
-	opCreate             // g was created by other at stack and begins at stack2
-	opEnd                // g has ended
-	opAssist             // g begins a GC mark assist
-	opAssisted           // and ends it
-	opStop               // the world is stopped
-	opStopped            // and goes on
-	opSample             // a CPU sample hit g at stack
-	opProcRun            // processor g runs
-	opProcIdle           // processor g is idle
-	opMaxProcs           // GOMAXPROCS is g
+	opState     op = iota // g is now in state, with stack and reason where it blocks or enters the kernel
+	opStatus              // the same, said again at a generation's beginning or for the first time
+	opWake                // g was waiting and is runnable; other (or nobody) ended the wait at stack2
+	opCreate              // g was created by other at stack and begins at stack2
+	opEnd                 // g has ended
+	opAssist              // g begins a GC mark assist
+	opAssisted            // and ends it
+	opStop                // the world is stopped
+	opStopped             // and goes on
+	opSample              // a CPU sample hit g at stack
+	opProcRun             // processor g runs
+	opProcIdle            // processor g is idle
+	opMaxProcs            // GOMAXPROCS is g
+	opTask                // g begins the user's task other, named stack2, at stack; state is 1 where it is part of another
+	opTaskEnd             // g ends the user's task other at stack
+	opRegion              // g begins a user's region of the task other, named stack2, at stack
+	opRegionEnd           // and ends it
 )
 
 // The states of a goroutine.
@@ -216,8 +220,10 @@ func (c *classes) reasonName(n uint8) string {
 type decoded struct {
 	records     []record
 	classes     []*class // by number; 0 is none
-	admitted    int      // how many of the classes the machine has looked at
-	first, last int64    // times of the first and last event
+	names       []string // of the user's tasks and regions, by number
+	nameOf      map[string]int32
+	admitted    int   // how many of the classes the machine has looked at
+	first, last int64 // times of the first and last event
 	clock       *trace.ClockSnapshot
 	events      int64
 }
@@ -338,6 +344,10 @@ func (d *decoded) event(ev *trace.Event, at int64, in *interner) {
 		d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: in.stack(ev.Stack())})
 	case trace.EventRangeBegin, trace.EventRangeActive, trace.EventRangeEnd:
 		d.span(ev, at)
+	case trace.EventTaskBegin, trace.EventTaskEnd:
+		d.task(ev, at, in)
+	case trace.EventRegionBegin, trace.EventRegionEnd:
+		d.region(ev, at, in)
 	case trace.EventMetric:
 		if m := ev.Metric(); m.Name == "/sched/gomaxprocs:threads" {
 			d.records = append(d.records, record{at: at, op: opMaxProcs, g: int64(m.Value.Uint64()), other: -1})
@@ -412,6 +422,40 @@ func stateOf(s trace.GoState) uint8 {
 		return stateSyscall
 	}
 	return stateUnknown
+}
+
+func (d *decoded) task(ev *trace.Event, at int64, in *interner) {
+	t := ev.Task()
+	rec := record{at: at, op: opTaskEnd, g: int64(ev.Goroutine()), other: int64(t.ID), stack: in.stack(ev.Stack())}
+	if ev.Kind() == trace.EventTaskBegin {
+		rec.op, rec.stack2 = opTask, d.name(t.Type)
+		if t.Parent != trace.NoTask {
+			rec.state = 1
+		}
+	}
+	d.records = append(d.records, rec)
+}
+
+func (d *decoded) region(ev *trace.Event, at int64, in *interner) {
+	r := ev.Region()
+	rec := record{at: at, op: opRegionEnd, g: int64(ev.Goroutine()), other: int64(r.Task), stack: in.stack(ev.Stack()), stack2: d.name(r.Type)}
+	if ev.Kind() == trace.EventRegionBegin {
+		rec.op = opRegion
+	}
+	d.records = append(d.records, rec)
+}
+
+// name numbers the name of a task or a region.
+func (d *decoded) name(name string) int32 {
+	n, ok := d.nameOf[name]
+	if !ok {
+		if d.nameOf == nil {
+			d.nameOf = map[string]int32{}
+		}
+		name, n = strings.Clone(name), int32(len(d.names))
+		d.names, d.nameOf[name] = append(d.names, name), n
+	}
+	return n
 }
 
 func (d *decoded) proc(st *trace.StateTransition, at int64) {

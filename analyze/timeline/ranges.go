@@ -1,5 +1,7 @@
 package timeline
 
+import "golang.org/x/exp/trace"
+
 // The states of the garbage collector's mark phase.
 const (
 	gcUnknown = iota
@@ -100,19 +102,25 @@ func (o *ordering) sweep(t *thread) bool {
 // task begins or ends a user task. One may end that was never seen to begin,
 // and end again.
 func (o *ordering) task(t *thread) bool {
+	if !o.has(t) {
+		return false
+	}
 	id := t.args[1]
 	if t.typ == evUserTaskEnd {
-		o.knowsStack(t.args[2])
 		delete(o.tasks, id)
-		return o.has(t) && o.count(t)
+		o.unit(t, opTaskEnd, id, t.args[2])
+		return true
 	}
-	o.knowsString(t.args[3])
-	o.knowsStack(t.args[4])
 	if _, open := o.tasks[id]; open {
 		return o.refuse()
 	}
 	o.tasks[id] = struct{}{}
-	return o.has(t) && o.count(t)
+	r := o.unit(t, opTask, id, t.args[4])
+	r.stack2 = o.name(t.args[3])
+	if parent := t.args[2]; parent != 0 && parent != uint64(trace.NoTask) {
+		r.state = 1
+	}
+	return true
 }
 
 // region begins or ends a user region of the thread's goroutine. They nest; the
@@ -121,18 +129,35 @@ func (o *ordering) region(t *thread) bool {
 	if !o.has(t) {
 		return false
 	}
-	o.knowsString(t.args[2])
-	o.knowsStack(t.args[3])
 	g, r := t.running, region{t.args[1], t.args[2]}
+	what := opRegion
 	if t.typ == evUserRegionBegin {
 		g.regions = append(g.regions, r)
-		return o.count(t)
-	}
-	if n := len(g.regions); n > 0 {
-		if g.regions[n-1] != r {
-			return o.refuse()
+	} else {
+		what = opRegionEnd
+		if n := len(g.regions); n > 0 {
+			if g.regions[n-1] != r {
+				return o.refuse()
+			}
+			g.regions = g.regions[:n-1]
 		}
-		g.regions = g.regions[:n-1]
 	}
-	return o.count(t)
+	o.unit(t, what, r.task, t.args[3]).stack2 = o.name(r.name)
+	return true
+}
+
+// unit makes a record of what the thread's goroutine says of a task.
+func (o *ordering) unit(t *thread, what op, task, stack uint64) *record {
+	r := o.add(t.at, what, t.running.id, stateUnknown)
+	r.other, r.stack = int64(task), o.stack(stack)
+	return r
+}
+
+// name returns the number of a string as a name.
+func (o *ordering) name(id uint64) int32 {
+	if !has(o.strings, id) {
+		o.bad = true
+		return 0
+	}
+	return o.out.name(string(o.strings[id]))
 }
