@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -65,7 +66,9 @@ type endpoint struct {
 	wallTotal      int64
 	buckets        [breakdown.NumBuckets]bucketSums
 	samples        map[string]*cpuSum
-	seq            int64 // of the request being added
+	running        int64                // samples that hit a running goroutine
+	libraries      map[libraryKey]int64 // those of them in calls to a system
+	seq            int64                // of the request being added
 	routes         map[string]bool
 	probes         []probePair
 	// serial is, for the requests that called one site several times one after
@@ -78,6 +81,11 @@ type endpoint struct {
 type cpuSum struct {
 	frame breakdown.Frame
 	n     int64
+}
+
+type libraryKey struct {
+	bucket breakdown.Bucket
+	system string
 }
 
 type bucketSums struct {
@@ -118,7 +126,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 		e = f.byKey[key]
 	}
 	if e == nil {
-		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, routes: map[string]bool{}}
+		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}}
 		f.byKey[key] = e
 	}
 	return e
@@ -150,7 +158,7 @@ func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
 	e.addCalls(r)
 	for _, c := range r.Samples {
 		if len(c.Stack) > 0 {
-			e.sample(c.Stack[0])
+			e.sample(c)
 		}
 	}
 	return e
@@ -291,7 +299,14 @@ func (e *endpoint) addShadows(r *breakdown.Request) {
 	}
 }
 
-func (e *endpoint) sample(leaf breakdown.Frame) {
+func (e *endpoint) sample(c *breakdown.Cause) {
+	if c.State == "running" {
+		e.running++
+		if c.Rule != "" && c.Of <= breakdown.Upstream {
+			e.libraries[libraryKey{c.Of, c.System}]++
+		}
+	}
+	leaf := c.Stack[0]
 	s := e.samples[leaf.Function]
 	if s == nil {
 		s = &cpuSum{frame: breakdown.Frame{Function: leaf.Function, File: leaf.File}}
@@ -337,6 +352,22 @@ func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
 		return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Function, b.Function))
 	})
 	out.CPU = out.CPU[:min(len(out.CPU), 20)]
+	out.CPULibraries = e.cpuLibraries()
+	return out
+}
+
+// cpuLibraries estimates the running time in calls to other systems by their
+// share of the samples.
+func (e *endpoint) cpuLibraries() []breakdown.CPULibrary {
+	out := []breakdown.CPULibrary{}
+	ran := mean(e.buckets[breakdown.CPU].total, e.requests)
+	for k, n := range e.libraries {
+		out = append(out, breakdown.CPULibrary{Bucket: k.bucket, System: k.system, Samples: n, OfSamples: e.running,
+			Estimate: int64(math.Round(float64(ran) * float64(n) / float64(e.running)))})
+	}
+	slices.SortFunc(out, func(a, b breakdown.CPULibrary) int {
+		return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.System, b.System))
+	})
 	return out
 }
 

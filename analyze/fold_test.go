@@ -130,3 +130,21 @@ func TestTheProfilesPeriodIsReadWithinBounds(t *testing.T) {
 		}
 	}
 }
+
+func TestSamplesTellWhatSystemsWorkWithinTheProcess(t *testing.T) {
+	frames := []breakdown.Frame{{Function: "modernc.org/sqlite/lib._sqlite3VdbeExec"}}
+	sqlite := &breakdown.Cause{State: "running", System: "sqlite", Rule: "modernc.org/sqlite.", Of: breakdown.DB, Stack: frames}
+	inC := &breakdown.Cause{State: "syscall", System: "sqlite", Rule: "github.com/mattn/go-sqlite3.", Of: breakdown.DB, Stack: frames}
+	file := &breakdown.Cause{State: "running", System: "os", Rule: "os.", Of: breakdown.File, Stack: frames}
+	own := &breakdown.Cause{State: "running", Stack: frames}
+	f := newFold(0)
+	f.add(&breakdown.Request{Endpoint: "main.get", End: 8000,
+		Path:    []breakdown.Segment{{End: 6000, Bucket: breakdown.CPU, Cause: own}, {Start: 6000, End: 8000, Bucket: breakdown.DB, Cause: inC}},
+		Samples: []*breakdown.Cause{sqlite, inC, sqlite, file, own, inC}})
+	f.add(&breakdown.Request{Endpoint: "main.get", Path: []breakdown.Segment{}})
+	f.add(&breakdown.Request{Endpoint: "main.get", Incomplete: true, Samples: []*breakdown.Cause{sqlite}})
+	want := breakdown.CPULibrary{Bucket: breakdown.DB, System: "sqlite", Samples: 2, OfSamples: 4, Estimate: 1500}
+	if got := f.endpoints()[0].CPULibraries; len(got) != 1 || got[0] != want {
+		t.Errorf("the processor was used by %+v, not %+v", got, want)
+	}
+}

@@ -113,6 +113,9 @@ func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 		return fmt.Sprintf(", %s of it making connections", percent(ratio(dial, t.Total)))
 	}
 	text := ""
+	if l := computes(e); t.Bucket == breakdown.CPU && l != nil {
+		text = ", " + within(l)
+	}
 	if wait := phaseTotal(t, breakdown.PoolWait); ratio(wait, t.Total) >= most {
 		text = fmt.Sprintf(", %s of it waiting for a connection from the pool", percent(ratio(wait, t.Total)))
 	}
@@ -122,6 +125,17 @@ func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 		}
 	}
 	return text
+}
+
+// computes is the system that most of the running time is in calls to, nil where
+// there is none: a database within the process, whose work is in two buckets.
+func computes(e *breakdown.Endpoint) *breakdown.CPULibrary {
+	for i := range e.CPULibraries {
+		if l := &e.CPULibraries[i]; l.OfSamples >= fewestSamples && 2*l.Samples >= l.OfSamples {
+			return l
+		}
+	}
+	return nil
 }
 
 // suspect is the bucket that the second sentence speaks of: the database where
@@ -148,6 +162,7 @@ type saving struct {
 	ns       int64 // mean wall time less the ceiling
 	queued   int64 // up to so much more, as requests wait elsewhere for one that is in this bucket
 	shadowed int64 // up to so much less, as other calls run hidden beside it
+	computed int64 // about so much more, as the system's work is in cpu
 	held     int64 // up to so much less, as connections are held for other work than this bucket's
 }
 
@@ -165,6 +180,9 @@ func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
 	}
 	if held := min(heldForOthers(e, t), s.ns-s.shadowed); matters(held) {
 		s.held = held
+	}
+	if l := computes(e); l != nil && l.Bucket == t.Bucket && matters(l.Estimate) {
+		s.computed = l.Estimate
 	}
 	return s
 }
@@ -188,13 +206,16 @@ func heldForOthers(e *breakdown.Endpoint, t *breakdown.BucketTime) int64 {
 // range and why.
 func (s saving) sentence(e *breakdown.Endpoint, subject string) string {
 	scale := scaleOf(e.Wall.Mean)
-	low, high := s.ns-s.shadowed-s.held, s.ns+s.queued
+	low, high := s.ns-s.shadowed-s.held, min(s.ns+s.queued+s.computed, e.Wall.Mean)
 	if 2000*high < e.Wall.Mean {
 		return fmt.Sprintf("%s would save next to nothing (%s).", subject, scale.atLeastVisible(s.ns))
 	}
 	var why []string
 	if s.queued > 0 {
 		why = append(why, "requests queue behind it for "+scale.column(s.queued))
+	}
+	if s.computed > 0 {
+		why = append(why, "about "+scale.column(s.computed)+" of CPU are its work")
 	}
 	if s.shadowed > 0 {
 		why = append(why, "up to "+scale.column(s.shadowed)+" of other calls run hidden beside it")

@@ -203,6 +203,7 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 		sites = nil
 	}
 	if t.Bucket == breakdown.CPU {
+		rows = append(rows, noted(b.libraries()...)...)
 		rows = append(rows, noted(b.functions()...)...)
 	}
 	if t.Bucket == breakdown.Lock || t.Bucket == breakdown.Wait {
@@ -437,16 +438,31 @@ func holdersOf(t *breakdown.BucketTime) []holding {
 	return list
 }
 
+// fewestSamples is how many CPU samples say anything.
+const fewestSamples = 10
+
+// libraries says how much of the running time was other systems' work within the
+// process.
+func (b *block) libraries() (lines []string) {
+	for i := range b.e.CPULibraries {
+		l := &b.e.CPULibraries[i]
+		if l.OfSamples >= fewestSamples && (b.verbose || ratio(l.Estimate, b.e.Wall.Mean) >= detailed) {
+			estimate := fmt.Sprintf("%s (estimate by %s)", within(l), counted(l.OfSamples, "CPU sample", "CPU samples"))
+			lines = append(lines, wrap(estimate, b.notes)...)
+		}
+	}
+	return lines
+}
+
 // functions names where on the CPU the samples of this endpoint fell.
 func (b *block) functions() []string {
 	samples := int64(0)
 	for _, f := range b.e.CPU {
 		samples += f.Samples
 	}
-	const fewest = 10 // fewer samples say nothing about functions
 	var lines []string
 	for i, f := range b.e.CPU {
-		if samples < fewest {
+		if samples < fewestSamples {
 			break
 		}
 		if share := ratio(f.Samples, samples); b.verbose && i < 10 || i < 2 && share >= 0.1 {

@@ -16,6 +16,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"held-lock":         heldLock,
 	"busy-workers":      busyWorkers,
 	"slow-database":     slowDatabase,
+	"embedded":          embedded,
 	"spread":            spread,
 	"one-matters":       oneMatters,
 	"several-endpoints": severalEndpoints,
@@ -242,6 +243,18 @@ func slowDatabase() *breakdown.Breakdown {
 		part{bucket: breakdown.Sleep, mean: 2 * ms},
 	)
 	e.CPU = []breakdown.CPUFunction{{Frame: breakdown.Frame{Function: "crypto/sha256.block"}, Samples: 3, Self: 30 * ms}}
+	return of(source(), e)
+}
+
+func embedded() *breakdown.Breakdown {
+	e := decode(240,
+		part{bucket: breakdown.CPU, mean: 31 * ms, sites: []breakdown.SiteTime{burn}},
+		part{bucket: breakdown.DB, mean: 4 * ms, systems: []string{"sqlite"}, sites: []breakdown.SiteTime{vehicle}, phases: phases(breakdown.Query, 4*ms)},
+		part{bucket: breakdown.ClientIO, mean: 1 * ms},
+	)
+	e.CPU = []breakdown.CPUFunction{{Frame: breakdown.Frame{Function: "modernc.org/sqlite/lib._sqlite3VdbeExec"}, Samples: 520}, {Frame: breakdown.Frame{Function: "crypto/sha256.block"}, Samples: 100}}
+	e.CPULibraries = []breakdown.CPULibrary{{Bucket: breakdown.DB, System: "sqlite", Samples: 520, OfSamples: 620, Estimate: 26 * ms},
+		{Bucket: breakdown.Cache, System: "redis", Samples: 10, OfSamples: 620, Estimate: 500 * us}}
 	return of(source(), e)
 }
 

@@ -40,6 +40,7 @@ func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
 		e := &n.Endpoints[i]
 		e.Buckets = normalisedBuckets(e.Buckets)
 		e.CPU = copied(e.CPU)
+		e.CPULibraries = copied(e.CPULibraries)
 		if e.Client != nil {
 			client := *e.Client
 			client.Phases = copied(client.Phases)

@@ -181,6 +181,7 @@ func TestTheLastLineIsTheAnswer(t *testing.T) {
 		"held-lock":         "The time is in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
 		"busy-workers":      "The time is in upstream gRPC. A worker always free would save 6.5 ms (47.4%).",
 		"slow-database":     "The time is in the database. A free Postgres would save 121.4 ms (82.4%).",
+		"embedded":          "The time is in CPU, about 26.0 ms in calls to SQLite. A free SQLite would save 4.0 to 30.0 ms (11.1% to 83.3%): about 26.0 ms of CPU are its work.",
 		"fast":              "The time is in CPU. A client that never lags would save 3.9 µs (21.1%).",
 		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and there it is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
 		"incomplete-most":   "The time is in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -61,6 +63,13 @@ func systems(t *breakdown.BucketTime) string {
 		names = append(names, name)
 	}
 	return list(names)
+}
+
+// within says how much of the running time was spent in calls to a system. It is
+// an estimate.
+func within(l *breakdown.CPULibrary) string {
+	t := breakdown.BucketTime{Bucket: l.Bucket, Systems: []string{l.System}}
+	return fmt.Sprintf("about %s in calls to %s", duration(l.Estimate), cmp.Or(systems(&t), spoken(&t)))
 }
 
 // label names a bucket in a table: "upstream HTTP", "database".

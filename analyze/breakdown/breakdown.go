@@ -84,8 +84,11 @@ type Endpoint struct {
 	// Buckets are all of them, in the order of the Bucket constants.
 	Buckets []BucketTime `json:"buckets"`
 	// CPU is what the CPU samples taken on these requests' goroutines show.
-	CPU    []CPUFunction `json:"cpu_functions"`
-	Client *Client       `json:"client,omitempty"`
+	CPU []CPUFunction `json:"cpu_functions"`
+	// CPULibraries estimates how much of the cpu bucket was spent in calls to
+	// other systems, the largest first.
+	CPULibraries []CPULibrary `json:"cpu_libraries"`
+	Client       *Client      `json:"client,omitempty"`
 }
 
 // Unnamed is the endpoint of the requests that left no stack from which a
@@ -178,6 +181,18 @@ type CPUFunction struct {
 	Frame
 	Samples int64 `json:"samples"`
 	Self    int64 `json:"self_ns"`
+}
+
+// CPULibrary is the part of the running time that lay in calls to one system: the
+// work of its driver and, of a database within the process, the database's. It is
+// an estimate: of the cpu bucket's mean, the share that Samples have of all
+// OfSamples CPU samples that hit these requests while they ran.
+type CPULibrary struct {
+	Bucket    Bucket `json:"bucket"`
+	System    string `json:"system"`
+	Samples   int64  `json:"samples"`
+	OfSamples int64  `json:"of_samples"`
+	Estimate  int64  `json:"estimate_mean_ns"`
 }
 
 // Client is what the probes of this endpoint saw from outside.

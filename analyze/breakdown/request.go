@@ -25,7 +25,8 @@ type Request struct {
 	// NamedBySample tells that only a CPU sample told the endpoint: the request
 	// never blocked where its stack would have.
 	NamedBySample bool
-	// Samples are the CPU samples that hit goroutines of this request.
+	// Samples are the CPU samples that hit goroutines of this request, in the
+	// state that they were in.
 	Samples []*Cause
 }
 
@@ -62,6 +63,7 @@ type Cause struct {
 	Reason string // the runtime's: "select", "network", "sync" …
 	System string // "postgres", "http" …, "" where no rule names one
 	Rule   string // the rule's frame, "" where none matched
+	Of     Bucket // the rule's; where none matched, it says nothing
 	// Library is, where no rule matched, the package of the library that the
 	// service's code called, "" where there is none.
 	Library string

@@ -451,7 +451,7 @@ func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cau
 	if c != nil {
 		cause.Site, cause.Stack, cause.System, cause.Library = c.Site, c.Stack, c.System, c.Library
 		if c.Own != nil {
-			cause.Rule = c.Own.Func
+			cause.Rule, cause.Of = c.Own.Func, c.Own.Bucket
 		}
 	}
 	if at != nil {

@@ -591,7 +591,7 @@ func (m *machine) sample(r *record) {
 		req.NamedBySample = unnamed && req.depth > 0
 	}
 	if len(req.Samples) < 1<<16 {
-		req.Samples = append(req.Samples, m.causeOf(class, stateRunning, reasonNone, nil))
+		req.Samples = append(req.Samples, m.causeOf(class, g.state, reasonNone, nil))
 		m.weigh(req)
 	}
 }
