@@ -36,8 +36,10 @@ type Row struct {
 	Measured [breakdown.NumBuckets]Pair
 	Steps    [breakdown.NumBuckets]float64
 	Phases   map[Phase]Pair
-	Buckets  [breakdown.NumBuckets]int64 // the tool's
-	Calls    float64
+	// Estimated tells that the tool's part of Measured holds estimates.
+	Estimated bool
+	Buckets   [breakdown.NumBuckets]int64 // the tool's
+	Calls     float64
 	// OverStep counts the requests in which a bucket exceeds the stopwatches
 	// around it, Worst by how much at most.
 	OverStep int
@@ -264,6 +266,16 @@ func (row *Row) average() {
 	}
 }
 
+// Estimate adds to the tool's buckets what an endpoint's CPU samples say of them:
+// what the service has a stopwatch around and the tool counts as cpu. Phases have
+// no estimate.
+func (row *Row) Estimate(e *breakdown.Endpoint) {
+	row.Estimated, row.Phases = true, map[Phase]Pair{}
+	for _, l := range e.CPULibraries {
+		row.Measured[l.Bucket].Tool += l.Estimate
+	}
+}
+
 // gaps is how much the service's stopwatches exceed the tool's buckets.
 func (row *Row) gaps() (sum int64) {
 	for _, p := range row.Measured {
@@ -300,11 +312,14 @@ func (row *Row) Check() (broken []error) {
 		fail("%d ns a request within the steps are neither in the step's bucket nor the processor's", row.Strange)
 	}
 	for b, p := range row.Measured {
-		bucket := breakdown.Bucket(b)
-		if p.Tool > p.Service {
+		bucket, over, under := breakdown.Bucket(b), int64(0), p.Service/10
+		if row.Estimated {
+			over, under = p.Service/5, p.Service/5
+		}
+		if p.Tool > p.Service+over {
 			fail("%s: the tool says %d ns, the stopwatches around it %d", bucket, p.Tool, p.Service)
 		}
-		if p.Tool < p.Service-p.Service/10-int64(100_000*row.Steps[b]) {
+		if p.Tool < p.Service-under-int64(100_000*row.Steps[b]) {
 			fail("%s: the tool says %d ns, the stopwatches around it %d: %w", bucket, p.Tool, p.Service, ErrCores)
 		}
 	}
@@ -376,7 +391,11 @@ func Report(rows []Row) string {
 			if p.Service == 0 {
 				continue
 			}
-			r.line(&b, breakdown.Bucket(bucket).String(), p)
+			name := breakdown.Bucket(bucket).String()
+			if r.Estimated && breakdown.Bucket(bucket) <= breakdown.Upstream {
+				name += ", estimated"
+			}
+			r.line(&b, name, p)
 			for phase := range breakdown.NumPhases {
 				if p := r.Phases[Phase{breakdown.Bucket(bucket), phase}]; p.Service > 0 {
 					r.line(&b, "  "+phase.String(), p)

@@ -244,14 +244,27 @@ func (seen *sight) judge(t *testing.T, names []string, said *accuracy.Analysis) 
 			requests = c.Requests
 		}
 		row := accuracy.Compare(name, of[name], seen.facts[name].Requests, accuracy.Named, requests, said.Start, said.End)
-		m := measurement{row: row}
-		if !s.Want.Estimate {
-			m.broken = row.Check()
+		m := measurement{}
+		if s.Want.Estimate {
+			m.broken = estimate(&row, of[name], said.Breakdown)
 		}
-		m.broken = append(m.broken, wanted(s.Want, &row, of[name], said.Breakdown)...)
+		m.row = row
+		m.broken = append(append(m.broken, row.Check()...), wanted(s.Want, &row, of[name], said.Breakdown)...)
 		out = append(out, m)
 	}
 	return out
+}
+
+// estimate takes what the report estimates of a scenario whose work is running
+// time.
+func estimate(row *accuracy.Row, requests []accuracy.Request, b *breakdown.Breakdown) []error {
+	for i := range b.Endpoints {
+		if e := &b.Endpoints[i]; len(requests) > 0 && e.Name == requests[len(requests)/2].Endpoint {
+			row.Estimate(e)
+			return nil
+		}
+	}
+	return []error{errors.New("the report has no such endpoint")}
 }
 
 // wanted holds what a scenario wants beyond the bounds.

@@ -152,9 +152,9 @@ func openPgxConnect(_ context.Context, env scenario.Env) (scenario.Work, error) 
 // slowTable makes a table that takes its time for each row that is put in.
 func slowTable(ctx context.Context, pool *pgxpool.Pool, name string) error {
 	_, err := pool.Exec(ctx, fmt.Sprintf(`
-		CREATE TABLE %[1]s (name text);
-		CREATE FUNCTION %[1]s_wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.004); RETURN NULL; END';
-		CREATE TRIGGER wait BEFORE INSERT ON %[1]s FOR EACH ROW EXECUTE FUNCTION %[1]s_wait()`, name))
+		CREATE TABLE IF NOT EXISTS %[1]s (name text);
+		CREATE OR REPLACE FUNCTION %[1]s_wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.004); RETURN NULL; END';
+		CREATE OR REPLACE TRIGGER wait BEFORE INSERT ON %[1]s FOR EACH ROW EXECUTE FUNCTION %[1]s_wait()`, name))
 	return err
 }
 

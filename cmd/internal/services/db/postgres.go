@@ -153,7 +153,7 @@ func openItems(ctx context.Context, env scenario.Env, view string) (*sql.DB, err
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { db.Close() })
-	_, err = db.ExecContext(ctx, "CREATE VIEW "+view+" AS SELECT 1 AS id, 'one' AS name, pg_sleep(0.008)::text AS slept")
+	_, err = db.ExecContext(ctx, "CREATE OR REPLACE VIEW "+view+" AS SELECT 1 AS id, 'one' AS name, pg_sleep(0.008)::text AS slept")
 	return db, err
 }
 

@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 // Embedded are those of databases within the process.
 var Embedded = []scenario.Scenario{
 	{
-		Name: "sqlite3 by cgo", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite3", "cgo.db"), sqlRows(busy)),
+		Name: "sqlite3 by cgo", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite3", "cgo.db"), sqlRows(busy(60000))),
 		Want: scenario.Want{System: "sqlite", Calls: 1},
 	},
 	{
@@ -23,8 +25,9 @@ var Embedded = []scenario.Scenario{
 		Want: scenario.Want{System: "sqlite", Calls: 4},
 	},
 	{
-		Name: "sqlite in Go", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite", "go.db"), sqlRows(busy)),
-		Want: scenario.Want{Estimate: true},
+		Name: "sqlite in Go", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite", "go.db"), sqlRows(busy(25000))),
+		Server: scenario.Server{Listen: computing, Dial: scenario.DialHTTP},
+		Want:   scenario.Want{Estimate: true, Calls: -1},
 	},
 	{
 		Name: "sqlite in Go transaction", Needs: []string{"folder"}, Clients: 1, Open: openSQLiteTransaction("sqlite", "go-tx.db?_pragma=busy_timeout(10000)&_txlock=immediate"),
@@ -32,8 +35,17 @@ var Embedded = []scenario.Scenario{
 	},
 }
 
-// busy is a query that takes some milliseconds of the processor.
-const busy = `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x < 25000) SELECT sum(x) FROM n`
+// computing serves with a handler of its own.
+func computing(ctx context.Context, _ scenario.Env, do func(context.Context) error) (url string, err error) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) })
+	return scenario.ServeHTTP(ctx, &http.Server{Handler: handler})
+}
+
+// busy is a query that takes some milliseconds of the processor, the more the
+// larger n.
+func busy(n int) string {
+	return fmt.Sprintf("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x < %d) SELECT sum(x) FROM n", n)
+}
 
 func openSQLite(driver, file string) opener {
 	return func(_ context.Context, env scenario.Env) (*sql.DB, error) {
@@ -51,7 +63,7 @@ func openSQLiteTransaction(driver, file string) func(context.Context, scenario.E
 			return nil, err
 		}
 		context.AfterFunc(ctx, func() { other.Close() })
-		if _, err := other.ExecContext(ctx, "CREATE TABLE item (name text)"); err != nil {
+		if _, err := other.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS item (name text)"); err != nil {
 			return nil, err
 		}
 		go func() {

@@ -69,7 +69,8 @@ type Want struct {
 	// Kind is what the server speaks, "http/1"; "" is not told.
 	Kind string
 	// Estimate tells that the scenario's work is running time, which only CPU
-	// samples tell apart: the bounds do not hold for it.
+	// samples tell apart: what the report estimates by them is held to a fifth.
+	// The report tells it by endpoint: the handler must be the scenario's own.
 	Estimate bool
 	// Finding is the id of one that the report has for the scenario's endpoint,
 	// which is then to be of no other scenario; "" is not told.
