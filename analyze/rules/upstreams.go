@@ -37,6 +37,16 @@ var upstreams = []Rule{
 	{Func: "golang.org/x/net/http2.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "golang.org/x/net/http2.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
+	// fasthttp's client, which reads and writes on the caller's goroutine.
+	{Func: "github.com/valyala/fasthttp.(*HostClient).AcquireConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
+	{Func: "github.com/valyala/fasthttp.(*TCPDialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
+	{Func: "github.com/valyala/fasthttp.(*HostClient).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
+	{Func: "github.com/valyala/fasthttp.(*Request).Write", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
+	{Func: "github.com/valyala/fasthttp.(*Response).ReadBody", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "github.com/valyala/fasthttp.(*clientStreamBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
+	{Func: "github.com/valyala/fasthttp.(*HostClient).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "github.com/valyala/fasthttp.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+
 	// The network below any client.
 	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
 	{Func: "net.(*Dialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},
@@ -52,4 +62,5 @@ var clientLoops = []Loop{
 	{Func: "net/http.(*http2clientStream).doRequest", Writes: true},
 	{Func: "golang.org/x/net/http2.(*clientStream).doRequest", Writes: true},
 	{Func: "golang.org/x/net/http2.(*dialCall).dial", Dials: true},
+	{Func: "github.com/valyala/fasthttp.(*HostClient).dialConnFor", Dials: true},
 }

@@ -6,6 +6,12 @@ const (
 	x2write = netWrite + " < " + x2 + ".writeWithByteTimeout < " + x2 + ".stickyErrWriter.Write < bufio.(*Writer).Flush"
 )
 
+const (
+	fast      = "github.com/valyala/fasthttp"
+	fastRound = fast + ".(*transport).RoundTrip < " + fast + ".(*HostClient).doNonNilReqResp < " + fast + ".(*HostClient).do < " + fast + ".(*HostClient).Do < " + handler
+	fastRead  = netRead + " < bufio.(*Reader).Read"
+)
+
 var upstreamCases = []tableCase{
 	{"an HTTP/2 call's header is written", netWrite + " < net/http.http2stickyErrWriter.Write < bufio.(*Writer).Flush < net/http.(*http2ClientConn).writeHeaders < net/http.(*http2clientStream).encodeAndWriteHeaders < net/http.(*http2clientStream).writeRequest < net/http.(*http2clientStream).doRequest",
 		"upstream/request_write http writes"},
@@ -29,5 +35,25 @@ var upstreamCases = []tableCase{
 		"upstream/request_write http writes"},
 	{"an x/net/http2 call's writer waits", "runtime.selectgo < " + x2 + ".(*clientStream).writeRequest < " + x2 + ".(*clientStream).doRequest", "upstream/response_wait http writes"},
 	{"an x/net/http2 answer's body is read", "sync.(*Cond).Wait < " + x2 + ".(*pipe).Read < " + x2 + ".transportResponseBody.Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+
+	{"fasthttp waits for its answer", netRead + " < bufio.(*Reader).fill < bufio.(*Reader).Peek < " + fast + ".(*ResponseHeader).tryRead < " + fast + ".(*ResponseHeader).Read < " + fast + ".(*Response).ReadLimitBody < " + fastRound,
+		"upstream/response_wait http" + served},
+	{"fasthttp waits for its answer, by a client of many hosts", netRead + " < bufio.(*Reader).fill < " + fast + ".(*Client).Do < " + handler,
+		"upstream/response_wait http" + served},
+	{"fasthttp waits for a connection", "runtime.selectgo < " + fast + ".(*HostClient).AcquireConn < " + fastRound,
+		"upstream/pool_wait http" + served},
+	{"fasthttp dials by a function of the service's", dial + " < " + fast + ".(*TCPDialer).tryDial < " + fast + ".(*TCPDialer).dial < " + fast + ".(*TCPDialer).Dial < " + fast + ".Dial < main.dial < " + fast + ".callDialFunc < " + fast + ".dialAddr < " + fast + ".(*HostClient).AcquireConn < " + fastRound,
+		"upstream/connect http connection http/1 served by main.(*API).Get at main.dial"},
+	{"fasthttp waits until it may dial", "runtime.chansend1 < " + fast + ".(*TCPDialer).tryDial < " + fast + ".(*TCPDialer).Dial < " + fast + ".Dial < " + fast + ".dialAddr < " + fast + ".(*HostClient).AcquireConn < " + fastRound,
+		"upstream/connect http" + served},
+	{"fasthttp dials for another", "runtime.chansend1 < " + fast + ".(*HostClient).dialConnFor", "upstream/response_wait http dials"},
+	{"fasthttp's connections are closed", netWrite + " < crypto/tls.(*Conn).Close < " + fast + ".(*HostClient).CloseConn < " + fast + ".(*HostClient).CloseIdleConnections < " + handler,
+		"upstream/pool_wait http connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+	{"fasthttp writes a body", netWrite + " < bufio.(*Writer).Flush < " + fast + ".writeBodyFixedSize < " + fast + ".(*Request).writeBodyStream < " + fast + ".(*Request).Write < " + fastRound,
+		"upstream/request_write http" + served},
+	{"fasthttp reads a body", netRead + " < bufio.(*Reader).Read < " + fast + ".appendBodyFixedSize < " + fast + ".(*Response).ReadBody < " + fast + ".(*Response).ReadLimitBody < " + fastRound,
+		"upstream/body_read http" + served},
+	{"fasthttp's body is streamed", fastRead + " < " + fast + ".(*requestStream).read < " + fast + ".(*requestStream).Read < " + fast + ".(*clientStreamBody).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
 }

@@ -51,7 +51,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		calls = &r.Calls
 	}
 	phase := iv.phase()
-	writes := iv.state == stateSyscall && isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
+	writes := isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
 	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != own.Bucket ||
 		s.startsOver(c, phase, writes) || s.ended && iv.endsWhole() {
 		if r != nil && !m.mayCall(r) {

@@ -26,6 +26,7 @@ var families = []family{
 	{"postgres", db.Postgres},
 	{"cache", cache.Scenarios},
 	{"net/http", upstream.NetHTTP},
+	{"http clients", upstream.Clients},
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},

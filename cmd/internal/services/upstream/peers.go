@@ -51,16 +51,14 @@ const (
 // as may be on its way.
 const part = 128 << 10
 
-// query asks answer for its usual delays: 7 ms before the header, 4 ms between it
-// and the end of the body.
-const query = "/?wait=7ms&rest=4ms"
-
-// answer reads a request, pausing as often as asked for, and then answers with the
-// delays asked for.
+// answer reads a request, pausing after each part if asked to, and takes its time
+// before the header, and between it and the end of the body.
 func answer(w http.ResponseWriter, r *http.Request) {
-	pause, _ := time.ParseDuration(r.FormValue("pause"))
-	wait, _ := time.ParseDuration(r.FormValue("wait"))
-	rest, _ := time.ParseDuration(r.FormValue("rest"))
+	pause, wait, rest := told(r, "pause", 0), told(r, "wait", 7*time.Millisecond), told(r, "rest", 4*time.Millisecond)
+	size, err := strconv.Atoi(r.URL.Query().Get("size"))
+	if err != nil {
+		size = 20_000 // more than a client reads ahead
+	}
 	for buf := make([]byte, part); ; {
 		_, err := io.ReadFull(r.Body, buf)
 		if err != nil {
@@ -69,12 +67,20 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(pause)
 	}
 	time.Sleep(wait)
-	half := make([]byte, 1000)
+	half := make([]byte, size/2)
 	w.Header().Set("Content-Length", strconv.Itoa(2*len(half)))
 	w.Write(half)
 	http.NewResponseController(w).Flush()
 	time.Sleep(rest)
 	w.Write(half)
+}
+
+// told is a duration that the query tells, or the usual one.
+func told(r *http.Request, name string, usual time.Duration) time.Duration {
+	if d, err := time.ParseDuration(r.URL.Query().Get(name)); err == nil {
+		return d
+	}
+	return usual
 }
 
 // serveAt serves HTTP/1 and HTTP/2, in clear or, with a TLS configuration, over TLS.

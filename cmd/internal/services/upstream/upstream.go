@@ -34,8 +34,8 @@ func (s *stopwatch) begin(p breakdown.Phase) {
 // traced returns a context in which a call's phases are timed.
 func traced(ctx context.Context, w *scenario.Watch) (context.Context, *stopwatch) {
 	s := &stopwatch{watch: w}
-	s.begin(breakdown.PoolWait) // the hook GetConn may come after the wait for a lock
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:  func(string) { s.begin(breakdown.PoolWait) },
 		DNSStart: func(httptrace.DNSStartInfo) { s.begin(breakdown.DNS) },
 		// What is asked of a proxy belongs to it too, as it does where the dialer asks.
 		ConnectStart:         func(string, string) { s.begin(breakdown.Connect) },
@@ -64,17 +64,24 @@ func (s *stopwatch) note() {
 // fetch makes a call and reads the whole answer.
 func fetch(c *http.Client, req *http.Request, w *scenario.Watch) error {
 	ctx, s := traced(req.Context(), w)
+	s.begin(breakdown.PoolWait) // x/net/http2 calls GetConn after the wait for a lock
 	defer s.note()
 	resp, err := c.Do(req.WithContext(ctx))
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+	if err := drain(resp.Body); err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the answer is %s", resp.Status)
 	}
 	return nil
+}
+
+// drain reads an answer's body to its end.
+func drain(body io.ReadCloser) error {
+	defer body.Close()
+	_, err := io.Copy(io.Discard, body)
+	return err
 }
