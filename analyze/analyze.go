@@ -33,6 +33,9 @@ type Options struct {
 	// Grown, where set, is told what the answer amounts to after each second or
 	// so of the trace. The analysis goes on when it returns.
 	Grown func(breakdown.Snapshot)
+	// Series keeps the endpoints' requests in the order of time, as a comparison
+	// needs them.
+	Series bool
 	// Rules are the user's own, which go before those that timesink knows.
 	Rules []rules.Rule
 }
@@ -43,7 +46,8 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 		return nil, errors.New("there is no capture to analyze")
 	}
 	a := newAnswer(opts)
-	for _, c := range captures {
+	for i, c := range captures {
+		a.f.capture = i
 		if err := a.add(ctx, c); err != nil {
 			if len(captures) > 1 {
 				return nil, fmt.Errorf("%s: %w", c.Path(), err)
@@ -107,7 +111,9 @@ func newAnswer(opts Options) *answer {
 	for _, r := range opts.Rules {
 		b.Source.Rules = append(b.Source.Rules, r.String())
 	}
-	return &answer{opts: opts, b: b, f: newFold(opts.Memory), warn: warnings{memory: opts.Memory}}
+	f := newFold(opts.Memory)
+	f.series = opts.Series
+	return &answer{opts: opts, b: b, f: f, warn: warnings{memory: opts.Memory}}
 }
 
 // add analyzes a capture.
@@ -220,6 +226,9 @@ func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, matc
 		if !m.CapturedAt.IsZero() && (first || s.CapturedAt != nil && m.CapturedAt.Before(*s.CapturedAt)) {
 			at := m.CapturedAt.UTC()
 			s.CapturedAt = &at
+		}
+		if len(m.Asked.URLs) > 0 {
+			s.ProbeRate = max(s.ProbeRate, m.Asked.Rate)
 		}
 		s.Asked = max(s.Asked, m.Window.TraceAsked)
 	}

@@ -28,6 +28,8 @@ type fold struct {
 	rootSums     map[string]*breakdown.Root
 	room         int64 // bytes that what is kept may still take
 	cut          bool  // there was none left, and something was not kept apart
+	series       bool  // keep the requests in the order of time
+	capture      int   // the number of the capture being read
 	// elsewhere gathers the time whose cause could not be kept apart.
 	elsewhere *breakdown.Cause
 }
@@ -76,6 +78,7 @@ type endpoint struct {
 	serial int64
 	// onlySampled counts the requests that only a CPU sample named.
 	onlySampled int64
+	series      map[int]*breakdown.Series // by capture
 }
 
 type cpuSum struct {
@@ -126,7 +129,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 		e = f.byKey[key]
 	}
 	if e == nil {
-		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}}
+		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
 		f.byKey[key] = e
 	}
 	return e
@@ -187,6 +190,20 @@ func (e *endpoint) count(r *breakdown.Request) {
 			e.record(&e.buckets[b].hist, t)
 		}
 	}
+	if e.fold.series {
+		e.addToSeries(r, &spent)
+	}
+}
+
+func (e *endpoint) addToSeries(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
+	s := e.series[e.fold.capture]
+	if s == nil {
+		s = &breakdown.Series{}
+		e.series[e.fold.capture] = s
+	}
+	before := s.Size()
+	s.Add(r.End, r.Wall(), spent)
+	e.fold.room -= s.Size() - before
 }
 
 func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
@@ -339,7 +356,7 @@ func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
 		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
 		Wall: breakdown.Stats{Total: e.wallTotal, Mean: mean(e.wallTotal, e.requests), P50: e.wall.Quantile(0.5),
 			P95: e.wall.Quantile(0.95), P99: e.wall.Quantile(0.99), Max: e.wall.Max(), Hist: &e.wall},
-		Client: e.client(),
+		Client: e.client(), Series: e.series,
 	}
 	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
 		out.Buckets = append(out.Buckets, e.renderBucket(b))
@@ -402,6 +419,10 @@ func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
 		if t > 0 && p != int(breakdown.NoPhase) {
 			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests)})
 		}
+	}
+	out.Dials = b.dialCount
+	for _, c := range b.calls {
+		out.CallTime += c.time
 	}
 	out.Sites = e.sites(b)
 	out.Holders = e.holders(b)

@@ -16,12 +16,16 @@ import (
 // slices. Control characters in the service's names are escaped, those beyond
 // ASCII too, so that the output is safe to look at in a terminal.
 func JSON(w io.Writer, b *breakdown.Breakdown) error {
+	return writeJSON(w, normalised(b), "the breakdown")
+}
+
+func writeJSON(w io.Writer, v any, what string) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false) // function names hold <, > and &; nobody embeds this in a page
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(normalised(b)); err != nil {
-		return fmt.Errorf("encoding the breakdown as JSON: %w", err)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encoding %s as JSON: %w", what, err)
 	}
 	if _, err := w.Write(escapeUnprintable(buf.Bytes())); err != nil {
 		return fmt.Errorf("writing the JSON: %w", err)

@@ -46,6 +46,8 @@ type Source struct {
 	Instances int `json:"instances,omitempty"`
 	// Saturated is the share of the window in which every processor was busy.
 	Saturated float64 `json:"saturated"`
+	// ProbeRate is how many probes were sent a second, where any were.
+	ProbeRate float64 `json:"probe_rate,omitempty"`
 	// Rules are those of the user's own that the answer was made with.
 	Rules []string `json:"rules,omitempty"`
 	// Cost is what the capture did to the service's latency, where probes ran
@@ -89,6 +91,9 @@ type Endpoint struct {
 	// other systems, the largest first.
 	CPULibraries []CPULibrary `json:"cpu_libraries"`
 	Client       *Client      `json:"client,omitempty"`
+	// Series are, where they were asked for, the requests in the order of time,
+	// one for each capture in which there were any, by the captures' order.
+	Series map[int]*Series `json:"-"`
 }
 
 // Unnamed is the endpoint of the requests that left no stack from which a
@@ -132,10 +137,15 @@ type BucketTime struct {
 	QueuedBehind int64 `json:"queued_behind_ns"`
 	Shadowed     int64 `json:"shadowed_ns"`
 	// CallsPerRequest counts the calls on all branches, off the path too.
-	CallsPerRequest float64     `json:"calls_per_request"`
-	Systems         []string    `json:"systems"`
-	Phases          []PhaseTime `json:"phases"` // empty, or they sum to Total
-	Sites           []SiteTime  `json:"sites"`  // they sum to Total; the last may be named Other
+	CallsPerRequest float64 `json:"calls_per_request"`
+	// CallTime is how long those calls lasted together, over complete requests:
+	// more than Total where calls overlap. Dials counts the connections made for
+	// them.
+	CallTime int64       `json:"call_ns"`
+	Dials    int64       `json:"dials"`
+	Systems  []string    `json:"systems"`
+	Phases   []PhaseTime `json:"phases"` // empty, or they sum to Total
+	Sites    []SiteTime  `json:"sites"`  // they sum to Total; the last may be named Other
 	// Holders say, for lock, wait and pool_wait time, who kept these requests
 	// waiting and what that one did meanwhile.
 	Holders []Holder `json:"holders,omitempty"`

@@ -177,7 +177,7 @@ func (l *Loop) calledBy(outer []breakdown.Frame) bool {
 	case l.Outermost:
 		return len(outer) == 0
 	case l.Caller != "":
-		return len(outer) > 0 && baseName(outer[0].Function) == l.Caller
+		return len(outer) > 0 && BaseName(outer[0].Function) == l.Caller
 	}
 	return true
 }
@@ -381,7 +381,7 @@ func (t *Table) function(f breakdown.Frame) *function {
 	if known, ok := t.known[f.Function]; ok {
 		return known
 	}
-	name := baseName(f.Function)
+	name := BaseName(f.Function)
 	fn := &function{service: isService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
 	fn.library = !fn.service && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
 	for i := range t.own {
@@ -419,9 +419,9 @@ func (fn *function) add(r *Rule) {
 	}
 }
 
-// baseName is the function without what the compiler adds to it: closures,
+// BaseName is the function without what the compiler adds to it: closures,
 // wrappers of method values and type arguments.
-func baseName(fn string) string {
+func BaseName(fn string) string {
 	fn = strings.TrimSuffix(fn, "-fm")
 	if i := strings.IndexByte(fn, '['); i >= 0 {
 		if j := strings.LastIndexByte(fn, ']'); j > i {

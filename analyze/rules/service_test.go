@@ -74,7 +74,7 @@ func TestNamesWithoutWhatTheCompilerAdds(t *testing.T) {
 		"main.(*T).Range-range1":                  "main.(*T).Range-range1",
 		"":                                        "",
 	} {
-		if got := baseName(given); got != want {
+		if got := BaseName(given); got != want {
 			t.Errorf("%s without the compiler's part is %s, not %s", given, got, want)
 		}
 	}

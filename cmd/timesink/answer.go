@@ -21,12 +21,18 @@ import (
 )
 
 // A formatFlag is the flag of all commands that answer something.
-type formatFlag struct{ format string }
-
-var formats = []string{"text", "json"}
+type formatFlag struct {
+	format  string
+	formats []string // text and json where it is nil
+}
 
 func (f *formatFlag) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats, " or "))
+	if f.formats == nil {
+		f.formats = []string{"text", "json"}
+	}
+	formats := f.formats
+	last := len(formats) - 1
+	cmd.Flags().StringVarP(&f.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats[:last], ", ")+" or "+formats[last])
 	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is registered above
 	}
@@ -34,8 +40,8 @@ func (f *formatFlag) register(cmd *cobra.Command) {
 
 // check refuses what is no format, before anything is done.
 func (f *formatFlag) check() error {
-	if !slices.Contains(formats, f.format) {
-		return usagef("give one of "+strings.Join(formats, ", "), "there is no format %q", f.format)
+	if !slices.Contains(f.formats, f.format) {
+		return usagef("give one of "+strings.Join(f.formats, ", "), "there is no format %q", f.format)
 	}
 	return nil
 }

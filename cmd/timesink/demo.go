@@ -7,17 +7,21 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
 	"timesink/collect"
+	"timesink/report"
 )
 
 // demoFlags are the flags of the demo.
@@ -35,8 +39,10 @@ func (t *tool) demoCommand() *cobra.Command {
 		Short: "See the whole story on this machine, nothing needed",
 		Long: `Demo starts a service that decodes vehicle identification numbers, the four
 upstreams it asks, and a stand-in for its Postgres, each in a process of its own;
-puts load on it; looks at it as run does; prints the answer; and ends them all. It
-takes some ten seconds.`,
+puts load on it; looks at it as run does; and prints the answer. Then it starts the
+service with what the answer suggests, its calls made at once over connections that
+are used again, looks once more, and prints what that changed. It takes some twelve
+seconds, and ends all that it started.`,
 		Example: `  timesink demo
   timesink demo --postgres postgres://localhost/vin
   timesink demo -o case.zip && timesink analyze -v case.zip`,
@@ -50,32 +56,74 @@ takes some ten seconds.`,
 	}
 	flags.register(cmd)
 	cmd.Flags().StringVar(&flags.postgres, "postgres", "", "use the database with that `DSN` instead of the stand-in")
-	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "keep the capture as `FILE`")
-	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 5*time.Second, "how long to look")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "keep the capture as `FILE`, and the one after the fix beside it")
+	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 4*time.Second, "how long to look, each time")
 	return cmd
 }
 
 // demoConnections is how many clients load the demo's service.
 const demoConnections = 8
 
+// demo looks at the service as somebody finds it, and again after the fix that the
+// answer suggests, and compares the two.
 func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
-	// An interrupt on the way to the window ends the demo; collect, which comes
-	// then, has its own way with interrupts.
-	starting, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
 	path, cleanUp, err := demoCapture(flags.output)
 	if err != nil {
 		return err
 	}
 	defer cleanUp()
-	service, err := t.startDemo(starting, flags.postgres)
+	opts := flags.options()
+	opts.Series = true
+	var before *breakdown.Breakdown
+	err = t.demoState(ctx, flags, stack.Default(), path, opts, func(b *breakdown.Breakdown) error {
+		before = b
+		return flags.write(t.stdout, b, t.verbose)
+	})
+	if err != nil || interrupted(before) {
+		return err
+	}
+	fixed := stack.Default()
+	fixed.Service.Calls, fixed.Service.KeepAlive = vin.Concurrent, true
+	fmt.Fprintf(t.stderr, "\nnow the same with the calls made at once, over connections that are used again\n")
+	return t.demoState(ctx, flags, fixed, afterPath(path), opts, func(after *breakdown.Breakdown) error {
+		c, err := analyze.Changes(before, after, analyze.DefaultAlpha, nil)
+		if err != nil {
+			return err
+		}
+		if flags.format == "json" {
+			return report.CompareJSON(t.stdout, c)
+		}
+		fmt.Fprintf(t.stdout, "\nAfter the fix\n\n")
+		return report.CompareText(t.stdout, c, report.TextOptions{Width: columns(t.stdout), Color: colored(t.stdout), Verbose: t.verbose})
+	})
+}
+
+// interrupted tells that the user ended the window.
+func interrupted(b *breakdown.Breakdown) bool {
+	return slices.ContainsFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == "interrupted" })
+}
+
+// afterPath is where the second capture goes: beside the first.
+func afterPath(path string) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + "-after" + ext
+}
+
+// demoState starts the service in a state, looks at it under load, hands the answer
+// over, and ends it.
+func (t *tool) demoState(ctx context.Context, flags *demoFlags, cfg stack.Config, path string, opts analyze.Options, answer func(*breakdown.Breakdown) error) (err error) {
+	// An interrupt on the way to the window ends the demo; collect, which comes
+	// then, has its own way with interrupts.
+	starting, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cfg.Service.Postgres = flags.postgres
+	service, err := t.startDemo(starting, cfg)
 	stop()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Stop()) }()
-	cfg, err := demoConfig(service, flags.duration)
+	looking, err := demoConfig(service, flags.duration)
 	if err != nil {
 		return err
 	}
@@ -86,7 +134,7 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 			t.saved(path)
 		}
 	}
-	return t.look(ctx, cfg, path, flags.options(), kept, func(b *breakdown.Breakdown) error {
+	return t.look(ctx, looking, path, opts, kept, func(b *breakdown.Breakdown) error {
 		if err := unload(); err != nil {
 			return err
 		}
@@ -94,7 +142,7 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 			b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
 				Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms for each statement: --postgres DSN takes a real one"})
 		}
-		return flags.write(t.stdout, b, t.verbose)
+		return answer(b)
 	})
 }
 
@@ -111,13 +159,11 @@ func demoCapture(keep string) (path string, cleanUp func(), err error) {
 	return filepath.Join(folder, "demo.zip"), func() { os.RemoveAll(folder) }, nil
 }
 
-func (t *tool) startDemo(ctx context.Context, postgres string) (*stack.Stack, error) {
+func (t *tool) startDemo(ctx context.Context, cfg stack.Config) (*stack.Stack, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program, to run it as the demo's service: %w", err)
 	}
-	cfg := stack.Default()
-	cfg.Service.Postgres = postgres
 	service, err := stack.Start(ctx, exe, []string{vinName}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("starting the demo's service: %w", err)

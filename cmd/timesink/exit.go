@@ -19,7 +19,7 @@ const (
 	exitAnswered = 0 // also in part, with a warning
 	exitFailed   = 1
 	exitUsage    = 2
-	exitGate     = 3 // reserved for the gates of compare
+	exitGate     = 3 // a condition of compare --fail-if holds
 )
 
 // What users do wrong, beyond what collect and capture have errors for. Each

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ func TestMain(m *testing.M) {
 //	fetch URL FILE    get a page
 //	serve [traced]    start a service, which is asked all the time: $TARGET is
 //	                  its pprof, $URL its route, $SERVICE the base of both; a
-//	                  traced one traces itself already
+//	                  traced one traces itself already; to get /slow makes it
+//	                  slow from then on
 //	gone              find an address that nobody listens on: $GONE
 //	await FILE        wait until a file is there and not empty
 func TestScripts(t *testing.T) {
@@ -83,9 +85,12 @@ var requestTrace = sync.OnceValues(func() ([]byte, error) {
 	return buf.Bytes(), err
 })
 
+// slowness is how long a request takes beyond 2 ms, in ns.
+var slowness atomic.Int64
+
 // handle answers a request after a while.
 func handle(w http.ResponseWriter, _ *http.Request) {
-	<-time.After(2 * time.Millisecond)
+	<-time.After(2*time.Millisecond + time.Duration(slowness.Load()))
 	w.Write([]byte("done"))
 }
 
@@ -138,6 +143,7 @@ func serviceMain() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/work", handle)
+	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { slowness.Store(int64(6 * time.Millisecond)) })
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)

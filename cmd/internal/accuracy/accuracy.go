@@ -40,6 +40,9 @@ type Row struct {
 	Estimated bool
 	Buckets   [breakdown.NumBuckets]int64 // the tool's
 	Calls     float64
+	// Aside is the tool's time in a measured bucket that lies outside all of the
+	// bucket's steps: another lock than the one with the stopwatch, say.
+	Aside [breakdown.NumBuckets]int64
 	// OverStep counts the requests in which a bucket exceeds the stopwatches
 	// around it, Worst by how much at most.
 	OverStep int
@@ -216,7 +219,9 @@ func (row *Row) add(s *truth.Request, t *Request, waits Waits, client int64) {
 		p := &row.Measured[bucket]
 		p.Service += service
 		p.Tool += t.Buckets[bucket]
-		if over := t.Buckets[bucket] - service; over > 0 {
+		aside := elsewhere(s, t, waits, breakdown.Bucket(bucket))
+		row.Aside[bucket] += aside
+		if over := t.Buckets[bucket] - aside - service; over > 0 {
 			row.OverStep++
 			row.Worst = max(row.Worst, over)
 			row.Odd = append(row.Odd, fmt.Sprintf("goroutine %d at %d: %s is %d ns, its steps %d", t.Goroutine, t.Start, breakdown.Bucket(bucket), t.Buckets[bucket], service))
@@ -232,6 +237,25 @@ func (row *Row) add(s *truth.Request, t *Request, waits Waits, client int64) {
 	for b, v := range t.Buckets {
 		row.Buckets[b] += v
 	}
+}
+
+// elsewhere is the request's time in a bucket in segments that no step for it comes
+// near.
+func elsewhere(s *truth.Request, t *Request, waits Waits, bucket breakdown.Bucket) (sum int64) {
+	for i := range t.Path {
+		seg := &t.Path[i]
+		if seg.Bucket != bucket {
+			continue
+		}
+		near := slices.ContainsFunc(s.Steps, func(step truth.Step) bool {
+			what, ok := waits(step.Kind)
+			return ok && what.Bucket == bucket && seg.End > step.Start-nest && seg.Start < step.End+nest
+		})
+		if !near {
+			sum += seg.End - seg.Start
+		}
+	}
+	return sum
 }
 
 // strangers is the time within a step's stopwatch that is neither in the step's
@@ -259,6 +283,7 @@ func (row *Row) average() {
 	for b := range row.Buckets {
 		row.Buckets[b] /= n
 		row.Steps[b] /= float64(n)
+		row.Aside[b] /= n
 		row.Measured[b] = Pair{row.Measured[b].Service / n, row.Measured[b].Tool / n}
 	}
 	for k, p := range row.Phases {
@@ -312,6 +337,9 @@ func (row *Row) Check() (broken []error) {
 		fail("%d ns a request within the steps are neither in the step's bucket nor the processor's", row.Strange)
 	}
 	for b, p := range row.Measured {
+		if aside := row.Aside[b]; float64(aside) > 0.01*float64(row.Wall.Service) {
+			fail("%s: %d ns a request lie outside its steps", breakdown.Bucket(b), aside)
+		}
 		bucket, over, under := breakdown.Bucket(b), int64(0), p.Service/10
 		if row.Estimated {
 			over, under = p.Service/5, p.Service/5

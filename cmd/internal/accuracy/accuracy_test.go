@@ -1,12 +1,14 @@
 package accuracy_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,15 +89,70 @@ func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 	dsn := testpg.Start(t)
 	exe := testbin.Build(t, "timesink/cmd/vinservice")
 	var rows []accuracy.Row
+	var said []*breakdown.Breakdown
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			rows = append(rows, measure(t, s, exe, dsn))
+			row, b := measure(t, s, exe, dsn)
+			rows, said = append(rows, row), append(said, b)
 		})
 	}
 	fmt.Printf("\n%s\n", accuracy.Table(rows))
+	for i := range rows {
+		for j := range rows {
+			if i != j {
+				t.Run(rows[i].Scenario+" to "+rows[j].Scenario, func(t *testing.T) { changed(t, &rows[i], &rows[j], said[i], said[j]) })
+			}
+		}
+	}
 }
 
-func measure(t *testing.T, s scenario, exe, dsn string) accuracy.Row {
+// changed holds the comparison of two states against what the service measured in
+// each: which way the wall time went, and where most of the change is.
+func changed(t *testing.T, before, after *accuracy.Row, saidBefore, saidAfter *breakdown.Breakdown) {
+	c, err := analyze.Changes(saidBefore, saidAfter, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
+	i := slices.IndexFunc(c.Endpoints, func(e breakdown.EndpointChange) bool { return e.Name == decode })
+	if i < 0 || c.Endpoints[i].Status != "both" {
+		t.Fatalf("%s was not compared: %+v", decode, c.Endpoints)
+	}
+	e := &c.Endpoints[i]
+	wall := after.Wall.Service - before.Wall.Service
+	if w := e.Wall[0]; max(wall, -wall) > before.Wall.Service/10 && (w.Delta > 0) != (wall > 0) {
+		t.Errorf("the service's requests took %d ns longer, the comparison says %d", wall, w.Delta)
+	} else if max(wall, -wall) > before.Wall.Service/4 && !w.Significant {
+		t.Errorf("a change of %d ns is not called significant: %+v", wall, w)
+	}
+	// What the service measured to have changed by far the most must be on top.
+	var deltas []int64
+	most := breakdown.DB
+	size := func(b breakdown.Bucket) int64 {
+		d := after.Measured[b].Service - before.Measured[b].Service
+		return max(d, -d)
+	}
+	for b := range breakdown.NumBuckets {
+		deltas = append(deltas, size(b))
+		if size(b) > size(most) {
+			most = b
+		}
+	}
+	slices.Sort(deltas)
+	if first, second := deltas[len(deltas)-1], deltas[len(deltas)-2]; 2*first < 3*second || first < 5_000_000 {
+		return
+	}
+	top := slices.MaxFunc(e.Buckets, func(x, y breakdown.BucketChange) int {
+		return cmp.Compare(max(x.Delta, -x.Delta), max(y.Delta, -y.Delta))
+	})
+	if top.Bucket != most {
+		t.Errorf("the service measured the most change in %s, the comparison has %d ns in %s on top", most, top.Delta, top.Bucket)
+	}
+}
+
+func measure(t *testing.T, s scenario, exe, dsn string) (accuracy.Row, *breakdown.Breakdown) {
 	c := stack.Default()
 	c.Service.Postgres, c.Service.SlowDB = dsn, 4*time.Millisecond
 	s.set(&c)
@@ -119,7 +176,7 @@ func measure(t *testing.T, s scenario, exe, dsn string) accuracy.Row {
 			t.Error(err)
 		}
 		m.judge(t, s)
-		return row
+		return row, m.said.Breakdown
 	}
 }
 

@@ -28,7 +28,7 @@ type Analysis struct {
 func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, error) {
 	a := &Analysis{}
 	var wrong error
-	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Rules: own, Each: func(r *breakdown.Request) {
+	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Rules: own, Series: true, Each: func(r *breakdown.Request) {
 		wrong = errors.Join(wrong, r.Check())
 		a.Requests = append(a.Requests, Reduce(r))
 	}})

@@ -1,0 +1,607 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+	"timesink/collect/capture"
+)
+
+// DefaultAlpha is the probability of an alarm where nothing changed that
+// comparisons allow.
+const DefaultAlpha = 0.05
+
+// CompareOptions say how to compare.
+type CompareOptions struct {
+	Options
+	Alpha float64 // DefaultAlpha where it is 0
+	Gates []Gate
+}
+
+// Compare analyzes the captures of both sides and says what changed. Requests of
+// one capture are not independent samples: with enough captures on each side the
+// tests are over captures; with fewer, a change must also exceed what two captures
+// of one build differ by.
+func Compare(ctx context.Context, before, after []*capture.Capture, opts CompareOptions) (*breakdown.Comparison, error) {
+	opts.Series = true
+	b, err := Captures(ctx, before, opts.Options)
+	if err != nil {
+		return nil, fmt.Errorf("before: %w", err)
+	}
+	a, err := Captures(ctx, after, opts.Options)
+	if err != nil {
+		return nil, fmt.Errorf("after: %w", err)
+	}
+	return Changes(b, a, opts.Alpha, opts.Gates)
+}
+
+// Changes compares two breakdowns that were made with Options.Series.
+func Changes(before, after *breakdown.Breakdown, alpha float64, gates []Gate) (*breakdown.Comparison, error) {
+	if alpha == 0 {
+		alpha = DefaultAlpha
+	}
+	c := &breakdown.Comparison{Schema: breakdown.CompareSchema, Alpha: alpha, Before: side(before), After: side(after),
+		Endpoints: []breakdown.EndpointChange{}, Gates: []breakdown.Gate{}, Test: "requests"}
+	// Fewer captures could not call anything significant, whatever they hold.
+	t := tester{alpha: alpha, over: min(c.Before.Captures, c.After.Captures) >= capturesThatTell(alpha)}
+	if t.over {
+		c.Test = "captures"
+	}
+	for _, p := range pairs(before, after) {
+		c.Endpoints = append(c.Endpoints, t.endpoint(p, c.Before.Requests, c.After.Requests))
+	}
+	c.Mix = mix(c.Endpoints, pairs(before, after))
+	for _, g := range gates {
+		outcome, err := g.judge(c)
+		if err != nil {
+			return nil, err
+		}
+		c.Gates = append(c.Gates, outcome)
+	}
+	c.Warnings = comparability(c, before, after)
+	return c, nil
+}
+
+func side(b *breakdown.Breakdown) breakdown.Side {
+	s := breakdown.Side{Source: b.Source, Captures: max(b.Source.Instances, 1)}
+	for i := range b.Endpoints {
+		s.Requests += b.Endpoints[i].Requests
+	}
+	if b.Source.Window > 0 {
+		s.Rate = round(float64(s.Requests)/float64(s.Captures)/(float64(b.Source.Window)/1e9), 1000)
+	}
+	return s
+}
+
+// A pair is an endpoint on both sides; one of them is nil where there is none.
+type pair struct{ before, after *breakdown.Endpoint }
+
+// either is the side that there is.
+func (p pair) either() *breakdown.Endpoint {
+	if p.after != nil {
+		return p.after
+	}
+	return p.before
+}
+
+func (p pair) time() (sum int64) {
+	for _, e := range []*breakdown.Endpoint{p.before, p.after} {
+		if e != nil {
+			sum += e.Wall.Total
+		}
+	}
+	return sum
+}
+
+// pairs matches the endpoints of two sides: by name, then by route, then by the
+// name without what the compiler numbers, which another version of Go or another
+// closure above it changes, where only one on each side has it.
+func pairs(before, after *breakdown.Breakdown) []pair {
+	left, right := pointers(before.Endpoints), pointers(after.Endpoints)
+	var out []pair
+	for _, key := range []func(*breakdown.Endpoint) string{
+		func(e *breakdown.Endpoint) string { return e.Name + " " + e.Kind + " " + e.Route },
+		func(e *breakdown.Endpoint) string { return e.Name + " " + e.Kind },
+		func(e *breakdown.Endpoint) string { return e.Route },
+		func(e *breakdown.Endpoint) string { return rules.BaseName(e.Name) + " " + e.Kind },
+	} {
+		for i, b := range left {
+			if b == nil || key(b) == "" || count(left, key, key(b)) != 1 || count(right, key, key(b)) != 1 {
+				continue
+			}
+			j := slices.IndexFunc(right, func(a *breakdown.Endpoint) bool { return a != nil && key(a) == key(b) })
+			out = append(out, pair{b, right[j]})
+			left[i], right[j] = nil, nil
+		}
+	}
+	for _, b := range left {
+		if b != nil {
+			out = append(out, pair{before: b})
+		}
+	}
+	for _, a := range right {
+		if a != nil {
+			out = append(out, pair{after: a})
+		}
+	}
+	slices.SortStableFunc(out, func(x, y pair) int {
+		return cmp.Or(cmp.Compare(x.oneSided(), y.oneSided()), cmp.Compare(y.time(), x.time()), cmp.Compare(x.either().Name, y.either().Name))
+	})
+	return out
+}
+
+func (p pair) oneSided() int {
+	if p.before == nil || p.after == nil {
+		return 1
+	}
+	return 0
+}
+
+func pointers(endpoints []breakdown.Endpoint) []*breakdown.Endpoint {
+	var out []*breakdown.Endpoint
+	for i := range endpoints {
+		if endpoints[i].Requests > 0 {
+			out = append(out, &endpoints[i])
+		}
+	}
+	return out
+}
+
+func count(of []*breakdown.Endpoint, key func(*breakdown.Endpoint) string, want string) (n int) {
+	for _, e := range of {
+		if e != nil && key(e) == want {
+			n++
+		}
+	}
+	return n
+}
+
+// A tester decides what is significant.
+type tester struct {
+	alpha float64
+	over  bool // test over captures
+}
+
+func (t *tester) endpoint(p pair, allBefore, allAfter int64) breakdown.EndpointChange {
+	e := p.either()
+	out := breakdown.EndpointChange{Name: e.Name, Route: e.Route, Kind: e.Kind, Status: "both",
+		Wall: []breakdown.Change{}, Buckets: []breakdown.BucketChange{}}
+	if p.before != nil {
+		out.RequestsBefore, out.ShareBefore = p.before.Requests, share(p.before.Requests, allBefore)
+		if p.before.Name != e.Name {
+			out.Was = p.before.Name
+		}
+		out.Route = cmp.Or(out.Route, p.before.Route)
+	}
+	if p.after != nil {
+		out.RequestsAfter, out.ShareAfter = p.after.Requests, share(p.after.Requests, allAfter)
+	}
+	switch {
+	case p.before == nil:
+		out.Status = "appeared"
+		return out
+	case p.after == nil:
+		out.Status = "vanished"
+		return out
+	}
+	s := samplesOf(p)
+	for _, q := range wallQuantities {
+		out.Wall = append(out.Wall, t.change(p, s, q))
+	}
+	parts := make([]ratio, breakdown.NumBuckets)
+	for b := range parts {
+		parts[b] = p.difference(p.before.Buckets[b].Total, p.after.Buckets[b].Total)
+	}
+	deltas := apportion(parts, out.Wall[0].Delta)
+	for b, delta := range deltas {
+		bucket := breakdown.Bucket(b)
+		change := t.change(p, s, ofBucket(bucket))
+		change.Delta = delta
+		out.Buckets = append(out.Buckets, breakdown.BucketChange{Change: change, Bucket: bucket,
+			Phases: phaseChanges(p, bucket, delta), Sites: siteChanges(p, bucket, delta), Parts: partChanges(p, bucket, delta)})
+	}
+	return out
+}
+
+// samples are both sides' series.
+type samples struct{ before, after []*sample }
+
+func samplesOf(p pair) samples { return samples{seriesOf(p.before), seriesOf(p.after)} }
+
+func seriesOf(e *breakdown.Endpoint) (out []*sample) {
+	captures := make([]int, 0, len(e.Series))
+	for i := range e.Series {
+		captures = append(captures, i)
+	}
+	slices.Sort(captures)
+	for _, i := range captures {
+		out = append(out, newSample(e.Series[i]))
+	}
+	return out
+}
+
+// change measures and tests one quantity.
+func (t *tester) change(p pair, s samples, q quantity) breakdown.Change {
+	c := breakdown.Change{Quantity: q.name, Before: q.of(p.before), After: q.of(p.after), P: 1}
+	c.Delta = c.After - c.Before
+	c.Relative = relative(c.Delta, c.Before)
+	if len(s.before) == 0 || len(s.after) == 0 {
+		return c
+	}
+	var v verdict
+	if t.over {
+		v = overCaptures(valuesOf(s.before, q), valuesOf(s.after, q), t.alpha)
+	} else {
+		v = withinCaptures(joined(s.before), joined(s.after), q, t.alpha)
+		base := c.Before
+		if q.q == 0 {
+			base = p.before.Wall.Mean
+		}
+		c.Floor = int64(q.floor * float64(base))
+	}
+	c.P, c.Low, c.High = round(v.p, 1e6), int64(v.low), int64(v.high)
+	c.Significant = v.p < t.alpha && abs(c.Delta) > c.Floor
+	if !c.Significant && c.Delta != 0 {
+		c.Needs = t.needs(&c, p)
+	}
+	return c
+}
+
+// of is the quantity of an endpoint, over all its captures.
+func (q quantity) of(e *breakdown.Endpoint) int64 {
+	switch {
+	case q.q > 0:
+		return e.Wall.Hist.Quantile(q.q)
+	case q.bucket == breakdown.NumBuckets:
+		return e.Wall.Mean
+	}
+	return e.Buckets[q.bucket].Mean
+}
+
+func valuesOf(samples []*sample, q quantity) (out []float64) {
+	for _, s := range samples {
+		out = append(out, s.value(q, nil))
+	}
+	return out
+}
+
+// joined is all captures of a side as one sample, where the other side has only
+// one.
+func joined(samples []*sample) *sample {
+	if len(samples) == 1 {
+		return samples[0]
+	}
+	all := &breakdown.Series{}
+	for _, s := range samples {
+		all.Blocks = append(all.Blocks, s.blocks...)
+	}
+	return newSample(all)
+}
+
+// needs says what would tell a change that the samples do not.
+func (t *tester) needs(c *breakdown.Change, p pair) string {
+	if t.over {
+		return "more captures a side, if it is real"
+	}
+	if abs(c.Delta) <= c.Floor {
+		return fmt.Sprintf("at least %d captures a side: two of one build differ by as much", capturesThatTell(t.alpha))
+	}
+	half := float64(c.High-c.Low) / 2
+	n := float64(min(p.before.Requests, p.after.Requests))
+	more := n * (math.Pow(half/float64(c.Delta), 2) - 1)
+	if more < 1 || more > 1e6 {
+		return "a longer window"
+	}
+	return fmt.Sprintf("about %s more requests a side", rounded(more))
+}
+
+// rounded is a number with one digit that counts, upwards.
+func rounded(x float64) string {
+	step := math.Pow(10, math.Floor(math.Log10(x)))
+	return fmt.Sprintf("%.0f", math.Ceil(x/step)*step)
+}
+
+func abs(x int64) int64 { return max(x, -x) }
+
+func relative(delta, of int64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return math.Round(float64(delta)/float64(of)*1e6) / 1e6
+}
+
+// A ratio is a number as a whole and a fraction in [0, 1).
+type ratio struct {
+	whole int64
+	frac  float64
+}
+
+// difference is how much a total has changed per request.
+func (p pair) difference(before, after int64) ratio {
+	nb, na := p.before.Requests, p.after.Requests
+	r := ratio{whole: after/na - before/nb, frac: float64(after%na)/float64(na) - float64(before%nb)/float64(nb)}
+	if r.frac < 0 {
+		r.whole, r.frac = r.whole-1, r.frac+1
+	}
+	return r
+}
+
+// apportion rounds parts so that they sum to the whole exactly: what is left after
+// rounding down goes to the largest fractions.
+func apportion(parts []ratio, whole int64) []int64 {
+	out := make([]int64, len(parts))
+	order := make([]int, len(parts))
+	for i, p := range parts {
+		out[i], order[i] = p.whole, i
+		whole -= p.whole
+	}
+	if len(parts) == 0 {
+		return out
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(parts[b].frac, parts[a].frac) })
+	for i := 0; whole != 0; i++ {
+		step := int64(1)
+		at := order[i%len(order)]
+		if whole < 0 {
+			step, at = -1, order[len(order)-1-i%len(order)]
+		}
+		out[at] += step
+		whole -= step
+	}
+	return out
+}
+
+func phaseChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange {
+	out, parts := []breakdown.PartChange{}, []ratio(nil)
+	for phase := breakdown.NoPhase + 1; phase < breakdown.NumPhases; phase++ {
+		before, after := phaseTotal(&p.before.Buckets[b], phase), phaseTotal(&p.after.Buckets[b], phase)
+		if before != 0 || after != 0 {
+			out, parts = append(out, breakdown.PartChange{Part: phase.String()}), append(parts, p.difference(before, after))
+		}
+	}
+	if len(out) == 0 {
+		return out
+	}
+	for i, d := range apportion(parts, delta) {
+		out[i].Delta = d
+	}
+	return out
+}
+
+func phaseTotal(t *breakdown.BucketTime, phase breakdown.Phase) int64 {
+	for _, p := range t.Phases {
+		if p.Phase == phase {
+			return p.Total
+		}
+	}
+	return 0
+}
+
+// siteChanges matches call sites by their function: lines move from one build to
+// the next.
+func siteChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.SiteChange {
+	type key struct{ function, file string }
+	totals, frames := map[key][2]int64{}, map[key]breakdown.Frame{}
+	for i, e := range []*breakdown.Endpoint{p.before, p.after} {
+		for _, s := range e.Buckets[b].Sites {
+			k := key{s.Function, s.File}
+			if f, ok := frames[k]; !ok || i == 1 && f.Line != s.Line && totals[k][1] == 0 {
+				frames[k] = s.Frame
+			}
+			sum := totals[k]
+			sum[i] += s.Total
+			totals[k] = sum
+		}
+	}
+	out, parts := []breakdown.SiteChange{}, []ratio(nil)
+	for _, f := range frames {
+		out = append(out, breakdown.SiteChange{Frame: f})
+	}
+	slices.SortFunc(out, func(x, y breakdown.SiteChange) int { return compareFrames(x.Frame, y.Frame) })
+	for _, s := range out {
+		sum := totals[key{s.Function, s.File}]
+		parts = append(parts, p.difference(sum[0], sum[1]))
+	}
+	if len(out) == 0 {
+		return out
+	}
+	for i, d := range apportion(parts, delta) {
+		out[i].Delta = d
+	}
+	slices.SortStableFunc(out, func(x, y breakdown.SiteChange) int { return cmp.Compare(abs(y.Delta), abs(x.Delta)) })
+	return out
+}
+
+// partChanges says why a client's part of the time changed, in parts that sum to
+// it: connections made, a pool waited for, the number of calls, how long each
+// takes, and how many of them go on at once. Of time on the path P, waits for
+// connections C and the sum of all calls S, what the calls themselves take is
+// S - C, and S - P of it is hidden because they overlap.
+func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange {
+	out := []breakdown.PartChange{}
+	if b > breakdown.Upstream {
+		return out
+	}
+	x, y := callsOf(p.before, b), callsOf(p.after, b)
+	if x.calls == 0 && y.calls == 0 {
+		return out
+	}
+	each := func(f func(callMeans) float64) float64 { return f(y) - f(x) }
+	count, length := 0.0, 0.0
+	if x.calls > 0 && y.calls > 0 {
+		// Shapley's split of a product's change: each factor with the other's mean.
+		count = (y.calls - x.calls) * (x.work/x.calls + y.work/y.calls) / 2
+		length = (y.work/y.calls - x.work/x.calls) * (x.calls + y.calls) / 2
+	} else {
+		count = y.work - x.work
+	}
+	named := []struct {
+		name  string
+		delta float64
+	}{
+		{connecting(x, y), each(func(c callMeans) float64 { return c.connect })},
+		{"waiting for a connection of the pool", each(func(c callMeans) float64 { return c.pool })},
+		{counted(x, y), count},
+		{"each call takes " + longer(length), length},
+		{overlapping(x, y), -each(func(c callMeans) float64 { return c.hidden })},
+	}
+	var parts []ratio
+	for _, n := range named {
+		out = append(out, breakdown.PartChange{Part: n.name})
+		whole := math.Floor(n.delta)
+		parts = append(parts, ratio{int64(whole), n.delta - whole})
+	}
+	for i, d := range apportion(parts, delta) {
+		out[i].Delta = d
+	}
+	return slices.DeleteFunc(out, func(c breakdown.PartChange) bool { return c.Delta == 0 })
+}
+
+// callMeans are what an endpoint's calls are per request.
+type callMeans struct {
+	calls, dials         float64
+	connect, pool        float64 // on the path
+	work, hidden, onPath float64
+}
+
+func callsOf(e *breakdown.Endpoint, b breakdown.Bucket) callMeans {
+	t, n := &e.Buckets[b], float64(max(e.Requests, 1))
+	c := callMeans{calls: t.CallsPerRequest, dials: float64(t.Dials) / n, onPath: float64(t.Total) / n}
+	for _, p := range t.Phases {
+		switch p.Phase {
+		case breakdown.DNS, breakdown.Connect, breakdown.TLS:
+			c.connect += float64(p.Total) / n
+		case breakdown.PoolWait:
+			c.pool += float64(p.Total) / n
+		}
+	}
+	c.hidden = float64(t.CallTime)/n - c.onPath
+	c.work = float64(t.CallTime)/n - c.connect - c.pool
+	return c
+}
+
+func connecting(before, after callMeans) string {
+	switch reused := func(c callMeans) bool { return c.calls > 0 && c.dials < 0.1*c.calls }; {
+	case !reused(before) && reused(after):
+		return "connections are reused"
+	case reused(before) && !reused(after):
+		return "connections are no longer reused"
+	}
+	return "making connections"
+}
+
+func counted(before, after callMeans) string {
+	switch {
+	case after.calls > before.calls:
+		return "more calls"
+	case after.calls < before.calls:
+		return "fewer calls"
+	}
+	return "number of calls"
+}
+
+func longer(delta float64) string {
+	if delta > 0 {
+		return "longer"
+	}
+	return "less time"
+}
+
+func overlapping(before, after callMeans) string {
+	if after.hidden > before.hidden {
+		return "more of the calls overlap"
+	}
+	return "fewer of the calls overlap"
+}
+
+// mix splits the change of the mean over all requests.
+func mix(changes []breakdown.EndpointChange, all []pair) breakdown.Mix {
+	var totals, counts [2]int64
+	for _, p := range all {
+		for i, e := range []*breakdown.Endpoint{p.before, p.after} {
+			if e != nil {
+				totals[i] += e.Wall.Total
+				counts[i] += e.Requests
+			}
+		}
+	}
+	m := breakdown.Mix{Before: mean(totals[0], counts[0]), After: mean(totals[1], counts[1])}
+	if counts[0] == 0 || counts[1] == 0 {
+		return m
+	}
+	within := 0.0
+	for _, p := range all {
+		if p.before == nil || p.after == nil {
+			continue
+		}
+		weight := float64(p.before.Requests)/float64(counts[0]) + float64(p.after.Requests)/float64(counts[1])
+		within += weight / 2 * (float64(p.after.Wall.Total)/float64(p.after.Requests) - float64(p.before.Wall.Total)/float64(p.before.Requests))
+	}
+	m.Within = int64(math.Round(within))
+	m.Shift = m.After - m.Before - m.Within
+	return m
+}
+
+// comparability warns of what makes the two sides no comparison of like with like.
+func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) []breakdown.Warning {
+	var w warnings
+	b, a := &c.Before, &c.After
+	differ := func(code, what, x, y string) {
+		if x != y && x != "" && y != "" {
+			w.addf(code, "%s differs: %s before, %s after", what, x, y)
+		}
+	}
+	if b.Requests == 0 || a.Requests == 0 {
+		w.addf("no-requests", "a side has no complete request, so there is nothing to compare")
+	}
+	if lo, hi := min(b.Rate, a.Rate), max(b.Rate, a.Rate); lo > 0 && hi > 1.25*lo {
+		w.addf("other-load", "the load differs: %.0f requests a second before, %.0f after; a service answers slower the busier it is", b.Rate, a.Rate)
+	}
+	differ("other-gomaxprocs", "GOMAXPROCS", number(b.Source.GOMAXPROCS), number(a.Source.GOMAXPROCS))
+	differ("other-go", "the Go version", b.Source.GoVersion, a.Source.GoVersion)
+	differ("other-probes", "the rate of the probes", rate(b.Source.ProbeRate), rate(a.Source.ProbeRate))
+	for i, of := range []*breakdown.Breakdown{before, after} {
+		name := []string{"before", "after"}[i]
+		for _, from := range of.Warnings {
+			if from.Code == "trace-truncated" || strings.HasPrefix(from.Code, "memory-") {
+				w.addf(from.Code, "%s: %s", name, from.Message)
+			}
+		}
+	}
+	for i := range c.Endpoints {
+		e := &c.Endpoints[i]
+		if n := min(e.RequestsBefore, e.RequestsAfter); e.Status == "both" && n < fewRequests && (e.ShareBefore > negligible || e.ShareAfter > negligible) {
+			w.addf("few-requests", "%s: %d requests before, %d after are few; nothing but a large change can be told", cmp.Or(e.Route, e.Name), e.RequestsBefore, e.RequestsAfter)
+		}
+	}
+	if w.list == nil {
+		w.list = []breakdown.Warning{}
+	}
+	return w.list
+}
+
+// fewRequests is how many leave percentiles to chance.
+const fewRequests = 30
+
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func rate(r float64) string {
+	if r == 0 {
+		return "no probes"
+	}
+	return fmt.Sprintf("%g a second", r)
+}
+
+var errNoEndpoint = errors.New("there is no such endpoint on both sides")

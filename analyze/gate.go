@@ -1,0 +1,138 @@
+package analyze
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"timesink/analyze/breakdown"
+)
+
+// GateSyntax is how a Gate is written.
+const GateSyntax = "[BUCKET] mean|p50|p95|p99 >|< ±N%|±DURATION [@ ENDPOINT]"
+
+// A Gate is a condition that a comparison may break: a quantity that changed by
+// more than so much.
+type Gate struct {
+	text     string
+	quantity string // as in breakdown.Change
+	more     bool   // else less
+	share    float64
+	amount   time.Duration
+	relative bool // share counts, not amount
+	endpoint string
+}
+
+// ParseGate reads a condition, such as
+//
+//	p95 > +10%
+//	db mean > +5ms @ GET /v1/vin/{vin}
+//
+// An endpoint is named by its route or its function, or the function's end. Of
+// buckets there is the mean alone: their percentiles do not add up.
+func ParseGate(text string) (Gate, error) {
+	g := Gate{text: strings.TrimSpace(text)}
+	condition, endpoint, at := strings.Cut(g.text, "@")
+	if g.endpoint = strings.TrimSpace(endpoint); at && g.endpoint == "" {
+		return Gate{}, g.wrong("no endpoint follows the @")
+	}
+	i := strings.IndexAny(condition, "<>")
+	if i < 0 {
+		return Gate{}, g.wrong("it compares nothing")
+	}
+	g.more = condition[i] == '>'
+	words, limit := strings.Fields(condition[:i]), strings.TrimSpace(condition[i+1:])
+	known := func(q string) bool {
+		return slices.ContainsFunc(wallQuantities, func(w quantity) bool { return w.name == q })
+	}
+	var bucket breakdown.Bucket
+	switch {
+	case len(words) == 1 && known(words[0]):
+	case len(words) == 2 && bucket.UnmarshalText([]byte(words[0])) == nil && words[1] == "mean":
+	case len(words) == 2 && bucket.UnmarshalText([]byte(words[0])) == nil && known(words[1]):
+		return Gate{}, g.wrong("of a bucket there is only the mean")
+	default:
+		return Gate{}, g.wrong(fmt.Sprintf("%q is no quantity", strings.Join(words, " ")))
+	}
+	g.quantity = strings.Join(words, " ")
+	if limit == "" || limit[0] != '+' && limit[0] != '-' {
+		return Gate{}, g.wrong("the limit is a change, with its sign")
+	}
+	var err error
+	if percent, ok := strings.CutSuffix(limit, "%"); ok {
+		g.relative = true
+		g.share, err = strconv.ParseFloat(percent, 64)
+		g.share /= 100
+	} else {
+		g.amount, err = time.ParseDuration(limit)
+	}
+	if err != nil {
+		return Gate{}, g.wrong(fmt.Sprintf("%q is neither a percentage nor a duration", limit))
+	}
+	return g, nil
+}
+
+func (g *Gate) wrong(why string) error { return fmt.Errorf("the condition %q: %s", g.text, why) }
+
+// judge says what became of the condition.
+func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
+	out := breakdown.Gate{Condition: g.text, Outcome: breakdown.GatePassed, Why: "nothing changed by as much"}
+	seen := false
+	for i := range c.Endpoints {
+		e := &c.Endpoints[i]
+		if e.Status != "both" || !g.names(e) {
+			continue
+		}
+		seen = true
+		change := changeOf(e, g.quantity)
+		if !g.holds(change) {
+			continue
+		}
+		outcome, why := breakdown.GateUnsure, "the samples cannot tell it from chance"
+		if change.Needs != "" {
+			why += "; it takes " + change.Needs
+		}
+		if change.Significant {
+			outcome, why = breakdown.GateBroken, fmt.Sprintf("p = %.2g", change.P)
+		}
+		if out.Outcome == breakdown.GatePassed || out.Outcome == breakdown.GateUnsure && outcome == breakdown.GateBroken {
+			out.Outcome, out.Endpoint = outcome, cmp.Or(e.Route, e.Name)
+			out.Why = fmt.Sprintf("%s went from %s to %s (%+.1f%%): %s", g.quantity, dur(change.Before), dur(change.After), 100*change.Relative, why)
+		}
+	}
+	if !seen {
+		if g.endpoint == "" {
+			return out, nil // the warnings say that there is nothing to compare
+		}
+		return out, fmt.Errorf("the condition %q: %w", g.text, errNoEndpoint)
+	}
+	return out, nil
+}
+
+func (g *Gate) names(e *breakdown.EndpointChange) bool {
+	return g.endpoint == "" || g.endpoint == e.Route || g.endpoint == e.Name || strings.HasSuffix(e.Name, "."+g.endpoint) || strings.HasSuffix(e.Name, "/"+g.endpoint)
+}
+
+func (g *Gate) holds(c *breakdown.Change) bool {
+	if g.relative {
+		return g.more && c.Relative > g.share || !g.more && c.Relative < g.share
+	}
+	return g.more && c.Delta > int64(g.amount) || !g.more && c.Delta < int64(g.amount)
+}
+
+func changeOf(e *breakdown.EndpointChange, quantity string) *breakdown.Change {
+	for i := range e.Wall {
+		if e.Wall[i].Quantity == quantity {
+			return &e.Wall[i]
+		}
+	}
+	for i := range e.Buckets {
+		if e.Buckets[i].Quantity == quantity {
+			return &e.Buckets[i].Change
+		}
+	}
+	return &breakdown.Change{}
+}

@@ -1,0 +1,218 @@
+package analyze
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+
+	"timesink/analyze/breakdown"
+)
+
+// A quantity is something of a series that may have changed.
+type quantity struct {
+	name string
+	// q is the quantile of the wall time; a mean where it is 0, of a bucket or,
+	// where bucket is NumBuckets, of the wall time.
+	q      float64
+	bucket breakdown.Bucket
+	// floor is how much it differs between two captures of the same build under
+	// the same load, as a share of the endpoint's mean (of a quantile: of the
+	// quantile), in all but a few of a hundred pairs; measured by
+	// cmd/internal/falsealarms.
+	floor float64
+}
+
+// wallQuantities are those of every endpoint.
+var wallQuantities = []quantity{
+	{name: "mean", bucket: breakdown.NumBuckets, floor: 0.04},
+	{name: "p50", q: 0.50, floor: 0.05},
+	{name: "p95", q: 0.95, floor: 0.10},
+	{name: "p99", q: 0.99, floor: 0.20},
+}
+
+// ofBucket is the mean of a bucket.
+func ofBucket(b breakdown.Bucket) quantity {
+	return quantity{name: b.String() + " mean", bucket: b, floor: 0.04}
+}
+
+// resamples is how often a bootstrap draws.
+const resamples = 2000
+
+// mostBlocks is how many blocks a series is resampled in at most. Requests that
+// follow each other resemble each other, so blocks are as long as that allows.
+const mostBlocks = 30
+
+// A sample is a series prepared for drawing: blocks, and the wall times of all in
+// order, each with its block.
+type sample struct {
+	blocks []breakdown.Block
+	walls  []wallOf
+}
+
+type wallOf struct {
+	wall  int64
+	block int32
+}
+
+func newSample(s *breakdown.Series) *sample {
+	out := &sample{}
+	each := (len(s.Blocks) + mostBlocks - 1) / mostBlocks
+	for i := 0; i < len(s.Blocks); i += each {
+		sum := breakdown.Block{}
+		for _, b := range s.Blocks[i:min(i+each, len(s.Blocks))] {
+			sum.Requests += b.Requests
+			sum.Wall += b.Wall
+			for k, t := range b.Buckets {
+				sum.Buckets[k] += t
+			}
+			sum.Walls = append(sum.Walls, b.Walls...)
+		}
+		if sum.Requests > 0 {
+			out.blocks = append(out.blocks, sum)
+		}
+	}
+	for i := range out.blocks {
+		for _, w := range out.blocks[i].Walls {
+			out.walls = append(out.walls, wallOf{w, int32(i)})
+		}
+	}
+	slices.SortFunc(out.walls, func(a, b wallOf) int { return cmp.Compare(a.wall, b.wall) })
+	return out
+}
+
+// value is a quantity of the sample with each block drawn so many times; nil is
+// once each.
+func (s *sample) value(q quantity, drawn []int) float64 {
+	times := func(i int) int {
+		if drawn == nil {
+			return 1
+		}
+		return drawn[i]
+	}
+	if q.q > 0 {
+		n := 0
+		for i := range s.blocks {
+			n += times(i) * len(s.blocks[i].Walls)
+		}
+		rank := max(int(math.Ceil(q.q*float64(n))), 1)
+		for _, w := range s.walls {
+			if rank -= times(int(w.block)); rank <= 0 {
+				return float64(w.wall)
+			}
+		}
+		return 0
+	}
+	sum, n := int64(0), int64(0)
+	for i := range s.blocks {
+		b, k := &s.blocks[i], int64(times(i))
+		n += k * b.Requests
+		if q.bucket == breakdown.NumBuckets {
+			sum += k * b.Wall
+		} else {
+			sum += k * b.Buckets[q.bucket]
+		}
+	}
+	return float64(sum) / float64(max(n, 1))
+}
+
+// seed comes from the data, so that the same captures give the same intervals.
+func seed(samples ...*sample) *rand.Rand {
+	h := fnv.New64a()
+	for _, s := range samples {
+		for i := range s.blocks {
+			var b [16]byte
+			binary.LittleEndian.PutUint64(b[:], uint64(s.blocks[i].Requests))
+			binary.LittleEndian.PutUint64(b[8:], uint64(s.blocks[i].Wall))
+			h.Write(b[:])
+		}
+	}
+	return rand.New(rand.NewPCG(h.Sum64(), uint64(len(samples))))
+}
+
+// draw draws as many of n blocks as there are, with replacement.
+func draw(r *rand.Rand, into []int) {
+	clear(into)
+	for range into {
+		into[r.IntN(len(into))]++
+	}
+}
+
+// A verdict is what a test says of a difference.
+type verdict struct {
+	p         float64
+	low, high float64
+}
+
+// withinCaptures tests the difference of a quantity between two captures by a
+// bootstrap over blocks of their requests, the percentile method.
+func withinCaptures(before, after *sample, q quantity, alpha float64) verdict {
+	r := seed(before, after)
+	a, b := make([]int, len(before.blocks)), make([]int, len(after.blocks))
+	deltas := make([]float64, resamples)
+	below, above := 0, 0
+	for i := range deltas {
+		draw(r, a)
+		draw(r, b)
+		deltas[i] = after.value(q, b) - before.value(q, a)
+		if deltas[i] <= 0 {
+			below++
+		}
+		if deltas[i] >= 0 {
+			above++
+		}
+	}
+	slices.Sort(deltas)
+	p := min(1, 2*float64(min(below, above)+1)/float64(resamples+1))
+	return verdict{p: p, low: quantileOf(deltas, alpha/2), high: quantileOf(deltas, 1-alpha/2)}
+}
+
+// overCaptures tests a quantity that was taken of each capture: requests of one
+// capture are not independent of each other, captures are. The interval is a
+// bootstrap over captures.
+func overCaptures(before, after []float64, alpha float64) verdict {
+	t := &benchmath.Thresholds{CompareAlpha: alpha}
+	c := benchmath.AssumeNothing.Compare(benchmath.NewSample(slices.Clone(before), t), benchmath.NewSample(slices.Clone(after), t))
+	r := rand.New(rand.NewPCG(math.Float64bits(sumOf(before)), math.Float64bits(sumOf(after))))
+	deltas := make([]float64, resamples)
+	for i := range deltas {
+		deltas[i] = meanOfDrawn(r, after) - meanOfDrawn(r, before)
+	}
+	slices.Sort(deltas)
+	return verdict{p: c.P, low: quantileOf(deltas, alpha/2), high: quantileOf(deltas, 1-alpha/2)}
+}
+
+func meanOfDrawn(r *rand.Rand, of []float64) (mean float64) {
+	for range of {
+		mean += of[r.IntN(len(of))]
+	}
+	return mean / float64(len(of))
+}
+
+func sumOf(of []float64) (sum float64) {
+	for _, x := range of {
+		sum += x
+	}
+	return sum
+}
+
+func quantileOf(sorted []float64, q float64) float64 {
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// capturesThatTell is how many captures a side the test over captures needs before
+// it can call anything significant: with n a side the rarest order has a
+// probability of 2/C(2n, n).
+func capturesThatTell(alpha float64) int {
+	orders := 1.0
+	for n := 1; ; n++ {
+		orders = orders * float64(2*n) * float64(2*n-1) / float64(n*n)
+		if 2/orders < alpha || n == 20 {
+			return n
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze"
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+	"timesink/report"
+)
+
+// compareFlags are the flags of compare.
+type compareFlags struct {
+	answerFlags
+	alpha        float64
+	failIf       []string
+	failIfUnsure bool
+	gates        []analyze.Gate
+}
+
+func (f *compareFlags) register(cmd *cobra.Command) {
+	f.answerFlags.formats = []string{"text", "markdown", "json", "bench"}
+	f.answerFlags.register(cmd)
+	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant where chance would bring it less often than that")
+	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 where that `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
+	cmd.Flags().BoolVar(&f.failIfUnsure, "fail-if-unsure", false, "exit with 3 also where a condition holds and the samples cannot tell it from chance")
+}
+
+func (f *compareFlags) check() error {
+	if f.alpha <= 0 || f.alpha >= 1 {
+		return usagef("give a probability such as 0.05", "--alpha cannot be %v", f.alpha)
+	}
+	for _, text := range f.failIf {
+		g, err := analyze.ParseGate(text)
+		if err != nil {
+			return usagef("write it as "+analyze.GateSyntax, "--fail-if: %v", err)
+		}
+		f.gates = append(f.gates, g)
+	}
+	return f.answerFlags.check()
+}
+
+func (t *tool) compareCommand() *cobra.Command {
+	var flags compareFlags
+	var output outputFlag
+	cmd := &cobra.Command{
+		Use:   "compare BEFORE AFTER",
+		Short: "Say what changed between two captures, by how much, and whether it is real",
+		Long: `Compare says per endpoint what changed from one capture to another: the wall time,
+with an interval and whether it could be chance, and where the change comes from,
+in parts that sum to it. "~" stands where the samples cannot tell.
+
+BEFORE and AFTER are captures or traces, as for analyze; several of one side are
+joined with commas, or lie in a folder. Requests of one capture resemble each
+other, so that two captures of the very same build differ: with one a side, a
+change must also exceed that to count as significant. With several a side the
+tests are over captures, and find smaller changes; four or more can tell.
+
+--fail-if makes a gate of it, for a pipeline: exit code 3 where the condition holds
+and the change is significant.`,
+		Example: `  timesink compare before.zip after.zip
+  timesink compare before-1.zip,before-2.zip,before-3.zip,before-4.zip after/
+  timesink compare main.zip branch.zip --fail-if "p95 > +10%" --fail-if "db mean > +5ms"
+  timesink compare -f bench before/ after/ | benchstat -col /side -`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef(helpHint(cmd), "compare takes two sides, before and after, not %d", len(args))
+			}
+			return flags.check()
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var sides [2]*breakdown.Breakdown
+			for i, arg := range args {
+				files, err := side(arg)
+				if err != nil {
+					return err
+				}
+				if output.output != "" && slices.ContainsFunc(files, func(f string) bool { return sameFile(f, output.output) }) {
+					return usagef("give --output another name", "--output %s would overwrite what is to be compared", output.output)
+				}
+				opts := flags.options()
+				opts.Series = true
+				if sides[i], err = t.analyzeFiles(cmd.Context(), files, opts); err != nil {
+					return err
+				}
+			}
+			c, err := analyze.Changes(sides[0], sides[1], flags.alpha, flags.gates)
+			if err != nil {
+				return usagef("give the endpoint as the comparison prints it: its route, or its function", "%v", err)
+			}
+			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides, t.verbose) })
+			if err != nil {
+				return err
+			}
+			return t.gates(c.Gates, flags.failIfUnsure)
+		},
+	}
+	flags.register(cmd)
+	output.register(cmd)
+	return cmd
+}
+
+func (f *compareFlags) writeComparison(w io.Writer, c *breakdown.Comparison, sides [2]*breakdown.Breakdown, verbose bool) error {
+	switch f.format {
+	case "json":
+		return report.CompareJSON(w, c)
+	case "markdown":
+		return report.CompareMarkdown(w, c)
+	case "bench":
+		return report.CompareBench(w, sides[0], sides[1])
+	}
+	return report.CompareText(w, c, report.TextOptions{Width: columns(w), Color: colored(w), Top: f.top, Verbose: verbose})
+}
+
+// gates ends with the code for a broken gate, and says on standard error, which a
+// pipeline's log shows, why.
+func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
+	broken := false
+	for _, g := range gates {
+		if g.Outcome == breakdown.GatePassed {
+			continue
+		}
+		fails := g.Outcome == breakdown.GateBroken || failIfUnsure
+		broken = broken || fails
+		word := "warning: not broken for sure"
+		if fails {
+			word = "broken"
+		}
+		fmt.Fprintf(t.stderr, "%s: %s\n", word, oneLine(fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, g.Why)))
+	}
+	if broken {
+		return codeError(exitGate)
+	}
+	return nil
+}
+
+// side is the files of one side: joined with commas, or those of a folder that is
+// no capture itself.
+func side(arg string) (files []string, err error) {
+	for _, name := range strings.Split(arg, ",") {
+		if name == "" {
+			return nil, usagef("give captures, joined with commas, or a folder of them", "%q names no file", arg)
+		}
+		info, err := os.Stat(name)
+		if err != nil || !info.IsDir() || isCapture(name) {
+			files = append(files, name)
+			continue
+		}
+		entries, err := os.ReadDir(name)
+		if err != nil {
+			return nil, &capture.Error{Op: "read the folder " + name, Err: cause(err), Hint: "check its permissions"}
+		}
+		found := len(files)
+		for _, e := range entries {
+			path := filepath.Join(name, e.Name())
+			switch ext := filepath.Ext(e.Name()); {
+			case strings.HasPrefix(e.Name(), "."), e.IsDir() && !isCapture(path):
+			case e.IsDir(), ext == ".zip", ext == ".out", ext == ".trace", ext == ".gz":
+				files = append(files, path)
+			}
+		}
+		if len(files) == found {
+			return nil, &capture.Error{Op: "find captures in " + name, Err: os.ErrNotExist, Hint: "a folder's captures end in .zip, .trace, .out or .gz"}
+		}
+	}
+	return files, nil
+}
+
+// isCapture tells the folder of a capture that did not finish.
+func isCapture(name string) bool {
+	_, err := os.Stat(filepath.Join(name, capture.TracePart))
+	return err == nil
+}

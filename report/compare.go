@@ -1,0 +1,326 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// CompareText writes a comparison as a screen for a terminal: per endpoint what
+// changed, by how much, whether it is real, and where; and in the last line the
+// answer.
+func CompareText(w io.Writer, c *breakdown.Comparison, o TextOptions) error {
+	t := &compared{page: page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color}, c: c, verbose: o.Verbose}
+	if err := t.write(cmp.Or(o.Top, defaultTop)); err != nil {
+		return fmt.Errorf("laying out the comparison: %w", err)
+	}
+	if _, err := w.Write(t.Bytes()); err != nil {
+		return fmt.Errorf("writing the comparison: %w", err)
+	}
+	return nil
+}
+
+// compared is a comparison's screen in the making.
+type compared struct {
+	page
+	c       *breakdown.Comparison
+	verbose bool
+}
+
+func (t *compared) write(top int) error {
+	t.fields(plain, 0, "before: "+sideText(&t.c.Before))
+	t.fields(plain, 0, "after:  "+sideText(&t.c.After))
+	t.line(plain, "")
+	both := ofStatus(t.c, "both")
+	for _, e := range both[:min(top, len(both))] {
+		if err := t.endpoint(e); err != nil {
+			return err
+		}
+	}
+	if rest := both[min(top, len(both)):]; len(rest) > 0 {
+		var names []string
+		for _, e := range rest {
+			names = append(names, shorten(changeTitle(e), 30)+" "+t.verdict(&e.Wall[0]))
+		}
+		t.text(plain, 0, "", counted(int64(len(rest)), "more endpoint", "more endpoints")+": "+strings.Join(names, ", "))
+		t.line(plain, "")
+	}
+	t.traffic()
+	for _, g := range t.c.Gates {
+		t.text(plain, 0, gateWord(&g)+": ", clean(gateText(&g)))
+	}
+	if len(t.c.Gates) > 0 {
+		t.line(plain, "")
+	}
+	for _, w := range t.c.Warnings {
+		t.text(yellow, 0, "warning: ", clean(w.Message))
+	}
+	if len(t.c.Warnings) > 0 {
+		t.line(plain, "")
+	}
+	t.text(bold, 0, "", verdict(t.c))
+	return nil
+}
+
+func ofStatus(c *breakdown.Comparison, status string) (out []*breakdown.EndpointChange) {
+	for i := range c.Endpoints {
+		if c.Endpoints[i].Status == status {
+			out = append(out, &c.Endpoints[i])
+		}
+	}
+	return out
+}
+
+func sideText(s *breakdown.Side) string {
+	parts := []string{}
+	if s.Captures > 1 {
+		parts = append(parts, fmt.Sprintf("%d captures", s.Captures))
+	}
+	if s.Source.Target != "" {
+		parts = append(parts, shorten(clean(s.Source.Target), 40))
+	}
+	if s.Source.CapturedAt != nil {
+		parts = append(parts, s.Source.CapturedAt.UTC().Format("2006-01-02 15:04:05Z"))
+	}
+	parts = append(parts, counted(s.Requests, "request", "requests"), fmt.Sprintf("%.1f/s", s.Rate))
+	return strings.Join(parts, ", ")
+}
+
+func changeTitle(e *breakdown.EndpointChange) string {
+	return title(&breakdown.Endpoint{Name: e.Name, Route: e.Route})
+}
+
+func (t *compared) endpoint(e *breakdown.EndpointChange) error {
+	name := ""
+	if e.Route != "" {
+		name = title(&breakdown.Endpoint{Name: e.Name})
+	}
+	t.fields(bold, 0, changeTitle(e), name, counted(e.RequestsBefore, "request", "requests")+" → "+count(e.RequestsAfter))
+	if e.Was != "" {
+		t.text(plain, 2, "", "was "+clean(e.Was))
+	}
+	if len(e.Wall) == 0 {
+		return nil
+	}
+	t.line(plain, "")
+	unit := scaleOf(max(e.Wall[0].Before, e.Wall[0].After))
+	rows := []row{{cells: []string{"", "before", "after", "change", ""}, note: []string{t.confidence()}}}
+	for i := range e.Wall {
+		c := &e.Wall[i]
+		rows = append(rows, row{cells: []string{c.Quantity, unit.column(c.Before), unit.column(c.After), signedTime(unit, c.Delta), signed(c.Relative)}, note: t.tested(c, unit)})
+	}
+	if err := t.table(2, rows); err != nil {
+		return err
+	}
+	t.needs(e)
+	t.line(plain, "")
+	t.buckets(e, unit)
+	t.line(plain, "")
+	return nil
+}
+
+func (t *compared) confidence() string {
+	return fmt.Sprintf("%.0f%% interval, over %s", 100*(1-t.c.Alpha), t.c.Test)
+}
+
+// tested says what a test says of a change: ~ where the samples cannot tell.
+func (t *compared) tested(c *breakdown.Change, unit scale) []string {
+	interval := fmt.Sprintf("%s to %s", signedTime(unit, c.Low), signedTime(unit, c.High))
+	if c.Significant {
+		return []string{fmt.Sprintf("%s   p %s", interval, probability(c.P))}
+	}
+	return []string{"~ " + interval}
+}
+
+// needs says what would tell the changes that the samples do not.
+func (t *compared) needs(e *breakdown.EndpointChange) {
+	by := map[string][]string{}
+	var order []string
+	for i := range e.Wall {
+		if c := &e.Wall[i]; c.Needs != "" {
+			if by[c.Needs] == nil {
+				order = append(order, c.Needs)
+			}
+			by[c.Needs] = append(by[c.Needs], c.Quantity)
+		}
+	}
+	for _, n := range order {
+		t.text(plain, 2, "~ ", list(by[n])+": the samples cannot tell; it takes "+n)
+	}
+}
+
+// verdict is a change in a word: −57.5%, or ~.
+func (t *compared) verdict(c *breakdown.Change) string {
+	if !c.Significant {
+		return "~"
+	}
+	return signed(c.Relative)
+}
+
+func probability(p float64) string {
+	if p <= 0.001 {
+		return "≤ 0.001"
+	}
+	return fmt.Sprintf("= %.3f", p)
+}
+
+// smallPart is the share of the mean's change and of the mean below which a bucket
+// shares a line with others.
+const smallPart = 0.01
+
+// buckets shows where the change of the mean is, the largest part first, and below
+// each what that is made of.
+func (t *compared) buckets(e *breakdown.EndpointChange, unit scale) {
+	mean := &e.Wall[0]
+	order := make([]*breakdown.BucketChange, 0, len(e.Buckets))
+	for i := range e.Buckets {
+		order = append(order, &e.Buckets[i])
+	}
+	slices.SortStableFunc(order, func(a, b *breakdown.BucketChange) int { return cmp.Compare(magnitude(b.Delta), magnitude(a.Delta)) })
+	shown, rest := 0, int64(0)
+	for _, b := range order {
+		if !t.verbose && float64(magnitude(b.Delta)) < smallPart*float64(max(mean.Before, mean.After)) {
+			rest += b.Delta
+			continue
+		}
+		shown++
+		t.bucket(b, unit)
+	}
+	if rest != 0 || shown == 0 {
+		t.bucketLine("the rest", "", signedTime(unit, rest), true)
+	}
+}
+
+func (t *compared) bucket(b *breakdown.BucketChange, unit scale) {
+	t.bucketLine(words[b.Bucket].label, unit.column(b.Before)+" → "+unit.column(b.After), signedTime(unit, b.Delta), b.Significant)
+	parts := worthShowing(b.Parts, b.Delta)
+	if len(parts) == 0 {
+		parts = worthShowing(b.Phases, b.Delta)
+	}
+	for _, p := range parts {
+		t.text(dim, 6, "", signedTime(unit, p.Delta)+" "+p.Part)
+	}
+	sites := 1
+	if t.verbose {
+		sites = len(b.Sites)
+	}
+	for _, s := range b.Sites[:min(sites, len(b.Sites))] {
+		if s.Delta != 0 && s.Function != breakdown.Other {
+			t.text(dim, 6, "", signedTime(unit, s.Delta)+" at "+place(s.Frame))
+		}
+	}
+}
+
+// bucketLine is one bucket's change; ~ marks one that the samples cannot tell.
+func (t *compared) bucketLine(label, times, delta string, sure bool) {
+	mark := ""
+	if !sure {
+		mark = "  ~"
+	}
+	t.line(plain, strings.TrimRight("  "+pad(label, 16)+spaces(12-width(delta))+delta+mark+spaces(4-width(mark))+times, " "))
+}
+
+// worthShowing are the parts that make up more than a fiftieth of the largest.
+func worthShowing(parts []breakdown.PartChange, delta int64) (out []breakdown.PartChange) {
+	most := magnitude(delta)
+	for _, p := range parts {
+		most = max(most, magnitude(p.Delta))
+	}
+	for _, p := range parts {
+		if p.Delta != 0 && 50*magnitude(p.Delta) >= most {
+			out = append(out, p)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b breakdown.PartChange) int { return cmp.Compare(magnitude(b.Delta), magnitude(a.Delta)) })
+	return out
+}
+
+// traffic says which endpoints came and went, and whether the mix of them is what
+// changed the mean over all.
+func (t *compared) traffic() {
+	for _, status := range []string{"appeared", "vanished"} {
+		var names []string
+		for _, e := range ofStatus(t.c, status) {
+			names = append(names, fmt.Sprintf("%s (%s of the requests)", shorten(changeTitle(e), 40), percent(max(e.ShareBefore, e.ShareAfter))))
+		}
+		if len(names) > 0 {
+			t.text(plain, 0, status+": ", strings.Join(names, ", "))
+		}
+	}
+	m := &t.c.Mix
+	unit := scaleOf(max(m.Before, m.After))
+	if len(t.c.Endpoints) > 1 && 100*magnitude(m.Shift) > m.Before {
+		t.text(plain, 0, "", fmt.Sprintf("Over all requests the mean changed by %s: %s because the endpoints have other shares of the traffic, %s within them.",
+			signedTime(unit, m.After-m.Before), signedTime(unit, m.Shift), signedTime(unit, m.Within)))
+		t.line(plain, "")
+	}
+}
+
+func gateWord(g *breakdown.Gate) string {
+	return map[string]string{breakdown.GatePassed: "gate passed", breakdown.GateBroken: "gate broken", breakdown.GateUnsure: "gate unsure"}[g.Outcome]
+}
+
+func gateText(g *breakdown.Gate) string {
+	if g.Endpoint != "" {
+		return fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, g.Why)
+	}
+	return g.Condition + ": " + g.Why
+}
+
+// verdict is the comparison in one sentence, about the endpoint with the most
+// request time.
+func verdict(c *breakdown.Comparison) string {
+	both := ofStatus(c, "both")
+	if len(both) == 0 {
+		return "No endpoint has complete requests on both sides: there is nothing to compare."
+	}
+	e := both[0]
+	mean := &e.Wall[0]
+	unit := scaleOf(max(mean.Before, mean.After))
+	if !mean.Significant {
+		text := fmt.Sprintf("%s: the samples cannot tell a change of the mean (%s) from chance", changeTitle(e), signedTime(unit, mean.Delta))
+		if mean.Needs != "" {
+			text += "; it takes " + mean.Needs
+		}
+		return text + "."
+	}
+	word := "slower"
+	if mean.Delta < 0 {
+		word = "faster"
+	}
+	text := fmt.Sprintf("%s answers %s (%s) %s at the mean", changeTitle(e), unit.short(magnitude(mean.Delta)), percent(math.Abs(mean.Relative)), word)
+	var most *breakdown.BucketChange
+	for i := range e.Buckets {
+		b := &e.Buckets[i]
+		if b.Delta*mean.Delta > 0 && (most == nil || magnitude(b.Delta) > magnitude(most.Delta)) {
+			most = b
+		}
+	}
+	if most == nil {
+		return text + "."
+	}
+	text += fmt.Sprintf(": %s in %s", signedTime(unit, most.Delta), words[most.Bucket].spoken)
+	if parts := worthShowing(most.Parts, most.Delta); len(parts) > 0 && parts[0].Delta*most.Delta > 0 {
+		text += ", where " + parts[0].Part
+	}
+	return text + "."
+}
+
+func magnitude(ns int64) int64 { return max(ns, -ns) }
+
+// signedTime is a change of a time, with its sign.
+func signedTime(s scale, ns int64) string {
+	text := s.column(magnitude(ns))
+	switch {
+	case strings.Trim(text[:strings.IndexByte(text, ' ')], "0.") == "":
+		return text
+	case ns < 0:
+		return "−" + text
+	}
+	return "+" + text
+}

@@ -1,0 +1,171 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"timesink/analyze/breakdown"
+)
+
+// CompareJSON writes a comparison in the schema that breakdown.CompareSchema
+// names, as JSON does a breakdown.
+func CompareJSON(w io.Writer, c *breakdown.Comparison) error {
+	n := *c
+	n.Endpoints, n.Gates, n.Warnings = copied(c.Endpoints), copied(c.Gates), copied(c.Warnings)
+	for i := range n.Endpoints {
+		e := &n.Endpoints[i]
+		e.Wall, e.Buckets = copied(e.Wall), copied(e.Buckets)
+		for j := range e.Buckets {
+			b := &e.Buckets[j]
+			b.Phases, b.Sites, b.Parts = copied(b.Phases), copied(b.Sites), copied(b.Parts)
+		}
+	}
+	return writeJSON(w, &n, "the comparison")
+}
+
+// CompareMarkdown writes a comparison as GitHub-flavoured markdown.
+func CompareMarkdown(w io.Writer, c *breakdown.Comparison) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "**%s**\n\n", escapeMarkdown(verdict(c)))
+	for _, g := range c.Gates {
+		fmt.Fprintf(&b, "- %s: %s\n", gateWord(&g), escapeMarkdown(clean(gateText(&g))))
+	}
+	if len(c.Gates) > 0 {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "| | captures | requests | per second |\n|---|---:|---:|---:|\n")
+	for i, s := range []*breakdown.Side{&c.Before, &c.After} {
+		fmt.Fprintf(&b, "| %s | %d | %s | %.1f |\n", []string{"before", "after"}[i], s.Captures, count(s.Requests), s.Rate)
+	}
+	for _, e := range ofStatus(c, "both") {
+		markdownEndpoint(&b, e, 1-c.Alpha)
+	}
+	for _, status := range []string{"appeared", "vanished"} {
+		for _, e := range ofStatus(c, status) {
+			fmt.Fprintf(&b, "\n%s: %s\n", escapeMarkdown(changeTitle(e)), status)
+		}
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintf(&b, "\n> warning: %s\n", escapeMarkdown(clean(w.Message)))
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("writing the markdown: %w", err)
+	}
+	return nil
+}
+
+func markdownEndpoint(b *bytes.Buffer, e *breakdown.EndpointChange, confidence float64) {
+	fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(changeTitle(e)))
+	if e.Was != "" {
+		fmt.Fprintf(b, "was %s\n\n", escapeMarkdown(clean(e.Was)))
+	}
+	unit := scaleOf(max(e.Wall[0].Before, e.Wall[0].After))
+	fmt.Fprintf(b, "| wall time | before | after | change | | %.0f%% interval | p |\n|---|---:|---:|---:|---:|---|---|\n", 100*confidence)
+	for i := range e.Wall {
+		c := &e.Wall[i]
+		p := "~"
+		if c.Significant {
+			p = strings.TrimPrefix(probability(c.P), "= ")
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s to %s | %s |\n", c.Quantity, unit.column(c.Before), unit.column(c.After),
+			signedTime(unit, c.Delta), signed(c.Relative), signedTime(unit, c.Low), signedTime(unit, c.High), escapeMarkdown(p))
+	}
+	fmt.Fprintf(b, "\n| where | before | after | change | why |\n|---|---:|---:|---:|---|\n")
+	for i := range e.Buckets {
+		c := &e.Buckets[i]
+		if c.Before == 0 && c.After == 0 && c.Delta == 0 {
+			continue
+		}
+		var why []string
+		for _, p := range worthShowing(c.Parts, c.Delta) {
+			why = append(why, signedTime(unit, p.Delta)+" "+p.Part)
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", words[c.Bucket].label, unit.column(c.Before), unit.column(c.After), signedTime(unit, c.Delta), escapeMarkdown(strings.Join(why, ", ")))
+	}
+}
+
+// escapeMarkdown keeps text from being read as markup, also within a table.
+func escapeMarkdown(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if strings.ContainsRune("\\`*_{}[]<>#|~!&$@", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// CompareBench writes each capture of both sides as a line of Go's benchmark
+// format for each endpoint, under the key "side", so that
+//
+//	benchstat -col /side FILE
+//
+// compares them. A line's iterations are its requests.
+func CompareBench(w io.Writer, before, after *breakdown.Breakdown) error {
+	var out bytes.Buffer
+	for i, b := range []*breakdown.Breakdown{before, after} {
+		side := []string{"before", "after"}[i]
+		for j := range b.Endpoints {
+			e := &b.Endpoints[j]
+			captures := make([]int, 0, len(e.Series))
+			for c := range e.Series {
+				captures = append(captures, c)
+			}
+			slices.Sort(captures)
+			for _, c := range captures {
+				benchLine(&out, "Benchmark"+benchName(e)+"/side="+side, e.Series[c])
+			}
+		}
+	}
+	if _, err := w.Write(out.Bytes()); err != nil {
+		return fmt.Errorf("writing the benchmark lines: %w", err)
+	}
+	return nil
+}
+
+func benchLine(out *bytes.Buffer, name string, s *breakdown.Series) {
+	n, wall := int64(0), int64(0)
+	var walls []int64
+	var buckets [breakdown.NumBuckets]int64
+	for i := range s.Blocks {
+		b := &s.Blocks[i]
+		n += b.Requests
+		wall += b.Wall
+		walls = append(walls, b.Walls...)
+		for k, t := range b.Buckets {
+			buckets[k] += t
+		}
+	}
+	if n == 0 {
+		return
+	}
+	slices.Sort(walls)
+	at := func(percent int) int64 { return walls[(len(walls)*percent+99)/100-1] }
+	fmt.Fprintf(out, "%s\t%d\t%d ns/op\t%d p50-ns\t%d p95-ns\t%d p99-ns", name, n, wall/n, at(50), at(95), at(99))
+	for b, t := range buckets {
+		if t > 0 {
+			fmt.Fprintf(out, "\t%d %s-ns/op", t/n, breakdown.Bucket(b))
+		}
+	}
+	out.WriteByte('\n')
+}
+
+// benchName is an endpoint as a benchmark's name: it begins with a capital and
+// holds no blank.
+func benchName(e *breakdown.Endpoint) string {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return '_'
+		}
+		return r
+	}, title(e))
+	if r := []rune(name); len(r) > 0 && unicode.IsUpper(r[0]) {
+		return name
+	}
+	return "Endpoint:" + name
+}
