@@ -41,4 +41,9 @@ var databases = []Rule{
 	{Func: "github.com/mattn/go-sqlite3.(*SQLiteConn).prepare", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Begins: true},
 	{Func: "github.com/mattn/go-sqlite3.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},
 	{Func: "modernc.org/sqlite.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},
+
+	// MongoDB.
+	{Func: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: "mongodb"},
+	{Func: "go.mongodb.org/mongo-driver/v2/mongo.(*Cursor).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: "mongodb"},
+	{Func: "go.mongodb.org/mongo-driver/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mongodb", Default: true},
 }

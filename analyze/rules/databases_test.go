@@ -32,6 +32,16 @@ var databaseCases = []tableCase{
 		"db/query sqlite" + served},
 	{"sqlite in Go synchronizes its journal", "modernc.org/libc.___syscall_cp < modernc.org/libc.Xfsync < modernc.org/sqlite/lib._full_fsync < modernc.org/sqlite/lib._unixSync < modernc.org/sqlite/lib._sqlite3OsSync < modernc.org/sqlite/lib._syncJournal < modernc.org/sqlite/lib._sqlite3PagerCommitPhaseOne < modernc.org/sqlite/lib._sqlite3BtreeCommitPhaseOne < modernc.org/sqlite/lib._vdbeCommit < modernc.org/sqlite/lib._sqlite3VdbeHalt < modernc.org/sqlite/lib._sqlite3VdbeExec < modernc.org/sqlite/lib._sqlite3Step < modernc.org/sqlite/lib.Xsqlite3_step < modernc.org/sqlite.(*conn).step < modernc.org/sqlite.(*tx).exec < modernc.org/sqlite.(*tx).Commit < database/sql.(*Tx).Commit.func1 < database/sql.withLock < database/sql.(*Tx).Commit < " + handler,
 		"db/query sqlite" + served},
+
+	// MongoDB.
+	{"mongo waits for a free connection", "runtime.selectgo < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*Server).Connection < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.getServerAndConnection < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.Execute < go.mongodb.org/mongo-driver/v2/mongo.(*insertOp).execute < go.mongodb.org/mongo-driver/v2/mongo.(*Collection).insert < go.mongodb.org/mongo-driver/v2/mongo.(*Collection).InsertOne < " + handler,
+		"db/pool_wait mongodb" + served},
+	{"mongo finds", mongoRead + " < go.mongodb.org/mongo-driver/v2/mongo.(*findOp).execute < go.mongodb.org/mongo-driver/v2/mongo.(*Collection).find < go.mongodb.org/mongo-driver/v2/mongo.(*Collection).Find < " + handler,
+		"db/query mongodb" + served},
+	{"mongo asks for a cursor's next batch", mongoRead + " < go.mongodb.org/mongo-driver/v2/x/mongo/driver.(*BatchCursor).getMore < go.mongodb.org/mongo-driver/v2/x/mongo/driver.(*BatchCursor).Next < go.mongodb.org/mongo-driver/v2/mongo.(*Cursor).All < " + handler,
+		"db/rows mongodb" + served},
 }
 
 const myRead = netRead + " < github.com/go-sql-driver/mysql.(*mysqlConn).readWithTimeout < github.com/go-sql-driver/mysql.(*buffer).fill < github.com/go-sql-driver/mysql.(*mysqlConn).readNext < github.com/go-sql-driver/mysql.(*mysqlConn).readPacket"
+
+const mongoRead = netRead + " < io.ReadAtLeast < io.ReadFull < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).read < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).readWireMessage < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*Connection).Read < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.readWireMessage < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.roundTrip < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.Execute"

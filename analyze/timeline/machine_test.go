@@ -412,3 +412,38 @@ func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
 		t.Errorf("wait %d, db %d, of the path %+v", sum[breakdown.Wait], sum[breakdown.DB], got)
 	}
 }
+
+// A database within the process is written to by no network: a call of it begins
+// where a rule says so.
+func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
+	const (
+		handler = " < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
+		prepare = "github.com/mattn/go-sqlite3._Cfunc__sqlite3_prepare_v2_internal < github.com/mattn/go-sqlite3.(*SQLiteConn).prepare" + handler
+		free    = "github.com/mattn/go-sqlite3._Cfunc_free < github.com/mattn/go-sqlite3.(*SQLiteConn).prepare" + handler
+		step    = "github.com/mattn/go-sqlite3._Cfunc__sqlite3_step_row_internal < github.com/mattn/go-sqlite3.(*SQLiteStmt).exec" + handler
+	)
+	stacks := []string{"", begins, prepare, free, step}
+	calls := 0
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { calls = len(r.Calls) })
+	d := decoded{classes: stackClasses(rules.New(), stacks), first: 100}
+	at := int64(100)
+	in := func(stack string) {
+		at += 20
+		d.records = append(d.records, record{at: at, op: opState, g: 1, other: -1, state: stateSyscall, stack: int32(slices.Index(stacks, stack))},
+			record{at: at + 10, op: opState, g: 1, other: -1, state: stateRunning})
+	}
+	in(begins)
+	for range 3 {
+		in(prepare)
+		in(free)
+		in(step)
+		in(step)
+	}
+	d.records = append(d.records, record{at: at + 50, op: opEnd, g: 1, other: -1})
+	m.apply(&d)
+	m.finish()
+	if calls != 3 {
+		t.Errorf("%d calls, not 3", calls)
+	}
+}

@@ -36,13 +36,13 @@ var families = []family{
 	{"workers", causality.Workers},
 	{"queue", queue.Scenarios},
 	{"consumers", queue.Consumers},
-	{"mysql", db.MySQL},
+	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB)},
 	{"embedded", db.Embedded},
 	{"http servers", server.HTTP},
 	{"rpc servers", server.RPC},
 }
 
-var peers = slices.Concat(queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
+var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
 
 // beside are scenarios that are no lines of the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}
