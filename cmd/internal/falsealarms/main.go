@@ -30,14 +30,14 @@ import (
 	"timesink/collect/capture"
 )
 
-// Recorded is what is kept of all captures: the breakdown of each, and the series
-// of its endpoint.
+// Recorded is what is kept of all captures.
 type Recorded struct {
 	Same   []Capture `json:"same"`
 	Slower []Capture `json:"slower"`
 }
 
-// A Capture is one of them, reduced to the service's endpoint.
+// A Capture is one of them, reduced to what a comparison tests of the service's
+// endpoint.
 type Capture struct {
 	Series *breakdown.Series `json:"series"`
 }
