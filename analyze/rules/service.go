@@ -49,9 +49,11 @@ func versioned(file string) bool {
 }
 
 // isStandard tells a package of GOROOT: its first element is one that GOROOT
-// has, and its files lie in GOROOT/src or, trimmed, in the package's own path.
+// has, and its files lie in GOROOT/src or, trimmed, in the package's own path. The
+// runtime has functions of others in files of its own: time.Sleep is one.
 func isStandard(pkg, dir string) bool {
-	return ofStandard(pkg) && (dir == pkg || strings.HasSuffix(dir, "/src/"+pkg))
+	in := func(folder string) bool { return dir == folder || strings.HasSuffix(dir, "/src/"+folder) }
+	return ofStandard(pkg) && (in(pkg) || in("runtime"))
 }
 
 // ofStandard tells a package of GOROOT by its path alone, which may also be the

@@ -40,6 +40,8 @@ func TestTheServicesOwnCodeIsToldByItsPath(t *testing.T) {
 		{"the standard library as a downloaded toolchain", "net/http.(*conn).serve", "/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64/src/net/http/server.go", false},
 		{"the standard library on Windows", "net/http.(*conn).serve", `C:\Program Files\Go\src\net\http\server.go`, false},
 		{"a generic function of the standard library", "slices.SortFunc[...]", "/usr/local/go/src/slices/sort.go", false},
+		{"a function that the runtime has for another package", "time.Sleep", "/usr/local/go/src/runtime/time.go", false},
+		{"the same, trimmed", "time.Sleep", "runtime/time.go", false},
 		{"vendored in GOROOT", "vendor/golang.org/x/net/idna.ToASCII", "/usr/local/go/src/vendor/golang.org/x/net/idna/idna.go", false},
 		{"vendored in GOROOT, trimmed", "vendor/golang.org/x/net/idna.ToASCII", "vendor/golang.org/x/net/idna/idna.go", false},
 		{"cgo's glue in the service", "main._Cfunc_work", "_cgo_gotypes.go", false},
