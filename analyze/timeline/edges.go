@@ -200,6 +200,9 @@ func (m *machine) begun(g *goroutine, at int64) {
 // kernel with, or one with which it woke or created another.
 func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	at = max(at, g.since)
+	if c.collects() {
+		return
+	}
 	if g.conn == connUnknown {
 		m.recognize(g, c)
 	}
@@ -258,6 +261,12 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 
 // seenOnBranch looks at a stack of a goroutine that works for a request: a server
 // within the one that the request came to knows its handler better.
+// collects tells a stack that would be idle, but is at work for the collector: an
+// allocation there began a collection, or had to assist one.
+func (c *class) collects() bool {
+	return c.GC && (c.Role == rules.Idle || c.Role == rules.ReadHeader || c.Role == rules.Fetch)
+}
+
 func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	if c.Handler == "" && c.Role != rules.Stream {
 		return
@@ -331,7 +340,7 @@ func keepFresh(c, next connState) connState {
 // woken follows the end of a wait: if it was for a request's first bytes, they
 // have arrived. What another goroutine handed over is a request for certain.
 func (m *machine) woken(g *goroutine, at int64, waited *class, handed bool) {
-	if waited == nil || m.own(g) != nil {
+	if waited == nil || waited.collects() || m.own(g) != nil {
 		return
 	}
 	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {

@@ -447,3 +447,45 @@ func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
 		t.Errorf("%d calls, not 3", calls)
 	}
 }
+
+// An allocation of the server, while it reads a request, may begin a collection
+// and wait until the collector's workers have begun.
+func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
+	const (
+		begins = "net/http.(*conn).serve"
+		reads  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < net/http.(*conn).readRequest < net/http.(*conn).serve"
+		sys    = "syscall.read < " + reads
+		starts = "runtime.gcBgMarkStartWorkers < runtime.gcStart < runtime.mallocgc < bufio.NewWriterSize < net/http.(*conn).readRequest < net/http.(*conn).serve"
+		waits  = "runtime.chanrecv1 < " + starts
+		worker = "runtime.gcBgMarkWorker"
+		works  = "runtime.chansend1 < " + worker
+		sleeps = "time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+	)
+	stacks := []string{"", begins, reads, sys, starts, waits, worker, works, sleeps}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	var got []breakdown.Request
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
+	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+		{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)},
+		{at: 120, op: opState, g: 2, other: -1, state: stateRunning},
+		{at: 130, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
+		{at: 200, op: opWake, g: 2, other: -1, state: stateRunnable},
+		{at: 210, op: opState, g: 2, other: -1, state: stateRunning},
+		{at: 220, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)},
+		{at: 230, op: opState, g: 2, other: -1, state: stateRunning},
+		{at: 240, op: opCreate, g: 3, other: 2, state: stateRunnable, stack: id(starts), stack2: id(worker)},
+		{at: 250, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
+		{at: 260, op: opState, g: 3, other: -1, state: stateRunning},
+		{at: 300, op: opWake, g: 2, other: 3, state: stateRunnable, stack2: id(works)},
+		{at: 310, op: opState, g: 2, other: -1, state: stateRunning},
+		{at: 320, op: opCreate, g: 4, other: 2, state: stateRunnable, stack: id(starts), stack2: id(worker)},
+		{at: 330, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonSleep, stack: id(sleeps)},
+		{at: 500, op: opWake, g: 2, other: -1, state: stateRunnable},
+		{at: 510, op: opState, g: 2, other: -1, state: stateRunning},
+		{at: 600, op: opEnd, g: 2, other: -1},
+	}})
+	m.finish()
+	if len(got) != 1 || got[0].Start != 200 || got[0].End != 600 || got[0].Endpoint != "main.get" {
+		t.Errorf("the requests are %+v, not one to main.get from 200 to 600", got)
+	}
+}
