@@ -41,7 +41,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 		w.addf("trace-truncated", "the trace's last %d bytes could not be used (%v); %s", sum.CutBytes, sum.Cut, covered)
 	}
 	if sum.Version < 22 {
-		w.addf("old-go", "the service runs a Go before 1.22: its traces say less, are not covered by the accuracy tests, and recording them is expensive")
+		w.addf("old-go", "the service runs a Go before 1.22: its traces rarely tell when a system call ended, so that most of the time in files counts as cpu, and recording them is expensive")
 	}
 	w.given(sum)
 	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {

@@ -13,19 +13,33 @@ import (
 	"timesink/collect/capture"
 )
 
-// An Analysis is what the tool says of a capture, on the wall clock.
+// An Analysis is what the tool says of a capture.
 type Analysis struct {
 	Breakdown *breakdown.Breakdown
 	// Requests are all of the trace, in the order of their end.
 	Requests []Request
-	// Start and End are the window's, Unix time in nanoseconds.
+	// Start and End are the window's, in nanoseconds.
 	Start, End int64
 }
 
 // Analyze analyzes a capture, with rules beside those of the table, and keeps each
-// of its requests. It fails where the
-// accounting identity does not hold of one, or of the whole.
+// of its requests, with Unix times. It fails where the accounting identity does
+// not hold of one, or of the whole.
 func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, error) {
+	a, clock, err := OnTraceClock(ctx, cp, own...)
+	if err != nil {
+		return nil, err
+	}
+	if clock == nil {
+		return nil, errors.New("the trace does not relate its clock to the wall's")
+	}
+	a.Shift(clock.Wall.UnixNano() - clock.Trace)
+	return a, nil
+}
+
+// OnTraceClock is Analyze with times on the trace's own clock, and what the trace
+// says of that: nil before Go 1.25.
+func OnTraceClock(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, *timeline.Clock, error) {
 	a := &Analysis{}
 	var wrong error
 	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Rules: own, Series: true, Each: func(r *breakdown.Request) {
@@ -33,35 +47,32 @@ func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Anal
 		a.Requests = append(a.Requests, Reduce(r))
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("analyzing: %w", err)
+		return nil, nil, fmt.Errorf("analyzing: %w", err)
 	}
 	if err := errors.Join(wrong, b.Check()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	a.Breakdown = b
-	return a, a.toWallClock(ctx, cp)
-}
-
-// toWallClock moves the requests from the trace's clock to the wall's.
-func (a *Analysis) toWallClock(ctx context.Context, cp *capture.Capture) error {
 	f, err := cp.Trace()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer f.Close()
 	sum, err := timeline.Read(ctx, f, rules.New(), runtime.GOMAXPROCS(0), func(*breakdown.Request) {})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if sum.Clock == nil {
-		return errors.New("the trace does not relate its clock to the wall's")
-	}
-	offset := sum.Clock.Wall.UnixNano() - sum.Clock.Trace
+	a.Start, a.End = sum.Start, sum.End
+	return a, sum.Clock, nil
+}
+
+// Shift moves all times to another clock.
+func (a *Analysis) Shift(by int64) {
+	a.Start += by
+	a.End += by
 	for i := range a.Requests {
-		a.Requests[i].Shift(offset)
+		a.Requests[i].Shift(by)
 	}
-	a.Start, a.End = sum.Start+offset, sum.End+offset
-	return nil
 }
 
 // Of returns the requests of one endpoint.

@@ -1,0 +1,68 @@
+// Package goversions_test holds timesink against services built with the versions
+// of Go whose traces it reads, for other processors, and with other flags.
+//
+// The service in testdata/service takes known steps and times each. Its traces by
+// older versions are recorded, and lie in testdata with what the service and its
+// clients measured; to record them anew, again until they are within the bounds:
+//
+//	go test -run 'TestGoVersions/go1.22' ./cmd/internal/goversions -update
+//
+// Go before 1.21 is no module: its go command is looked for in /usr/lib/go-1.19,
+// where Debian's package golang-1.19-go has it. For arm64 the service runs under
+// qemu-aarch64-static, of qemu-user-static.
+package goversions_test
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"timesink/cmd/internal/accuracy"
+	"timesink/cmd/internal/testbin"
+)
+
+func TestMain(m *testing.M) { testbin.Main(m) }
+
+var update = flag.Bool("update", false, "record the fixtures of the tests that run")
+
+// tries is how often a service is measured that misses the bounds only by waiting
+// for cores: something else uses the machine.
+const tries = 6
+
+// fixtures are the recorded traces.
+var fixtures = []struct {
+	name string
+	how  build
+	take func(*serving) ([]byte, error)
+}{
+	{"go1.19", build{language: "1.19", command: "/usr/lib/go-1.19/bin/go"}, traced},
+	{"go1.21", build{language: "1.21", toolchain: "go1.21.13"}, traced},
+	{"go1.22", build{language: "1.22", toolchain: "go1.22.12"}, traced},
+	{"go1.23", build{language: "1.23", toolchain: "go1.23.12"}, traced},
+	{"go1.24", build{language: "1.24", toolchain: "go1.24.13"}, traced},
+	{"go1.25", build{language: "1.25", toolchain: "go1.25.8"}, traced},
+	{"go1.26", build{language: "1.26", toolchain: "go1.26.8"}, traced},
+	{"go1.25-flight-recorder", build{language: "1.25", toolchain: "go1.25.8"}, dumped},
+	{"go1.26-arm64", build{language: "1.26", toolchain: "go1.26.8", arch: "arm64", under: "qemu-aarch64-static", scale: 4}, tracedLonger},
+}
+
+// TestGoVersions holds what timesink says of each recorded trace against what the
+// service measured, and prints the table.
+func TestGoVersions(t *testing.T) {
+	var rows []accuracy.Row
+	for _, f := range fixtures {
+		t.Run(f.name, func(t *testing.T) {
+			if *update {
+				record(t, f.how, f.take).save(t, f.name)
+			}
+			r := open(t, f.name)
+			if version, arch, _ := strings.Cut(r.facts.Go, " "); !strings.HasPrefix(version, "go"+f.how.language+".") || arch != cmp.Or(f.how.arch, "amd64") {
+				t.Errorf("the service was built with %s", r.facts.Go)
+			}
+			rows = append(rows, hold(t, f.name, r))
+		})
+	}
+	fmt.Printf("\n%s\n", accuracy.Report(rows))
+}

@@ -1,0 +1,80 @@
+package goversions_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"timesink/cmd/internal/accuracy"
+)
+
+// builds are the ways to build a service that change what its stacks look like.
+var builds = []struct {
+	name string
+	how  build
+}{
+	{"-trimpath", build{flags: []string{"-trimpath"}}},
+	{"vendored", build{vendor: true}},
+	{"vendored, -trimpath", build{vendor: true, flags: []string{"-trimpath"}}},
+	{"stripped", build{flags: []string{"-ldflags=-s -w"}}},
+	{"cgo, with its resolver", build{cgo: true, flags: []string{"-tags=netcgo"}}},
+}
+
+// TestBuilds holds timesink against services built with other flags: where the
+// service's own code ends and its dependencies begin does not depend on them.
+func TestBuilds(t *testing.T) {
+	var rows []accuracy.Row
+	for _, b := range builds {
+		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, b.how, traced))) })
+	}
+	fmt.Printf("\n%s\n", accuracy.Report(rows))
+}
+
+// TestOtherSources holds timesink against traces from elsewhere than
+// net/http/pprof.
+func TestOtherSources(t *testing.T) {
+	var rows []accuracy.Row
+	t.Run("flight recorder", func(t *testing.T) {
+		rows = append(rows, hold(t, "flight recorder", record(t, build{}, dumped)))
+	})
+	t.Run("go test -trace", func(t *testing.T) {
+		rows = append(rows, hold(t, "go test -trace", tested(t)))
+	})
+	fmt.Printf("\n%s\n", accuracy.Report(rows))
+}
+
+// hold reports the bounds that a recording breaks.
+func hold(t *testing.T, name string, r *recording) accuracy.Row {
+	row, broken := r.judge(t, name)
+	for _, err := range broken {
+		t.Error(err)
+	}
+	return row
+}
+
+// tested runs the service's own test with -trace, until nothing is wrong that
+// waiting for cores explains. Clients and peer are in the trace as well.
+func tested(t *testing.T) *recording {
+	s := (&build{}).source(t)
+	traceFile, truthFile := filepath.Join(s.folder, "trace.out"), filepath.Join(s.folder, "truth.json")
+	for try := 1; ; try++ {
+		s.run(t, "test", "-count=1", "-trace", traceFile, "./work", "-truth", truthFile)
+		r := &recording{beside: "steps/work_test.peer"}
+		var err error
+		if r.trace, err = os.ReadFile(traceFile); err != nil {
+			t.Fatal(err)
+		}
+		told, err := os.ReadFile(truthFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(told, &r.facts); err != nil {
+			t.Fatal(err)
+		}
+		if _, broken := r.judge(t, ""); !accuracy.Again(broken) || try == tries {
+			return r
+		}
+	}
+}

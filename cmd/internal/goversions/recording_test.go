@@ -1,0 +1,226 @@
+package goversions_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"golang.org/x/exp/trace"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/accuracy"
+	"timesink/cmd/internal/load"
+	"timesink/cmd/internal/truth"
+	"timesink/collect/capture"
+)
+
+// A recording is a trace, and what was measured beside it.
+type recording struct {
+	trace []byte
+	facts facts
+	// beside is an endpoint in the trace that is not the service's.
+	beside string
+}
+
+// Facts are what the service and its clients measured, Unix times in nanoseconds.
+type facts struct {
+	Go       string          `json:"go"`
+	Requests []truth.Request `json:"requests"`
+	Clients  []load.Request  `json:"clients"`
+}
+
+// mostBytes is how large a recorded trace may be.
+const mostBytes = 300 << 10
+
+// files are where a recording lies.
+func files(name string) (trace, facts string) {
+	base := filepath.Join("testdata", name)
+	return base + ".trace.gz", base + ".json.gz"
+}
+
+func (r *recording) save(t *testing.T, name string) {
+	told, err := json.Marshal(r.facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	traceFile, factsFile := files(name)
+	for path, data := range map[string][]byte{traceFile: r.trace, factsFile: told} {
+		var packed bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		w.Write(data)
+		w.Close()
+		if packed.Len() > mostBytes {
+			t.Fatalf("%s would have %d bytes", path, packed.Len())
+		}
+		if err := os.WriteFile(path, packed.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func open(t *testing.T, name string) *recording {
+	unpack := func(path string) []byte {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	traceFile, factsFile := files(name)
+	r := &recording{trace: unpack(traceFile)}
+	if err := json.Unmarshal(unpack(factsFile), &r.facts); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// endpoint is the handler, behind a middleware and a router.
+const endpoint = "steps/work.(*Service).Work"
+
+// calls is how many a request makes.
+const calls = 3
+
+// judge holds what timesink says of the trace against the facts.
+func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
+	cp, err := capture.Read(name, bytes.NewReader(r.trace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cp.Close()
+	said, clock, err := accuracy.OnTraceClock(t.Context(), cp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offset, broken := r.offset()
+	if clock != nil {
+		if apart := clock.Wall.UnixNano() - clock.Trace - offset; math.Abs(float64(apart)) > drift {
+			broken = append(broken, fmt.Errorf("the trace's own relation of its clock to the wall's is %d ns off", apart))
+		}
+	}
+	said.Shift(offset)
+	said.Requests = slices.DeleteFunc(said.Requests, func(q accuracy.Request) bool { return q.Endpoint != "" && q.Endpoint == r.beside })
+	row := accuracy.Compare(name, said.Requests, r.facts.Requests, accuracy.Named, r.facts.Clients, said.Start, said.End)
+	broken = append(broken, r.check(&row)...)
+	if math.Abs(row.Calls-calls) > 0.005*calls {
+		broken = append(broken, fmt.Errorf("%.3f calls a request, not %d", row.Calls, calls))
+	}
+	broken = append(broken, compute(&row, r.facts.Requests)...)
+	return row, append(broken, r.right(said.Breakdown)...)
+}
+
+// check holds the bounds. A trace of Go before 1.22 tells the end of a system call
+// only where the runtime took its processor away meanwhile: what it has in files is
+// no more than what it was, and the rest counts as cpu.
+func (r *recording) check(row *accuracy.Row) []error {
+	files := row.Measured[breakdown.File]
+	if r.trace[len("go 1.")] == '2' && r.trace[len("go 1.2")] >= '2' || files.Tool > files.Service || files.Service-files.Tool > row.Buckets[breakdown.CPU] {
+		return row.Check()
+	}
+	rest := *row
+	rest.Measured[breakdown.File] = accuracy.Pair{}
+	return rest.Check()
+}
+
+// drift is how far the clocks may move against each other in a trace, in ns.
+const drift = 20_000
+
+// offset is what turns the trace's times into Unix times: the service logs them.
+// Each event follows the reading that it holds, so that the largest difference is
+// the best.
+func (r *recording) offset() (int64, []error) {
+	in, err := trace.NewReader(bytes.NewReader(r.trace))
+	if err != nil {
+		return 0, []error{err}
+	}
+	var offsets []int64
+	for {
+		ev, err := in.ReadEvent()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return 0, []error{err}
+		}
+		if ev.Kind() != trace.EventLog || ev.Log().Category != "clock" {
+			continue
+		}
+		at, err := strconv.ParseInt(ev.Log().Message, 10, 64)
+		if err != nil {
+			return 0, []error{err}
+		}
+		offsets = append(offsets, at-int64(ev.Time()))
+	}
+	if len(offsets) < 20 {
+		return 0, []error{errors.New("the trace tells too seldom what time it is")}
+	}
+	best := func(of []int64) int64 {
+		largest := of[0]
+		for _, o := range of {
+			largest = max(largest, o)
+		}
+		return largest
+	}
+	first, second := best(offsets[:len(offsets)/2]), best(offsets[len(offsets)/2:])
+	if math.Abs(float64(first-second)) > drift {
+		return 0, []error{fmt.Errorf("the clocks move %d ns apart: %w", second-first, accuracy.ErrCores)}
+	}
+	return max(first, second), nil
+}
+
+// compute holds the processor's buckets against the step that only runs.
+func compute(row *accuracy.Row, requests []truth.Request) []error {
+	spent := int64(0)
+	for i := range requests {
+		spent += int64(requests[i].Spent("compute"))
+	}
+	spent /= int64(max(len(requests), 1))
+	if own := row.Buckets[breakdown.CPU] + row.Buckets[breakdown.GC] + row.Buckets[breakdown.Scheduler]; own < spent {
+		return []error{fmt.Errorf("cpu, gc and scheduler are %d ns, what only runs takes %d: %w", own, spent, accuracy.ErrCores)}
+	}
+	return nil
+}
+
+// sites are where the service's code waits, as it names them. What is in no bucket
+// here waits in the server.
+var sites = map[breakdown.Bucket][]string{
+	breakdown.Upstream: {"steps/work.(*Service).ask", "steps/work.(*Service).dial", "steps/work.(*Service).fetch"},
+	breakdown.Lock:     {"steps/work.(*Service).inTurn"},
+	breakdown.Sleep:    {"steps/work.(*Service).pause"},
+	breakdown.File:     {"steps/work.(*Service).save"},
+}
+
+// right holds what the requests are called, and where they wait.
+func (r *recording) right(b *breakdown.Breakdown) (broken []error) {
+	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
+	for _, e := range b.Endpoints {
+		if e.Name != endpoint && e.Name != r.beside && e.Requests > 0 {
+			fail("%d requests to %q", e.Requests, e.Name)
+		}
+		for bucket, names := range sites {
+			for _, s := range e.Buckets[bucket].Sites {
+				if e.Name == endpoint && !slices.Contains(names, s.Function) && s.Total > 0 {
+					fail("%s: %d ns at %s, %s:%d", bucket, s.Total, s.Function, s.File, s.Line)
+				}
+			}
+		}
+	}
+	return broken
+}

@@ -1,0 +1,204 @@
+package goversions_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"timesink/cmd/internal/accuracy"
+	"timesink/cmd/internal/load"
+	"timesink/cmd/internal/testbin"
+	"timesink/cmd/internal/truth"
+)
+
+// A build is how the service is built and run.
+type build struct {
+	language  string   // of its go.mod: what GODEBUG is by default
+	toolchain string   // of GOTOOLCHAIN; "" is the one that tests
+	command   string   // go, where it is not on the PATH
+	arch      string   // "" is this machine's
+	under     string   // the emulator, where it needs one
+	scale     int      // of all that waits, where running takes longer
+	flags     []string // of go build
+	cgo       bool
+	vendor    bool
+}
+
+// A source is the service's module in a folder of its own, and the go command for
+// it.
+type source struct {
+	folder, command string
+	env             []string
+}
+
+func (b *build) source(t *testing.T) *source {
+	s := &source{t.TempDir(), cmp.Or(b.command, "go"), append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")}
+	if err := os.CopyFS(s.folder, os.DirFS(filepath.Join("testdata", "service"))); err != nil {
+		t.Fatal(err)
+	}
+	if b.cgo {
+		s.env = append(s.env, "CGO_ENABLED=1")
+	}
+	if b.toolchain != "" {
+		s.env = append(s.env, "GOTOOLCHAIN="+b.toolchain)
+	}
+	if b.arch != "" {
+		s.env = append(s.env, "GOARCH="+b.arch)
+	}
+	s.run(t, "mod", "edit", "-go="+cmp.Or(b.language, "1.26"))
+	if b.vendor {
+		s.run(t, "mod", "vendor")
+	}
+	return s
+}
+
+// run runs the go command.
+func (s *source) run(t *testing.T, args ...string) {
+	cmd := exec.Command(s.command, args...)
+	cmd.Dir, cmd.Env = s.folder, s.env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %q: %v\n%s", s.command, args, err, out)
+	}
+}
+
+// clients is how many send requests at a time.
+const clients = 4
+
+// A serving is the service as it runs.
+type serving struct {
+	Go          string // what it was built with, "go1.26.8 amd64"
+	Work, Admin string // URLs
+}
+
+// serve runs the service, and the peer that it asks.
+func (b *build) serve(t *testing.T) *serving {
+	exe := filepath.Join(t.TempDir(), "service")
+	b.source(t).run(t, slices.Concat([]string{"build", "-o", exe}, b.flags, []string{"."})...)
+	args := []string{servePeer(t), strconv.Itoa(max(b.scale, 1))}
+	if b.under != "" {
+		exe, args = b.under, append([]string{exe}, args...)
+	}
+	var s serving
+	testbin.Start(t, exe, args, &s)
+	return &s
+}
+
+// servePeer serves what the service asks: it answers after d, and ends its answer
+// after body more.
+func servePeer(t *testing.T) (url string) {
+	// By name, so that it has to be looked up.
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wait := func(name string) {
+			d, _ := time.ParseDuration(r.FormValue(name))
+			time.Sleep(d)
+		}
+		wait("d")
+		io.WriteString(w, "head")
+		http.NewResponseController(w).Flush()
+		wait("body")
+		io.WriteString(w, "body")
+	})}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "http://localhost:" + port
+}
+
+// traced takes a trace through net/http/pprof.
+func traced(s *serving) ([]byte, error) { return get(s.Admin + "/debug/pprof/trace?seconds=2") }
+
+// tracedLonger is traced for a service with less requests a second.
+func tracedLonger(s *serving) ([]byte, error) { return get(s.Admin + "/debug/pprof/trace?seconds=5") }
+
+// dumped takes what a flight recorder holds after a while.
+func dumped(s *serving) ([]byte, error) {
+	if _, err := get(s.Admin + "/flight/start"); err != nil {
+		return nil, err
+	}
+	time.Sleep(2500 * time.Millisecond)
+	return get(s.Admin + "/flight/dump")
+}
+
+func get(url string) ([]byte, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %s", url, resp.Status, body)
+	}
+	return body, err
+}
+
+// record measures a service under load until nothing is wrong that waiting for
+// cores explains.
+func record(t *testing.T, how build, take func(*serving) ([]byte, error)) *recording {
+	s := how.serve(t)
+	for try := 1; ; try++ {
+		r, err := s.record(t.Context(), take)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, broken := r.judge(t, "")
+		if !accuracy.Again(broken) || try == tries {
+			return r
+		}
+		t.Logf("once more: %v", broken)
+	}
+}
+
+// record takes a trace of the service under load, and what it and its clients
+// measured.
+func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error)) (*recording, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	seen := make(chan *load.Result, 1)
+	failed := make(chan error, 1)
+	go func() {
+		result, err := load.Run(ctx, load.Config{URL: s.Work + "/work/x", Connections: clients, Keep: 1 << 14})
+		seen <- result
+		failed <- err
+	}()
+	time.Sleep(500 * time.Millisecond) // the first requests are like no other
+	data, err := take(s)
+	if err != nil {
+		return nil, err
+	}
+	stop()
+	result := <-seen
+	if err := <-failed; err != nil {
+		return nil, err
+	}
+	if result.Failed > 0 || result.Dropped > 0 || result.Statuses[http.StatusOK] != result.Count {
+		return nil, fmt.Errorf("of the requests %d failed, %d were dropped, the others' answers were %v: %s", result.Failed, result.Dropped, result.Statuses, result.Error)
+	}
+	body, err := get(s.Admin + "/truth")
+	if err != nil {
+		return nil, err
+	}
+	var measured truth.Truth
+	if err := json.Unmarshal(body, &measured); err != nil {
+		return nil, err
+	}
+	return &recording{trace: data, facts: facts{s.Go, measured.Requests, result.Requests}}, nil
+}
