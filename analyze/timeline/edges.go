@@ -135,7 +135,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		}
 		m.placeCalls(r)
 		m.sum.Requests++
-		m.emit(&r.Request)
+		m.tell(r)
 	}
 	m.drop(g)
 	return beyond

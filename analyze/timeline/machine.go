@@ -93,6 +93,7 @@ type span struct{ start, end int64 }
 type machine struct {
 	classes *classes
 	emit    func(*breakdown.Request)
+	teller  *teller // calls emit elsewhere; nil where nothing does
 	gs      map[int64]*goroutine
 	last    *goroutine // the one looked up last
 	stacks  []*class   // of the generation being applied

@@ -107,7 +107,8 @@ func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emi
 // Read reads an execution trace and hands over each request as it ends, those
 // that the window's edges cut included. A Request is valid only until emit
 // returns. A damaged or truncated trace is read as far as its whole generations
-// reach; Summary.Cut says so.
+// reach; Summary.Cut says so. With several workers emit and After are called on
+// a goroutine of their own, one call after another and all before Read returns.
 func (o *Reader) Read(ctx context.Context, r io.Reader, emit func(*breakdown.Request)) (*Summary, error) {
 	return o.read(ctx, r, sharesOf(o.Memory), emit)
 }
@@ -122,6 +123,10 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	m := newMachine(c, emit)
 	m.bound(sh)
 	m.sum.Version = s.version
+	if o.Workers > 1 {
+		m.teller = newTeller(emit)
+	}
+	defer m.endTelling()
 	p := newPipeline(s, c, sh)
 	generations := p.run(ctx, max(o.Workers, 1))
 	defer p.stop()
@@ -135,15 +140,19 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 		m.generation(p, &d)
 		p.recycle(&d)
 		if o.After != nil {
-			o.After(m.start, m.now)
+			start, now := m.start, m.now
+			m.afterwards(func() { o.After(start, now) })
 		}
 	}
+	m.toldAll()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	switch {
 	case m.sum.Generations > 0:
-		return m.finish(), nil
+		sum := m.finish()
+		m.endTelling()
+		return sum, nil
 	case m.sum.Skipped > 0:
 		return nil, fmt.Errorf("%w: each of the trace's generations is larger than may be read at once", ErrMemory)
 	case m.sum.Cut == nil:

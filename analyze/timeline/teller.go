@@ -1,0 +1,132 @@
+package timeline
+
+import (
+	"sync"
+
+	"timesink/analyze/breakdown"
+)
+
+// A teller hands finished requests on beside the machine, in their order. What
+// is done with them takes a seventh of all time, and the machine is what all
+// others wait for.
+type teller struct {
+	parcel parcel // being filled
+	full   chan parcel
+	empty  chan parcel
+	ended  sync.WaitGroup
+}
+
+// A parcel holds copies of requests: the machine's own stay with it, in the cache
+// of its core. Their paths, calls and samples lie one behind another.
+type parcel struct {
+	requests []breakdown.Request
+	path     []breakdown.Segment
+	calls    []breakdown.Call
+	samples  []*breakdown.Cause
+	weight   int64  // of the requests, bytes
+	after    func() // to be called when they were told
+}
+
+// A parcel is handed on when it is this large. A request that is large by itself
+// is not copied.
+const (
+	parcels      = 3
+	parcelLen    = 256
+	parcelWeight = 1 << 18 // bytes
+	largeWeight  = 1 << 16 // bytes
+)
+
+func newTeller(emit func(*breakdown.Request)) *teller {
+	t := &teller{full: make(chan parcel, parcels), empty: make(chan parcel, parcels)}
+	for range parcels - 1 {
+		t.empty <- parcel{}
+	}
+	t.ended.Go(func() {
+		for b := range t.full {
+			b.tell(emit)
+			t.empty <- b
+		}
+	})
+	return t
+}
+
+// add copies a request.
+func (b *parcel) add(r *breakdown.Request) {
+	b.path = append(b.path, r.Path...)
+	b.calls = append(b.calls, r.Calls...)
+	b.samples = append(b.samples, r.Samples...)
+	b.requests = append(b.requests, *r)
+}
+
+// tell hands on all requests. Only now is it known where their parts lie.
+func (b *parcel) tell(emit func(*breakdown.Request)) {
+	path, calls, samples := b.path, b.calls, b.samples
+	for i := range b.requests {
+		r := &b.requests[i]
+		r.Path, path = cutOff(path, len(r.Path))
+		r.Calls, calls = cutOff(calls, len(r.Calls))
+		r.Samples, samples = cutOff(samples, len(r.Samples))
+		emit(r)
+	}
+	if b.after != nil {
+		b.after()
+	}
+	*b = parcel{requests: b.requests[:0], path: b.path[:0], calls: b.calls[:0], samples: b.samples[:0]}
+}
+
+func cutOff[T any](s []T, n int) (first, rest []T) { return s[:n:n], s[n:] }
+
+// tell hands on a finished request.
+func (m *machine) tell(r *request) {
+	t := m.teller
+	switch {
+	case t == nil:
+		m.emit(&r.Request)
+	case r.weight >= largeWeight:
+		m.toldAll()
+		m.emit(&r.Request)
+	default:
+		t.parcel.add(&r.Request)
+		t.parcel.weight += r.weight
+		if len(t.parcel.requests) >= parcelLen || t.parcel.weight >= parcelWeight {
+			t.handOn()
+		}
+	}
+}
+
+// handOn hands on the parcel, and takes back one that was told before.
+func (t *teller) handOn() {
+	t.full <- t.parcel
+	t.parcel = <-t.empty
+}
+
+// toldAll returns when all that was finished has been told.
+func (m *machine) toldAll() {
+	if m.teller == nil {
+		return
+	}
+	for range parcels {
+		m.teller.handOn()
+	}
+}
+
+// afterwards calls f when all that was finished has been told.
+func (m *machine) afterwards(f func()) {
+	if m.teller == nil {
+		f()
+		return
+	}
+	m.teller.parcel.after = f
+	m.teller.handOn()
+}
+
+// endTelling returns when all has been told, and ends the teller.
+func (m *machine) endTelling() {
+	if m.teller == nil {
+		return
+	}
+	m.toldAll()
+	close(m.teller.full)
+	m.teller.ended.Wait()
+	m.teller = nil
+}
