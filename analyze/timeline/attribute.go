@@ -22,6 +22,9 @@ type walk struct {
 	// branch: the walk already asks what a branch did while the request waited
 	// for a timer.
 	branch bool
+	// busy are the workers whose other work the request queued behind: what leads
+	// back to them is queueing too.
+	busy []*goroutine
 }
 
 // maxDepth bounds how many goroutines a wait is followed through, and
@@ -282,14 +285,86 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		return
 	}
-	if from := w.sharedUntil(waker, a, b); from > a {
-		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, from, w.m.behind(waker, iv.wakerClass, a, from, depth))
-		a = from
+	from := w.sharedUntil(waker, a, b)
+	if from < b && (slices.Contains(w.busy, waker) || w.gives(iv, waker)) {
+		from = b
 	}
+	w.queue(g, iv, waker, a, from, b, depth)
+	w.worked(waker, from, b, depth)
+}
+
+// gives tells a wait until a shared worker took something: before that it was not
+// this request's, unless it was at something else of it.
+func (w *walk) gives(iv *interval, waker *goroutine) bool {
+	return !w.whole && !w.holder && takes(iv.reason, iv.wakerClass) && w.m.tag(waker) != w.r
+}
+
+// worked attributes [a, b) to what a goroutine did for the request.
+func (w *walk) worked(g *goroutine, a, b int64, depth int) {
 	if !w.whole && !w.holder && !w.branch {
-		w.m.claim(w.r, waker, a, b)
+		w.m.claim(w.r, g, a, b)
 	}
-	w.stretch(waker, a, b, depth)
+	w.stretch(g, a, b, depth)
+}
+
+// queue attributes [a, until), in which a worker that the request waited for
+// until b was not yet at its work: the request queued, unless it was another
+// goroutine that passed the work to the worker. Then that one may have worked for
+// the request meanwhile, since it last passed something on.
+func (w *walk) queue(g *goroutine, iv *interval, worker *goroutine, a, until, b int64, depth int) {
+	if a >= until {
+		return
+	}
+	carrier, at := w.carrier(worker, a, until, b)
+	if carrier == nil || depth >= maxDepth {
+		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, until, w.m.behind(worker, iv.wakerClass, a, until, depth))
+		return
+	}
+	inner := *w
+	inner.busy = append(slices.Clip(w.busy), worker)
+	from := min(inner.carriedSince(carrier, a, at), until)
+	inner.queue(g, iv, carrier, a, from, at, depth+1)
+	inner.worked(carrier, from, until, depth+1)
+}
+
+// carrier is the goroutine that passed a request's work to a worker in [after, b],
+// and when: the first that did anything after the worker was done with others'. It
+// is nil where the request did so itself, or where it cannot be seen.
+func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64) {
+	i := slices.IndexFunc(worker.passes, func(p pass) bool { return p.took && p.at >= after && p.at <= b })
+	if i < 0 {
+		return nil, 0
+	}
+	p := &worker.passes[i]
+	r := w.m.tag(p.with)
+	own := r == w.r && r != nil && !p.with.borrowed
+	switch {
+	case p.with == w.r.g, slices.Contains(w.busy, p.with), p.with.conn != connNone,
+		!own && (r != nil && !p.with.borrowed || p.with.fresh && p.with.born > a):
+		return nil, 0
+	}
+	// If it waited for anything else before, it was at work already.
+	for j := len(worker.past) - 1; j >= 0 && worker.past[j].end > after; j-- {
+		if iv := &worker.past[j]; iv.start < p.at && iv.end < p.at && (iv.state == stateWaiting || iv.state == stateSyscall) {
+			return nil, 0
+		}
+	}
+	return p.with, p.at
+}
+
+// carriedSince is the moment in [a, at] from which a goroutine worked on what it
+// passed on at the end.
+func (w *walk) carriedSince(g *goroutine, a, at int64) int64 {
+	from := w.sharedUntil(g, a, at)
+	if r := w.m.tag(g); r == w.r && !g.borrowed {
+		return from
+	}
+	for i := len(g.passes) - 1; i >= 0 && g.passes[i].at > from; i-- {
+		if p := &g.passes[i]; !p.took && p.at < at {
+			return p.at
+		}
+	}
+	return from
 }
 
 // sharedUntil is the moment in [a, b] from which the waker worked for the

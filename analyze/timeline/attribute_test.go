@@ -282,6 +282,76 @@ var patterns = []pattern{
 			w.add(breakdown.Upstream, end.Sub(j.began))
 		}
 	}, holds: all(calls(breakdown.Upstream, 1), heldIn(breakdown.Wait, breakdown.Upstream))},
+	{name: "three workers behind a dispatcher", clients: 6, n: 60, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		type job struct {
+			began, ended, passed time.Time
+			done                 chan int
+		}
+		fetch := fetcher(t, 6*ms)
+		jobs, results := make(chan *job), make(chan *job)
+		t.Cleanup(func() { close(jobs) })
+		for range 3 {
+			go func() {
+				for j := range jobs {
+					j.began = time.Now()
+					fetch()
+					j.ended = time.Now()
+					results <- j
+				}
+			}()
+		}
+		go func() {
+			for j := range results {
+				j.passed = time.Now()
+				close(j.done)
+			}
+		}()
+		return func(http.ResponseWriter, *http.Request) {
+			start := time.Now()
+			j := &job{done: make(chan int)}
+			jobs <- j
+			<-j.done
+			w.add(breakdown.Wait, j.began.Sub(start))
+			w.add(breakdown.Upstream, j.ended.Sub(j.began))
+			w.add(breakdown.Wait, j.passed.Sub(j.ended))
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
+	{name: "a worker after another", clients: 5, n: 60, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		type job struct {
+			began, fetched, taken, slept time.Time
+			done                         chan int
+		}
+		fetch := fetcher(t, 3*ms)
+		first, second := make(chan *job, 8), make(chan *job)
+		t.Cleanup(func() { close(first) })
+		go func() {
+			defer close(second)
+			for j := range first {
+				j.began = time.Now()
+				fetch()
+				j.fetched = time.Now()
+				second <- j
+			}
+		}()
+		go func() {
+			for j := range second {
+				j.taken = time.Now()
+				time.Sleep(5 * ms)
+				j.slept = time.Now()
+				close(j.done)
+			}
+		}()
+		return func(http.ResponseWriter, *http.Request) {
+			start := time.Now()
+			j := &job{done: make(chan int)}
+			first <- j
+			<-j.done
+			w.add(breakdown.Wait, j.began.Sub(start))
+			w.add(breakdown.Upstream, j.fetched.Sub(j.began))
+			w.add(breakdown.Wait, j.taken.Sub(j.fetched))
+			w.add(breakdown.Sleep, j.slept.Sub(j.taken))
+		}
+	}, holds: calls(breakdown.Upstream, 1)},
 	{name: "singleflight", clients: 6, n: 48, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
 		fetch := fetcher(t, 5*ms)
 		var group singleflight.Group

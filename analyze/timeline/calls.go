@@ -182,18 +182,19 @@ func (m *machine) claim(r *request, g *goroutine, a, b int64) {
 	if s == nil || r == nil || len(s.loose) == 0 {
 		return
 	}
-	kept := s.loose[:0]
+	kept, last := s.loose[:0], false // the last one may go on
 	for _, c := range s.loose {
+		last = c.Start >= b || c.End <= a
 		switch {
-		case c.Start >= b || c.End <= a:
+		case last:
 			kept = append(kept, c)
 		case m.mayCall(r):
 			r.Calls = append(r.Calls, c)
 		}
 	}
 	m.kept -= looseSize * (len(s.loose) - len(kept))
-	if len(kept) < len(s.loose) && s.req == nil {
-		s.open = false
+	if s.req == nil {
+		s.open, s.index = s.open && last, len(kept)-1
 	}
 	s.loose = kept
 }

@@ -29,9 +29,11 @@ type goroutine struct {
 	buried  bool // ended, and not yet forgotten
 
 	// past holds closed intervals, the oldest first, that end after the
-	// horizon; handed are the moments at which it let a request go on.
+	// horizon; handed are the moments at which it let a request go on, passes
+	// those at which it gave something to, or took it from, another one.
 	past   []interval
 	handed []handover
+	passes []pass
 
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
@@ -75,6 +77,14 @@ type handover struct {
 	to     *goroutine
 	req    *request
 	reqSeq uint64
+}
+
+// A pass is the moment at which a goroutine gave something to another one that
+// waited for it, or took it from one that waited to give it.
+type pass struct {
+	at   int64
+	with *goroutine
+	took bool
 }
 
 // isOthers tells a hand-over to another request than r. One of before the window
@@ -255,12 +265,46 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 	if waker == nil || !followable(waited, reason) {
 		return
 	}
-	switch takes := reason == reasonSend || wakerClass != nil && wakerClass.receives; {
-	case takes && waker.conn == connNone:
-		m.borrow(waker, g)
-	case !takes && g.conn == connNone:
-		m.borrow(g, waker)
+	from, to := waker, g
+	if takes(reason, wakerClass) {
+		from, to = g, waker
 	}
+	if to.conn == connNone {
+		m.borrow(to, from)
+	}
+	m.notePass(from, to, at)
+}
+
+// takes tells that the goroutine that ended a wait took what the other one waited
+// to give it.
+func takes(reason uint8, waker *class) bool {
+	return reason == reasonSend || waker != nil && waker.receives
+}
+
+// notePass keeps that something went from one goroutine to another, where one of
+// them is no request's own. A shared worker that has passed a request's work on is
+// done with it.
+func (m *machine) notePass(from, to *goroutine, at int64) {
+	if r := m.tag(from); m.oldest == nil || r != nil && r == m.tag(to) && !from.borrowed && !to.borrowed {
+		return
+	}
+	if from.conn == connNone {
+		from.pass(m, at, to, false)
+		if from.borrowed {
+			from.req, from.borrowed = nil, false
+		}
+	}
+	if to.conn == connNone {
+		to.pass(m, at, from, true)
+	}
+}
+
+func (g *goroutine) pass(m *machine, at int64, with *goroutine, took bool) {
+	if n := len(g.passes); n > 0 {
+		at = max(at, g.passes[n-1].at)
+	}
+	g.passes = append(g.passes, pass{at, with, took})
+	m.kept++
 }
 
 // noteWaker keeps what the waker's stack tells of its own request, and that it
@@ -279,7 +323,7 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		}
 		waker.handed = append(waker.handed, handover{at, g, r, g.reqSeq})
 		m.kept++
-		if r != nil && waker.borrowed && !g.borrowed {
+		if r != nil && waker.borrowed && !g.borrowed && !takes(g.reason, wakerClass) {
 			waker.req, waker.borrowed = nil, false // the work is done
 		}
 	}
@@ -368,7 +412,7 @@ func (m *machine) forgetDead(horizon int64) {
 	for ; i < n && m.dead[i].died <= horizon; i++ {
 		g := m.dead[i]
 		m.kept -= g.holds()
-		g.creator, g.past, g.handed, g.call = nil, nil, nil, nil
+		g.creator, g.past, g.handed, g.passes, g.call = nil, nil, nil, nil, nil
 	}
 	m.dead = slices.Delete(m.dead, 0, i)
 }
@@ -471,8 +515,8 @@ func (m *machine) remember(g *goroutine, iv *interval) {
 	horizon := m.horizon()
 	m.forgetCalls(g, min(horizon, iv.start))
 	if m.oldest == nil {
-		m.kept -= len(g.past) + len(g.handed)
-		g.past, g.handed, g.creator = g.past[:0], g.handed[:0], nil
+		m.kept -= len(g.past) + len(g.handed) + len(g.passes)
+		g.past, g.handed, g.passes, g.creator = g.past[:0], g.handed[:0], g.passes[:0], nil
 		return
 	}
 	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
@@ -493,6 +537,9 @@ func (m *machine) forget(g *goroutine, horizon int64) {
 	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
 	m.kept -= i
 	g.handed = slices.Delete(g.handed, 0, i)
+	i, _ = slices.BinarySearchFunc(g.passes, horizon, func(p pass, t int64) int { return cmp.Compare(p.at, t) })
+	m.kept -= i
+	g.passes = slices.Delete(g.passes, 0, i)
 }
 
 // makeRoom forgets the older half of what is kept, however old the open waits

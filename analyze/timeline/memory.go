@@ -330,7 +330,7 @@ func (m *machine) lose() {
 
 // holds is how many intervals and the like are kept of a goroutine.
 func (g *goroutine) holds() int {
-	n := len(g.past) + len(g.handed)
+	n := len(g.past) + len(g.handed) + len(g.passes)
 	if g.call != nil {
 		n += 2 * len(g.call.loose)
 	}

@@ -2,6 +2,7 @@ package causality
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +17,8 @@ var Workers = []scenario.Scenario{
 		Want: scenario.Want{System: "postgres", Calls: 1, Holds: queuedBehind(breakdown.DB), Finding: "worker-queue"}},
 	{Name: "2 workers with a queue", Needs: needs, Clients: 8, Open: openWorkers(64), Server: scenario.Handled(queueHandler),
 		Want: scenario.Want{System: "postgres", Calls: 1, Holds: queuedBehind(breakdown.DB), Finding: "worker-queue"}},
+	{Name: "workers one after another", Needs: needs, Clients: 5, Open: openStages, Want: scenario.Want{Calls: 2}},
+	{Name: "workers behind a dispatcher", Needs: needs, Clients: 6, Open: openDispatcher, Want: scenario.Want{System: "postgres", Calls: 1}},
 	{Name: "idle workers", Needs: needs, Clients: 2, Open: openWorkers(64), Want: scenario.Want{System: "postgres", Calls: 1}},
 }
 
@@ -24,6 +27,8 @@ type job struct {
 	watch   *scenario.Watch
 	ctx     context.Context
 	taken   int64
+	passed  int64
+	fetched span
 	queried span
 	err     error
 	done    chan struct{}
@@ -56,6 +61,77 @@ func openWorkers(queue int) func(context.Context, scenario.Env) (scenario.Work, 
 			return j.err
 		}, nil
 	}
+}
+
+// openStages has one worker fetch, and another, slower one query: the first waits
+// with what it has until the second takes it.
+func openStages(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	o, err := openOthers(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	fetching, querying := make(chan *job, 16), make(chan *job)
+	go func() {
+		for j := range fetching {
+			j.taken = j.watch.Now()
+			j.fetched, j.err = timed(j.watch, func() error { return o.fetch(j.ctx, 5*time.Millisecond) })
+			querying <- j
+		}
+	}()
+	go func() {
+		for j := range querying {
+			var err error
+			j.queried, err = timed(j.watch, func() error { return o.query(j.ctx, 8*time.Millisecond) })
+			j.err = errors.Join(j.err, err)
+			close(j.done)
+		}
+	}()
+	return func(ctx context.Context, w *scenario.Watch) error {
+		j := &job{watch: w, ctx: ctx, done: make(chan struct{})}
+		start := w.Now()
+		fetching <- j
+		<-j.done
+		w.Note(breakdown.Wait, breakdown.NoPhase, start, j.taken)
+		j.fetched.note(w, breakdown.Upstream, 0)
+		w.Note(breakdown.Wait, breakdown.NoPhase, j.fetched.end, j.queried.start)
+		j.queried.note(w, breakdown.DB, 0)
+		return j.err
+	}, nil
+}
+
+// openDispatcher has a goroutine hand what three workers have done to the requests
+// that wait for it.
+func openDispatcher(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	o, err := openOthers(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	jobs, results := make(chan *job), make(chan *job)
+	for range 3 {
+		go func() {
+			for j := range jobs {
+				j.taken = j.watch.Now()
+				j.queried, j.err = timed(j.watch, func() error { return o.query(j.ctx, 12*time.Millisecond) })
+				results <- j
+			}
+		}()
+	}
+	go func() {
+		for j := range results {
+			j.passed = j.watch.Now()
+			close(j.done)
+		}
+	}()
+	return func(ctx context.Context, w *scenario.Watch) error {
+		j := &job{watch: w, ctx: ctx, done: make(chan struct{})}
+		start := w.Now()
+		jobs <- j
+		<-j.done
+		w.Note(breakdown.Wait, breakdown.NoPhase, start, j.taken)
+		j.queried.note(w, breakdown.DB, 0)
+		w.Note(breakdown.Wait, breakdown.NoPhase, j.queried.end, j.passed)
+		return j.err
+	}, nil
 }
 
 // queuedBehind holds that requests queued behind others that were mostly in one
