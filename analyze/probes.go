@@ -17,6 +17,7 @@ import (
 // what it holds stays small whatever the load.
 type matcher struct {
 	probes []capture.Probe // of the window, in the order of their start
+	onConn map[int]int     // how many of them there are on each connection
 	base   []capture.Probe // before it
 	limit  int             // requests of one goroutine that are kept
 	byG    map[int64]*served
@@ -136,6 +137,7 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) {
 			m.release(s)
 		}
 	}
+	m.onConn = onConn
 	all := m.candidates()
 	best, pairs := int64(0), 0
 	for _, offset := range m.offsets(all, clock) {
@@ -217,12 +219,15 @@ func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
 		lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
 		own, known := byConn[p.Conn]
 		var found *candidate
-		best := int64(-1)
+		best := int64(0)
 		for _, c := range all[lo:] {
 			if c.start+offset > p.End {
 				break
 			}
-			if c.used || c.end+offset > p.End+slackAfter || known && c.g != own {
+			// On its connection's own goroutine a request is the probe's however
+			// late that goroutine is seen idle again; before that is known, only
+			// one that served no more than the connection has probes may be it.
+			if c.used || known && c.g != own || !known && (c.end+offset > p.End+slackAfter || len(m.byG[c.g].requests) > m.onConn[p.Conn]) {
 				continue
 			}
 			if within := min(c.end+offset, p.End) - max(c.start+offset, p.Start); within > best {
