@@ -95,7 +95,9 @@ type bucketSums struct {
 	total, incomplete    int64
 	hist                 breakdown.Histogram
 	phases               [breakdown.NumPhases]int64
-	causes               map[*breakdown.Cause]int64
+	causes               map[*breakdown.Cause]*int64
+	cause                *breakdown.Cause // the last one, and its time: the next is often the same
+	caused               *int64
 	calls                map[breakdown.Frame]*callSums
 	queued, shadowed     int64
 	callCount, dialCount int64
@@ -216,18 +218,8 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 	for i := range r.Path {
 		s := &r.Path[i]
 		b := &e.buckets[s.Bucket]
-		if b.causes == nil {
-			b.causes = map[*breakdown.Cause]int64{}
-		}
 		b.phases[s.Phase] += s.End - s.Start
-		cause := s.Cause
-		if _, ok := b.causes[cause]; !ok && !e.fold.spend(sumSize) {
-			cause = e.fold.elsewhere
-		}
-		b.causes[cause] += s.End - s.Start
-		if s.Bucket <= breakdown.Upstream && s.Cause.System != "" {
-			b.addSystem(s.Cause.System)
-		}
+		*e.causeTime(b, s) += s.End - s.Start
 		for _, h := range s.Behind {
 			if b.holders == nil {
 				b.holders = map[holderKey]int64{}
@@ -241,6 +233,31 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 			}
 		}
 	}
+}
+
+// causeTime is the sum of the time of a segment's cause in its bucket.
+func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
+	cause := s.Cause
+	if b.cause == cause && b.caused != nil {
+		return b.caused
+	}
+	if s.Bucket <= breakdown.Upstream && cause.System != "" {
+		b.addSystem(cause.System)
+	}
+	if b.causes == nil {
+		b.causes = map[*breakdown.Cause]*int64{}
+	}
+	sum := b.causes[cause]
+	if sum == nil && !e.fold.spend(sumSize) {
+		cause = e.fold.elsewhere
+		sum = b.causes[cause]
+	}
+	if sum == nil {
+		sum = new(int64)
+		b.causes[cause] = sum
+	}
+	b.cause, b.caused = cause, sum
+	return sum
 }
 
 func (b *bucketSums) addSystem(name string) {
@@ -455,9 +472,9 @@ func (e *endpoint) sites(b *bucketSums) []breakdown.SiteTime {
 			s = &siteSum{}
 			sums[c.Site] = s
 		}
-		s.total += t
-		if why := evidence(c); t > s.top || t == s.top && why < s.why {
-			s.top, s.why = t, why
+		s.total += *t
+		if why := evidence(c); *t > s.top || *t == s.top && why < s.why {
+			s.top, s.why = *t, why
 		}
 	}
 	for frame := range b.calls {

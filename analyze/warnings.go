@@ -163,7 +163,7 @@ func (w *warnings) unruled(e *breakdown.Endpoint, f *fold) {
 	for _, b := range []breakdown.Bucket{breakdown.Unknown, breakdown.Wait} {
 		for c, t := range sums.buckets[b].causes {
 			if where := unruledAt(c, b); where != "" {
-				spent[where] += t
+				spent[where] += *t
 			}
 		}
 	}
