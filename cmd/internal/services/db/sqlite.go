@@ -21,7 +21,7 @@ var Embedded = []scenario.Scenario{
 		Want: scenario.Want{System: "sqlite", Calls: 1},
 	},
 	{
-		Name: "sqlite3 by cgo transaction", Needs: []string{"folder"}, Clients: 1, Open: openSQLiteTransaction("sqlite3", "cgo-tx.db?_busy_timeout=10000&_txlock=immediate"),
+		Name: "sqlite3 by cgo transaction", Needs: []string{"folder"}, Open: openSQLiteTransaction("sqlite3", "cgo-tx.db?_busy_timeout=10000&_txlock=immediate"),
 		Want: scenario.Want{System: "sqlite", Calls: 4},
 	},
 	{
@@ -30,7 +30,7 @@ var Embedded = []scenario.Scenario{
 		Want:   scenario.Want{Estimate: true, Calls: -1},
 	},
 	{
-		Name: "sqlite in Go transaction", Needs: []string{"folder"}, Clients: 1, Open: openSQLiteTransaction("sqlite", "go-tx.db?_pragma=busy_timeout(10000)&_txlock=immediate"),
+		Name: "sqlite in Go transaction", Needs: []string{"folder"}, Open: openSQLiteTransaction("sqlite", "go-tx.db?_pragma=busy_timeout(10000)&_txlock=immediate"),
 		Want: scenario.Want{System: "sqlite", Calls: -1},
 	},
 }
@@ -69,10 +69,10 @@ func openSQLiteTransaction(driver, file string) func(context.Context, scenario.E
 		go func() {
 			for ctx.Err() == nil {
 				if tx, err := other.BeginTx(ctx, nil); err == nil {
-					time.Sleep(10 * time.Millisecond)
+					time.Sleep(8 * time.Millisecond)
 					tx.Rollback()
 				}
-				time.Sleep(scenario.Pad)
+				time.Sleep(25 * time.Millisecond)
 			}
 		}()
 		return sqlWork(open, sqlTransaction("INSERT INTO item VALUES ('one')"))(ctx, env)
