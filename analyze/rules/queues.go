@@ -11,15 +11,40 @@ var queues = []Rule{
 	{Func: "github.com/twmb/franz-go/pkg/kgo.(*groupConsumer).commitOffsetsSync", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "kafka"},
 	{Func: "github.com/twmb/franz-go/pkg/kgo.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true},
 
+	// Kafka: sarama.
+	{Func: "github.com/IBM/sarama.(*consumerGroupSession).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "kafka", Whole: true},
+	{Func: "github.com/IBM/sarama.(*partitionConsumer).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "kafka"},
+	{Func: "github.com/IBM/sarama.(*asyncProducer).returnSuccesses", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Answers: true},
+	{Func: "github.com/IBM/sarama.(*asyncProducer).returnErrors", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Answers: true},
+	{Func: "github.com/IBM/sarama.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true, Whole: true},
+
+	// Kafka: kafka-go.
+	{Func: "github.com/segmentio/kafka-go.(*Writer).WriteMessages", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true, Steps: true, Whole: true},
+	{Func: "github.com/segmentio/kafka-go.(*batchQueue).Get", Bucket: breakdown.Queue, Phase: breakdown.BatchDelay, System: "kafka"},
+	{Func: "github.com/segmentio/kafka-go.(*Reader).CommitMessages", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "kafka", Whole: true},
+	{Func: "github.com/segmentio/kafka-go.(*Reader).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "kafka", Default: true, Whole: true},
+	{Func: "github.com/segmentio/kafka-go.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true},
+
 	// NATS.
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true},
 	{Func: "github.com/nats-io/nats%2ego.(*Msg).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "nats", Whole: true},
 	{Func: "github.com/nats-io/nats%2ego.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "nats", Default: true, Whole: true},
+
+	// AMQP 0.9.1: RabbitMQ.
+	{Func: "github.com/rabbitmq/amqp091-go.(*Channel).Get", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "amqp", Whole: true},
+	{Func: "github.com/rabbitmq/amqp091-go.Delivery.", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "amqp"},
+	{Func: "github.com/rabbitmq/amqp091-go.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "amqp", Default: true, Whole: true},
 }
 
 // queueLoops are the goroutines of consumers, and those that hand them their work.
 var queueLoops = []Loop{
 	{Func: "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords", Role: Fetch, Kind: "kafka"},
+
+	{Func: "github.com/IBM/sarama.(*consumerGroupSession).consume", Role: Callback, Kind: "kafka"},
+	{Func: "github.com/IBM/sarama.(*partitionConsumer).responseFeeder", Role: Feed, Kind: "kafka"},
+
+	{Func: "github.com/segmentio/kafka-go.(*Reader).FetchMessage", Role: Fetch, Kind: "kafka"},
+	{Func: "github.com/segmentio/kafka-go.(*reader).sendMessage", Role: Feed, Kind: "kafka"},
 
 	{Func: "github.com/nats-io/nats%2ego.(*Conn).waitForMsgs", Role: Callback, Kind: "nats"},
 	{Func: "sync.(*Cond).Wait", Caller: "github.com/nats-io/nats%2ego.(*Conn).waitForMsgs", Role: Fetch},
@@ -27,4 +52,6 @@ var queueLoops = []Loop{
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).NextMsgWithContext", Role: Fetch, Kind: "nats"},
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).Fetch", Role: Fetch, Kind: "nats", Gathers: true},
 	{Func: "github.com/nats-io/nats%2ego.(*Conn).processMsg", Role: Feed, Kind: "nats"},
+
+	{Func: "github.com/rabbitmq/amqp091-go.(*consumers).buffer", Role: Feed, Kind: "amqp"},
 }

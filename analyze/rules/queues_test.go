@@ -27,6 +27,36 @@ var queueCases = []tableCase{
 	{"franz-go commits", "runtime.chanrecv1 < github.com/twmb/franz-go/pkg/kgo.(*groupConsumer).commitOffsetsSync.func1 < github.com/twmb/franz-go/pkg/kgo.(*groupConsumer).commitOffsetsSync < github.com/twmb/franz-go/pkg/kgo.(*Client).CommitOffsetsSync < github.com/twmb/franz-go/pkg/kgo.(*Client).CommitRecords < " + consume,
 		"queue/commit kafka at main.(*Worker).Run"},
 
+	// Kafka: sarama.
+	{"sarama sends a message", "runtime.chanrecv1 < github.com/IBM/sarama.(*syncProducer).SendMessage < " + handler,
+		"queue/produce kafka" + serves("whole-answer")},
+	{"sarama tells a service's goroutine of a success", "runtime.chansend1 < github.com/IBM/sarama.(*asyncProducer).returnSuccesses < github.com/IBM/sarama.(*brokerProducer).handleSuccess.func1 < github.com/IBM/sarama.(*produceSet).eachPartition < github.com/IBM/sarama.(*brokerProducer).handleSuccess < github.com/IBM/sarama.(*brokerProducer).handleResponse < github.com/IBM/sarama.(*brokerProducer).run < github.com/IBM/sarama.withRecover",
+		"queue/produce kafka whole-answer answers:kafka"},
+	{"sarama tells a service's goroutine of an error", "runtime.chansend1 < github.com/IBM/sarama.(*asyncProducer).returnError < github.com/IBM/sarama.(*asyncProducer).returnErrors < github.com/IBM/sarama.(*brokerProducer).handleError.func1",
+		"queue/produce kafka whole-answer answers:kafka"},
+	{"sarama commits", "runtime.selectgo < github.com/IBM/sarama.handleResponsePromise < github.com/IBM/sarama.(*offsetManager).flushToBrokerFor < github.com/IBM/sarama.(*offsetManager).flushToBroker < github.com/IBM/sarama.(*offsetManager).Commit < github.com/IBM/sarama.(*consumerGroupSession).Commit < main.Claimer.ConsumeClaim < github.com/IBM/sarama.(*consumerGroupSession).consume < github.com/IBM/sarama.(*consumerGroupSession).startClaim.func1 < sync.(*WaitGroup).Go.func1",
+		"queue/commit kafka callback kafka served whole-answer by main.Claimer.ConsumeClaim at main.Claimer.ConsumeClaim"},
+	{"a claim of sarama is ranged over", "runtime.chanrecv2 < main.Claimer.ConsumeClaim < github.com/IBM/sarama.(*consumerGroupSession).consume < github.com/IBM/sarama.(*consumerGroupSession).startClaim.func1 < sync.(*WaitGroup).Go.func1",
+		"callback kafka served by main.Claimer.ConsumeClaim at main.Claimer.ConsumeClaim"},
+	{"sarama hands a message out", "runtime.selectgo < github.com/IBM/sarama.(*partitionConsumer).responseFeeder < github.com/IBM/sarama.withRecover",
+		"queue/fetch kafka feed kafka whole-answer"},
+
+	// Kafka: kafka-go.
+	{"kafka-go writes messages", "runtime.selectgo < github.com/segmentio/kafka-go.(*Writer).WriteMessages < " + handler,
+		"queue/produce kafka" + serves("whole-answer steps")},
+	{"kafka-go's writer waits for a batch", "sync.(*Cond).Wait < github.com/segmentio/kafka-go.(*batchQueue).Get < github.com/segmentio/kafka-go.(*partitionWriter).writeBatches < github.com/segmentio/kafka-go.(*Writer).spawn.func1",
+		"queue/batch_delay kafka"},
+	{"kafka-go waits for an answer", "runtime.selectgo < github.com/segmentio/kafka-go.async.await < github.com/segmentio/kafka-go.(*connPool).roundTrip < github.com/segmentio/kafka-go.(*Transport).RoundTrip < github.com/segmentio/kafka-go.(*Client).roundTrip < github.com/segmentio/kafka-go.(*Client).Produce < github.com/segmentio/kafka-go.(*Writer).produce < github.com/segmentio/kafka-go.(*partitionWriter).writeBatch < github.com/segmentio/kafka-go.(*partitionWriter).writeBatches < github.com/segmentio/kafka-go.(*Writer).spawn.func1",
+		"queue/produce kafka"},
+	{"a request fetches a message by kafka-go", "runtime.selectgo < github.com/segmentio/kafka-go.(*Reader).FetchMessage < " + handler,
+		"queue/fetch kafka" + serves("whole-answer")},
+	{"a consumer fetches a message by kafka-go", "runtime.selectgo < github.com/segmentio/kafka-go.(*Reader).FetchMessage < " + consume,
+		"queue/fetch kafka fetch kafka whole-answer at main.(*Worker).Run"},
+	{"kafka-go commits", "runtime.selectgo < github.com/segmentio/kafka-go.(*Reader).CommitMessages < " + consume,
+		"queue/commit kafka whole-answer at main.(*Worker).Run"},
+	{"kafka-go hands a message out", "runtime.selectgo < github.com/segmentio/kafka-go.(*reader).sendMessage < github.com/segmentio/kafka-go.(*reader).read < github.com/segmentio/kafka-go.(*reader).run < github.com/segmentio/kafka-go.(*Reader).start.func1",
+		"queue/fetch kafka feed kafka whole-answer"},
+
 	// NATS.
 	{"a NATS request waits for its answer", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).requestWithContext < github.com/nats-io/nats%2ego.(*Conn).RequestWithContext < " + handler,
 		"queue/produce nats" + serves("whole-answer")},
@@ -52,4 +82,15 @@ var queueCases = []tableCase{
 		"queue/produce nats callback nats whole-answer"},
 	{"a NATS connection hands a message to a channel", "runtime.selectnbsend < github.com/nats-io/nats%2ego.(*Conn).processMsg < github.com/nats-io/nats%2ego.(*Conn).parse < github.com/nats-io/nats%2ego.(*Conn).readLoop",
 		"queue/produce nats feed nats whole-answer"},
+
+	// AMQP 0.9.1.
+	{"a message's confirmation is waited for", "runtime.selectgo < github.com/rabbitmq/amqp091-go.(*DeferredConfirmation).WaitContext < " + handler,
+		"queue/produce amqp" + serves("whole-answer")},
+	{"a message is got", "runtime.selectgo < github.com/rabbitmq/amqp091-go.(*Channel).call < github.com/rabbitmq/amqp091-go.(*Channel).Get < " + handler,
+		"queue/fetch amqp" + serves("whole-answer")},
+	{"a delivery is acknowledged", netWrite + " < bufio.(*Writer).Flush < github.com/rabbitmq/amqp091-go.(*writer).WriteFrame < github.com/rabbitmq/amqp091-go.(*Connection).send < github.com/rabbitmq/amqp091-go.(*Channel).sendOpen < github.com/rabbitmq/amqp091-go.(*Channel).send < github.com/rabbitmq/amqp091-go.(*Channel).Ack < github.com/rabbitmq/amqp091-go.Delivery.Ack < " + consume,
+		"queue/commit amqp whole-answer at main.(*Worker).Run"},
+	{"deliveries are ranged over", "runtime.chanrecv2 < " + consume, "at main.(*Worker).Run"},
+	{"a delivery is handed out", "runtime.selectgo < github.com/rabbitmq/amqp091-go.(*consumers).buffer",
+		"queue/produce amqp feed amqp whole-answer"},
 }

@@ -18,10 +18,13 @@ type consumer struct {
 // whether it is a consumer's.
 func (m *machine) consumes(g *goroutine, at int64, c *class, state uint8) bool {
 	if g.consumer == nil {
-		if c.Role != rules.Fetch || !m.unbound(g) {
+		if c.Role != rules.Fetch && c.Role != rules.Callback || !m.unbound(g) {
 			return false
 		}
-		m.consumer(g, c)
+		m.consumer(g).learn(c)
+		if busy := c.Served && (c.Own != nil || !awaits(g.reason)); busy || c.Role == rules.Fetch {
+			m.atWork(g, busy)
+		}
 	}
 	g.consumer.learn(c)
 	r := m.own(g)
@@ -54,27 +57,34 @@ func (m *machine) unbound(g *goroutine) bool {
 	return r == nil || g.borrowed || g.consumer != nil && r.g == g
 }
 
-// consumer makes a goroutine one, by a stack that tells it. Where it was there
-// before the window, it may have been at work then.
-func (m *machine) consumer(g *goroutine, c *class) *consumer {
-	if g.consumer != nil {
-		return g.consumer
+// consumer makes a goroutine one.
+func (m *machine) consumer(g *goroutine) *consumer {
+	if g.consumer == nil {
+		g.conn, g.req, g.consumer = connConsumer, nil, &consumer{}
 	}
-	k := &consumer{}
-	early := g.early
-	g.conn, g.req, g.early, g.consumer = connConsumer, nil, nil, k
+	return g.consumer
+}
+
+// atWork opens the unit that a consumer was at before it was known to be one, in
+// case it was there before the window. Where it was not seen to be given that, the
+// window's edge has cut it, or it was none if not busy.
+func (m *machine) atWork(g *goroutine, busy bool) {
+	start, given, early := g.born, false, g.early
+	g.early = nil
 	if len(early) > 0 && early[0].state == stateWaiting && early[0].class == nil {
-		early = early[1:] // it may have been idle
+		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
-	if c.Role == rules.Fetch && len(early) > 0 {
-		k.learn(c)
-		r := m.unit(g, early[0].start)
-		r.Incomplete, r.served = true, true
-		for i := range early {
-			m.attribute(r, g, &early[i])
-		}
+	if g.fresh || g.consumer.unit == "" || len(early) == 0 && !busy {
+		return
 	}
-	return k
+	r := m.unit(g, start)
+	r.Incomplete, r.served = !given, true
+	r.given, r.reading = given, !busy
+	for i := range early {
+		r.reading = r.reading && early[i].class == nil // else it is past its fetch
+		m.attribute(r, g, &early[i])
+	}
+	m.claim(r, g, start, g.since)
 }
 
 // learn takes what a stack tells of a consumer's work.
@@ -120,9 +130,12 @@ func (m *machine) feed(g *goroutine, by *class) {
 	if !feeds(by) || !awaits(g.reason) || !m.takes(g, g.class) {
 		return
 	}
-	k := m.consumer(g, by)
+	k := m.consumer(g)
 	k.idle, k.kind = g.class, by.Kind
 	k.learn(g.class)
+	if len(g.early) > 0 {
+		m.atWork(g, false)
+	}
 	m.done(g, g.since, false)
 }
 
@@ -144,8 +157,9 @@ func (m *machine) took(g *goroutine, at int64, c, from *class) {
 	if !feeds(from) || !m.takes(g, c) {
 		return
 	}
-	k := m.consumer(g, from)
+	k := m.consumer(g)
 	k.kind = from.Kind
+	g.early = nil
 	if r := m.own(g); r == nil || r.Start < at {
 		m.done(g, at, false)
 		m.unit(g, at)

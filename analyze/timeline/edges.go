@@ -190,7 +190,7 @@ func (m *machine) begun(g *goroutine, at int64) {
 		g.conn = connStream
 		m.begin(g, at).note(g.start)
 	case rules.Callback:
-		m.consumer(g, g.start)
+		m.consumer(g)
 	default:
 		g.conn = connNone
 	}
@@ -363,27 +363,19 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.root = m.rootOf(c)
 	g.root.Goroutines++
 	early := g.early
-	if c.Kind != "" && c.Role != rules.Fetch {
+	if c.Kind != "" && c.Role < rules.Fetch {
 		g.early = nil
 	}
 	g.recall(c)
 	switch {
-	case c.Role == rules.NotRequest, c.Role == rules.Background, c.Role == rules.Fetch, c.Role == rules.Feed, c.Kind == "":
+	case c.Role == rules.NotRequest, c.Role == rules.Background, c.Role >= rules.Fetch, c.Kind == "":
 		g.conn = connNone
-	case c.Role == rules.Callback && (!c.Served || c.Own == nil && awaits(g.reason)):
-		m.consumer(g, c) // which may be idle
 	case c.Served:
-		if c.Role == rules.Callback {
-			m.consumer(g, c)
-		}
 		r := m.begin(g, g.born)
 		r.Incomplete = true
-		switch c.Role {
-		case rules.Stream:
+		g.conn = connActive
+		if c.Role == rules.Stream {
 			g.conn = connStream
-		case rules.Callback:
-		default:
-			g.conn = connActive
 		}
 		for i := range early {
 			m.attribute(r, g, &early[i])

@@ -24,6 +24,7 @@ var Servers = map[string]func(testing.TB) string{
 	"redis":      startRedis,
 	"memcached":  startMemcached,
 	"beanstalkd": startBeanstalkd,
+	"rabbitmq":   startRabbitMQ,
 	"folder":     func(t testing.TB) string { return t.TempDir() },
 }
 

@@ -9,11 +9,11 @@ import (
 )
 
 // Scenarios are those of requests that wait for a queue.
-var Scenarios = slices.Concat(franzClients, natsClients)
+var Scenarios = slices.Concat(franzClients, saramaClients, kafkagoClients, natsClients, amqpClients)
 
 // Consumers are those of units of work that come from one.
-var Consumers = slices.Concat(franzConsumers, natsConsumers)
+var Consumers = slices.Concat(franzConsumers, saramaConsumers, kafkagoConsumers, natsConsumers, amqpConsumers)
 
 // Peers are the brokers, each so slow that what is asked of it takes some
 // milliseconds.
-var Peers = []scenario.Peer{kafkaPeer, natsPeer}
+var Peers = []scenario.Peer{kafkaPeer, natsPeer, amqpPeer}
