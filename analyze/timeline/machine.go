@@ -104,7 +104,7 @@ type machine struct {
 	classes *classes
 	emit    func(*breakdown.Request)
 	teller  *teller // calls emit elsewhere; nil where nothing does
-	gs      map[int64]*goroutine
+	gs      byID[goroutine]
 	last    *goroutine // the one looked up last
 	stacks  []*class   // of the generation being applied
 
@@ -130,7 +130,7 @@ type machine struct {
 }
 
 func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
-	m := &machine{classes: c, emit: emit, gs: map[int64]*goroutine{}, cause: map[causeKey]*breakdown.Cause{},
+	m := &machine{classes: c, emit: emit, cause: map[causeKey]*breakdown.Cause{},
 		procs: map[int64]bool{}, roots: map[string]*Root{}}
 	m.bound(sharesOf(DefaultMemory))
 	return m
@@ -215,8 +215,8 @@ func (m *machine) goroutine(id int64) *goroutine {
 	if m.last != nil && m.last.id == id && !m.last.dead {
 		return m.last
 	}
-	g, ok := m.gs[id]
-	if !ok {
+	g := m.gs.find(id)
+	if g == nil {
 		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil)}
 		g.root.Goroutines++
 		m.follows(g)
@@ -356,7 +356,7 @@ func (m *machine) create(r *record) {
 	if r.other >= 0 {
 		parent = m.goroutine(r.other)
 	}
-	if before, ok := m.gs[r.g]; ok {
+	if before := m.gs.find(r.g); before != nil {
 		m.end(before, r.at) // its end was lost
 		if parent == before {
 			parent = nil
@@ -389,7 +389,7 @@ func (m *machine) end(g *goroutine, at int64) {
 	at = g.since
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, stateUnknown
-	delete(m.gs, g.id)
+	m.gs.remove(g.id)
 	m.bury(g)
 	m.forgetDead(m.horizon())
 }
@@ -549,7 +549,7 @@ func (m *machine) makeRoom(horizon int64) {
 		horizon += max(1, (m.now-horizon)/2)
 		m.floor = horizon
 		m.forgetDead(horizon)
-		for _, g := range m.gs {
+		for g := range m.gs.all() {
 			m.forget(g, horizon)
 			m.forgetCalls(g, horizon)
 			if cap(g.past) > 4*len(g.past)+64 {
@@ -618,8 +618,8 @@ func followable(c *class, reason uint8) bool {
 
 func (m *machine) sample(r *record) {
 	m.sum.Samples++
-	g, ok := m.gs[r.g]
-	if !ok {
+	g := m.gs.find(r.g)
+	if g == nil {
 		return
 	}
 	if g.state == stateRunning {
@@ -689,11 +689,7 @@ func (m *machine) rootOf(c *class) *Root {
 
 // finish closes all that is open at the window's end.
 func (m *machine) finish() *Summary {
-	gs := make([]*goroutine, 0, len(m.gs))
-	for _, g := range m.gs {
-		gs = append(gs, g)
-	}
-	slices.SortFunc(gs, func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
+	gs := slices.SortedFunc(m.gs.all(), func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
 	for _, g := range gs {
 		m.cut(g)
 	}

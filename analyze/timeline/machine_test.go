@@ -203,7 +203,7 @@ func TestRandomRecordsAddUp(t *testing.T) {
 func checkKept(t *testing.T, m *machine) {
 	t.Helper()
 	kept, weight := 0, int64(0)
-	for _, g := range m.gs {
+	for g := range m.gs.all() {
 		kept += g.holds()
 		weight += goroutineSize
 		if r := m.own(g); r != nil {

@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -99,7 +98,7 @@ func (m *machine) bound(s shares) {
 
 // follow counts a goroutine that is known from now on.
 func (m *machine) follows(g *goroutine) {
-	m.gs[g.id] = g
+	m.gs.add(g.id, g)
 	m.weight += goroutineSize
 }
 
@@ -181,7 +180,7 @@ func (m *machine) reuse(r *request) {
 // where there are too many to follow those that only wait. The goroutines of
 // connections are always followed.
 func (m *machine) idles(r *record) bool {
-	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs[r.g] != nil {
+	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs.find(r.g) != nil {
 		return false
 	}
 	c := m.stacks[r.stack]
@@ -192,7 +191,7 @@ func (m *machine) idles(r *record) bool {
 // order of what requests did long ago, and where that is not enough by what is
 // known of the goroutines.
 func (m *machine) relieve() {
-	for _, g := range m.gs {
+	for g := range m.gs.all() {
 		if r := m.own(g); r != nil {
 			m.condense(r)
 		}
@@ -297,7 +296,7 @@ func (m *machine) evict(target int64) {
 		}
 		return 2
 	}
-	gs := slices.Collect(maps.Values(m.gs))
+	gs := slices.Collect(m.gs.all())
 	slices.SortFunc(gs, func(a, b *goroutine) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
 	})
@@ -305,7 +304,7 @@ func (m *machine) evict(target int64) {
 		if m.weight <= target {
 			break
 		}
-		if m.gs[g.id] != g {
+		if m.gs.find(g.id) != g {
 			continue
 		}
 		if m.own(g) != nil {
