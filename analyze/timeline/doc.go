@@ -12,9 +12,10 @@
 //     (order.go, scheduler.go). What it does not know is left to the trace
 //     reader, whose result is the same.
 //  3. A machine follows the goroutines through the records, generation after
-//     generation, finds where requests begin and end (edges.go), and attributes
-//     every interval of a request as it closes, following wake-ups while the
-//     waker's recent past is still known (attribute.go).
+//     generation, finds where requests begin and end (edges.go), and units of a
+//     consumer's work (consumers.go), and attributes every interval of a request
+//     as it closes, following wake-ups while the waker's recent past is still
+//     known (attribute.go).
 //
 // It keeps of each goroutine only the past back to the oldest wait that may
 // still have to be followed, so that memory follows what goes on at once and not
