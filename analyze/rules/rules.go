@@ -238,9 +238,10 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if i >= 0 {
 		for _, f := range funcs[from : i+1] {
 			if r := f.client; r != nil {
-				c.NoCall, c.Begins, c.Whole = c.NoCall || r.NoCall, c.Begins || r.Begins, c.Whole || r.Whole
+				c.Begins, c.Whole = c.Begins || r.Begins, c.Whole || r.Whole
 			}
 		}
+		c.NoCall = noCall(funcs[from : i+1])
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.System = system(c.Own, funcs[from:i+1])
 		return
@@ -260,6 +261,22 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
 	}
+}
+
+// noCall tells whether the innermost step of no call holds no step that comes
+// later in a call: what only sends may also make the call itself.
+func noCall(funcs []*function) bool {
+	latest := breakdown.NoPhase
+	for _, f := range funcs {
+		switch r := f.client; {
+		case r == nil || r.Default:
+		case r.NoCall:
+			return latest <= r.Phase
+		default:
+			latest = max(latest, r.Phase)
+		}
+	}
+	return false
 }
 
 func isClient(f *function) bool { return f.client != nil }

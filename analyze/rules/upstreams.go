@@ -47,6 +47,26 @@ var upstreams = []Rule{
 	{Func: "github.com/valyala/fasthttp.(*HostClient).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "github.com/valyala/fasthttp.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
+	// gRPC, whose connections read and write on goroutines of their own. To wait
+	// for a transport is to wait until one is connected; streams share it.
+	{Func: "google.golang.org/grpc.(*ClientConn).Close", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc", NoCall: true},
+	{Func: "google.golang.org/grpc.(*ClientConn).exitIdleMode", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*ClientConn).waitForResolvedAddrs", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*pickerWrapper).pick", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).NewStream", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
+	{Func: "google.golang.org/grpc/internal/transport.(*ClientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
+	{Func: "google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
+	{Func: "google.golang.org/grpc.(*ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
+
+	// connect-go, over net/http's client. What is sent on a stream goes through a
+	// pipe to a goroutine that makes the call, and is a part of it.
+	{Func: "connectrpc.com/connect.(*duplexHTTPCall).makeRequest", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http"},
+	{Func: "connectrpc.com/connect.(*duplexHTTPCall).Send", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http", NoCall: true},
+	{Func: "connectrpc.com/connect.(*duplexHTTPCall).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+
 	// The network below any client.
 	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
 	{Func: "net.(*Dialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},

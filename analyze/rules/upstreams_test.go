@@ -12,6 +12,17 @@ const (
 	fastRead  = netRead + " < bufio.(*Reader).Read"
 )
 
+const (
+	rpc       = "google.golang.org/grpc"
+	rpcT      = rpc + "/internal/transport"
+	rpcInvoke = rpc + ".invoke < " + rpc + ".(*ClientConn).Invoke < " + rpc + "/interop/grpc_testing.(*testServiceClient).UnaryCall < " + handler
+	rpcNew    = rpc + ".newClientStreamWithParams < " + rpc + ".newClientStream < " + rpcInvoke
+	rpcRecv   = rpc + ".(*parser).recvMsg < " + rpc + ".recv < " + rpc + ".(*csAttempt).recvMsg < " + rpc + ".(*clientStream).RecvMsg < " + rpc + ".(*GenericClientStream[...]).Recv < " + handler
+
+	connectGo  = "connectrpc.com/connect"
+	connectAsk = connectGo + ".(*duplexHTTPCall).Send < " + connectGo + ".(*envelopeWriter).write < " + connectGo + ".(*connectStreamingClientConn).Send"
+)
+
 var upstreamCases = []tableCase{
 	{"an HTTP/2 call's header is written", netWrite + " < net/http.http2stickyErrWriter.Write < bufio.(*Writer).Flush < net/http.(*http2ClientConn).writeHeaders < net/http.(*http2clientStream).encodeAndWriteHeaders < net/http.(*http2clientStream).writeRequest < net/http.(*http2clientStream).doRequest",
 		"upstream/request_write http writes"},
@@ -55,5 +66,39 @@ var upstreamCases = []tableCase{
 	{"fasthttp reads a body", netRead + " < bufio.(*Reader).Read < " + fast + ".appendBodyFixedSize < " + fast + ".(*Response).ReadBody < " + fast + ".(*Response).ReadLimitBody < " + fastRound,
 		"upstream/body_read http" + served},
 	{"fasthttp's body is streamed", fastRead + " < " + fast + ".(*requestStream).read < " + fast + ".(*requestStream).Read < " + fast + ".(*clientStreamBody).Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+
+	{"gRPC leaves its idle mode", "runtime.chanrecv1 < " + rpc + ".(*ccResolverWrapper).start < " + rpc + ".(*ClientConn).exitIdleMode < " + rpc + "/internal/idle.(*Manager).OnCallBegin < " + rpc + ".newClientStream < " + rpcInvoke,
+		"upstream/connect grpc" + served},
+	{"gRPC waits until a name is resolved", "runtime.selectgo < " + rpc + ".(*ClientConn).waitForResolvedAddrs < " + rpc + ".newClientStream < " + rpcInvoke,
+		"upstream/dns grpc" + served},
+	{"gRPC waits for a lock of its connection", "sync.(*Mutex).Lock < " + rpc + ".newClientStream < " + rpcInvoke,
+		"upstream/response_wait grpc" + served},
+	{"gRPC waits until it is connected", "runtime.selectgo < " + rpc + ".(*pickerWrapper).pick < " + rpc + ".(*csAttempt).getTransport < " + rpcNew,
+		"upstream/connect grpc" + served},
+	{"gRPC waits until there is room for a stream", "runtime.selectgo < " + rpcT + ".(*http2Client).NewStream < " + rpc + ".(*csAttempt).newStream < " + rpcNew,
+		"upstream/pool_wait grpc" + served},
+	{"gRPC waits for a header", "runtime.selectgo < " + rpcT + ".(*ClientStream).waitOnHeader < " + rpcT + ".(*ClientStream).RecvCompress < " + rpc + ".(*csAttempt).recvMsg < " + rpc + ".(*clientStream).RecvMsg < " + rpcInvoke,
+		"upstream/response_wait grpc" + served},
+	{"gRPC waits for a header, by an interceptor of the service's", "runtime.selectgo < " + rpcT + ".(*ClientStream).Header < example.com/intercept.Header < " + handler,
+		"upstream/response_wait grpc" + served},
+	{"gRPC waits for a message", "runtime.selectgo < " + rpcT + ".(*recvBufferReader).readMessageHeaderClient < " + rpcT + ".(*Stream).ReadMessageHeader < " + rpcRecv,
+		"upstream/body_read grpc" + served},
+	{"gRPC waits for a message's rest", "runtime.selectgo < " + rpcT + ".(*recvBufferReader).readClient < " + rpcT + ".(*recvBufferReader).Read < " + rpcT + ".(*Stream).read < " + rpcRecv,
+		"upstream/body_read grpc" + served},
+	{"gRPC's stream waits for its lock", "sync.(*Mutex).Lock < " + rpc + ".(*clientStream).SendMsg < example.com/intercept.SendMsg < " + handler,
+		"upstream/response_wait grpc" + served},
+	{"gRPC's connection reads", netRead + " < bufio.(*Reader).Read < io.ReadFull < golang.org/x/net/http2.(*Framer).ReadFrame < " + rpcT + ".(*http2Client).reader < " + rpcT + ".NewHTTP2Client.gowrap4",
+		"upstream/response_wait grpc"},
+	{"gRPC's connections are closed", "sync.(*WaitGroup).Wait < " + rpc + ".(*ClientConn).Close < " + handler,
+		"upstream/pool_wait grpc connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+
+	{"connect-go waits for its answer", "runtime.selectgo < net/http.(*http2ClientConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.(*Client).Do < " + connectGo + ".(*duplexHTTPCall).makeRequest < " + connectGo + ".(*duplexHTTPCall).sendUnary < " + connectAsk + " < " + handler,
+		"upstream/response_wait http" + served},
+	{"connect-go waits for the goroutine that has made the call", "runtime.selectgo < " + connectGo + ".(*duplexHTTPCall).blockUntilResponseReady < " + connectGo + ".(*connectStreamingClientConn).Receive < " + handler,
+		"upstream/response_wait http" + served},
+	{"connect-go sends a message of a stream", "runtime.selectgo < io.(*pipe).write < io.(*PipeWriter).Write < " + connectGo + ".(*envelope).WriteTo < " + connectAsk + " < " + handler,
+		"upstream/request_write http connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+	{"connect-go reads a message", "sync.(*Cond).Wait < net/http.(*http2pipe).Read < net/http.http2transportResponseBody.Read < " + connectGo + ".(*duplexHTTPCall).Read < " + connectGo + ".(*envelopeReader).Unmarshal < " + handler,
 		"upstream/body_read http" + served},
 }

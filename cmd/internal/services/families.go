@@ -27,6 +27,7 @@ var families = []family{
 	{"cache", cache.Scenarios},
 	{"net/http", upstream.NetHTTP},
 	{"http clients", upstream.Clients},
+	{"rpc clients", upstream.RPC},
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},

@@ -15,6 +15,7 @@ import (
 	"net/http/httputil"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,7 +25,9 @@ import (
 )
 
 // Peers are the services that are called, and what lies before them.
-var Peers = []scenario.Peer{
+var Peers = slices.Concat(httpPeers, rpcPeers)
+
+var httpPeers = []scenario.Peer{
 	{Name: "http", Serve: func(ctx context.Context, _ scenario.Env, ready func(string)) error {
 		return serveAt(ctx, "tcp", "127.0.0.1:0", &http.Server{Handler: http.HandlerFunc(answer)}, ready)
 	}},
