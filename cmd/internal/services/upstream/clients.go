@@ -202,7 +202,7 @@ func openFastTimeout(_ context.Context, env scenario.Env) (scenario.Work, error)
 		req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 		defer fasthttp.ReleaseRequest(req)
 		defer fasthttp.ReleaseResponse(resp)
-		req.SetRequestURI("http://" + env["http"] + "/?wait=80ms")
+		req.SetRequestURI("http://" + env["http"] + "/?wait=300ms")
 		return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error { // a connection too is made in it
 			err := c.DoTimeout(req, resp, 20*time.Millisecond)
 			if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() || errors.Is(err, fasthttp.ErrTimeout) || errors.Is(err, fasthttp.ErrDialTimeout) {

@@ -174,7 +174,7 @@ func postWork(peer string, set func(scenario.Env, *http.Transport)) func(context
 func timeoutWork(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	c := client(env, nil)
 	c.Timeout = 10 * time.Millisecond
-	work := clientWork(c, "http://"+env["http"]+"/?wait=40ms")
+	work := clientWork(c, "http://"+env["http"]+"/?wait=300ms")
 	return func(ctx context.Context, w *scenario.Watch) error {
 		if err := work(ctx, w); !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("the call was to time out: %v", err)
