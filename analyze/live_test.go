@@ -104,6 +104,7 @@ func (s recording) save(t *testing.T, ahead time.Duration) *capture.Capture {
 		f.Close()
 		w.Manifest.Parts = append(w.Manifest.Parts, capture.Part{Name: name})
 	}
+	w.Manifest.Warn("probes-dropped", "some probes were not sent")
 	w.Manifest.Target, w.Manifest.Service.GoVersion = "http://shop:6060", "go1.26.8"
 	if err := w.Finish(); err != nil {
 		t.Fatal(err)
@@ -153,6 +154,19 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	cut.Read(t.Context(), bytes.NewReader(s.trace[:len(s.trace)/2]))
 	if _, err := cut.Finish(c); err == nil || capture.Hint(err) == "" {
 		t.Errorf("half a generation gave %v", err)
+	}
+}
+
+func TestWhatLimitsACaptureIsSaidOnce(t *testing.T) {
+	b := answerOf(t, recordShop(t).save(t, 0))
+	n := 0
+	for _, w := range b.Warnings {
+		if w.Code == "probes-dropped" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("the collection's warning is there %d times: %v", n, b.Warnings)
 	}
 }
 

@@ -27,11 +27,6 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	for _, from := range c.Warnings() {
 		w.addf(from.Code, "%s", from.Message)
 	}
-	if m := c.Manifest(); m != nil {
-		for _, from := range m.Warnings {
-			w.addf(from.Code, "%s", from.Message)
-		}
-	}
 	window := sum.End - sum.Start
 	if sum.Cut != nil {
 		covered := fmt.Sprintf("the %s before it are covered", dur(window))
