@@ -30,6 +30,8 @@ import (
 
 func TestMain(m *testing.M) { testbin.Main(m) }
 
+var readme = flag.Bool("readme", false, "write the table into the README, where all of it was measured")
+
 var keep = flag.String("keep", "", "keep the captures in folders below this `folder`")
 
 // tries is how often scenarios are measured that miss the bounds only by waiting
@@ -49,6 +51,26 @@ func TestAccuracy(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) { rows = append(rows, measureFamily(t, exe, f, env)...) })
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
+	if *readme && !t.Failed() {
+		writeReadme(t, rows)
+	}
+}
+
+// writeReadme puts the table between its marks in the README.
+func writeReadme(t *testing.T, rows []accuracy.Row) {
+	const path, from, to = "../../../README.md", "<!-- accuracy -->\n", "<!-- /accuracy -->\n"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), from)
+	_, after, ok2 := strings.Cut(rest, to)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no marks for the table", path)
+	}
+	if err := os.WriteFile(path, []byte(before+from+"\n"+accuracy.Markdown(rows)+"\n"+to+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // An environment is the servers that scenarios need, each started when it first
