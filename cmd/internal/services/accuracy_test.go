@@ -41,6 +41,19 @@ const tries = 6
 // window is how long a capture lasts.
 const window = 4 * time.Second
 
+// A scenario is found by its name, whatever family it is of.
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]string{}
+	for _, f := range append(slices.Clone(families), beside) {
+		for _, s := range f.scenarios {
+			if other, ok := seen[s.Name]; ok {
+				t.Errorf("%q is a scenario of %q and of %q", s.Name, other, f.name)
+			}
+			seen[s.Name] = f.name
+		}
+	}
+}
+
 // TestAccuracy holds what timesink says of each scenario against the stopwatches
 // in it, and prints the table.
 func TestAccuracy(t *testing.T) {

@@ -21,24 +21,24 @@ import (
 
 // NetHTTP are the scenarios of net/http's client and of golang.org/x/net/http2.
 var NetHTTP = []scenario.Scenario{
-	{Name: "net/http", Needs: []string{"http"}, Open: getWork("http", nil), Want: once},
-	{Name: "net/http, new connections", Needs: []string{"https", "dns"}, Open: getByName, Want: once},
-	{Name: "net/http starved", Needs: []string{"http"}, Clients: 4, Want: once,
+	{Name: "net/http's client", Needs: []string{"http"}, Open: getWork("http", nil), Want: once},
+	{Name: "net/http's client, new connections", Needs: []string{"https", "dns"}, Open: getByName, Want: once},
+	{Name: "net/http's client starved", Needs: []string{"http"}, Clients: 4, Want: once,
 		Open: getWork("http", func(_ scenario.Env, t *http.Transport) { t.MaxConnsPerHost = 1 })},
-	{Name: "net/http starved, new connections", Needs: []string{"https"}, Clients: 4, Want: once,
+	{Name: "net/http's client starved, new connections", Needs: []string{"https"}, Clients: 4, Want: once,
 		Open: getWork("https", func(_ scenario.Env, t *http.Transport) { t.MaxConnsPerHost, t.DisableKeepAlives = 1, true })},
-	{Name: "net/http to a unix socket", Needs: []string{"http on a unix socket"}, Open: getByUnix, Want: once},
-	{Name: "net/http by a proxy", Needs: []string{"http", "http proxy"}, Want: once,
+	{Name: "net/http's client to a unix socket", Needs: []string{"http on a unix socket"}, Open: getByUnix, Want: once},
+	{Name: "net/http's client by a proxy", Needs: []string{"http", "http proxy"}, Want: once,
 		Open: getWork("http", func(env scenario.Env, t *http.Transport) { t.Proxy = proxyAt(env) })},
-	{Name: "net/http by a tunnel", Needs: []string{"https", "http proxy"}, Want: once,
+	{Name: "net/http's client by a tunnel", Needs: []string{"https", "http proxy"}, Want: once,
 		Open: getWork("https", func(env scenario.Env, t *http.Transport) { t.Proxy, t.DisableKeepAlives = proxyAt(env), true })},
-	{Name: "net/http, a long request", Needs: []string{"http"}, Open: postWork("http", nil), Want: once},
-	{Name: "net/http, a timeout", Needs: []string{"http"}, Open: timeoutWork, Want: once},
-	{Name: "net/http, HTTP/2", Needs: []string{"https"}, Open: getWork("https", http2OverTLS), Want: once},
-	{Name: "net/http, HTTP/2, new connections", Needs: []string{"https"}, Want: once,
+	{Name: "net/http's client, a long request", Needs: []string{"http"}, Open: postWork("http", nil), Want: once},
+	{Name: "net/http's client, a timeout", Needs: []string{"http"}, Open: timeoutWork, Want: once},
+	{Name: "net/http's client, HTTP/2", Needs: []string{"https"}, Open: getWork("https", http2OverTLS), Want: once},
+	{Name: "net/http's client, HTTP/2, new connections", Needs: []string{"https"}, Want: once,
 		Open: newClients(func(env scenario.Env) *http.Client { return client(env, http2OverTLS) })},
-	{Name: "net/http, HTTP/2 in clear", Needs: []string{"http"}, Open: getWork("http", http2InClear), Want: once},
-	{Name: "net/http, HTTP/2, a long request", Needs: []string{"http"}, Open: postWork("http", http2InClear), Want: once},
+	{Name: "net/http's client, HTTP/2 in clear", Needs: []string{"http"}, Open: getWork("http", http2InClear), Want: once},
+	{Name: "net/http's client, HTTP/2, a long request", Needs: []string{"http"}, Open: postWork("http", http2InClear), Want: once},
 	{Name: "x/net/http2", Needs: []string{"https"}, Want: once, Open: func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		t := &http2.Transport{TLSClientConfig: anyTLS}
 		return clientWork(&http.Client{Transport: t}, "https://"+env["https"]), nil
