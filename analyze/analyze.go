@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime"
 	"strconv"
 
@@ -38,6 +39,9 @@ type Options struct {
 	Series bool
 	// Rules are the user's own, which go before those that timesink knows.
 	Rules []rules.Rule
+	// Units, where set, are functions that are units of work, beside requests:
+	// what a goroutine does below one of them, where it serves no request.
+	Units *regexp.Regexp
 }
 
 // Captures analyzes captures of instances of one service into one Breakdown.
@@ -144,7 +148,11 @@ func (a *answer) probes(c *capture.Capture) []capture.Probe {
 // read folds a trace's requests.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	reader := timeline.Reader{Table: rules.New(a.opts.Rules...), Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
+	table := rules.New(a.opts.Rules...)
+	if a.opts.Units != nil {
+		table.Units(a.opts.Units)
+	}
+	reader := timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
 	if a.opts.Grown != nil {
 		reader.After = func(start, now int64) { a.opts.Grown(a.f.snapshot(now - start)) }
 	}

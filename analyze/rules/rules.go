@@ -10,6 +10,7 @@ package rules
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,6 +71,10 @@ type Class struct {
 	Writes bool
 	// Observer tells that this is timesink's own reading of the service.
 	Observer bool
+	// Unit is the outermost function that the user takes for a unit of work, ""
+	// where there is none. Cut tells that the outermost frames are missing.
+	Unit string
+	Cut  bool
 	// GC tells that a wait with this stack is the garbage collector's doing.
 	GC bool
 }
@@ -92,6 +97,7 @@ type Table struct {
 	prefix []int            // of rules that name a package
 	loop   map[string][]int
 	known  map[string]*function
+	units  *regexp.Regexp
 }
 
 // function is what is known of one function's name and file.
@@ -104,6 +110,7 @@ type function struct {
 	library  bool // neither the service's own nor of GOROOT, nor what only joins goroutines
 	standard bool // of the standard library
 	dispatch dispatch
+	unit     bool // of work, as the user says
 }
 
 // New returns the table of what timesink knows, and before it the rules of a
@@ -114,6 +121,13 @@ func New(own ...Rule) *Table {
 	t.own = own
 	return t
 }
+
+// Units takes what is done below the functions that match for units of work. A
+// function is matched as stacks name it, such as "main.(*Worker).handle".
+func (t *Table) Units(functions *regexp.Regexp) { t.units = functions }
+
+// HasUnits tells whether there are such functions.
+func (t *Table) HasUnits() bool { return t.units != nil }
 
 func newTable(rules []Rule, loops []Loop) *Table {
 	t := &Table{rules: rules, loops: loops, exact: map[string][]int{}, loop: map[string][]int{}, known: map[string]*function{}}
@@ -130,6 +144,10 @@ func newTable(rules []Rule, loops []Loop) *Table {
 	return t
 }
 
+// maxFrames is how many frames of a stack a trace holds: of a deeper one the
+// outermost are missing.
+const maxFrames = 128
+
 // Classify says what a stack means; frames are leaf first.
 func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	c := &Class{Stack: frames}
@@ -145,6 +163,10 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	if c.Role == Fetch && callback == 0 && !c.InService {
 		c.Role, c.Kind = NoRole, "" // a goroutine of the library's own
 	}
+	if i := outermost(funcs, func(f *function) bool { return f.unit }); i >= 0 {
+		c.Unit = c.Stack[i].Function
+	}
+	c.Cut = len(frames) >= maxFrames
 	return c
 }
 
@@ -400,6 +422,7 @@ func (t *Table) function(f breakdown.Frame) *function {
 	}
 	name := BaseName(f.Function)
 	fn := &function{service: isService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
+	fn.unit = t.units != nil && t.units.MatchString(f.Function)
 	fn.library = !fn.service && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {

@@ -103,6 +103,7 @@ func (m *machine) drop(g *goroutine) {
 		r.open = false
 		m.reuse(r)
 	}
+	m.unmark(g)
 	g.req = nil
 }
 
@@ -193,6 +194,9 @@ func (m *machine) begun(g *goroutine, at int64) {
 		m.consumer(g)
 	default:
 		g.conn = connNone
+		if g.start.Unit != "" && m.mayMark(g) {
+			m.open(g, at, kindFunction, g.start.Unit, unit{task: noTask, named: true})
+		}
 	}
 }
 
@@ -207,6 +211,9 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 		m.recognize(g, c)
 	}
 	if g.conn == connNone || g.conn == connConsumer {
+		if m.units {
+			m.below(g, at, c)
+		}
 		if !m.consumes(g, at, c, state) {
 			m.seenOnBranch(g, c)
 		}

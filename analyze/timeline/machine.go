@@ -46,7 +46,10 @@ type goroutine struct {
 	aide     *goroutine // the last one it created to make a connection, or to write a request
 	wrote    int64      // of an aide that writes: until when
 	call     *callState
-	consumer *consumer // nil: it is none
+	consumer *consumer  // nil: it is none
+	unit     *unit      // that the service marked and it is in
+	ran      []interval // since its last stack, and
+	outside  bool       // whether one was not of a unit
 
 	// Its place among the open waits that may have to be followed.
 	open         bool
@@ -107,6 +110,9 @@ type machine struct {
 	gs      byID[goroutine]
 	last    *goroutine // the one looked up last
 	stacks  []*class   // of the generation being applied
+	names   []string   // the same
+	units   bool       // the user takes functions for units of work
+	tasks   map[int64]*goroutine
 
 	start, now   int64
 	oldest       *goroutine // of the open waits, by their start
@@ -131,7 +137,7 @@ type machine struct {
 
 func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
 	m := &machine{classes: c, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		procs: map[int64]bool{}, roots: map[string]*Root{}}
+		procs: map[int64]bool{}, roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: c.table != nil && c.table.HasUnits()}
 	m.bound(sharesOf(DefaultMemory))
 	return m
 }
@@ -145,7 +151,7 @@ func (m *machine) apply(d *decoded) {
 		m.known = d.first
 	}
 	m.admit(d)
-	m.stacks = d.classes
+	m.stacks, m.names = d.classes, d.names
 	for i := range d.records {
 		r := &d.records[i]
 		// Generations overlap: a thread that the kernel held up writes what
@@ -205,6 +211,10 @@ func (m *machine) step(r *record) {
 		m.sample(r)
 	case opProcRun, opProcIdle:
 		m.proc(r.g, r.op == opProcRun, r.at)
+	case opTask, opTaskEnd:
+		m.task(r)
+	case opRegion, opRegionEnd:
+		m.region(r)
 	case opMaxProcs:
 		m.maxProcs = max(m.maxProcs, int(r.g))
 	}
@@ -506,6 +516,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	}
 	if r == nil {
 		g.mayBe(iv)
+		if m.units {
+			g.runs(iv)
+		}
 	}
 	m.remember(g, iv)
 }

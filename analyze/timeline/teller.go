@@ -74,11 +74,23 @@ func (b *parcel) tell(emit func(*breakdown.Request)) {
 	*b = parcel{requests: b.requests[:0], path: b.path[:0], calls: b.calls[:0], samples: b.samples[:0]}
 }
 
-func cutOff[T any](s []T, n int) (first, rest []T) { return s[:n:n], s[n:] }
+// cutOff cuts the first n off. None are no nil, on whichever way they come.
+func cutOff[T any](s []T, n int) (first, rest []T) {
+	if n == 0 {
+		return []T{}, s
+	}
+	return s[:n:n], s[n:]
+}
 
 // tell hands on a finished request.
 func (m *machine) tell(r *request) {
 	t := m.teller
+	if r.Calls == nil {
+		r.Calls = []breakdown.Call{}
+	}
+	if r.Samples == nil {
+		r.Samples = []*breakdown.Cause{}
+	}
 	switch {
 	case t == nil:
 		m.emit(&r.Request)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -68,6 +69,8 @@ type answerFlags struct {
 	rules     []string
 	rulesFile string
 	own       []rules.Rule // of both
+	root      string
+	units     *regexp.Regexp // that root is
 }
 
 func (a *answerFlags) register(cmd *cobra.Command) {
@@ -76,6 +79,7 @@ func (a *answerFlags) register(cmd *cobra.Command) {
 	a.memory = analyze.DefaultMemory
 	cmd.Flags().Var(&a.memory, "memory", "`size` of the memory that the analysis may take; beyond it details are given up, which a warning tells")
 	cmd.Flags().StringArrayVar(&a.rules, "rule", nil, "take time below a function for a bucket's: `BUCKET[/PHASE][:SYSTEM]=FUNCTION`, such as db=github.com/acme/driver (repeatable)")
+	cmd.Flags().StringVar(&a.root, "root", "", "take what goroutines do below functions that match the `REGEXP` for units of work, beside requests")
 	cmd.Flags().StringVar(&a.rulesFile, "rules", "", "read such rules from `FILE`, one a line")
 }
 
@@ -88,6 +92,13 @@ func (a *answerFlags) check() error {
 	}
 	if err := a.readRules(); err != nil {
 		return err
+	}
+	if a.root != "" {
+		units, err := regexp.Compile(a.root)
+		if err != nil {
+			return usagef(`functions are matched as stacks name them, such as 'main\.\(\*Worker\)\.handle$'`, "--root: %v", err)
+		}
+		a.units = units
 	}
 	return a.formatFlag.check()
 }
@@ -120,7 +131,7 @@ func (a *answerFlags) readRules() error {
 // before the memory is used up, but not less than GOMEMLIMIT asks for.
 func (a *answerFlags) options() analyze.Options {
 	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), int64(a.memory)))
-	return analyze.Options{Memory: int64(a.memory), Rules: a.own}
+	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units}
 }
 
 // write writes the answer to w, laid out for the terminal that it is, if it is

@@ -237,7 +237,7 @@ func record(t *testing.T, st *stack.Stack) *measurement {
 	for _, p := range probes {
 		m.clients = append(m.clients, load.Request{Status: p.Status, Start: p.Start, End: p.End})
 	}
-	if m.said, err = accuracy.Analyze(t.Context(), m.capture); err != nil {
+	if m.said, err = accuracy.Analyze(t.Context(), m.capture, analyze.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return m

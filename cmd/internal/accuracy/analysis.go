@@ -22,11 +22,11 @@ type Analysis struct {
 	Start, End int64
 }
 
-// Analyze analyzes a capture, with rules beside those of the table, and keeps each
-// of its requests, with Unix times. It fails where the accounting identity does
-// not hold of one, or of the whole.
-func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, error) {
-	a, clock, err := OnTraceClock(ctx, cp, own...)
+// Analyze analyzes a capture, with all but Each of the options, and keeps each of
+// its requests, with Unix times. It fails where the accounting identity does not
+// hold of one, or of the whole.
+func Analyze(ctx context.Context, cp *capture.Capture, opts analyze.Options) (*Analysis, error) {
+	a, clock, err := OnTraceClock(ctx, cp, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +39,15 @@ func Analyze(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Anal
 
 // OnTraceClock is Analyze with times on the trace's own clock, and what the trace
 // says of that: nil before Go 1.25.
-func OnTraceClock(ctx context.Context, cp *capture.Capture, own ...rules.Rule) (*Analysis, *timeline.Clock, error) {
+func OnTraceClock(ctx context.Context, cp *capture.Capture, opts analyze.Options) (*Analysis, *timeline.Clock, error) {
 	a := &Analysis{}
 	var wrong error
-	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, analyze.Options{Rules: own, Series: true, Each: func(r *breakdown.Request) {
+	opts.Series = true
+	opts.Each = func(r *breakdown.Request) {
 		wrong = errors.Join(wrong, r.Check())
 		a.Requests = append(a.Requests, Reduce(r))
-	}})
+	}
+	b, err := analyze.Captures(ctx, []*capture.Capture{cp}, opts)
 	if err != nil {
 		return nil, nil, fmt.Errorf("analyzing: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/exp/trace"
 
+	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/load"
@@ -105,7 +106,7 @@ func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 		t.Fatal(err)
 	}
 	defer cp.Close()
-	said, clock, err := accuracy.OnTraceClock(t.Context(), cp)
+	said, clock, err := accuracy.OnTraceClock(t.Context(), cp, analyze.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"timesink/analyze"
 	"timesink/analyze/breakdown"
-	"timesink/analyze/rules"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/child"
 	"timesink/cmd/internal/load"
@@ -163,7 +164,7 @@ func measure(t *testing.T, exe string, with, names []string) []measurement {
 	var serving Serving
 	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, names), &serving)
 	seen := look(t, exe, with, names, serving)
-	return seen.judge(t, names, seen.analyze(t))
+	return seen.judge(t, names, seen.analyze(t, analyze.Options{Units: units(t, names)}))
 }
 
 // A sight is one look at scenarios: the capture, and beside it what they and their
@@ -219,18 +220,36 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 	return &sight{path, truths(t, serving), clients}
 }
 
-// analyze analyzes the capture with rules beside the table's.
-func (s *sight) analyze(t *testing.T, own ...rules.Rule) *accuracy.Analysis {
+// analyze analyzes the capture.
+func (s *sight) analyze(t *testing.T, opts analyze.Options) *accuracy.Analysis {
 	cp, err := capture.Open(s.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cp.Close()
-	said, err := accuracy.Analyze(t.Context(), cp, own...)
+	said, err := accuracy.Analyze(t.Context(), cp, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return said
+}
+
+// units are the functions that scenarios want taken for units of work.
+func units(t *testing.T, names []string) *regexp.Regexp {
+	var functions []string
+	for _, name := range names {
+		s, err := find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Root != "" {
+			functions = append(functions, s.Root)
+		}
+	}
+	if len(functions) == 0 {
+		return nil
+	}
+	return regexp.MustCompile(strings.Join(functions, "|"))
 }
 
 func truths(t *testing.T, serving Serving) map[string]Measured {

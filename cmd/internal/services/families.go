@@ -41,6 +41,7 @@ var families = []family{
 	{"embedded", db.Embedded},
 	{"http servers", server.HTTP},
 	{"rpc servers", server.RPC},
+	{"units", server.Units},
 }
 
 var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)

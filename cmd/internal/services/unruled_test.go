@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 	"timesink/cmd/internal/accuracy"
@@ -29,7 +30,7 @@ func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 	}
 	for try := 1; ; try++ {
 		seen := look(t, exe, with, []string{s.Name}, serving)
-		bare := seen.analyze(t)
+		bare := seen.analyze(t, analyze.Options{})
 		named := slices.ContainsFunc(bare.Breakdown.Warnings, func(w breakdown.Warning) bool {
 			return w.Code == "unknown-library" && strings.Contains(w.Message, "--rule db="+library+" ")
 		})
@@ -37,7 +38,7 @@ func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 		if !named || e.Buckets[breakdown.Queue].Total != 0 || e.Buckets[breakdown.Unknown].Share < 0.05 {
 			t.Errorf("without a rule: queue %d ns, unknown %.1f%%, warnings %+v", e.Buckets[breakdown.Queue].Total, 100*e.Buckets[breakdown.Unknown].Share, bare.Breakdown.Warnings)
 		}
-		m := seen.judge(t, []string{s.Name}, seen.analyze(t, own))[0]
+		m := seen.judge(t, []string{s.Name}, seen.analyze(t, analyze.Options{Rules: []rules.Rule{own}}))[0]
 		if accuracy.Again(m.broken) && try < tries {
 			t.Logf("once more: %v", m.broken)
 			continue

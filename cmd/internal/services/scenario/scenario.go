@@ -27,6 +27,9 @@ type Scenario struct {
 	Clients int
 	// Server is how its requests come in; the zero value is net/http's HTTP/1.
 	Server Server
+	// Root is an expression for the function that is to be taken for a unit of
+	// work, "" for none.
+	Root string
 	// Open connects to what the scenario needs, once, and returns what each
 	// request does. What it opens lives as long as the context.
 	Open func(ctx context.Context, env Env) (Work, error)

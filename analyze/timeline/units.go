@@ -1,0 +1,152 @@
+package timeline
+
+// A unit of work that the service itself marks: a region or a task of
+// runtime/trace, or a function that the user names. It is one only where the
+// goroutine serves no request and works for none.
+type unit struct {
+	task  int64 // that it is, noTask: it is none
+	open  int   // regions, of which the outermost is the unit
+	named bool  // by the user
+}
+
+const noTask = -1
+
+// The kinds of such units.
+const (
+	kindTask     = "task"
+	kindRegion   = "region"
+	kindFunction = "function"
+)
+
+// mayMark tells whether what the service marks on a goroutine may be a unit.
+func (m *machine) mayMark(g *goroutine) bool {
+	return g.conn == connNone && g.consumer == nil && m.tag(g) == nil
+}
+
+// mark opens a unit.
+func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
+	m.close(g, at, nil, nil)
+	m.open(g, max(at, g.since), kind, name, u)
+}
+
+// open opens a unit at a moment up to which nothing more is to be attributed. No
+// stack names it better.
+func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
+	r := m.begin(g, at)
+	r.Kind, r.Endpoint, r.depth, r.served = kind, name, inner, true
+	g.unit = &u
+	return r
+}
+
+// marked is the unit that the goroutine is in, nil where it is in none.
+func (m *machine) marked(g *goroutine) *unit {
+	if m.own(g) == nil {
+		g.unit = nil
+	}
+	return g.unit
+}
+
+// region begins or ends a region. Regions nest.
+func (m *machine) region(r *record) {
+	g := m.goroutine(r.g)
+	m.seenAt(g, r)
+	u := m.marked(g)
+	switch {
+	case u == nil && r.op == opRegion && m.mayMark(g):
+		m.mark(g, r.at, kindRegion, m.names[r.stack2], unit{task: noTask, open: 1})
+	case u == nil || u.open == 0:
+	case r.op == opRegion:
+		u.open++
+	default:
+		if u.open--; u.open == 0 {
+			m.done(g, r.at, false)
+		}
+	}
+}
+
+// task begins or ends a task, which need not end on the goroutine that it began
+// on: whoever ends it ends that one's wait. A goroutine that begins a task that
+// is no part of its last one has handed that over: what another goroutine does
+// for it is a unit there if it is in a region.
+func (m *machine) task(r *record) {
+	g := m.goroutine(r.g)
+	m.seenAt(g, r)
+	if r.op == opTaskEnd {
+		if of := m.tasks[r.other]; of != nil {
+			if of != g {
+				m.close(of, r.at, g, m.stacks[r.stack])
+			}
+			m.done(of, r.at, false)
+		}
+		return
+	}
+	const part = 1
+	if u := m.marked(g); u != nil && u.task != noTask && r.state != part {
+		m.drop(g)
+	}
+	if m.mayMark(g) {
+		m.mark(g, r.at, kindTask, m.names[r.stack2], unit{task: r.other})
+		m.tasks[r.other] = g
+	}
+}
+
+// unmark forgets the unit that a goroutine was in.
+func (m *machine) unmark(g *goroutine) {
+	if u := g.unit; u != nil {
+		if m.tasks[u.task] == g {
+			delete(m.tasks, u.task)
+		}
+		g.unit = nil
+	}
+}
+
+// seenAt looks at the stack with which a goroutine marks something.
+func (m *machine) seenAt(g *goroutine, r *record) {
+	if c := m.stacks[r.stack]; c != nil {
+		m.seen(g, r.at, c, stateRunning)
+	}
+}
+
+// below follows a goroutine into and out of the functions that the user takes for
+// units. A trace has stacks only where a goroutine blocks, enters the kernel, or
+// deals with another one: the running time between a stack with the function and
+// one without it counts for the unit, and two calls with no such stack between
+// them are one.
+func (m *machine) below(g *goroutine, at int64, c *class) {
+	u := m.marked(g)
+	switch {
+	case u != nil && u.named && c.Unit == "" && !c.Cut:
+		m.done(g, at, false)
+	case u == nil && c.Unit != "" && m.mayMark(g):
+		ran := g.ran
+		if g.state == stateRunning && g.since < at {
+			at = g.since
+		}
+		if len(ran) > 0 {
+			at = ran[0].start
+		}
+		r := m.open(g, at, kindFunction, c.Unit, unit{task: noTask, named: true})
+		r.Incomplete = !g.fresh && !g.outside // it may have begun before the window
+		for i := range ran {
+			m.attribute(r, g, &ran[i])
+		}
+	}
+	g.ran, g.outside = g.ran[:0], g.outside || c.Unit == ""
+}
+
+// runs keeps what a goroutine did since its last stack: it may turn out to have
+// been in a unit.
+func (g *goroutine) runs(iv *interval) {
+	const most = 32
+	switch {
+	case iv.state != stateRunning && iv.state != stateRunnable:
+		g.ran = g.ran[:0]
+	case iv.state == stateRunnable && len(g.ran) == 0:
+		// It was not in the function before it ran.
+	default:
+		if len(g.ran) == most {
+			g.ran = append(g.ran[:0], g.ran[most/2:]...)
+		}
+		g.ran = append(g.ran, *iv)
+	}
+}
