@@ -86,14 +86,15 @@ func stackClasses(table *rules.Table, stacks []string) []*class {
 func recordsFrom(data []byte, classes []*class) []decoded {
 	const size = 8
 	var out []decoded
-	d := decoded{classes: classes}
+	names := make([]string, len(classes))
+	d := decoded{classes: classes, names: names}
 	at := int64(1000)
 	for len(data) >= size {
 		b := data[:size]
 		data = data[size:]
 		if b[0] == 255 { // the next generation, in which time may begin anew
 			out = append(out, d)
-			d = decoded{classes: classes}
+			d = decoded{classes: classes, names: names}
 			at -= int64(b[1])
 			continue
 		}
@@ -102,7 +103,7 @@ func recordsFrom(data []byte, classes []*class) []decoded {
 			at += int64(b[7]) << 8
 		}
 		d.records = append(d.records, record{
-			at: at, op: op(b[0]) % (opMaxProcs + 1), g: int64(b[1] % 10), other: int64(b[2]%11) - 1,
+			at: at, op: op(b[0]) % (opRegionEnd + 1), g: int64(b[1] % 10), other: int64(b[2]%11) - 1,
 			state: b[3] % numStates, reason: b[4] % firstOtherReason,
 			stack: int32(int(b[5]) % len(classes)), stack2: int32(int(b[6]) % len(classes)),
 		})
