@@ -120,8 +120,12 @@ func packageName(function string) string {
 	return path.Base(p)
 }
 
-// covers tells whether a user's pattern stands for a function.
+// covers tells whether a user's pattern stands for a function. Traces escape a dot
+// in a path's last element, as of gopkg.in/yaml.v3; users need not.
 func covers(pattern, function string) bool {
+	if !strings.Contains(pattern, "%2e") {
+		function = strings.ReplaceAll(function, "%2e", ".")
+	}
 	rest, ok := strings.CutPrefix(function, pattern)
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '/' || isPrefix(pattern))
 }

@@ -62,6 +62,7 @@ func TestOwnRulesGoBeforeTheTable(t *testing.T) {
 		below  = " < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
 		driver = netRead + " < github.com/acme/driver/wire.read < github.com/acme/driver.(*Conn).Query.func1" + below
 		own    = netRead + " < main.(*Payments).call" + below
+		dotted = netRead + " < gopkg.in/beanstalk%2ev1.(*Conn).Reserve" + below
 		redis  = netRead + " < github.com/acme/driverless.Read" + below
 		held   = "sync.(*Mutex).Lock < github.com/acme/driver.(*Conn).lock" + below
 	)
@@ -72,6 +73,8 @@ func TestOwnRulesGoBeforeTheTable(t *testing.T) {
 	}{
 		{"a package stands for what is below it", "db=github.com/acme/driver", driver, breakdown.DB, "driver", "main.(*API).Get"},
 		{"a name that only begins alike is another", "db=github.com/acme/driver", redis, breakdown.Unknown, "", "main.(*API).Get"},
+		{"a dot is not escaped", "queue/fetch=gopkg.in/beanstalk.v1", dotted, breakdown.Queue, "beanstalk", "main.(*API).Get"},
+		{"or is, as traces do", "queue/fetch=gopkg.in/beanstalk%2ev1.(*Conn)", dotted, breakdown.Queue, "beanstalk.v1", "main.(*API).Get"},
 		{"a lock in a library is the library's", "db=github.com/acme/driver", held, breakdown.DB, "driver", "main.(*API).Get"},
 		{"a function of the service becomes a client", "upstream:payments=main.(*Payments)", own, breakdown.Upstream, "payments", "main.(*API).Get"},
 		{"and may be renamed from what the table says", "lock=sync.(*Mutex).Lock", held, breakdown.Lock, "", "main.(*API).Get"},
