@@ -217,7 +217,7 @@ func (c *Class) take(l *Loop) {
 		c.GC = true
 	case l.Observer:
 		c.Observer = true
-	case l.Role >= Fetch && c.Role != NoRole && l.Caller == "":
+	case l.Role >= Fetch && c.Role != NoRole && l.Caller == "" && !l.Session:
 		return // what serves a request may fetch too
 	case l.Role != NoRole:
 		c.Role = l.Role // the innermost says it

@@ -29,6 +29,10 @@ var servers = []Rule{
 	{Func: "google.golang.org/grpc.(*Server).processRPC", Bucket: breakdown.ClientIO, System: "grpc"},
 	{Func: "google.golang.org/grpc.(*serverStream).", Bucket: breakdown.ClientIO, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*ServerStream).", Bucket: breakdown.ClientIO, System: "grpc"},
+
+	// Of the two ends of a WebSocket, which have one type, the server's.
+	{Func: "github.com/gorilla/websocket.(*Conn).", Bucket: breakdown.ClientIO, System: "websocket"},
+	{Func: "github.com/coder/websocket.(*Conn).", Bucket: breakdown.ClientIO, System: "websocket"},
 }
 
 // serverLoops are the loops in which servers take and answer requests.
@@ -42,7 +46,7 @@ var serverLoops = []Loop{
 	{Func: "net/http.(*connReader).backgroundRead", Role: Background},
 	{Func: "net/http.(*connReader).startBackgroundRead", Role: Connection, Served: true},
 	{Func: "net/http.(*response).finishRequest", Role: Finishing, Served: true},
-	{Func: "net/http.(*conn).hijackLocked", Role: Hijacked, Served: true},
+	{Func: "net/http.(*response).Hijack", Role: Hijacked, Served: true},
 	{Func: "net/http.(*http2serverConn).serve", Role: NotRequest},
 	{Func: "net/http/internal/http2.(*serverConn).serve", Role: NotRequest},
 	{Func: "golang.org/x/net/http2.(*serverConn).serve", Role: NotRequest},
@@ -75,6 +79,10 @@ var serverLoops = []Loop{
 	{Func: "connectrpc.com/connect.NewClientStreamHandler", Streams: true},
 	{Func: "connectrpc.com/connect.NewServerStreamHandler", Streams: true},
 	{Func: "connectrpc.com/connect.NewBidiStreamHandler", Streams: true},
+
+	// A session takes its messages as a consumer does.
+	{Func: "github.com/gorilla/websocket.(*Conn).NextReader", Role: Fetch, Session: true, Kind: "websocket"},
+	{Func: "github.com/coder/websocket.(*Conn).reader", Role: Fetch, Session: true, Kind: "websocket"},
 
 	{Func: "net/http.(*response).FlushError", Flushes: true},
 	{Func: "net/http.(*http2responseWriter).FlushError", Flushes: true},

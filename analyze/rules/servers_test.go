@@ -63,6 +63,20 @@ var serverCases = []tableCase{
 	{"a procedure of connect that gives a stream", "time.Sleep < main.(*orders).Get < connectrpc.com/connect.NewServerStreamHandler[...].func1 < connectrpc.com/connect.(*Handler).ServeHTTP < " + http2Conn, "sleep" + rpcServed},
 	{"a procedure of connect of two streams", "time.Sleep < main.(*orders).Get < connectrpc.com/connect.NewBidiStreamHandler[...].func1 < connectrpc.com/connect.(*Handler).ServeHTTP < " + http2Conn, "sleep" + rpcServed},
 
+	// The sessions of WebSockets.
+	{"a connection is taken over when its header is sent", netWrite + " < net/http.checkConnErrorWriter.Write < bufio.(*Writer).Flush < net/http.(*chunkWriter).flush < net/http.(*response).Hijack < github.com/coder/websocket.accept < github.com/coder/websocket.Accept < " + handler,
+		"client_io http hijacked http/1 served by main.(*API).Get at main.(*API).Get"},
+	{"a session waits for a message, by gorilla's", bufRead + " < bufio.(*Reader).Peek < github.com/gorilla/websocket.(*Conn).read < github.com/gorilla/websocket.(*Conn).advanceFrame < github.com/gorilla/websocket.(*Conn).NextReader < github.com/gorilla/websocket.(*Conn).ReadMessage < " + handler,
+		"client_io websocket fetch websocket served by main.(*API).Get at main.(*API).Get"},
+	{"a goroutine beside the session waits for a message", bufRead + " < bufio.(*Reader).Peek < github.com/gorilla/websocket.(*Conn).read < github.com/gorilla/websocket.(*Conn).advanceFrame < github.com/gorilla/websocket.(*Conn).NextReader < github.com/gorilla/websocket.(*Conn).ReadMessage < " + consume,
+		"client_io websocket fetch websocket at main.(*Worker).Run"},
+	{"a message is written, by gorilla's", netWrite + " < github.com/gorilla/websocket.(*Conn).write < github.com/gorilla/websocket.(*messageWriter).flushFrame < github.com/gorilla/websocket.(*Conn).WriteMessage < " + handler,
+		"client_io websocket" + served},
+	{"a session waits for a message, by coder's", netRead + " < io.(*multiReader).Read < bufio.(*Reader).fill < bufio.(*Reader).ReadByte < github.com/coder/websocket.readFrameHeader < github.com/coder/websocket.(*Conn).readFrameHeader < github.com/coder/websocket.(*Conn).readLoop < github.com/coder/websocket.(*Conn).reader < github.com/coder/websocket.(*Conn).Reader < github.com/coder/websocket.(*Conn).Read < " + handler,
+		"client_io websocket fetch websocket served by main.(*API).Get at main.(*API).Get"},
+	{"a message is written, by coder's", netWrite + " < bufio.(*Writer).Flush < github.com/coder/websocket.(*Conn).writeFrame < github.com/coder/websocket.(*Conn).write < github.com/coder/websocket.(*Conn).Write < " + handler,
+		"client_io websocket" + served},
+
 	// What is sent ahead of the rest.
 	{"an answer is flushed", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).FlushError < " + handler, "client_io http connection http/1 served flushes by main.(*API).Get at main.(*API).Get"},
 	{"an answer of HTTP/2 is flushed", "runtime.selectgo < net/http.(*http2serverConn).writeDataFromHandler < net/http.(*http2responseWriter).FlushError < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < " + http2Conn,

@@ -93,6 +93,9 @@ type Loop struct {
 	Observer  bool
 	// Gathers: a fetch may wait several times before it returns.
 	Gathers bool
+	// Session: a connection that a handler has taken over is fetched from, so that
+	// this goes before the server's loop that it is below.
+	Session bool
 }
 
 // GenericSQL is the system of calls that only database/sql was seen in: the

@@ -22,7 +22,7 @@ func (m *machine) consumes(g *goroutine, at int64, c *class, state uint8) bool {
 			return false
 		}
 		m.consumer(g).learn(c)
-		if busy := c.Served && (c.Own != nil || !awaits(g.reason)); busy || c.Role == rules.Fetch {
+		if busy := c.Role == rules.Callback && c.Served && (c.Own != nil || !awaits(g.reason)); busy || c.Role == rules.Fetch {
 			m.atWork(g, busy)
 		}
 	}
@@ -89,7 +89,7 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 
 // learn takes what a stack tells of a consumer's work.
 func (k *consumer) learn(c *class) {
-	if c.Kind != "" {
+	if c.Kind != "" && c.Role >= rules.Fetch { // not the server's that a session is below
 		k.kind = c.Kind
 	}
 	switch {

@@ -64,7 +64,7 @@ func (r *request) note(c *class) {
 
 // noteKind takes what a stack tells of what the request is.
 func (r *request) noteKind(c *class) {
-	if c.Kind != "" {
+	if c.Kind != "" && (c.Role < rules.Fetch) == (r.g.consumer == nil) {
 		r.Kind = c.Kind
 	}
 	if c.Flushes && !r.flushing {
@@ -220,6 +220,15 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 		return
 	}
 	switch c.Role {
+	case rules.Fetch:
+		// A session: the connection was taken over before the window. Else it is
+		// the other end of one, which a request uses.
+		if r := m.own(g); r == nil || r.Incomplete {
+			m.drop(g)
+			g.conn = connNone
+			m.consumes(g, at, c, state)
+			return
+		}
 	case rules.Idle:
 		g.conn = connIdle
 		m.idle(g, at, state)

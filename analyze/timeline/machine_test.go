@@ -56,6 +56,7 @@ var testStacks = []string{
 	"runtime.chanrecv2 < main.consume",
 	"sync.(*WaitGroup).Wait < github.com/twmb/franz-go/pkg/kgo.(*Client).ProduceSync < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 	"runtime.chansend1 < main.get.func1 < github.com/twmb/franz-go/pkg/kgo.(*producer).finishPromises",
+	"internal/poll.(*FD).Read < github.com/gorilla/websocket.(*Conn).NextReader < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 }
 
 // stackClasses are the classes of stacks whose functions are separated by " < ",

@@ -41,6 +41,7 @@ var families = []family{
 	{"embedded", db.Embedded},
 	{"http servers", server.HTTP},
 	{"rpc servers", server.RPC},
+	{"streams", server.Streams},
 	{"units", server.Units},
 }
 
