@@ -49,8 +49,7 @@ func Changes(before, after *breakdown.Breakdown, alpha float64, gates []Gate) (*
 	}
 	c := &breakdown.Comparison{Schema: breakdown.CompareSchema, Alpha: alpha, Before: side(before), After: side(after),
 		Endpoints: []breakdown.EndpointChange{}, Gates: []breakdown.Gate{}, Test: "requests"}
-	// Fewer captures could not call anything significant, whatever they hold.
-	t := tester{alpha: alpha, over: min(c.Before.Captures, c.After.Captures) >= capturesThatTell(alpha)}
+	t := tester{alpha: alpha, over: min(c.Before.Captures, c.After.Captures) >= enoughCaptures}
 	if t.over {
 		c.Test = "captures"
 	}
@@ -291,7 +290,7 @@ func (t *tester) needs(c *breakdown.Change, p pair) string {
 		return "more captures a side, if it is real"
 	}
 	if abs(c.Delta) <= c.Floor {
-		return fmt.Sprintf("at least %d captures a side: two of one build differ by as much", capturesThatTell(t.alpha))
+		return fmt.Sprintf("at least %d captures a side: two of one build differ by as much", enoughCaptures)
 	}
 	half := float64(c.High-c.Low) / 2
 	n := float64(min(p.before.Requests, p.after.Requests))

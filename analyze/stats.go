@@ -20,24 +20,25 @@ type quantity struct {
 	// where bucket is NumBuckets, of the wall time.
 	q      float64
 	bucket breakdown.Bucket
-	// floor is how much it differs between two captures of the same build under
-	// the same load, as a share of the endpoint's mean (of a quantile: of the
-	// quantile), in all but a few of a hundred pairs; measured by
+	// floor is how much it may differ between two captures of one build under the
+	// same load, as a share of the endpoint's mean (of a quantile: of the
+	// quantile). Of 20 such captures, a fifth of them beside a neighbour that built
+	// something, no more than 6 of 40 pairs differ by more and significantly:
 	// cmd/internal/falsealarms.
 	floor float64
 }
 
 // wallQuantities are those of every endpoint.
 var wallQuantities = []quantity{
-	{name: "mean", bucket: breakdown.NumBuckets, floor: 0.04},
-	{name: "p50", q: 0.50, floor: 0.05},
-	{name: "p95", q: 0.95, floor: 0.10},
+	{name: "mean", bucket: breakdown.NumBuckets, floor: 0.08},
+	{name: "p50", q: 0.50, floor: 0.08},
+	{name: "p95", q: 0.95, floor: 0.12},
 	{name: "p99", q: 0.99, floor: 0.20},
 }
 
 // ofBucket is the mean of a bucket.
 func ofBucket(b breakdown.Bucket) quantity {
-	return quantity{name: b.String() + " mean", bucket: b, floor: 0.04}
+	return quantity{name: b.String() + " mean", bucket: b, floor: 0.05}
 }
 
 // resamples is how often a bootstrap draws.
@@ -172,11 +173,14 @@ func withinCaptures(before, after *sample, q quantity, alpha float64) verdict {
 }
 
 // overCaptures tests a quantity that was taken of each capture: requests of one
-// capture are not independent of each other, captures are. The interval is a
+// capture are not independent of each other, captures are. Each value is the mean
+// or a quantile of many requests, so that they are close to normal: Welch's t-test
+// found a planted tenth in 10 of 10 trials with five captures a side, where the
+// rank test, which has only their order to go by, found 5. The interval is a
 // bootstrap over captures.
 func overCaptures(before, after []float64, alpha float64) verdict {
 	t := &benchmath.Thresholds{CompareAlpha: alpha}
-	c := benchmath.AssumeNothing.Compare(benchmath.NewSample(slices.Clone(before), t), benchmath.NewSample(slices.Clone(after), t))
+	c := benchmath.AssumeNormal.Compare(benchmath.NewSample(slices.Clone(before), t), benchmath.NewSample(slices.Clone(after), t))
 	r := rand.New(rand.NewPCG(math.Float64bits(sumOf(before)), math.Float64bits(sumOf(after))))
 	deltas := make([]float64, resamples)
 	for i := range deltas {
@@ -204,15 +208,6 @@ func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// capturesThatTell is how many captures a side the test over captures needs before
-// it can call anything significant: with n a side the rarest order has a
-// probability of 2/C(2n, n).
-func capturesThatTell(alpha float64) int {
-	orders := 1.0
-	for n := 1; ; n++ {
-		orders = orders * float64(2*n) * float64(2*n-1) / float64(n*n)
-		if 2/orders < alpha || n == 20 {
-			return n
-		}
-	}
-}
+// enoughCaptures is how many a side the test over captures needs: fewer say too
+// little of how captures of one build differ.
+const enoughCaptures = 4

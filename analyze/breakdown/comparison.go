@@ -14,8 +14,8 @@ type Comparison struct {
 	// Alpha is the probability of an alarm where nothing changed, that the tests
 	// allow.
 	Alpha float64 `json:"alpha"`
-	// Test says what the p-values are of: "captures" where each side has enough of
-	// them for that (four, at an alpha of 0.05), else "requests".
+	// Test says what the p-values are of: "captures" where each side has four of
+	// them or more, else "requests".
 	Test string `json:"test"`
 	// Mix tells a shift in the traffic's endpoints from a change within them.
 	Mix Mix `json:"mix"`
