@@ -130,6 +130,7 @@ type machine struct {
 	maxProcs     int
 	busySince    int64 // since when every processor is busy, 0: not so
 	sum          Summary
+	clocks       []Clock // of the generations
 	roots        map[string]*Root
 	known        int64 // goroutines not known yet were there then
 	bounds

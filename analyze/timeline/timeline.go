@@ -1,10 +1,12 @@
 package timeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/exp/trace"
@@ -176,9 +178,20 @@ func (m *machine) generation(p *pipeline, d *result) {
 	}
 }
 
-// clock keeps the first relation of the clocks.
+// maxClocks is how many relations of the clocks are looked at.
+const maxClocks = 64
+
+// clock notes how the clocks relate at the beginning of a generation. The runtime
+// reads them one after another: where the kernel takes the thread away in between,
+// they seem tens of microseconds apart, so the middle one counts.
 func (m *machine) clock(c *trace.ClockSnapshot) {
-	if c != nil && m.sum.Clock == nil {
-		m.sum.Clock = &Clock{Trace: int64(c.Trace), Wall: c.Wall}
+	if c == nil || len(m.clocks) == maxClocks {
+		return
 	}
+	m.clocks = append(m.clocks, Clock{Trace: int64(c.Trace), Wall: c.Wall})
+	sorted := slices.SortedFunc(slices.Values(m.clocks), func(a, b Clock) int { return cmp.Compare(a.offset(), b.offset()) })
+	m.sum.Clock = &sorted[len(sorted)/2]
 }
+
+// offset is how far the wall's clock is ahead of the trace's, in ns.
+func (c Clock) offset() int64 { return c.Wall.UnixNano() - c.Trace }
