@@ -46,7 +46,8 @@ var Pgx = []scenario.Scenario{
 	},
 	{
 		Name: "pgx notification", Needs: []string{"postgres"}, Open: openPgxNotification,
-		Want: scenario.Want{System: "postgres", Calls: 1},
+		// One that is there already is not waited for, and so no call.
+		Want: scenario.Want{Calls: -1},
 	},
 }
 
