@@ -53,6 +53,38 @@ type Source struct {
 	// Cost is what the capture did to the service's latency, where probes ran
 	// before the window and in it.
 	Cost *Cost `json:"cost,omitempty"`
+	// Case names the evidence, whoever holds a copy of it: the same captures have
+	// the same. It is found where a report is asked for, and so are Evidence, what
+	// the captures are made of, and Redacted, which tells that what is private was
+	// masked.
+	Case     string     `json:"case,omitempty"`
+	Evidence []Evidence `json:"evidence,omitempty"`
+	Redacted bool       `json:"redacted,omitempty"`
+}
+
+// Evidence is one capture, or a bare trace, of which only the case, the size and
+// the checksum are known.
+type Evidence struct {
+	Case string `json:"case"`
+	// Tool is the version of timesink that collected it, Command how one would ask
+	// for the same again.
+	Tool       string     `json:"tool,omitempty"`
+	Command    string     `json:"command,omitempty"`
+	CapturedAt *time.Time `json:"captured_at,omitempty"`
+	Parts      []Part     `json:"parts"`
+	// Start is the moment at which its trace begins, on the trace's clock. Offset
+	// is how far the wall's clock, Unix time, is ahead of that, in nanoseconds; where
+	// Clocked is false it is made up so that the trace begins in 1970.
+	Start   int64 `json:"-"`
+	Offset  int64 `json:"-"`
+	Clocked bool  `json:"-"`
+}
+
+// Part is one file of the evidence.
+type Part struct {
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"` // hexadecimal
 }
 
 // Cost compares the probes sent before the window with those sent in it.
@@ -94,6 +126,8 @@ type Endpoint struct {
 	// Series are, where they were asked for, the requests in the order of time,
 	// one for each capture in which there were any, by the captures' order.
 	Series map[int]*Series `json:"-"`
+	// Detail is there where it was asked for.
+	Detail *Detail `json:"-"`
 }
 
 // Unnamed is the endpoint of the requests that left no stack from which a

@@ -1,0 +1,214 @@
+package breakdown
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Detail is what a report draws of an endpoint beyond its sums. It is gathered
+// where it is asked for, and is no part of the JSON schema.
+type Detail struct {
+	// Bars are the complete requests by how long they took, the shortest first,
+	// without those that counted none.
+	Bars []Bar
+	// Stacks say where the complete requests' wall time was spent, the most first.
+	// They sum to it.
+	Stacks []StackTime
+	// Samples are the CPU samples that hit the requests' goroutines, by stack, the
+	// most first.
+	Samples []SampleStack
+	// Probed are the requests that answered a probe, in the order of the probes.
+	Probed []Probed
+}
+
+// A Bar is the requests whose wall time lies in [Low, High], in nanoseconds. The
+// bars of all endpoints have the same bounds, 16 for each power of two.
+type Bar struct {
+	Low, High int64
+	Requests  int64
+	Buckets   [NumBuckets]int64 // what they did together, ns
+	// Example is one of them, picked by chance that is the same each time.
+	Example RequestID
+}
+
+// A StackTime is the time, in nanoseconds, of the segments of one bucket and phase
+// that rest on the same cause, and how many there were.
+type StackTime struct {
+	Bucket Bucket
+	Phase  Phase
+	Cause  *Cause
+	Time   int64
+	Count  int64
+}
+
+// A SampleStack is the CPU samples of one stack.
+type SampleStack struct {
+	Stack   []Frame // leaf first
+	Samples int64
+}
+
+// Probed is a request that answered a probe.
+type Probed struct {
+	ID   RequestID
+	Wall int64 // ns, the request's
+	View ClientView
+}
+
+// A ClientView is one request as the client that sent it saw it: what it did one
+// after another, from Start on, on the trace's clock. Times are nanoseconds.
+type ClientView struct {
+	Start  int64
+	Phases []ClientPhase // those that took no time are left out; Mean is the time
+}
+
+// Wall is how long the client waited.
+func (v *ClientView) Wall() int64 {
+	sum := int64(0)
+	for _, p := range v.Phases {
+		sum += p.Mean
+	}
+	return sum
+}
+
+// A Specimen is one request, to be shown by itself.
+type Specimen struct {
+	ID      RequestID
+	Request Request
+	Client  *ClientView // nil where no probe of ours sent it
+}
+
+// A RequestID tells a request from all others of the captures that were analyzed
+// together: a goroutine serves one after another.
+type RequestID struct {
+	Capture   int // by the captures' order, from 0
+	Goroutine int64
+	Start     int64 // ns, trace clock
+}
+
+// String is how people and the command line write it: "g18-1234567890", and
+// "c2-g18-1234567890" in the second capture.
+func (id RequestID) String() string {
+	text := fmt.Sprintf("g%d-%d", id.Goroutine, id.Start)
+	if id.Capture > 0 {
+		text = fmt.Sprintf("c%d-", id.Capture+1) + text
+	}
+	return text
+}
+
+// ParseRequestID reads what String writes.
+func ParseRequestID(text string) (RequestID, error) {
+	fail := fmt.Errorf("%q is no request such as g18-1234567890", text)
+	parts := strings.Split(text, "-")
+	id := RequestID{}
+	if rest, ok := strings.CutPrefix(parts[0], "c"); ok {
+		n, err := strconv.Atoi(rest)
+		if err != nil || n < 2 {
+			return id, fail
+		}
+		id.Capture, parts = n-1, parts[1:]
+	}
+	if len(parts) != 2 || !strings.HasPrefix(parts[0], "g") {
+		return id, fail
+	}
+	var errG, errStart error
+	id.Goroutine, errG = strconv.ParseInt(parts[0][1:], 10, 64)
+	id.Start, errStart = strconv.ParseInt(parts[1], 10, 64)
+	if errG != nil || errStart != nil {
+		return id, fail
+	}
+	return id, nil
+}
+
+// Compare orders requests by capture, start and goroutine.
+func (id RequestID) Compare(o RequestID) int {
+	return cmp.Or(cmp.Compare(id.Capture, o.Capture), cmp.Compare(id.Start, o.Start), cmp.Compare(id.Goroutine, o.Goroutine))
+}
+
+// barBits is how many fewer bits of a duration a Bar keeps than a Histogram.
+const barBits = 3
+
+// Bars gather requests by how long they took. Those of several captures merge by
+// being one, in whatever order. The zero value is empty.
+type Bars struct{ bars []barSum }
+
+type barSum struct {
+	Bar
+	rank uint64 // of the example: the lowest is kept
+}
+
+// Add counts a request that spent so much in each bucket.
+func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
+	step := histStep(max(wall, 0)) >> barBits
+	if step >= len(b.bars) {
+		b.bars = append(b.bars, make([]barSum, step+1-len(b.bars))...)
+	}
+	s := &b.bars[step]
+	if rank := id.rank(); s.Requests == 0 || rank < s.rank || rank == s.rank && id.Compare(s.Example) < 0 {
+		s.rank, s.Example = rank, id
+	}
+	s.Requests++
+	for k, t := range spent {
+		s.Buckets[k] += t
+	}
+}
+
+// Merge adds what o gathered.
+func (b *Bars) Merge(o *Bars) {
+	if len(o.bars) > len(b.bars) {
+		b.bars = append(b.bars, make([]barSum, len(o.bars)-len(b.bars))...)
+	}
+	for i := range o.bars {
+		from, to := &o.bars[i], &b.bars[i]
+		if from.Requests == 0 {
+			continue
+		}
+		if to.Requests == 0 || from.rank < to.rank || from.rank == to.rank && from.Example.Compare(to.Example) < 0 {
+			to.rank, to.Example = from.rank, from.Example
+		}
+		to.Requests += from.Requests
+		for k, t := range from.Buckets {
+			to.Buckets[k] += t
+		}
+	}
+}
+
+// List is the bars that counted a request, the shortest first.
+func (b *Bars) List() []Bar {
+	var list []Bar
+	for i := range b.bars {
+		if s := &b.bars[i]; s.Requests > 0 {
+			s.Low, _ = histRange(i << barBits)
+			_, s.High = histRange((i+1)<<barBits - 1)
+			list = append(list, s.Bar)
+		}
+	}
+	return list
+}
+
+// Size is about how much memory the bars take, in bytes.
+func (b *Bars) Size() int64 { return int64(cap(b.bars)) * (int64(NumBuckets)*8 + 64) }
+
+// rank orders requests by chance, the same each time (splitmix64, by Sebastiano
+// Vigna).
+func (id RequestID) rank() uint64 {
+	x := uint64(id.Start)*0x9e3779b97f4a7c15 ^ uint64(id.Goroutine)<<20 ^ uint64(id.Capture)
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// At is the bar that a wall time lies in, or the nearest to it; nil where there is
+// none.
+func (d *Detail) At(wall int64) *Bar {
+	i, _ := slices.BinarySearchFunc(d.Bars, wall, func(b Bar, w int64) int { return cmp.Compare(b.High, w) })
+	switch {
+	case len(d.Bars) == 0:
+		return nil
+	case i == len(d.Bars), i > 0 && wall < d.Bars[i].Low && wall-d.Bars[i-1].High < d.Bars[i].Low-wall:
+		i--
+	}
+	return &d.Bars[max(i, 0)]
+}

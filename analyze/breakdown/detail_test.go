@@ -1,0 +1,81 @@
+package breakdown_test
+
+import (
+	"math/rand"
+	"reflect"
+	"testing"
+
+	"timesink/analyze/breakdown"
+)
+
+func TestBarsDoNotDependOnTheOrder(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	type req struct {
+		id    breakdown.RequestID
+		wall  int64
+		spent [breakdown.NumBuckets]int64
+	}
+	var all []req
+	for i := range 5000 {
+		wall := int64(rng.ExpFloat64() * 5e6)
+		r := req{id: breakdown.RequestID{Goroutine: int64(i % 37), Start: int64(i) * 1000}, wall: wall}
+		r.spent[breakdown.CPU], r.spent[breakdown.DB] = wall/3, wall-wall/3
+		all = append(all, r)
+	}
+	var whole, left, right breakdown.Bars
+	for _, r := range all {
+		whole.Add(r.id, r.wall, &r.spent)
+	}
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for i, r := range all {
+		if i%2 == 0 {
+			left.Add(r.id, r.wall, &r.spent)
+		} else {
+			right.Add(r.id, r.wall, &r.spent)
+		}
+	}
+	left.Merge(&right)
+	if !reflect.DeepEqual(whole.List(), left.List()) {
+		t.Error("two halves in another order make other bars")
+	}
+	requests, wall, last := int64(0), int64(0), int64(-1)
+	for _, b := range whole.List() {
+		if b.Low <= last || b.High < b.Low || float64(b.High-b.Low) > 0.07*float64(b.Low)+16 {
+			t.Errorf("bar [%d, %d] follows %d", b.Low, b.High, last)
+		}
+		last = b.High
+		requests += b.Requests
+		for _, s := range b.Buckets {
+			wall += s
+		}
+	}
+	sum := int64(0)
+	for _, r := range all {
+		sum += r.wall
+	}
+	if requests != 5000 || wall != sum {
+		t.Errorf("%d requests of %d ns, not 5000 of %d", requests, wall, sum)
+	}
+	d := breakdown.Detail{Bars: whole.List()}
+	for _, b := range d.Bars {
+		if got := d.At((b.Low + b.High) / 2); got.Low != b.Low {
+			t.Errorf("the bar at %d is [%d, %d]", (b.Low+b.High)/2, got.Low, got.High)
+		}
+	}
+	if first, last := d.At(-1), d.At(1<<60); first.Low != d.Bars[0].Low || last.High != d.Bars[len(d.Bars)-1].High {
+		t.Error("beyond the bars the nearest one counts")
+	}
+}
+
+func TestRequestIDsRoundTrip(t *testing.T) {
+	for _, id := range []breakdown.RequestID{{Goroutine: 18, Start: 1234567890}, {Capture: 1, Goroutine: 7, Start: 5}} {
+		if back, err := breakdown.ParseRequestID(id.String()); err != nil || back != id {
+			t.Errorf("%s came back as %v: %v", id, back, err)
+		}
+	}
+	for _, bad := range []string{"", "slowest", "g18", "18-5", "gx-5", "g1-x", "c1-g1-5", "c0-g1-5", "cx-g1-5", "g1-5-6"} {
+		if id, err := breakdown.ParseRequestID(bad); err == nil {
+			t.Errorf("%q was read as %v", bad, id)
+		}
+	}
+}
