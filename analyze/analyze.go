@@ -37,6 +37,8 @@ type Options struct {
 	// Series keeps the endpoints' requests in the order of time, as a comparison
 	// needs them.
 	Series bool
+	// Detail keeps what a report draws, and names the evidence.
+	Detail bool
 	// Rules are the user's own, which go before those that timesink knows.
 	Rules []rules.Rule
 	// Units, where set, are functions that are units of work, beside requests:
@@ -106,17 +108,23 @@ type answer struct {
 	warn warnings
 }
 
-func newAnswer(opts Options) *answer {
-	if opts.Memory <= 0 {
-		opts.Memory = DefaultMemory
+// completed are the options with what is not given.
+func (o Options) completed() Options {
+	if o.Memory <= 0 {
+		o.Memory = DefaultMemory
 	}
-	opts.Memory = max(opts.Memory, MinMemory)
+	o.Memory = max(o.Memory, MinMemory)
+	return o
+}
+
+func newAnswer(opts Options) *answer {
+	opts = opts.completed()
 	b := breakdown.Breakdown{Schema: breakdown.Schema}
 	for _, r := range opts.Rules {
 		b.Source.Rules = append(b.Source.Rules, r.String())
 	}
 	f := newFold(opts.Memory)
-	f.series = opts.Series
+	f.series, f.detail = opts.Series, opts.Detail
 	return &answer{opts: opts, b: b, f: f, warn: warnings{memory: opts.Memory}}
 }
 
@@ -148,11 +156,7 @@ func (a *answer) probes(c *capture.Capture) []capture.Probe {
 // read folds a trace's requests.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	table := rules.New(a.opts.Rules...)
-	if a.opts.Units != nil {
-		table.Units(a.opts.Units)
-	}
-	reader := timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: a.opts.Memory}
+	reader := reader(a.opts)
 	if a.opts.Grown != nil {
 		reader.After = func(start, now int64) { a.opts.Grown(a.f.snapshot(now - start)) }
 	}
@@ -171,12 +175,24 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 	return sum, err
 }
 
+// reader reads traces as the options, which are complete, say.
+func reader(opts Options) *timeline.Reader {
+	table := rules.New(opts.Rules...)
+	if opts.Units != nil {
+		table.Units(opts.Units)
+	}
+	return &timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: opts.Memory}
+}
+
 // complete takes from a capture what is not in its trace.
 func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matcher, probes []capture.Probe) {
 	a.f.samplePeriod = samplePeriod(c, a.f.samplePeriod)
 	match.solve(probes, sum.Clock)
 	a.f.roots(sum.Roots)
 	source(&a.b.Source, c, sum, match)
+	if a.opts.Detail {
+		a.evidence(c, sum, match)
+	}
 	a.warn.capture(c, sum, match)
 }
 

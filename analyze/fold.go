@@ -29,6 +29,7 @@ type fold struct {
 	room         int64 // bytes that what is kept may still take
 	cut          bool  // there was none left, and something was not kept apart
 	series       bool  // keep the requests in the order of time
+	detail       bool  // keep what a report draws
 	capture      int   // the number of the capture being read
 	// elsewhere gathers the time whose cause could not be kept apart.
 	elsewhere *breakdown.Cause
@@ -79,6 +80,7 @@ type endpoint struct {
 	// onlySampled counts the requests that only a CPU sample named.
 	onlySampled int64
 	series      map[int]*breakdown.Series // by capture
+	detail      *detail                   // nil where it is not asked for
 }
 
 type cpuSum struct {
@@ -132,6 +134,9 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 	}
 	if e == nil {
 		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
+		if f.detail {
+			e.detail = newDetail()
+		}
 		f.byKey[key] = e
 	}
 	return e
@@ -194,6 +199,9 @@ func (e *endpoint) count(r *breakdown.Request) {
 	}
 	if e.fold.series {
 		e.addToSeries(r, &spent)
+	}
+	if e.detail != nil {
+		e.addDetail(r, &spent)
 	}
 }
 
@@ -387,6 +395,9 @@ func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
 	})
 	out.CPU = out.CPU[:min(len(out.CPU), 20)]
 	out.CPULibraries = e.cpuLibraries()
+	if e.detail != nil {
+		out.Detail = e.detail.render()
+	}
 	return out
 }
 

@@ -26,6 +26,9 @@ type matcher struct {
 	full   bool  // no further goroutines are looked at
 	fold   *fold
 	pairs  []probePair
+	// offset is how far the probes' clock is ahead of the trace's, in ns, where
+	// there are pairs.
+	offset int64
 }
 
 // served are the requests of one goroutine that may have answered probes; over
@@ -81,9 +84,7 @@ func (m *matcher) see(r *breakdown.Request) {
 	m.held++
 	c := candidate{g: r.Goroutine, start: r.Start, end: r.End}
 	if r.Endpoint == "" {
-		kept := *r
-		kept.Path, kept.Calls, kept.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
-		c.held = &kept
+		c.held = clone(r)
 		m.room -= heldSize(c.held)
 	} else {
 		c.endpoint = m.fold.add(r)
@@ -146,6 +147,7 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) {
 		}
 	}
 	if pairs > 0 {
+		m.offset = best
 		m.assign(all, best, true)
 	}
 	for _, c := range all {
@@ -243,13 +245,13 @@ func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
 		}
 		n++
 		if keep {
-			m.pair(p, found)
+			m.pair(p, found, offset)
 		}
 	}
 	return n
 }
 
-func (m *matcher) pair(p *capture.Probe, c *candidate) {
+func (m *matcher) pair(p *capture.Probe, c *candidate, offset int64) {
 	if r := c.held; r != nil {
 		c.endpoint = m.fold.addRouted(r, p.Route)
 		c.held = nil
@@ -258,6 +260,15 @@ func (m *matcher) pair(p *capture.Probe, c *candidate) {
 	pair := probePair{probe: p, server: c.end - c.start}
 	c.endpoint.probes = append(c.endpoint.probes, pair)
 	m.pairs = append(m.pairs, pair)
+	c.endpoint.addProbed(c, p, offset)
+}
+
+// clientPhases are the steps of a probe, in the client's terms and in their order.
+var clientPhases = []string{"conn_wait", "dns", "connect", "tls", "request_write", "first_byte", "body_read"}
+
+// clientTimes are how long a probe took for each, in ns.
+func clientTimes(p *capture.Probe) []int64 {
+	return []int64{p.ConnWait, p.DNS, p.Connect, p.TLS, p.RequestWrite, p.FirstByte, p.BodyRead}
 }
 
 // client renders what an endpoint's probes saw.
@@ -265,13 +276,13 @@ func (e *endpoint) client() *breakdown.Client {
 	if len(e.probes) == 0 {
 		return nil
 	}
-	names := []string{"conn_wait", "dns", "connect", "tls", "request_write", "first_byte", "body_read", "outside_server"}
+	names := append(slices.Clone(clientPhases), "outside_server")
 	sums := make([]int64, len(names))
 	out := &breakdown.Client{Probes: len(e.probes), Matched: len(e.probes)}
 	var wall, server int64
 	for _, pair := range e.probes {
 		p := pair.probe
-		for i, t := range []int64{p.ConnWait, p.DNS, p.Connect, p.TLS, p.RequestWrite, p.FirstByte, p.BodyRead, max(0, p.End-p.Start-pair.server)} {
+		for i, t := range append(clientTimes(p), max(0, p.End-p.Start-pair.server)) {
 			sums[i] += t
 		}
 		wall += p.End - p.Start

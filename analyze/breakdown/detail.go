@@ -14,6 +14,8 @@ type Detail struct {
 	// Bars are the complete requests by how long they took, the shortest first,
 	// without those that counted none.
 	Bars []Bar
+	// Slowest is the complete request that took the longest.
+	Slowest RequestID
 	// Stacks say where the complete requests' wall time was spent, the most first.
 	// They sum to it.
 	Stacks []StackTime

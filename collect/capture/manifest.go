@@ -45,6 +45,13 @@ type Manifest struct {
 	Parts      []Part    `json:"parts"`
 	Log        []Event   `json:"log"`
 	Warnings   []Warning `json:"warnings"`
+	// Redacted is there where what is private was masked.
+	Redacted *Redacted `json:"redacted,omitempty"`
+}
+
+// Redacted says what a capture was before what is private in it was masked.
+type Redacted struct {
+	Case string `json:"case"` // see Capture.Case
 }
 
 // Tool is the program that made the capture.

@@ -1,0 +1,149 @@
+package analyze
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+)
+
+// A detail gathers what a report draws of an endpoint.
+type detail struct {
+	bars    breakdown.Bars
+	slowest breakdown.RequestID
+	most    int64 // ns, how long it took
+	stacks  map[stackKey]*stackSum
+	samples map[*breakdown.Cause]int64
+	probed  []breakdown.Probed
+}
+
+type stackKey struct {
+	bucket breakdown.Bucket
+	phase  breakdown.Phase
+	cause  *breakdown.Cause
+}
+
+type stackSum struct{ time, count int64 }
+
+func newDetail() *detail {
+	return &detail{stacks: map[stackKey]*stackSum{}, samples: map[*breakdown.Cause]int64{}}
+}
+
+// addDetail takes a complete request that spent so much in each bucket.
+func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
+	id, before := e.fold.id(r.Goroutine, r.Start), e.detail.bars.Size()
+	e.detail.bars.Add(id, r.Wall(), spent)
+	if d := e.detail; e.requests == 1 || r.Wall() > d.most || r.Wall() == d.most && id.Compare(d.slowest) < 0 {
+		d.slowest, d.most = id, r.Wall()
+	}
+	e.fold.room -= e.detail.bars.Size() - before
+	for i := range r.Path {
+		s := &r.Path[i]
+		sum := e.stackSum(stackKey{s.Bucket, s.Phase, s.Cause})
+		sum.time += s.End - s.Start
+		sum.count++
+	}
+	for _, c := range r.Samples {
+		if _, ok := e.detail.samples[c]; len(c.Stack) > 0 && (ok || e.fold.spend(sumSize)) {
+			e.detail.samples[c]++
+		}
+	}
+}
+
+func (e *endpoint) stackSum(key stackKey) *stackSum {
+	sum := e.detail.stacks[key]
+	if sum == nil && !e.fold.spend(sumSize) {
+		key.cause = e.fold.elsewhere
+		sum = e.detail.stacks[key]
+	}
+	if sum == nil {
+		sum = &stackSum{}
+		e.detail.stacks[key] = sum
+	}
+	return sum
+}
+
+// id names a request of the capture being read.
+func (f *fold) id(goroutine, start int64) breakdown.RequestID {
+	return breakdown.RequestID{Capture: f.capture, Goroutine: goroutine, Start: start}
+}
+
+// addProbed notes the request that answered a probe, whose clock is ahead of the
+// trace's by offset.
+func (e *endpoint) addProbed(c *candidate, p *capture.Probe, offset int64) {
+	if e.detail == nil {
+		return
+	}
+	view := breakdown.ClientView{Start: p.Start - offset}
+	for i, t := range clientTimes(p) {
+		if t > 0 {
+			view.Phases = append(view.Phases, breakdown.ClientPhase{Phase: clientPhases[i], Mean: t})
+		}
+	}
+	e.detail.probed = append(e.detail.probed, breakdown.Probed{ID: e.fold.id(c.g, c.start), Wall: c.end - c.start, View: view})
+}
+
+// render merges what rests on causes that say the same: captures of one service
+// have each their own.
+func (d *detail) render() *breakdown.Detail {
+	out := &breakdown.Detail{Bars: d.bars.List(), Slowest: d.slowest, Probed: d.probed}
+	stacks := map[string]*breakdown.StackTime{}
+	for key, sum := range d.stacks {
+		text := key.bucket.String() + "\x00" + key.phase.String() + "\x00" + causeText(key.cause)
+		s := stacks[text]
+		if s == nil {
+			s = &breakdown.StackTime{Bucket: key.bucket, Phase: key.phase, Cause: key.cause}
+			stacks[text] = s
+		}
+		s.Time += sum.time
+		s.Count += sum.count
+	}
+	for _, text := range sorted(stacks, func(s *breakdown.StackTime) int64 { return s.Time }) {
+		out.Stacks = append(out.Stacks, *stacks[text])
+	}
+	samples := map[string]*breakdown.SampleStack{}
+	for cause, n := range d.samples {
+		text := stackText(cause.Stack)
+		s := samples[text]
+		if s == nil {
+			s = &breakdown.SampleStack{Stack: cause.Stack}
+			samples[text] = s
+		}
+		s.Samples += n
+	}
+	for _, text := range sorted(samples, func(s *breakdown.SampleStack) int64 { return s.Samples }) {
+		out.Samples = append(out.Samples, *samples[text])
+	}
+	return out
+}
+
+// sorted are the keys of a map, those of the largest sums first.
+func sorted[T any](m map[string]T, sum func(T) int64) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(sum(m[b]), sum(m[a])), cmp.Compare(a, b)) })
+	return keys
+}
+
+// causeText tells causes apart by what they say.
+func causeText(c *breakdown.Cause) string {
+	return strings.Join([]string{c.State, c.Reason, c.System, c.Rule, c.Library, frameText(c.Site), stackText(c.Stack)}, "\x00")
+}
+
+func stackText(stack []breakdown.Frame) string {
+	var b strings.Builder
+	for _, f := range stack {
+		b.WriteString(frameText(f))
+		b.WriteByte('\x01')
+	}
+	return b.String()
+}
+
+func frameText(f breakdown.Frame) string {
+	return f.Function + "\x02" + f.File + "\x02" + strconv.Itoa(f.Line)
+}

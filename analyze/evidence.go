@@ -1,0 +1,109 @@
+package analyze
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
+	"timesink/collect/capture"
+)
+
+// evidence notes what a capture is made of, and how its trace's clock relates to
+// the wall's.
+func (a *answer) evidence(c *capture.Capture, sum *timeline.Summary, match *matcher) {
+	ev := breakdown.Evidence{Parts: []breakdown.Part{}, Start: sum.Start}
+	name, err := c.Case()
+	parts, err2 := c.Checksums()
+	if err == nil {
+		err = err2
+	}
+	if err != nil {
+		a.warn.addf("case-unknown", "what the evidence is could not be told apart: %v", err)
+	}
+	ev.Case = name
+	for _, p := range parts {
+		ev.Parts = append(ev.Parts, breakdown.Part{Name: p.Name, Size: p.Size, SHA256: strings.ToLower(p.SHA256)})
+	}
+	m := c.Manifest()
+	if m != nil {
+		ev.Tool, ev.Command = m.Tool.Version, command(m)
+		if !m.CapturedAt.IsZero() {
+			at := m.CapturedAt.UTC()
+			ev.CapturedAt = &at
+		}
+	}
+	ev.Offset, ev.Clocked = offset(m, sum, match)
+	s := &a.b.Source
+	s.Evidence = append(s.Evidence, ev)
+	s.Case = caseOf(s.Evidence)
+	s.Redacted = s.Redacted || m != nil && m.Redacted != nil
+}
+
+// offset relates a trace's clock to the wall's: the trace itself may say how, the
+// probes that were matched say it to a millisecond or so, and the moment at which
+// the trace was asked for to some milliseconds.
+func offset(m *capture.Manifest, sum *timeline.Summary, match *matcher) (ns int64, clocked bool) {
+	switch {
+	case sum.Clock != nil:
+		return sum.Clock.Wall.UnixNano() - sum.Clock.Trace, true
+	case len(match.pairs) > 0:
+		return match.offset, true
+	case m != nil && m.Window.Start > 0:
+		return m.Window.Start - sum.Start, true
+	}
+	return -sum.Start, false
+}
+
+// caseOf is the case of several captures together, whatever their order; that of
+// one is its own.
+func caseOf(list []breakdown.Evidence) string {
+	if len(list) == 1 {
+		return list[0].Case
+	}
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Case+"\n")
+	}
+	slices.Sort(names)
+	sum := sha256.Sum256([]byte(strings.Join(names, "")))
+	return "ts-" + hex.EncodeToString(sum[:6])
+}
+
+// command is how one asks for the same capture again. It holds no secret, for a
+// manifest holds none.
+func command(m *capture.Manifest) string {
+	words := []string{"timesink", "run", m.Target}
+	if m.Asked.Duration > 0 {
+		words = append(words, "-d", time.Duration(m.Asked.Duration).String())
+	}
+	for _, u := range m.Asked.URLs {
+		method, path, ok := strings.Cut(u.Route, " ")
+		if !ok {
+			method, path = "GET", u.Route
+		}
+		if method != "GET" {
+			words = append(words, "--method", method)
+		}
+		words = append(words, "--url", quoted(u.Host+path))
+	}
+	if len(m.Asked.URLs) > 0 {
+		words = append(words, "--rate", fmt.Sprint(m.Asked.Rate))
+	}
+	return strings.Join(words, " ")
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/:.-_~%,+@", r)
+	}
+	if strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

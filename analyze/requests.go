@@ -1,0 +1,86 @@
+package analyze
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+)
+
+// Requests reads captures a second time, with the options with which they became
+// b, and returns those of their requests that are asked for, in the order of ids.
+// One that is not there, or was given up for want of memory, is left out. It reads
+// no further than it has to.
+func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b *breakdown.Breakdown, ids []breakdown.RequestID) ([]breakdown.Specimen, error) {
+	found := map[breakdown.RequestID]*breakdown.Request{}
+	for i, c := range captures {
+		wanted := map[breakdown.RequestID]bool{}
+		for _, id := range ids {
+			if id.Capture == i {
+				wanted[id] = true
+			}
+		}
+		if err := pick(ctx, c, i, opts, wanted, found); err != nil {
+			return nil, err
+		}
+	}
+	views := map[breakdown.RequestID]*breakdown.ClientView{}
+	for _, e := range b.Endpoints {
+		if e.Detail == nil {
+			continue
+		}
+		for i := range e.Detail.Probed {
+			p := &e.Detail.Probed[i]
+			views[p.ID] = &p.View
+		}
+	}
+	out := []breakdown.Specimen{}
+	for _, id := range ids {
+		if r := found[id]; r != nil {
+			out = append(out, breakdown.Specimen{ID: id, Request: *r, Client: views[id]})
+		}
+	}
+	return out, nil
+}
+
+// pick copies the wanted requests of one capture into found.
+func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wanted map[breakdown.RequestID]bool, found map[breakdown.RequestID]*breakdown.Request) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	trace, err := c.Trace()
+	if err != nil {
+		return err
+	}
+	defer trace.Close()
+	left := len(wanted)
+	_, err = reader(opts.completed()).Read(ctx, trace, func(r *breakdown.Request) {
+		id := breakdown.RequestID{Capture: number, Goroutine: r.Goroutine, Start: r.Start}
+		if !wanted[id] || found[id] != nil {
+			return
+		}
+		found[id] = clone(r)
+		if left--; left == 0 {
+			cancel()
+		}
+	})
+	if left == 0 || err == nil {
+		return nil
+	}
+	return fmt.Errorf("reading the requests to show: %w", hinted(err))
+}
+
+// clone is a copy of a request that stays as it is when the request is over. The
+// causes are shared.
+func clone(r *breakdown.Request) *breakdown.Request {
+	c := *r
+	c.Path, c.Calls, c.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
+	for i := range c.Path {
+		c.Path[i].Behind = slices.Clone(c.Path[i].Behind)
+	}
+	return &c
+}

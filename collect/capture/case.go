@@ -1,0 +1,70 @@
+package capture
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Case names the evidence by what it holds: "ts-" and twelve hexadecimal digits.
+// Copies of a capture have the same case, whatever their files are called, and so
+// has what was made of it by masking what is private. That of a bare trace is
+// found by reading it.
+func (c *Capture) Case() (string, error) {
+	if c.manifest != nil && c.manifest.Redacted != nil && c.manifest.Redacted.Case != "" {
+		return c.manifest.Redacted.Case, nil
+	}
+	parts, err := c.Checksums()
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, p := range parts {
+		lines = append(lines, p.Name+" "+strings.ToLower(p.SHA256)+"\n")
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return "ts-" + hex.EncodeToString(sum[:6]), nil
+}
+
+// Checksums lists the parts that the capture holds, with their size and checksum:
+// the manifest's, or where it has none, as in a folder in the making or of a bare
+// trace, those of what is there.
+func (c *Capture) Checksums() ([]Part, error) {
+	names := c.Parts()
+	if c.manifest == nil {
+		names = []string{TracePart}
+	}
+	var parts []Part
+	for _, name := range names {
+		p := Part{Name: name}
+		if c.manifest != nil {
+			p = *c.manifest.Part(name)
+		}
+		if p.SHA256 == "" {
+			var err error
+			if p.Size, p.SHA256, err = c.checksum(name); err != nil {
+				return nil, err
+			}
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+func (c *Capture) checksum(name string) (int64, string, error) {
+	open := c.Trace // also that of a bare trace
+	if name != TracePart {
+		open = func() (io.ReadCloser, error) { return c.Part(name) }
+	}
+	r, err := open()
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Close()
+	sum := sha256.New()
+	size, err := io.Copy(sum, r)
+	return size, hex.EncodeToString(sum.Sum(nil)), err
+}
