@@ -83,7 +83,7 @@ func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
 	seen := false
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
-		if e.Status != "both" || !g.names(e) {
+		if e.Status != "both" || g.endpoint != "" && !e.Is(g.endpoint) {
 			continue
 		}
 		seen = true
@@ -110,10 +110,6 @@ func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
 		return out, fmt.Errorf("the condition %q: %w", g.text, errNoEndpoint)
 	}
 	return out, nil
-}
-
-func (g *Gate) names(e *breakdown.EndpointChange) bool {
-	return g.endpoint == "" || g.endpoint == e.Route || g.endpoint == e.Name || strings.HasSuffix(e.Name, "."+g.endpoint) || strings.HasSuffix(e.Name, "/"+g.endpoint)
 }
 
 func (g *Gate) holds(c *breakdown.Change) bool {

@@ -12,7 +12,10 @@
 // the schema only grows.
 package breakdown
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Schema names the JSON encoding of Breakdown.
 const Schema = "timesink.report/1"
@@ -128,6 +131,35 @@ type Endpoint struct {
 	Series map[int]*Series `json:"-"`
 	// Detail is there where it was asked for.
 	Detail *Detail `json:"-"`
+}
+
+// Is tells whether a user means this endpoint: by its route, by its handler, or by
+// the handler without the path of its package.
+func (e *Endpoint) Is(name string) bool { return named(e.Name, e.Route, name) }
+
+func named(function, route, name string) bool {
+	return name == route || name == function || strings.HasSuffix(function, "."+name) || strings.HasSuffix(function, "/"+name)
+}
+
+// Only is what is known of the endpoints that a user means, as if there were no
+// others.
+func (b *Breakdown) Only(name string) *Breakdown {
+	only := *b
+	only.Endpoints, only.Findings = []Endpoint{}, []Finding{}
+	keep := map[string]bool{}
+	for _, e := range b.Endpoints {
+		if e.Is(name) {
+			only.Endpoints = append(only.Endpoints, e)
+			keep[e.Name] = true
+			keep[e.Route] = e.Route != ""
+		}
+	}
+	for _, f := range b.Findings {
+		if keep[f.Endpoint] {
+			only.Findings = append(only.Findings, f)
+		}
+	}
+	return &only
 }
 
 // Unnamed is the endpoint of the requests that left no stack from which a

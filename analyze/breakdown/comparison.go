@@ -63,6 +63,9 @@ type EndpointChange struct {
 	Buckets []BucketChange `json:"buckets"`
 }
 
+// Is tells whether a user means this endpoint, as Endpoint.Is does.
+func (e *EndpointChange) Is(name string) bool { return named(e.Name, e.Route, name) }
+
 // A Change is one quantity before and after.
 type Change struct {
 	Quantity string  `json:"quantity"` // "mean", "p50", "p95", "p99", or a bucket's "db mean"

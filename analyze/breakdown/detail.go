@@ -2,6 +2,7 @@ package breakdown
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -128,6 +129,37 @@ func ParseRequestID(text string) (RequestID, error) {
 func (id RequestID) Compare(o RequestID) int {
 	return cmp.Or(cmp.Compare(id.Capture, o.Capture), cmp.Compare(id.Start, o.Start), cmp.Compare(id.Goroutine, o.Goroutine))
 }
+
+// Find is the request that a word names: "slowest", "p50", "p95" or "p99" of the
+// endpoint with the most request time, an example of those that took about as long,
+// or an ID.
+func (b *Breakdown) Find(which string) (RequestID, error) {
+	if id, err := ParseRequestID(which); err == nil {
+		return id, nil
+	}
+	var of func(e *Endpoint) RequestID
+	switch which {
+	case "slowest":
+		of = func(e *Endpoint) RequestID { return e.Detail.Slowest }
+	case "p50":
+		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P50).Example }
+	case "p95":
+		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P95).Example }
+	case "p99":
+		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P99).Example }
+	default:
+		return RequestID{}, fmt.Errorf("%q is no request: slowest, p50, p95, p99, or one such as g18-1234567890", which)
+	}
+	for i := range b.Endpoints {
+		if e := &b.Endpoints[i]; e.Detail != nil && len(e.Detail.Bars) > 0 {
+			return of(e), nil
+		}
+	}
+	return RequestID{}, errNoRequest
+}
+
+// errNoRequest is what Find returns where there is none to be found.
+var errNoRequest = errors.New("no request began and ended within the window")
 
 // barBits is how many fewer bits of a duration a Bar keeps than a Histogram.
 const barBits = 3

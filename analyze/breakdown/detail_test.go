@@ -79,3 +79,45 @@ func TestRequestIDsRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+func TestRequestsAreFoundByAWord(t *testing.T) {
+	var bars breakdown.Bars
+	slowest := breakdown.RequestID{Goroutine: 3, Start: 500}
+	for i, wall := range []int64{1000, 1000, 1000, 5000, 9000} {
+		bars.Add(breakdown.RequestID{Goroutine: int64(i), Start: wall}, wall, &[breakdown.NumBuckets]int64{breakdown.CPU: wall})
+	}
+	empty := breakdown.Endpoint{Detail: &breakdown.Detail{}}
+	b := &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{{}, empty, {
+		Wall: breakdown.Stats{P50: 1000, P95: 5000, P99: 9000}, Detail: &breakdown.Detail{Bars: bars.List(), Slowest: slowest},
+	}}}
+	for word, start := range map[string]int64{"slowest": 500, "p50": 1000, "p95": 5000, "p99": 9000, "g4-77": 77} {
+		if id, err := b.Find(word); err != nil || id.Start != start {
+			t.Errorf("%s is %s: %v", word, id, err)
+		}
+	}
+	if _, err := b.Find("fastest"); err == nil {
+		t.Error("there is no such word")
+	}
+	b.Endpoints = b.Endpoints[:2]
+	if _, err := b.Find("slowest"); err == nil {
+		t.Error("there is no request")
+	}
+}
+
+func TestOnlyWhatAUserMeansIsKept(t *testing.T) {
+	b := &breakdown.Breakdown{
+		Endpoints: []breakdown.Endpoint{{Name: "example.com/shop.(*API).Order", Route: "GET /order"}, {Name: "main.health"}},
+		Findings:  []breakdown.Finding{{Endpoint: "GET /order"}, {Endpoint: "main.health"}, {Endpoint: "example.com/shop.(*API).Order"}},
+	}
+	for name, want := range map[string][2]int{
+		"GET /order": {1, 2}, "example.com/shop.(*API).Order": {1, 2}, "(*API).Order": {1, 2}, "shop.(*API).Order": {1, 2},
+		"health": {1, 1}, "Order": {1, 2}, "order": {0, 0}, "GET": {0, 0},
+	} {
+		if only := b.Only(name); len(only.Endpoints) != want[0] || len(only.Findings) != want[1] {
+			t.Errorf("%q keeps %d endpoints and %d findings, not %d", name, len(only.Endpoints), len(only.Findings), want)
+		}
+	}
+	if len(b.Endpoints) != 2 || len(b.Findings) != 3 {
+		t.Error("the whole was changed")
+	}
+}
