@@ -143,7 +143,7 @@ func (m *machine) feed(g *goroutine, by *class) {
 // given nothing: it is no unit unless it does something.
 func (m *machine) fed(g *goroutine, at int64, waited *class, why uint8, waker *goroutine, by *class) {
 	k := g.consumer
-	if m.own(g) != nil || waited == nil || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
+	if m.own(g) != nil || waited == nil || why == reasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
 		return
 	}
 	r := m.unit(g, at)

@@ -204,7 +204,7 @@ func (m *machine) begun(g *goroutine, at int64) {
 // kernel with, or one with which it woke or created another.
 func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	at = max(at, g.since)
-	if c.collects() {
+	if c.collects() || c.Role == rules.Fetch && g.stopped(state) {
 		return
 	}
 	if g.conn == connUnknown {
@@ -275,14 +275,18 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	r.note(c)
 }
 
-// seenOnBranch looks at a stack of a goroutine that works for a request: a server
-// within the one that the request came to knows its handler better.
 // collects tells a stack that would be idle, but is at work for the collector: an
 // allocation there began a collection, or had to assist one.
 func (c *class) collects() bool {
 	return c.GC && (c.Role == rules.Idle || c.Role == rules.ReadHeader || c.Role == rules.Fetch)
 }
 
+// stopped tells that the collector made a goroutine wait, wherever it was: before,
+// amid or after a read.
+func (g *goroutine) stopped(state uint8) bool { return state == stateWaiting && g.reason == reasonGC }
+
+// seenOnBranch looks at a stack of a goroutine that works for a request: a server
+// within the one that the request came to knows its handler better.
 func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	if c.Handler == "" && c.Role != rules.Stream {
 		return
@@ -336,7 +340,7 @@ func (m *machine) idle(g *goroutine, at int64, state uint8) {
 		r.reads++
 		g.conn = keepFresh(g.conn, connActive)
 	case stateWaiting:
-		if r != nil && r.reads > 1 {
+		if g.stopped(state) || r != nil && r.reads > 1 {
 			return
 		}
 		m.drop(g)
@@ -355,8 +359,8 @@ func keepFresh(c, next connState) connState {
 
 // woken follows the end of a wait: if it was for a request's first bytes, they
 // have arrived. What another goroutine handed over is a request for certain.
-func (m *machine) woken(g *goroutine, at int64, waited *class, handed bool) {
-	if waited == nil || waited.collects() || m.own(g) != nil {
+func (m *machine) woken(g *goroutine, at int64, waited *class, why uint8, handed bool) {
+	if waited == nil || why == reasonGC || waited.collects() || m.own(g) != nil {
 		return
 	}
 	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {

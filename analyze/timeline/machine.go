@@ -271,7 +271,7 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 	if g.consumer != nil {
 		m.fed(g, g.since, waited, reason, waker, wakerClass)
 	} else {
-		m.woken(g, g.since, waited, waker != nil)
+		m.woken(g, g.since, waited, reason, waker != nil)
 	}
 	if waker == nil || !followable(waited, reason) {
 		return

@@ -491,3 +491,56 @@ func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
 		t.Errorf("the requests are %+v, not one to main.get from 200 to 600", got)
 	}
 }
+
+// The collector stops a goroutine wherever it is to look at its stack, also where
+// it is about to read the next request, or amid the reading of one.
+func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
+	const (
+		reads  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
+		sys    = "syscall.read < " + reads
+		sleeps = "time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+		writes = "syscall.write < net/http.(*response).finishRequest < net/http.(*conn).serve"
+		worker = "runtime.gcBgMarkWorker"
+	)
+	stacks := []string{"", reads, sys, sleeps, writes, worker}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	var got []breakdown.Request
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
+	stop := func(at int64) []record {
+		return []record{
+			{at: at, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonGC, stack: id(reads)},
+			{at: at + 40, op: opWake, g: 2, other: 3, state: stateRunnable, stack2: id(worker)},
+			{at: at + 50, op: opState, g: 2, other: -1, state: stateRunning},
+		}
+	}
+	serve := func(at int64) []record { // from the read on
+		return []record{
+			{at: at, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)},
+			{at: at + 10, op: opState, g: 2, other: -1, state: stateRunning},
+			{at: at + 20, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonSleep, stack: id(sleeps)},
+			{at: at + 220, op: opWake, g: 2, other: -1, state: stateRunnable},
+			{at: at + 230, op: opState, g: 2, other: -1, state: stateRunning},
+			{at: at + 240, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(writes)},
+			{at: at + 250, op: opState, g: 2, other: -1, state: stateRunning},
+		}
+	}
+	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+		[]record{
+			{at: 110, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
+			{at: 200, op: opWake, g: 2, other: -1, state: stateRunnable},
+			{at: 210, op: opState, g: 2, other: -1, state: stateRunning},
+		},
+		stop(300), // amid the reading of a request, which began at 200
+		serve(400),
+		stop(700), // before the reading of the next, which is there already
+		serve(800),
+		[]record{{at: 1100, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)}},
+	)})
+	m.finish()
+	if len(got) != 2 || got[0].Start != 200 || got[0].End != 700 || got[1].Start != 800 || got[1].End != 1100 {
+		for _, r := range got {
+			t.Errorf("a request to %q from %d to %d", r.Endpoint, r.Start, r.End)
+		}
+		t.Error("there were one from 200 to 700 and one from 800 to 1100")
+	}
+}
