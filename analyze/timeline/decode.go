@@ -75,6 +75,7 @@ const (
 	reasonSync
 	reasonCond
 	reasonGC
+	reasonSystem // a goroutine of the runtime's own, until it is needed
 	firstOtherReason
 )
 
@@ -95,6 +96,7 @@ var reasonNames = map[string]uint8{
 	"GC background sweeper wait":    reasonGC,
 	"wait for GC cycle":             reasonGC,
 	"blocked on a GC assist credit": reasonGC,
+	"system goroutine wait":         reasonSystem,
 }
 
 // A class is a distinct stack, classified, with what the machine remembers of

@@ -177,10 +177,11 @@ func (m *machine) step(r *record) {
 	case opWake:
 		g := m.goroutine(r.g)
 		var waker *goroutine
-		if r.other >= 0 && g.reason != reasonNetwork {
+		class := m.stacks[r.stack2]
+		if r.other >= 0 && g.reason != reasonNetwork && !forCollector(class) {
 			waker = m.goroutine(r.other)
 		}
-		m.wake(g, r.at, r.state, waker, m.stacks[r.stack2])
+		m.wake(g, r.at, r.state, waker, class)
 	case opCreate:
 		m.create(r)
 	case opEnd:
@@ -616,10 +617,14 @@ func (m *machine) unwatch(g *goroutine) {
 	g.open, g.older, g.newer = false, nil, nil
 }
 
+// forCollector tells a stack that works for the collector. Whom a goroutine wakes
+// with it, the collector needs: nothing is handed over.
+func forCollector(c *class) bool { return c != nil && c.GC }
+
 // needsPast tells whether a wait's attribution asks what other goroutines did
 // meanwhile.
 func needsPast(c *class, reason uint8) bool {
-	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC {
+	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC || reason == reasonSystem || forCollector(c) {
 		return false
 	}
 	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait

@@ -415,6 +415,79 @@ func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
 	}
 }
 
+// An allocation of a shared worker begins a collection in the middle of a request's
+// work, and wakes a goroutine of the runtime's for it. That hands nothing over: the
+// work goes on, and what was done until then is the request's.
+func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
+	const (
+		handler = " < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
+		asks    = "runtime.chansend1" + handler
+		waits   = "runtime.chanrecv1" + handler
+		takes   = "runtime.chanrecv2 < main.worker"
+		queries = "internal/poll.(*FD).Read < github.com/lib/pq.(*conn).query < main.worker"
+		gathers = "runtime.systemstack_switch < runtime.gcStart < runtime.mallocgc < github.com/lib/pq.(*conn).query < main.worker"
+		begun   = "runtime.semacquire1 < runtime.gcStart < runtime.mallocgc < main.other"
+		gives   = "runtime.chansend1 < main.worker"
+		idle    = "runtime.chanrecv2 < main.dispatch"
+		answers = "runtime.closechan < main.dispatch"
+	)
+	stacks := []string{"", begins, asks, waits, takes, queries, gathers, begun, gives, idle, answers}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	for name, woken := range map[string]record{
+		"a goroutine of the runtime's":    {op: opStatus, g: 9, other: -1, state: stateWaiting, reason: reasonSystem},
+		"one that waits to begin one":     {op: opStatus, g: 9, other: -1, state: stateWaiting, reason: reasonSync, stack: id(begun)},
+		"one of whose wait none is known": {op: opStatus, g: 9, other: -1, state: stateWaiting},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got breakdown.Request
+			m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+				if r.Goroutine == 2 {
+					got = *r
+					got.Path, got.Calls = slices.Clone(r.Path), slices.Clone(r.Calls)
+				}
+			})
+			woken.at = 100
+			m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+				{at: 100, op: opStatus, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(takes)},
+				{at: 100, op: opStatus, g: 4, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(idle)},
+				woken,
+				// Another request, whose answer the dispatcher passes on meanwhile.
+				{at: 105, op: opStatus, g: 5, other: -1, state: stateRunning, stack: id(begins)},
+				{at: 105, op: opState, g: 5, other: -1, state: stateSyscall, stack: id(begins)},
+				{at: 106, op: opState, g: 5, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
+				{at: 110, op: opStatus, g: 2, other: -1, state: stateRunning, stack: id(begins)},
+				{at: 120, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(begins)},
+				{at: 125, op: opState, g: 2, other: -1, state: stateRunning},
+				{at: 130, op: opWake, g: 3, other: 2, state: stateRunnable, stack2: id(asks)},
+				{at: 130, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
+				{at: 140, op: opState, g: 3, other: -1, state: stateRunning},
+				{at: 150, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
+				{at: 300, op: opWake, g: 4, other: 6, state: stateRunning, stack2: id(gives)},
+				{at: 302, op: opWake, g: 5, other: 4, state: stateRunnable, stack2: id(answers)},
+				{at: 305, op: opState, g: 4, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(idle)},
+				{at: 400, op: opWake, g: 3, other: -1, state: stateRunning},
+				{at: 410, op: opWake, g: 9, other: 3, state: stateRunnable, stack2: id(gathers)},
+				{at: 420, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
+				{at: 500, op: opWake, g: 3, other: -1, state: stateRunning},
+				{at: 510, op: opWake, g: 4, other: 3, state: stateRunning, stack2: id(gives)},
+				{at: 515, op: opWake, g: 2, other: 4, state: stateRunning, stack2: id(answers)},
+				{at: 600, op: opEnd, g: 2, other: -1},
+			}})
+			m.finish()
+			var sum [breakdown.NumBuckets]int64
+			for _, s := range got.Path {
+				sum[s.Bucket] += s.End - s.Start
+			}
+			// All of the query but the 20 of the collection, and the 3 that the
+			// dispatcher takes to pass the other's answer on.
+			if sum[breakdown.DB] != 327 || sum[breakdown.Wait] != 0 || len(got.Calls) != 1 {
+				t.Errorf("db %d, wait %d, %d calls, of the path %+v", sum[breakdown.DB], sum[breakdown.Wait], len(got.Calls), got.Path)
+			}
+		})
+	}
+}
+
 // A database within the process is written to by no network: a call of it begins
 // where a rule says so.
 func TestACallBeginsWhereARuleSaysSo(t *testing.T) {

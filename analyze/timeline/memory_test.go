@@ -39,7 +39,7 @@ func TestALossIsToldAndTheSameWithAnyNumberOfWorkers(t *testing.T) {
 		{"one generation at a time, in pieces", func(s *shares) { s.decoding = 1 << 20 }, nil},
 		{"no buffer to spare", func(s *shares) { s.spare = 0 }, nil},
 		{"no generation may be that large", func(s *shares) { s.decoding = 150_000 }, func(s *Summary) int64 { return s.SkippedBytes }},
-		{"few intervals", func(s *shares) { s.history = 20 * intervalSize }, func(s *Summary) int64 { return int64(s.Forgotten) }},
+		{"few intervals", func(s *shares) { s.history = 2 * intervalSize }, func(s *Summary) int64 { return int64(s.Forgotten) }},
 		{"few goroutines", func(s *shares) { s.open = 20 * goroutineSize }, func(s *Summary) int64 { return s.Evicted }},
 		{"few stacks", func(s *shares) { s.stacks = 20 * classSize }, func(s *Summary) int64 { return s.StacksCut }},
 		{"few causes", func(s *shares) { s.evidence = 10 * causeSize }, func(s *Summary) int64 { return s.CausesCut }},
