@@ -1,0 +1,343 @@
+package redact
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"slices"
+	"unicode/utf8"
+)
+
+// The types of batches, of their sections, and the bounds of the format since Go
+// 1.22 (internal/trace/tracev2 in the Go tree).
+const (
+	evEventBatch        = 1
+	evStack             = 3
+	evStrings           = 4
+	evString            = 5
+	evUserLog           = 44
+	evExperimentalBatch = 49
+	evEndOfGeneration   = 52
+
+	// allocFree is the one experiment there is; what it holds of text is names of
+	// types.
+	allocFree = 1
+
+	maxBatchSize = 64 << 10
+	maxString    = 1 << 10
+	maxFrames    = 128
+)
+
+// An event is how many numbers follow its type, and which of them is a string
+// that names something: a reason, a label, a task, a region, a log's category; 0
+// is none. The message of a log, its fourth, names nothing.
+type event struct{ numbers, name int }
+
+// events are those of all versions, by type. Those of a section's beginning have
+// no numbers; those of stacks and strings are not here.
+var events = map[byte]event{
+	2: {}, evStrings: {}, 6: {}, 50: {}, // begin stacks, strings, CPU samples, clocks
+	7: {5, 0}, 8: {1, 0}, 51: {4, 0}, // CPU sample, frequency, clock
+	9: {3, 0}, 10: {3, 0}, 11: {1, 0}, 12: {4, 0}, 13: {3, 0}, // processors
+	14: {4, 0}, 15: {2, 0}, 16: {3, 0}, 17: {1, 0}, 18: {1, 0}, // goroutines: create to destroy
+	19: {3, 1}, 20: {3, 1}, 21: {4, 0}, 22: {3, 0}, 23: {1, 0}, 24: {1, 0}, 25: {4, 0}, // stop to status
+	26: {3, 1}, 27: {1, 0}, 28: {2, 0}, 29: {3, 0}, 30: {2, 0}, 31: {2, 0}, 32: {2, 0}, 33: {3, 0}, // stopped world, GC
+	34: {2, 0}, 35: {2, 0}, 36: {1, 0}, 37: {2, 0}, 38: {2, 0}, // assists, heap
+	39: {2, 1}, 40: {5, 3}, 41: {3, 0}, 42: {4, 2}, 43: {4, 2}, evUserLog: {5, 2}, // label, tasks, regions, log
+	45: {3, 0}, 46: {3, 0}, 47: {4, 0}, 48: {5, 0}, // coroutines, status with a stack
+	128: {4, 0}, 129: {4, 0}, 130: {2, 0}, 131: {3, 0}, 132: {3, 0}, 133: {2, 0}, 134: {3, 0}, 135: {3, 0}, 136: {2, 0}, // allocFree
+}
+
+// A batch is what a thread wrote at a stretch.
+type batch struct {
+	head []byte // type, [experiment,] generation, thread, time: as it came
+	size []byte // the data's size, as it came: it may be padded
+	gen  uint64
+	data []byte
+	// cut tells that the input ends within the batch, or that none begins there.
+	cut bool
+}
+
+// batches reads a trace batch by batch.
+type batches struct {
+	r       *bufio.Reader
+	pending *batch // read already
+}
+
+// next returns the next batch, at the input's end io.EOF. Of one that is cut it is
+// what there is.
+func (in *batches) next() (*batch, error) {
+	if b := in.pending; b != nil {
+		in.pending = nil
+		return b, nil
+	}
+	typ, err := in.r.ReadByte()
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{head: []byte{typ}}
+	switch typ {
+	case evEndOfGeneration:
+		return b, nil
+	case evEventBatch:
+	case evExperimentalBatch:
+		experiment, err := in.r.ReadByte()
+		if err != nil {
+			return b.ended(err)
+		}
+		b.head = append(b.head, experiment)
+	default:
+		b.cut = true
+		return b, nil
+	}
+	var thread, at, size uint64
+	for _, number := range []*uint64{&b.gen, &thread, &at} {
+		if *number, b.head, err = in.uvarint(b.head); err != nil {
+			return b.ended(err)
+		}
+	}
+	if size, b.size, err = in.uvarint(nil); err != nil || size > maxBatchSize {
+		b.head, b.size = append(b.head, b.size...), nil
+		return b.ended(err)
+	}
+	b.data = make([]byte, size)
+	n, err := io.ReadFull(in.r, b.data)
+	if b.data = b.data[:n]; err != nil {
+		return b.ended(err)
+	}
+	return b, nil
+}
+
+// ended tells a batch that is cut from an input that cannot be read.
+func (b *batch) ended(err error) (*batch, error) {
+	b.cut = true
+	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return b, nil
+	}
+	return nil, err
+}
+
+// uvarint reads a number and appends it to the bytes before it. One of more than
+// 64 bits is damage: the reader of the trace stops there, too.
+func (in *batches) uvarint(before []byte) (uint64, []byte, error) {
+	start := len(before)
+	for {
+		c, err := in.r.ReadByte()
+		if err != nil {
+			return 0, before, err
+		}
+		before = append(before, c)
+		if c < 0x80 || len(before)-start > binary.MaxVarintLen64 {
+			v, n := binary.Uvarint(before[start:])
+			if n <= 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return v, before, err
+		}
+	}
+}
+
+// names reads the batches of the next generation and returns the strings in it
+// that name something.
+func (in *batches) names() (map[uint64]bool, error) {
+	names := map[uint64]bool{}
+	gen, begun := uint64(0), false
+	for {
+		b, err := in.next()
+		if err != nil {
+			return names, ended(err)
+		}
+		if b.size != nil && begun && b.gen != gen {
+			in.pending = b
+			return names, nil
+		}
+		if b.size != nil {
+			gen, begun = b.gen, true
+		}
+		if len(b.head) > 0 && b.head[0] == evEventBatch {
+			walk(b.data, func(e entry) { e.names(names) })
+		}
+		if b.cut {
+			return names, nil
+		}
+	}
+}
+
+// An entry is one event in a batch, a stack, or a string.
+type entry struct {
+	typ     byte
+	numbers []uint64
+	text    []byte // of a string
+	raw     []byte // all of it
+}
+
+// names adds the strings that the entry refers to as names.
+func (e *entry) names(to map[uint64]bool) {
+	if e.typ == evStack {
+		for frame := e.numbers[2:]; len(frame) > 0; frame = frame[4:] {
+			to[frame[1]], to[frame[2]] = true, true
+		}
+	} else if name := events[e.typ].name; name > 0 {
+		to[e.numbers[name]] = true
+	}
+}
+
+// walk visits the entries of a batch. It returns how many bytes they take: less
+// than all where the batch is damaged.
+func walk(data []byte, visit func(entry)) int {
+	numbers := make([]uint64, 2+4*maxFrames)
+	at := 0
+	for at < len(data) {
+		e := entry{typ: data[at]}
+		n, known := events[e.typ]
+		count := n.numbers
+		if e.typ == evStack || e.typ == evString {
+			count, known = 2, true
+		}
+		i, ok := uvarints(data, at+1, numbers[:count])
+		if ok && e.typ == evStack && numbers[1] <= maxFrames {
+			count += 4 * int(numbers[1])
+			i, ok = uvarints(data, i, numbers[2:count])
+		} else if ok && e.typ == evString && numbers[1] <= min(maxString, uint64(len(data)-i)) {
+			e.text = data[i : i+int(numbers[1])]
+			i += len(e.text)
+		} else if e.typ == evStack || e.typ == evString {
+			ok = false
+		}
+		if !known || !ok {
+			return at
+		}
+		e.numbers, e.raw = numbers[:count], data[at:i]
+		visit(e)
+		at = i
+	}
+	return at
+}
+
+func uvarints(b []byte, i int, to []uint64) (next int, ok bool) {
+	for k := range to {
+		v, n := binary.Uvarint(b[i:])
+		if n <= 0 {
+			return i, false
+		}
+		to[k] = v
+		i += n
+	}
+	return i, true
+}
+
+// batched rewrites the format since Go 1.22: batches, of which some hold strings
+// that the events of others refer to by number, anew in each generation.
+func (t *rewriter) batched() error {
+	again, err := t.open()
+	if err != nil {
+		return err
+	}
+	defer again.Close()
+	in, ahead := &batches{r: t.in}, &batches{r: bufio.NewReaderSize(again, 1<<20)}
+	if _, err := ahead.r.Discard(headerLen); err != nil {
+		return err
+	}
+	var names map[uint64]bool
+	gen, begun := uint64(0), false
+	for {
+		if err := t.ctx.Err(); err != nil {
+			return err
+		}
+		b, err := in.next()
+		if err != nil {
+			return ended(err)
+		}
+		if b.size != nil && (!begun || b.gen != gen) {
+			if names, err = ahead.names(); err != nil {
+				return err
+			}
+			gen, begun = b.gen, true
+		}
+		t.batch(b, names)
+		if b.cut {
+			return nil
+		}
+	}
+}
+
+// batch writes a batch. Of one that is damaged nothing is written that follows the
+// damage, whatever it be.
+func (t *rewriter) batch(b *batch, names map[uint64]bool) {
+	switch {
+	case b.size == nil:
+		t.out.Write(b.head)
+		return
+	case b.head[0] == evExperimentalBatch:
+		if b.head[1] == allocFree {
+			t.parts(b, [][]byte{b.data}, false)
+		}
+		return
+	}
+	parts := [][]byte{nil}
+	good := walk(b.data, func(e entry) {
+		raw := e.raw
+		if e.typ == evString {
+			raw = t.entry(e, names[e.numbers[0]])
+		}
+		last := &parts[len(parts)-1]
+		if len(*last)+len(raw) >= maxBatchSize {
+			parts = append(parts, []byte{evStrings})
+			last = &parts[len(parts)-1]
+		}
+		*last = append(*last, raw...)
+	})
+	damaged := good < len(b.data)
+	if damaged && !b.cut {
+		last := &parts[len(parts)-1]
+		*last = append(*last, b.data[good])
+	}
+	t.parts(b, parts, b.cut)
+}
+
+// entry is a string's entry with its text masked. One that names nothing is the
+// message of a log, or belongs to what was cut off.
+func (t *rewriter) entry(e entry, names bool) []byte {
+	mask := t.message
+	if names {
+		mask = t.text
+	}
+	text := mask(string(e.text))
+	if text == string(e.text) {
+		return e.raw
+	}
+	if len(text) > maxString {
+		text = text[:maxString]
+		for !utf8.ValidString(text[len(text)-1:]) && len(text) > maxString-utf8.UTFMax {
+			text = text[:len(text)-1]
+		}
+	}
+	raw := binary.AppendUvarint([]byte{evString}, e.numbers[0])
+	raw = binary.AppendUvarint(raw, uint64(len(text)))
+	return append(raw, text...)
+}
+
+// parts writes a batch's data, which may have become too long for one. Where the
+// batch was cut, its size says that there was more.
+func (t *rewriter) parts(b *batch, parts [][]byte, cut bool) {
+	for i, data := range parts {
+		size := uint64(len(data))
+		if cut && i == len(parts)-1 {
+			size++
+		}
+		t.out.Write(b.head)
+		t.out.Write(padded(size, len(b.size)))
+		t.out.Write(data)
+	}
+}
+
+// padded is a number in so many bytes or more.
+func padded(v uint64, width int) []byte {
+	b := binary.AppendUvarint(nil, v)
+	if len(b) < width {
+		b[len(b)-1] |= 0x80
+		b = append(b, slices.Repeat([]byte{0x80}, width-len(b)-1)...)
+		b = append(b, 0)
+	}
+	return b
+}

@@ -1,0 +1,124 @@
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// knownHosts masks the hosts of the target and of the probed URLs wherever they
+// stand, with what names a host above or below them. Those of a single word may
+// be a package's name as well: they are masked where a port follows.
+func knownHosts(m *masker, text string) string {
+	for _, host := range m.hosts {
+		text = m.known(text, host, func(text string, from, to int) (int, int, bool) {
+			if from > 0 && isAlnum(text[from-1]) || to < len(text) && isAlnum(text[to]) {
+				return 0, 0, false
+			}
+			from, to = wholeHost(text, from, to)
+			return from, to, !importPath(text, from, to)
+		})
+	}
+	for _, name := range m.names {
+		text = m.known(text, name, func(text string, from, to int) (int, int, bool) {
+			port := to+1 < len(text) && text[to] == ':' && '0' <= text[to+1] && text[to+1] <= '9'
+			return from, to, port && begins(text, from) && (from == 0 || strings.IndexByte("./)*", text[from-1]) < 0)
+		})
+	}
+	return text
+}
+
+// known masks a host where decide says so, and from where to where.
+func (m *masker) known(text, host string, decide func(text string, from, to int) (int, int, bool)) string {
+	low := lower(text)
+	if !strings.Contains(low, host) {
+		return text
+	}
+	var out strings.Builder
+	last := 0
+	for i := 0; ; {
+		at := strings.Index(low[i:], host)
+		if at < 0 {
+			break
+		}
+		from, to, yes := decide(text, i+at, i+at+len(host))
+		i += at + 1
+		if !yes || from < last {
+			continue
+		}
+		out.WriteString(text[last:from] + m.put(kindOf(host), text[from:to], hostMask))
+		last, i = to, max(i, to)
+	}
+	out.WriteString(text[last:])
+	return out.String()
+}
+
+// wholeHost extends a part of a host's name to all its labels.
+func wholeHost(text string, from, to int) (int, int) {
+	label := func(c byte) bool { return isWord(c) || c == '-' }
+	for from > 1 && text[from-1] == '.' && label(text[from-2]) {
+		for from--; from > 0 && label(text[from-1]); from-- {
+		}
+	}
+	for to+1 < len(text) && text[to] == '.' && label(text[to+1]) {
+		for to++; to < len(text) && label(text[to]); to++ {
+		}
+	}
+	return from, to
+}
+
+// importPath tells a host that is the first element of an import path, or of a
+// module's folder, from one that somebody talks to.
+func importPath(text string, from, to int) bool {
+	return strings.HasPrefix(text[to:], "/") && !strings.HasSuffix(text[:from], "//") && !strings.HasSuffix(text[:from], "@")
+}
+
+// saidForms are texts that name a host: those of Go's resolver, dialer and
+// certificates, of drivers, of shells, and what only a host is called.
+var saidForms = []*regexp.Regexp{
+	regexp.MustCompile(`lookup ([^\s:"']+) on `),
+	regexp.MustCompile(`lookup ([^\s:"']+): (?:no such host|i/o timeout|server misbehaving|operation was canceled|no answer|Temporary|Name|nodename|device|too many|cannot|invalid)`),
+	regexp.MustCompile(`no such host: ([^\s:,"']+)`),
+	regexp.MustCompile(`(?:tcp|udp)[46]? ([^\s:,"'()\[\]]+):\d`),
+	regexp.MustCompile(`(?:tcp|udp)[46]?\(([^):\s/]+)`),
+	regexp.MustCompile(`(?i)(?:host|hostname|hostaddr|server|addr|address)=([^\s&;,"':)\[\]]+)`),
+	regexp.MustCompile(`valid for ([\w*.-]+(?:, [\w*.-]+)*), not `),
+	regexp.MustCompile(`valid for \[host\], not ([\w.-]*\w)`),
+	regexp.MustCompile(`to match ([\w-]+(?:\.[\w-]+)+)`),
+	regexp.MustCompile(`'@'([^'\s]+)'`),
+	regexp.MustCompile(`\[host\]:\d+ \(([\w.-]*\w)\)`),
+	regexp.MustCompile(`timesink-([A-Za-z0-9.-]+?)(?:-\d{1,5})?-\d{8}T\d{6}Z`),
+	named,
+	regexp.MustCompile(`((?:[a-z0-9_-]+\.){2,}(?:internal|local|localdomain|lan|corp|intranet|consul|svc|amazonaws\.com))(?:$|[^\w./-]|\.(?:$|\s))`),
+}
+
+// named is a host with its port. The position in a file looks much like it.
+var named = regexp.MustCompile(`((?:[a-z0-9_-]+\.)+([a-z]{2,})):\d{2,5}`)
+
+var topLevels = func() map[string]bool {
+	of := map[string]bool{}
+	for _, name := range strings.Fields("com net org edu gov mil int info biz io dev app cloud internal local localdomain lan corp intranet consul svc test example " +
+		"de uk eu us fr it es nl be ch at pl cz se no fi dk ru ua jp cn kr in au nz ca br mx za tr ie pt gr ro hu") {
+		of[name] = true
+	}
+	return of
+}()
+
+// saidHosts masks hosts that nobody told us of.
+func saidHosts(m *masker, text string) string {
+	for _, re := range saidForms {
+		text = replace(re, text, func(text string, at []int) group {
+			if !begins(text, at[0]) && text[at[0]] != '\'' {
+				return keep
+			}
+			if re == named && (!topLevels[text[at[4]:at[5]]] || at[0] > 0 && strings.IndexByte("./)*$@", text[at[0]-1]) >= 0) {
+				return keep
+			}
+			host := text[at[2]:at[3]]
+			if harmless(host) {
+				return keep
+			}
+			return group{at[2], at[3], m.host(host)}
+		})
+	}
+	return text
+}

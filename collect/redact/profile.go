@@ -1,0 +1,61 @@
+package redact
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/google/pprof/profile"
+)
+
+// maxProfile bounds a profile, in bytes when unpacked: a capture may come from a
+// stranger.
+const maxProfile = 1 << 30
+
+// rewriteProfile copies a gzipped profile to w with its strings masked.
+func rewriteProfile(w io.Writer, r io.Reader, text, label func(string) string) error {
+	zr, err := gzip.NewReader(r)
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(zr, maxProfile+1))
+	if err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	if len(data) > maxProfile {
+		return fmt.Errorf("larger than %d bytes", maxProfile)
+	}
+	p, err := profile.ParseUncompressed(data)
+	if err != nil {
+		return err
+	}
+	for _, m := range p.Mapping {
+		m.File = text(m.File)
+	}
+	for _, f := range p.Function {
+		f.Name, f.SystemName, f.Filename = text(f.Name), text(f.SystemName), text(f.Filename)
+	}
+	for i, comment := range p.Comments {
+		p.Comments[i] = text(comment)
+	}
+	p.DocURL = text(p.DocURL)
+	for _, s := range p.Sample {
+		for _, values := range s.Label {
+			for i, value := range values {
+				values[i] = label(value)
+			}
+		}
+	}
+	return p.Write(w)
+}
+
+// plainLabels are values of labels that tell nothing.
+var plainLabels = map[string]bool{"": true, "true": true, "false": true, "GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true,
+	"DELETE": true, "OPTIONS": true, "CONNECT": true, "TRACE": true}
+
+// plainLabel tells whether a label's value may stay. Small numbers count shards,
+// workers and states; larger ones may be somebody's.
+func plainLabel(value string) bool {
+	return plainLabels[value] || len(value) <= 4 && strings.Trim(value, "0123456789") == ""
+}

@@ -1,0 +1,248 @@
+package redact
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// rules mask, one after another, what they know.
+var rules = []func(m *masker, text string) string{
+	urls, headers, secrets, users, queries, emails, homes, windowsHomes, knownHosts, saidHosts, addresses,
+}
+
+// A group is a part of a match, [from, to), and what is to stand there.
+type group struct {
+	from, to int
+	with     string
+}
+
+// keep leaves a match as it is.
+var keep = group{from: -1}
+
+// replace has decide look at each match of re: at is where its groups lie in the
+// text, as regexp's SubmatchIndex gives them. A match that is kept may hold the
+// beginning of another.
+func replace(re *regexp.Regexp, text string, decide func(text string, at []int) group) string {
+	var out strings.Builder
+	last := 0
+	for i := 0; i <= len(text); {
+		at := re.FindStringSubmatchIndex(text[i:])
+		if at == nil {
+			break
+		}
+		for k := range at {
+			if at[k] >= 0 {
+				at[k] += i
+			}
+		}
+		g := decide(text, at)
+		if g == keep || g.from < last {
+			i = at[0] + 1
+			continue
+		}
+		out.WriteString(text[last:g.from] + g.with)
+		last, i = g.to, max(g.to, at[0]+1)
+	}
+	if last == 0 {
+		return text
+	}
+	out.WriteString(text[last:])
+	return out.String()
+}
+
+// begins tells whether a word may begin at i.
+func begins(text string, i int) bool { return i == 0 || !isWord(text[i-1]) && text[i-1] != '-' }
+
+var (
+	secretHeaders = regexp.MustCompile(`(?i)(?:(?:proxy-)?authorization|(?:set-)?cookie)["']?\s*[:=]\s*["']?([^"\r\n\\]+)`)
+	otherHeaders  = regexp.MustCompile(`(?:[A-Z][A-Za-z0-9]*(?:-[A-Z][A-Za-z0-9]*)+|Host|Referer|Origin|Location|Forwarded): ([^"\r\n\\]+)`)
+)
+
+// headers masks the values of headers that a text quotes, to the end of the line
+// or of the quotation.
+func headers(m *masker, text string) string {
+	for _, re := range []*regexp.Regexp{secretHeaders, otherHeaders} {
+		text = replace(re, text, func(text string, at []int) group {
+			if !begins(text, at[0]) {
+				return keep
+			}
+			return group{at[2], at[3], m.put(Header, text[at[2]:at[3]], valueMask)}
+		})
+	}
+	return text
+}
+
+var (
+	schemes   = regexp.MustCompile(`(?i)(?:bearer|basic|digest|negotiate)\s+([A-Za-z0-9._~+/=-]+)`)
+	passwords = regexp.MustCompile(`(?i)` + secretKey + `=("[^"]+"|'[^']+'|[^\s&;,"')}]+)`)
+	ofJSON    = regexp.MustCompile(`(?i)` + secretKey + `\\?["']\s*:\s*\\?["']([^"'\\]+)`)
+	tokens    = regexp.MustCompile(`(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)`) // a JWT
+)
+
+const secretKey = `(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|session[_-]?id)`
+
+// secrets masks tokens and passwords.
+func secrets(m *masker, text string) string {
+	text = replace(schemes, text, func(text string, at []int) group {
+		// "basic authentication" is none.
+		token := text[at[2]:at[3]]
+		if !begins(text, at[0]) || len(token) < 20 && (len(token) < 6 || !strings.ContainsAny(token, "0123456789=_~+")) {
+			return keep
+		}
+		return group{at[2], at[3], m.put(Secret, token, valueMask)}
+	})
+	for _, re := range []*regexp.Regexp{passwords, ofJSON, tokens} {
+		text = replace(re, text, func(text string, at []int) group {
+			return group{at[2], at[3], m.put(Secret, text[at[2]:at[3]], valueMask)}
+		})
+	}
+	return text
+}
+
+// userForms are how databases and their drivers name a user.
+var userForms = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)(?:user|username|user_name|login|role|account)=("[^"]+"|'[^']+'|[^\s&;,"')}` + "`" + `]+)`),
+	regexp.MustCompile(`(?i)(?:user|role|login) "([^"]+)"`),
+	regexp.MustCompile(`(?i)(?:user|role|login) '([^']+)'`),
+	regexp.MustCompile(`([^\s"'<>` + "`" + `@][^\s"'<>` + "`" + `]*)@(?:tcp|unix)[46]?\(`),
+}
+
+func users(m *masker, text string) string {
+	for i, re := range userForms {
+		text = replace(re, text, func(text string, at []int) group {
+			if i < 3 && !begins(text, at[0]) {
+				return keep
+			}
+			return group{at[2], at[3], m.put(User, text[at[2]:at[3]], userMask)}
+		})
+	}
+	return text
+}
+
+var (
+	address = regexp.MustCompile(`[\pL\pN._%+-]+@((?:[\pL\pN-]+\.)+\pL{2,})`)
+	version = regexp.MustCompile(`^v\d+\.\d`) // of a module: yaml@v3.0.1-rc.one
+)
+
+func emails(m *masker, text string) string {
+	if !strings.Contains(text, "@") {
+		return text
+	}
+	return replace(address, text, func(text string, at []int) group {
+		if version.MatchString(text[at[2]:at[3]]) {
+			return keep
+		}
+		return group{at[0], at[1], m.put(Email, text[at[0]:at[1]], emailMask)}
+	})
+}
+
+var (
+	// Homes may lie on another disk or in a container.
+	unixHome = regexp.MustCompile(`(?:/(?:var|usr|export|exports|nfs|private|host|rootfs|data|cygdrive/[a-zA-Z]|mnt/[^/\s]+|media/[^/\s]+|net/[^/\s]+|Volumes/[^/\s]+|System/Volumes/Data|[a-zA-Z]))?` +
+		"/(?:home|Users)/([^/\\\\\\s\"'<>|?*:;,()`]+)|(?:/var|/private/var)?/root()")
+	windowsHome = regexp.MustCompile(`(?i)(?:[a-z]:|\\)([\\/]*)(?:Users|Documents and Settings)[\\/]+(?:([^\\/:*?"<>|\r\n]+)[\\/]|[^\\/:*?"<>|\s'` + "`" + `]+)`)
+	sourceFile  = regexp.MustCompile(`\.(?:go|s|c|h|cc|cpp)$`)
+	method      = regexp.MustCompile(`(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) $`)
+)
+
+// homes masks home directories at the beginning of a file's path. The path of a
+// route or of a URL is no file's, and what lies below a package called home is
+// nobody's.
+func homes(m *masker, text string) string {
+	if !strings.Contains(text, "/home/") && !strings.Contains(text, "/Users/") && !strings.Contains(text, "/root") {
+		return text
+	}
+	return replace(unixHome, text, func(text string, at []int) group {
+		switch {
+		case !beginsPath(text, at[0]), method.MatchString(text[:at[0]]):
+			return keep
+		case at[2] < 0 && at[1] < len(text) && (isWord(text[at[1]]) || strings.IndexByte("-.", text[at[1]]) >= 0): // /root and not /rootfs
+			return keep
+		case at[2] >= 0 && sourceFile.MatchString(text[at[2]:at[3]]) && !strings.HasPrefix(text[at[3]:], "/"): // /home/main.go
+			return keep
+		}
+		return group{at[0], at[1], "/" + m.put(Home, text[at[0]:at[1]], homeMask)}
+	})
+}
+
+// beginsPath tells whether an absolute path begins at i, also behind file://, a
+// compiler's -I, and the underscore of packages outside of GOPATH.
+func beginsPath(text string, i int) bool {
+	if i == 0 {
+		return true
+	}
+	before := text[:i]
+	switch c := before[i-1]; {
+	case c == '/':
+		return strings.HasSuffix(before, "://")
+	case c == '_':
+		return begins(before, i-1)
+	case isAlnum(c):
+		return i >= 2 && before[i-2] == '-' && begins(before, i-2)
+	default:
+		return strings.IndexByte(`.-)]}~%+@\$`, c) < 0
+	}
+}
+
+// windowsHomes masks those of Windows, whose user names may hold blanks.
+func windowsHomes(m *masker, text string) string {
+	return replace(windowsHome, text, func(text string, at []int) group {
+		if !begins(text, at[0]) {
+			return keep
+		}
+		to := at[1]
+		if at[4] >= 0 {
+			to = at[5]
+		}
+		home := text[at[0]:to]
+		drive := strings.TrimSuffix(text[at[0]:at[3]], home)
+		return group{at[0], to, drive + m.put(Home, home, homeMask)}
+	})
+}
+
+var (
+	numbered = regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}`)
+	colons   = regexp.MustCompile(`\[?([0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)(?:%[A-Za-z0-9]+)?\]?`)
+)
+
+// addresses masks IP addresses that are no version of something.
+func addresses(m *masker, text string) string {
+	text = replace(numbered, text, func(text string, at []int) group {
+		addr, err := netip.ParseAddr(text[at[0]:at[1]])
+		if err != nil || sameEverywhere(addr) || partOfVersion(text, at[0], at[1]) {
+			return keep
+		}
+		return group{at[0], at[1], m.put(Address, text[at[0]:at[1]], hostMask)}
+	})
+	return replace(colons, text, func(text string, at []int) group {
+		addr, err := netip.ParseAddr(text[at[2]:at[3]])
+		if err != nil || sameEverywhere(addr) || !begins(text, at[0]) || at[1] < len(text) && isWord(text[at[1]]) {
+			return keep
+		}
+		// C++ has dead::beef, too.
+		if words := strings.Trim(text[at[2]:at[3]], ":"); !strings.ContainsAny(words, "0123456789") && strings.Count(words, ":") < 3 {
+			return keep
+		}
+		return group{at[0], at[1], m.put(Address, text[at[0]:at[1]], hostMask)}
+	})
+}
+
+// partOfVersion tells 1.2.3.4 in v1.2.3.4, 1.2.3.4-rc1, 1.2.3.4.5 and
+// Chrome/1.2.3.4.
+func partOfVersion(text string, from, to int) bool {
+	if from > 0 {
+		c := text[from-1]
+		if isWord(c) || c == '.' || c == '/' && from > 1 && isWord(text[from-2]) {
+			return true
+		}
+	}
+	if to == len(text) {
+		return false
+	}
+	next := byte(' ')
+	if to+1 < len(text) {
+		next = text[to+1]
+	}
+	return isWord(text[to]) || (text[to] == '.' || text[to] == '-' || text[to] == '+') && isAlnum(next)
+}

@@ -1,0 +1,192 @@
+package redact_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/trace"
+	"strings"
+	"testing"
+
+	"timesink/collect/capture"
+	"timesink/collect/redact"
+)
+
+// recorded are real traces of all versions: the services' and the small ones that
+// the trace's decoder is tested with.
+func recorded(t testing.TB) map[string][]byte {
+	t.Helper()
+	traces := map[string][]byte{}
+	for _, pattern := range []string{"../../cmd/internal/goversions/testdata/*.trace.gz", "../../analyze/timeline/testdata/*.trace.gz"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no traces in %s: %v", pattern, err)
+		}
+		for _, file := range files {
+			traces[filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file)] = unzipped(t, file)
+		}
+	}
+	return traces
+}
+
+func unzipped(t testing.TB, file string) []byte {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zr, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(zr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// rewritten is the trace with text and message applied to its strings.
+func rewritten(t testing.TB, data []byte, text, message func(string) string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	if err := redact.RewriteTrace(context.Background(), &out, open, text, message); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func same(text string) string { return text }
+
+func TestATraceInWhichNothingIsMaskedKeepsItsBytes(t *testing.T) {
+	for name, data := range recorded(t) {
+		if got := rewritten(t, data, same, same); !bytes.Equal(got, data) {
+			t.Errorf("%s: %d bytes became %d others", name, len(data), len(got))
+		}
+	}
+}
+
+func TestAllStringsOfATraceAreSeen(t *testing.T) {
+	for name, data := range recorded(t) {
+		got := rewritten(t, data, func(text string) string { return strings.Repeat("x", len(text)) }, func(text string) string { return strings.Repeat("y", len(text)) })
+		if len(got) != len(data) {
+			t.Errorf("%s: %d bytes became %d", name, len(data), len(got))
+		}
+		for _, word := range []string{"runtime.", "net/http", ".go", "/usr", "steps/work", "clock"} {
+			if bytes.Contains(got, []byte(word)) {
+				t.Errorf("%s still holds %s", name, word)
+			}
+		}
+	}
+}
+
+// TestNamesAreToldFromMessages logs under a category, in a region of a task, and
+// holds that only the message is masked as a whole.
+func TestNamesAreToldFromMessages(t *testing.T) {
+	var buf bytes.Buffer
+	if err := trace.Start(&buf); err != nil {
+		t.Fatal(err)
+	}
+	ctx, task := trace.NewTask(context.Background(), "a task")
+	trace.WithRegion(ctx, "a region", func() { trace.Log(ctx, "a category", "a message") })
+	task.End()
+	trace.Stop()
+	var texts, messages []string
+	rewritten(t, buf.Bytes(), func(text string) string { texts = append(texts, text); return text },
+		func(text string) string { messages = append(messages, text); return text })
+	for _, name := range []string{"a task", "a region", "a category", "timesink/collect/redact_test.TestNamesAreToldFromMessages.func1"} {
+		if !contains(texts, name) {
+			t.Errorf("%q was not taken for a name", name)
+		}
+	}
+	if !contains(messages, "a message") {
+		t.Errorf("the message was not found among %q", messages)
+	}
+	for _, text := range messages {
+		if strings.Contains(text, ".go") || strings.Contains(text, "runtime.") {
+			t.Errorf("%q was taken for a message", text)
+		}
+	}
+}
+
+func contains(list []string, text string) bool {
+	for _, s := range list {
+		if s == text {
+			return true
+		}
+	}
+	return false
+}
+
+func TestStringsMayGrowBeyondABatch(t *testing.T) {
+	for name, data := range recorded(t) {
+		long := rewritten(t, data, func(text string) string { return text + strings.Repeat("z", 700) }, same)
+		back := rewritten(t, long, func(text string) string { return strings.TrimSuffix(text, strings.Repeat("z", 700)) }, same)
+		// Where a batch was split it stays split, and so the sizes differ a little.
+		if len(back) < len(data) || len(back) > len(data)+len(data)/10 {
+			t.Errorf("%s: %d bytes became %d, then %d", name, len(data), len(long), len(back))
+		}
+	}
+}
+
+func TestATraceOfAnUnknownVersionIsRefused(t *testing.T) {
+	data := []byte("go 1.99 trace\x00\x00\x00and more")
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	var out bytes.Buffer
+	err := redact.RewriteTrace(t.Context(), &out, open, same, same)
+	if !errors.Is(err, redact.ErrVersion) || capture.Hint(err) == "" || out.Len() > 0 {
+		t.Errorf("%d bytes, %v (%s)", out.Len(), err, capture.Hint(err))
+	}
+}
+
+// TestACutTraceEndsWhereItDid cuts traces everywhere, and holds that what is left
+// is as long, and that nothing of a string that was cut is in it.
+func TestACutTraceEndsWhereItDid(t *testing.T) {
+	for name, data := range recorded(t) {
+		if strings.HasPrefix(name, "goversions") && !strings.Contains(name, "go1.21") {
+			continue // the small ones do
+		}
+		for at := 16; at < len(data); at += 1 + len(data)/200 {
+			got := rewritten(t, data[:at], same, same)
+			if len(got) > at+1 || len(got) < at-70_000 {
+				t.Fatalf("%s cut at %d has %d bytes", name, at, len(got))
+			}
+			if !bytes.HasPrefix(data, got[:max(16, len(got)-70_000)]) {
+				t.Fatalf("%s cut at %d became another trace", name, at)
+			}
+		}
+	}
+}
+
+// FuzzTrace holds that nothing makes the rewriting of a trace panic, that it reads
+// again what it wrote, and that a mask that masks nothing changes nothing of what
+// is whole.
+func FuzzTrace(f *testing.F) {
+	for _, data := range recorded(f) {
+		f.Add(data[:min(len(data), 4000)])
+		f.Add(append(data[:16:16], data[len(data)-min(len(data)-16, 3000):]...))
+	}
+	f.Add([]byte("go 1.22 trace\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		var out bytes.Buffer
+		if err := redact.RewriteTrace(t.Context(), &out, open, same, same); err != nil {
+			if !errors.Is(err, redact.ErrVersion) && !errors.Is(err, capture.ErrNotTrace) {
+				t.Fatal(err)
+			}
+			return
+		}
+		once := out.Bytes()
+		if again := rewritten(t, once, same, same); !bytes.Equal(again, once) {
+			t.Errorf("%d bytes became %d, and then %d others", len(data), len(once), len(again))
+		}
+		mask := strings.NewReplacer("e", "secret")
+		rewritten(t, data, mask.Replace, func(string) string { return "" })
+	})
+}
