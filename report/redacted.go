@@ -10,7 +10,7 @@ import (
 // through mask, for readers who should not see what is private. Causes that were
 // one are one in the copy.
 func Redacted(b *breakdown.Breakdown, specimens []breakdown.Specimen, mask func(string) string) (*breakdown.Breakdown, []breakdown.Specimen) {
-	c := copier{mask: mask, made: map[any]reflect.Value{}}
+	c := newCopier(mask)
 	b, specimens = copyOf(c, b), copyOf(c, specimens)
 	b.Source.Redacted = true
 	return b, specimens
@@ -18,7 +18,7 @@ func Redacted(b *breakdown.Breakdown, specimens []breakdown.Specimen, mask func(
 
 // RedactedComparison is the same for what changed between two sides.
 func RedactedComparison(b *breakdown.Comparison, mask func(string) string) *breakdown.Comparison {
-	b = copyOf(copier{mask: mask, made: map[any]reflect.Value{}}, b)
+	b = copyOf(newCopier(mask), b)
 	b.Before.Source.Redacted, b.After.Source.Redacted = true, true
 	return b
 }
@@ -27,8 +27,22 @@ func RedactedComparison(b *breakdown.Comparison, mask func(string) string) *brea
 // field that is added later is masked too. What a package does not export, as the
 // counts of a histogram, holds no text and stays shared.
 type copier struct {
-	mask func(string) string
-	made map[any]reflect.Value // the copies, by the pointer to what they are of
+	mask  func(string) string
+	texts map[string]string     // the masked ones: stacks say the same again and again
+	made  map[any]reflect.Value // the copies, by the pointer to what they are of
+}
+
+func newCopier(mask func(string) string) copier {
+	return copier{mask: mask, texts: map[string]string{}, made: map[any]reflect.Value{}}
+}
+
+func (c copier) text(text string) string {
+	masked, ok := c.texts[text]
+	if !ok {
+		masked = c.mask(text)
+		c.texts[text] = masked
+	}
+	return masked
 }
 
 func copyOf[T any](c copier, value T) T {
@@ -40,7 +54,7 @@ func (c copier) copy(from reflect.Value) reflect.Value {
 	to.Set(from)
 	switch from.Kind() {
 	case reflect.String:
-		to.SetString(c.mask(from.String()))
+		to.SetString(c.text(from.String()))
 	case reflect.Pointer:
 		if !from.IsNil() {
 			to.Set(c.pointed(from))

@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -74,25 +73,23 @@ func importPath(text string, from, to int) bool {
 
 // saidForms are texts that name a host: those of Go's resolver, dialer and
 // certificates, of drivers, of shells, and what only a host is called.
-var saidForms = []*regexp.Regexp{
-	regexp.MustCompile(`lookup ([^\s:"']+) on `),
-	regexp.MustCompile(`lookup ([^\s:"']+): (?:no such host|i/o timeout|server misbehaving|operation was canceled|no answer|Temporary|Name|nodename|device|too many|cannot|invalid)`),
-	regexp.MustCompile(`no such host: ([^\s:,"']+)`),
-	regexp.MustCompile(`(?:tcp|udp)[46]? ([^\s:,"'()\[\]]+):\d`),
-	regexp.MustCompile(`(?:tcp|udp)[46]?\(([^):\s/]+)`),
-	regexp.MustCompile(`(?i)(?:host|hostname|hostaddr|server|addr|address)=([^\s&;,"':)\[\]]+)`),
-	regexp.MustCompile(`valid for ([\w*.-]+(?:, [\w*.-]+)*), not `),
-	regexp.MustCompile(`valid for \[host\], not ([\w.-]*\w)`),
-	regexp.MustCompile(`to match ([\w-]+(?:\.[\w-]+)+)`),
-	regexp.MustCompile(`'@'([^'\s]+)'`),
-	regexp.MustCompile(`\[host\]:\d+ \(([\w.-]*\w)\)`),
-	regexp.MustCompile(`timesink-([A-Za-z0-9.-]+?)(?:-\d{1,5})?-\d{8}T\d{6}Z`),
-	named,
-	regexp.MustCompile(`((?:[a-z0-9_-]+\.){2,}(?:internal|local|localdomain|lan|corp|intranet|consul|svc|amazonaws\.com))(?:$|[^\w./-]|\.(?:$|\s))`),
+var saidForms = []form{
+	newForm("lookup ", `lookup ([^\s:"']+) on `),
+	newForm("lookup ", `lookup ([^\s:"']+): (?:no such host|i/o timeout|server misbehaving|operation was canceled|no answer|Temporary|Name|nodename|device|too many|cannot|invalid)`),
+	newForm("no such host: ", `no such host: ([^\s:,"']+)`),
+	newForm("tcp|udp", `(?:tcp|udp)[46]? ([^\s:,"'()\[\]]+):\d`),
+	newForm("tcp|udp", `(?:tcp|udp)[46]?\(([^):\s/]+)`),
+	newForm("=", `(?i)(?:host|hostname|hostaddr|server|addr|address)=([^\s&;,"':)\[\]]+)`),
+	newForm("valid for ", `valid for ([\w*.-]+(?:, [\w*.-]+)*), not `),
+	newForm("valid for ", `valid for \[host\], not ([\w.-]*\w)`),
+	newForm("to match ", `to match ([\w-]+(?:\.[\w-]+)+)`),
+	newForm("'@'", `'@'([^'\s]+)'`),
+	newForm("[host]:", `\[host\]:\d+ \(([\w.-]*\w)\)`),
+	newForm("timesink-", `timesink-([A-Za-z0-9.-]+?)(?:-\d{1,5})?-\d{8}T\d{6}Z`),
+	newForm(".internal|.local|.lan|.corp|.intranet|.consul|.svc|.amazonaws",
+		`((?:[a-z0-9_-]+\.){2,}(?:internal|local|localdomain|lan|corp|intranet|consul|svc|amazonaws\.com))(?:$|[^\w./-]|\.(?:$|\s))`),
+	newForm(":", `((?:[a-z0-9_-]+\.)+([a-z]{2,})):\d{2,5}`), // the position in a file looks much like it
 }
-
-// named is a host with its port. The position in a file looks much like it.
-var named = regexp.MustCompile(`((?:[a-z0-9_-]+\.)+([a-z]{2,})):\d{2,5}`)
 
 var topLevels = func() map[string]bool {
 	of := map[string]bool{}
@@ -105,12 +102,12 @@ var topLevels = func() map[string]bool {
 
 // saidHosts masks hosts that nobody told us of.
 func saidHosts(m *masker, text string) string {
-	for _, re := range saidForms {
-		text = replace(re, text, func(text string, at []int) group {
+	for i := range saidForms {
+		text = saidForms[i].replace(text, func(text string, at []int) group {
 			if !begins(text, at[0]) && text[at[0]] != '\'' {
 				return keep
 			}
-			if re == named && (!topLevels[text[at[4]:at[5]]] || at[0] > 0 && strings.IndexByte("./)*$@", text[at[0]-1]) >= 0) {
+			if len(at) > 4 && (!topLevels[text[at[4]:at[5]]] || at[0] > 0 && strings.IndexByte("./)*$@", text[at[0]-1]) >= 0) {
 				return keep
 			}
 			host := text[at[2]:at[3]]

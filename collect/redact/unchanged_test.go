@@ -1,0 +1,90 @@
+package redact_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"timesink/collect/redact"
+)
+
+// TestWhatTheToolSaysIsNotMasked holds that no word of ours is taken for private:
+// no text of a finding or a warning, no function of a rule.
+func TestWhatTheToolSaysIsNotMasked(t *testing.T) {
+	r := redact.New(acme)
+	seen := 0
+	for _, dir := range []string{"../../analyze", "../../report"} {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() && d.Name() == "testdata" {
+				return errorsOrSkip(err)
+			}
+			if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			for _, text := range literals(t, path) {
+				seen++
+				if got := r.Text(text); got != text {
+					t.Errorf("%s: %q\nbecame %q", path, text, got)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 500 {
+		t.Errorf("only %d texts were found", seen)
+	}
+}
+
+func errorsOrSkip(err error) error {
+	if err != nil {
+		return err
+	}
+	return fs.SkipDir
+}
+
+// literals are the strings in a source file.
+func literals(t *testing.T, path string) (texts []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			text, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, text)
+		}
+		return true
+	})
+	return texts
+}
+
+// TestNamesInTracesAreNotMasked holds that of the strings in real traces only the
+// paths change that lie in a home, and only there.
+func TestNamesInTracesAreNotMasked(t *testing.T) {
+	r := redact.New(acme)
+	for name, data := range recorded(t) {
+		rewritten(t, data, func(text string) string {
+			want := text
+			for _, home := range []string{"/root/", "/home/me/"} {
+				if rest, ok := strings.CutPrefix(text, home); ok {
+					want = "/[home]/" + rest
+				}
+			}
+			if got := r.Text(text); got != want {
+				t.Errorf("%s: %s\nbecame %s", name, text, got)
+			}
+			return text
+		}, same)
+	}
+}
