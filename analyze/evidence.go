@@ -74,9 +74,13 @@ func caseOf(list []breakdown.Evidence) string {
 	return "ts-" + hex.EncodeToString(sum[:6])
 }
 
-// command is how one asks for the same capture again. It holds no secret, for a
-// manifest holds none.
+// command is how one asks for the same capture again, empty where nobody asked: what
+// is made of a bare trace has no target. It holds no secret, for a manifest holds
+// none.
 func command(m *capture.Manifest) string {
+	if m.Target == "" {
+		return ""
+	}
 	words := []string{"timesink", "run", m.Target}
 	if m.Asked.Duration > 0 {
 		words = append(words, "-d", time.Duration(m.Asked.Duration).String())
@@ -97,13 +101,6 @@ func command(m *capture.Manifest) string {
 	return strings.Join(words, " ")
 }
 
-// quoted is a word as a shell takes it.
-func quoted(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/:.-_~%,+@", r)
-	}
-	if strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
+// quoted is a word as a shell takes it. It always has its quotes, so that a host
+// may be masked in it afterwards or before.
+func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
