@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -203,6 +204,9 @@ func redacted(t *testing.T, path string) *capture.Capture {
 	}
 	if stdout.Len() > 0 || !strings.Contains(stderr.String(), "masked ") {
 		t.Errorf("said %q and %q", stdout.Bytes(), stderr.Bytes())
+	}
+	if info, err := os.Stat(public); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
 	}
 	return openCapture(t, public)
 }
