@@ -33,8 +33,8 @@ type compared struct {
 }
 
 func (t *compared) write(top int) error {
-	t.fields(plain, 0, "before: "+sideText(&t.c.Before))
-	t.fields(plain, 0, "after:  "+sideText(&t.c.After))
+	t.text(plain, 0, "before: ", sideText(&t.c.Before))
+	t.text(plain, 0, "after:  ", sideText(&t.c.After))
 	t.line(plain, "")
 	both := ofStatus(t.c, "both")
 	for _, e := range both[:min(top, len(both))] {
@@ -88,6 +88,7 @@ func sideText(s *breakdown.Side) string {
 		parts = append(parts, s.Source.CapturedAt.UTC().Format("2006-01-02 15:04:05Z"))
 	}
 	parts = append(parts, counted(s.Requests, "request", "requests"), fmt.Sprintf("%.1f/s", s.Rate))
+	parts = append(parts, identity(&s.Source)...)
 	return strings.Join(parts, ", ")
 }
 

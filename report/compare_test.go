@@ -100,5 +100,6 @@ func comparisons(t *testing.T) map[string]*breakdown.Comparison {
 		"traffic": comparison(t, severalEndpoints(), sequential()),
 		"nothing": comparison(t, fixtures["nothing"](), fixtures["nothing"]()),
 		"hostile": comparison(t, fixtures["hostile"](), fixtures["hostile"]()),
+		"cases":   comparison(t, ticket(), ticket()),
 	}
 }

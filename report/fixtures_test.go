@@ -31,6 +31,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"hostile":           hostile,
 	"hidden-calls":      hiddenCalls,
 	"held-connections":  heldConnections,
+	"ticket":            ticket,
 }
 
 const (
@@ -393,5 +394,28 @@ func oneMatters() *breakdown.Breakdown {
 	b := of(source(), e, unnamed, health)
 	b.Findings = []breakdown.Finding{{ID: "sequential-calls", Endpoint: e.Name, Title: "upstream calls are made one after another", SavesUpTo: 72 * ms},
 		{ID: "no-processor", Endpoint: health.Name, Title: "requests wait for a processor", SavesUpTo: 40 * us}}
+	return b
+}
+
+// ticket is what a report is made of: it tells what it was read from, and all that
+// the others tell one by one.
+func ticket() *breakdown.Breakdown {
+	b := severalEndpoints()
+	s := &b.Source
+	s.Case, s.Redacted, s.Instances, s.Rules = "ts-0123456789ab", true, 2, []string{"db=github.com/acme/driver"}
+	s.Evidence = []breakdown.Evidence{
+		{Case: "ts-a1b2c3d4e5f6", Tool: "v1.4.0", Command: "timesink collect http://127.0.0.1:6060 -d 10s -o incident-4711.zip", CapturedAt: s.CapturedAt,
+			Parts: []breakdown.Part{{Name: "trace.out", Size: 12_345_678, SHA256: strings.Repeat("0123456789abcdef", 4)}, {Name: "cpu.pb.gz", Size: 45_678, SHA256: strings.Repeat("fedcba9876543210", 4)}}},
+		{Case: "ts-112233445566", Parts: []breakdown.Part{{Name: "trace.out", Size: 2_000_000, SHA256: strings.Repeat("00ff", 16)}}},
+	}
+	e := &b.Endpoints[0]
+	e.CPU = spread().Endpoints[0].CPU
+	e.CPULibraries = embedded().Endpoints[0].CPULibraries[:1]
+	for i, name := range []string{"conn_wait", "first_byte", "body_read", "outside_server"} {
+		e.Client.Phases = append(e.Client.Phases, breakdown.ClientPhase{Phase: name, Mean: int64(4-i) * ms})
+	}
+	owner := heldLock().Endpoints[0]
+	owner.Name, owner.Route = "main.(*API).Owner", "GET /v1/vin/{vin}/owner"
+	b.Endpoints = append(b.Endpoints, owner)
 	return b
 }

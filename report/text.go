@@ -114,7 +114,19 @@ func (t *text) source() []string {
 	if s.Saturated >= 0.1 || t.verbose && s.GOMAXPROCS > 0 {
 		parts = append(parts, saturated(s))
 	}
-	return append(parts, "cost of looking: "+t.cost(s.Cost))
+	return append(append(parts, "cost of looking: "+t.cost(s.Cost)), identity(s)...)
+}
+
+// identity is what the evidence is known by, where that was asked for, and whether
+// what is private was masked.
+func identity(s *breakdown.Source) (parts []string) {
+	if s.Case != "" {
+		parts = append(parts, "case "+shorten(clean(s.Case), 40))
+	}
+	if s.Redacted {
+		parts = append(parts, "redacted")
+	}
+	return parts
 }
 
 // windowText says how long the service was looked at, and, where it is known how
