@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
@@ -199,14 +200,17 @@ func prefix(text string, limit int) int {
 	return len(text)
 }
 
-// suffix is the same for the end of text.
+// suffix is the same for the end of text, which may be empty.
 func suffix(text string, limit int) string {
-	for i := range text {
-		if width(text[i:]) <= limit {
-			return text[i:]
+	at, used := len(text), 0
+	for at > 0 {
+		r, size := utf8.DecodeLastRuneInString(text[:at])
+		if used += width(string(r)); used > limit {
+			break
 		}
+		at -= size
 	}
-	return ""
+	return text[at:]
 }
 
 // shorten cuts text in its middle, so that it takes at most limit columns.
