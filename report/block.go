@@ -26,12 +26,18 @@ const (
 	detailed = 0.05 // the share from which it shows its phases and call sites
 )
 
-func (t *text) endpoint(e *breakdown.Endpoint) error {
+// block lays out nothing yet.
+func (t *text) block(e *breakdown.Endpoint) *block {
 	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }}
 	if e.Requests == 0 {
 		b.whole, b.of = e.IncompleteTime, incomplete
 	}
 	b.scale = scaleOf(b.whole)
+	return b
+}
+
+func (t *text) endpoint(e *breakdown.Endpoint) error {
+	b := t.block(e)
 	b.notes = t.width - 2 - nameColumns - shareColumns - 3*gutter - b.timeColumns()
 	b.head()
 	if err := t.table(2, b.rows()); err != nil {
@@ -285,21 +291,34 @@ func (b *block) ceiling(t *breakdown.BucketTime) []string {
 	}
 	columns := min(b.notes-figure, 30)
 	drawn := b.styled(cyan, bar(share, columns))
-	if t.Bucket == breakdown.Unknown || b.e.Requests == 0 || share < ownLine && t.Bucket != breakdown.DB {
+	if !b.claims(t) {
 		return []string{drawn}
 	}
-	s := savingOf(b.e, t)
 	note := []string{pad(drawn, columns) + "  if free: " + b.scale.change(b.e.Wall.Mean, t.Ceiling)}
-	if s.queued > 0 {
-		note = append(note, wrap("up to "+b.scale.short(s.queued)+" more: others queue behind it", b.notes)...)
-	}
-	if s.shadowed > 0 {
-		note = append(note, wrap("up to "+b.scale.short(s.shadowed)+" less: calls hide beside it", b.notes)...)
-	}
-	if s.held > 0 {
-		note = append(note, wrap("up to "+b.scale.short(s.held)+" less: held for other work", b.notes)...)
+	for _, reserve := range savingOf(b.e, t).reserves(b.scale) {
+		note = append(note, wrap(reserve, b.notes)...)
 	}
 	return note
+}
+
+// claims tells whether it is said what the absence of a bucket would leave.
+func (b *block) claims(t *breakdown.BucketTime) bool {
+	share := ratio(b.of(t), b.whole)
+	return t.Bucket != breakdown.Unknown && b.e.Requests > 0 && (share >= ownLine || share >= 0.0005 && t.Bucket == breakdown.DB)
+}
+
+// reserves are the ways in which the figure may err.
+func (s saving) reserves(unit scale) (list []string) {
+	if s.queued > 0 {
+		list = append(list, "up to "+unit.short(s.queued)+" more: others queue behind it")
+	}
+	if s.shadowed > 0 {
+		list = append(list, "up to "+unit.short(s.shadowed)+" less: calls hide beside it")
+	}
+	if s.held > 0 {
+		list = append(list, "up to "+unit.short(s.held)+" less: held for other work")
+	}
+	return list
 }
 
 func (b *block) percentiles(t *breakdown.BucketTime) string {

@@ -70,7 +70,7 @@ func TestComparisonGoldens(t *testing.T) {
 	for name, c := range comparisons(t) {
 		for format, write := range map[string]func(*bytes.Buffer) error{
 			".txt":  func(b *bytes.Buffer) error { return report.CompareText(b, c, report.TextOptions{}) },
-			".md":   func(b *bytes.Buffer) error { return report.CompareMarkdown(b, c) },
+			".md":   func(b *bytes.Buffer) error { return report.CompareMarkdown(b, c, report.MarkdownOptions{}) },
 			".json": func(b *bytes.Buffer) error { return report.CompareJSON(b, c) },
 		} {
 			var b bytes.Buffer

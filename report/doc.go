@@ -4,12 +4,14 @@
 // It is the last step of the flow, Capture → Breakdown → report: each format is
 // a function of a writer and a Breakdown, and the same Breakdown always gives
 // the same bytes. Text is the first screen, read at 2 a.m. in a terminal of 80
-// columns and pasted into a ticket without its colours. JSON is the public
-// schema, for programs.
+// columns and pasted into a ticket without its colours. Markdown is for a ticket's
+// description or comment, in the markup of its tracker. JSON is the public schema,
+// for programs.
 //
 // The package decides how an answer is said, never what it is: it computes
 // nothing but sums, shares and roundings of what the Breakdown holds, and
 // reaches neither the trace reader nor the network. Names in a Breakdown come
 // from the service under test and are not trusted: what a terminal could take
-// for a command is written as an escape.
+// for a command is written as an escape, and what a tracker could take for markup,
+// a link or a mention is set as code.
 package report

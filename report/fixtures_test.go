@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -416,6 +417,6 @@ func ticket() *breakdown.Breakdown {
 	}
 	owner := heldLock().Endpoints[0]
 	owner.Name, owner.Route = "main.(*API).Owner", "GET /v1/vin/{vin}/owner"
-	b.Endpoints = append(b.Endpoints, owner)
+	b.Endpoints = slices.Insert(b.Endpoints, 1, owner)
 	return b
 }

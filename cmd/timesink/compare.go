@@ -112,7 +112,7 @@ func (f *compareFlags) writeComparison(w io.Writer, c *breakdown.Comparison, sid
 	case "json":
 		return report.CompareJSON(w, c)
 	case "markdown":
-		return report.CompareMarkdown(w, c)
+		return report.CompareMarkdown(w, c, report.MarkdownOptions{Top: f.top})
 	case "bench":
 		return report.CompareBench(w, sides[0], sides[1])
 	}

@@ -1,0 +1,268 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// The places within an endpoint's.
+const (
+	tablePlace = iota
+	sitesPlace
+	holdersPlace
+	functionsPlace
+	clientPlace
+)
+
+// endpoints adds the tables of the first endpoints, and tells how many found room.
+func (m *markdown) endpoints(list []breakdown.Endpoint, spare int) int {
+	for i := range list {
+		e := &list[i]
+		if !m.add(part{head: m.endpoint(e), spare: spare * min(i, 1)}, endpointsPlace, i, tablePlace) {
+			m.without(len(list)-i, "endpoint's table", "endpoints' tables")
+			return i
+		}
+	}
+	return len(list)
+}
+
+// barColumns is the length of a bar that stands for all of the time.
+const barColumns = 16
+
+func (m *markdown) endpoint(e *breakdown.Endpoint) string {
+	b := m.t.block(e)
+	text := m.heading(3, m.code(shorten(title(e), nameLimit))) + m.figures(b) + "\n\n"
+	time := "\tmean"
+	if e.Requests == 0 {
+		time = "\ttime"
+	}
+	text += m.header("where", time, "\tshare", "", "if free", "how")
+	for _, t := range ranked(e.Buckets, b.of) {
+		if t.Bucket != breakdown.Unknown {
+			text += m.bucket(b, t)
+		}
+	}
+	if len(e.Buckets) == int(breakdown.NumBuckets) {
+		text += m.bucket(b, &e.Buckets[breakdown.Unknown])
+	}
+	if zero := b.zero(); len(zero) > 0 {
+		text += "\n" + prose(m, "no time in: "+strings.Join(zero, ", ")) + "\n"
+	}
+	return text + "\n"
+}
+
+// figures are the lines between an endpoint's name and its table.
+func (m *markdown) figures(b *block) string {
+	e := b.e
+	var line []string
+	if e.Route != "" && e.Name != "" {
+		line = append(line, m.code(shorten(function(e.Name), nameLimit)))
+	}
+	if e.Kind != "" && e.Kind != "http/1" {
+		line = append(line, prose(m, e.Kind))
+	}
+	if several(m.b) {
+		line = append(line, m.plain(percent(ratio(requestTime(e), m.t.requestTime()))+" of the request time"))
+	}
+	if e.Requests > 0 {
+		line = append(line, m.plain(counted(e.Requests, "request", "requests")), m.plain("mean "+b.scale.short(e.Wall.Mean)),
+			m.plain("p50 "+b.scale.short(e.Wall.P50)), m.plain("p95 "+b.scale.short(e.Wall.P95)), m.plain("p99 "+b.scale.short(e.Wall.P99)))
+	}
+	lines := []string{beside(line...)}
+	if e.Incomplete > 0 {
+		lines = append(lines, prose(m, b.incomplete()))
+	}
+	if e.Client != nil && e.Client.Probes > 0 {
+		lines = append(lines, prose(m, b.client(e.Client)))
+	}
+	return strings.TrimPrefix(strings.Join(lines, "\n\n"), "\n\n")
+}
+
+// bucket is a bucket's row and those of its phases.
+func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
+	share := ratio(b.of(t), b.whole)
+	drawn, free := "", ""
+	if share >= 0.0005 {
+		drawn = bar(share, barColumns)
+	}
+	if b.claims(t) {
+		figures := append([]string{b.scale.change(b.e.Wall.Mean, t.Ceiling)}, savingOf(b.e, t).reserves(b.scale)...)
+		free = m.plain(strings.Join(figures, "; "))
+	}
+	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.scale.atLeastVisible(b.of(t))), m.plain(percent(share)), drawn, free, m.how(b, t))
+	if b.e.Requests == 0 {
+		return rows
+	}
+	for _, p := range b.phases(t) {
+		note := ""
+		if p.Phase == breakdown.Connect && b.dialsAnew(t) {
+			note = m.plain("every call dials anew")
+		}
+		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(p.Mean)), m.plain(percent(ratio(p.Mean, b.whole))), "", "", note)
+	}
+	return rows
+}
+
+// how says what a bucket's time came about by: how many calls, from where, and who
+// kept them waiting.
+func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
+	if b.e.Requests == 0 || t.Total == 0 {
+		return ""
+	}
+	var parts []string
+	shown, rest := b.shownSites(t)
+	switch alone := len(shown) == 1 && rest < t.Total/100; {
+	case alone:
+		parts = append(parts, m.plain(calls(shown[0].CallsPerRequest, shown[0].Concurrency)), m.frame(shown[0].Frame, listLimit))
+	case len(shown) > 0:
+		parts = append(parts, m.plain(calls(t.CallsPerRequest, 0)), m.plain(percent(ratio(shown[0].Total, t.Total))+" at ")+m.frame(shown[0].Frame, listLimit))
+	default:
+		parts = append(parts, m.plain(calls(t.CallsPerRequest, 0)))
+	}
+	if t.Bucket == breakdown.CPU {
+		for i := range b.e.CPULibraries {
+			if l := &b.e.CPULibraries[i]; l.OfSamples >= fewestSamples && ratio(l.Estimate, b.e.Wall.Mean) >= detailed {
+				parts = append(parts, prose(m, within(l)))
+			}
+		}
+	}
+	if holders := holdersOf(t); len(holders) > 0 {
+		parts = append(parts, m.holding(b, t, &holders[0]))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
+}
+
+func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *holding) string {
+	who, what := "held by ", ", meanwhile in "
+	if t.Bucket == breakdown.Wait {
+		who, what = "behind ", ", which was busy in "
+	}
+	var doing []string
+	for i, d := range h.doing {
+		if i == 0 || ratio(d.Total, h.total) >= detailed {
+			doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
+		}
+	}
+	return m.plain(who) + m.frame(h.Frame, listLimit) + m.plain(what+strings.Join(doing, ", "))
+}
+
+// sites are all call sites of an endpoint, and what their time rests on.
+func (m *markdown) sites(e *breakdown.Endpoint, place, spare int) {
+	b := m.t.block(e)
+	begin, end := m.fold("call sites")
+	p := part{head: begin + m.header("where", "call site", "\tmean", "calls", "because"), foot: end, spare: spare, one: "call site", many: "call sites"}
+	for _, t := range ranked(e.Buckets, total) {
+		for _, s := range t.Sites {
+			if s.Total > 0 || s.CallsPerRequest > 0 {
+				p.rows = append(p.rows, func() string {
+					return m.row(prose(m, label(t)), m.frame(s.Frame, nameLimit), m.plain(b.scale.atLeastVisible(s.Mean)),
+						m.plain(calls(s.CallsPerRequest, s.Concurrency)), prose(m, shorten(clean(s.Why), nameLimit)))
+				})
+			}
+		}
+	}
+	if len(p.rows) > 0 {
+		m.add(p, endpointsPlace, place, sitesPlace)
+	}
+}
+
+// holders are those who kept requests waiting.
+func (m *markdown) holders(e *breakdown.Endpoint, place int) {
+	b := m.t.block(e)
+	begin, end := m.fold("who kept requests waiting")
+	p := part{head: begin + m.header("waiting in", "\tmean", "for whom"), foot: end, one: "holder", many: "holders"}
+	for _, t := range ranked(e.Buckets, total) {
+		for _, h := range holdersOf(t) {
+			p.rows = append(p.rows, func() string {
+				return m.row(prose(m, label(t)), m.plain(b.scale.atLeastVisible(h.total/max(e.Requests, 1))), m.holding(b, t, &h))
+			})
+		}
+	}
+	if len(p.rows) > 0 {
+		m.add(p, endpointsPlace, place, holdersPlace)
+	}
+}
+
+// functions are where on the CPU the samples of an endpoint fell.
+func (m *markdown) functions(e *breakdown.Endpoint, place int) {
+	samples := int64(0)
+	for _, f := range e.CPU {
+		samples += f.Samples
+	}
+	begin, end := m.fold(fmt.Sprintf("CPU functions, by %s", counted(samples, "sample", "samples")))
+	p := part{head: begin + m.header("function", "\tsamples", "\tshare"), foot: end, one: "CPU function", many: "CPU functions"}
+	for _, f := range e.CPU {
+		p.rows = append(p.rows, func() string {
+			return m.row(m.frame(f.Frame, nameLimit), m.plain(count(f.Samples)), m.plain(percent(ratio(f.Samples, samples))))
+		})
+	}
+	if samples >= fewestSamples {
+		m.add(p, endpointsPlace, place, functionsPlace)
+	}
+}
+
+// client is what the probes spent their time on.
+func (m *markdown) client(e *breakdown.Endpoint, place int) {
+	if e.Client == nil || e.Client.Matched == 0 {
+		return
+	}
+	b := m.t.block(e)
+	begin, end := m.fold("as the client sees it")
+	p := part{head: begin + m.header("phase", "\tmean"), foot: end, one: "client phase", many: "client phases"}
+	for _, ph := range e.Client.Phases {
+		if ph.Mean > 0 {
+			p.rows = append(p.rows, func() string {
+				return m.row(prose(m, ph.Phase), m.plain(b.scale.atLeastVisible(ph.Mean)))
+			})
+		}
+	}
+	if len(p.rows) > 0 {
+		m.add(p, endpointsPlace, place, clientPlace)
+	}
+}
+
+// others gives each endpoint a line that has no table.
+func (m *markdown) others(list []breakdown.Endpoint) {
+	begin, end := m.fold(counted(int64(len(list)), "more endpoint", "more endpoints"))
+	p := part{head: begin + m.header("endpoint", "\trequests", "\tmean", "\tp95", "\tof the request time", "most in"), foot: end, one: "endpoint", many: "endpoints"}
+	for i := range list {
+		e := &list[i]
+		mean, p95, in := "", "", largest(e.Buckets, e.IncompleteTime, incomplete)
+		if e.Requests > 0 {
+			unit := scaleOf(e.Wall.Mean)
+			mean, p95, in = unit.column(e.Wall.Mean), unit.column(e.Wall.P95), largest(e.Buckets, e.Wall.Total, total)
+		}
+		p.rows = append(p.rows, func() string {
+			return m.row(m.code(shorten(title(e), listLimit)), m.plain(count(e.Requests)), m.plain(mean), m.plain(p95),
+				m.plain(percent(ratio(requestTime(e), m.t.requestTime()))), prose(m, in))
+		})
+	}
+	if len(list) > 0 {
+		m.add(p, othersPlace)
+	}
+}
+
+// roots are what there is to tell where no request was seen.
+func (m *markdown) roots(spare int) {
+	list, whole := ofService(m.b.Roots), int64(0)
+	for i := range list {
+		whole += atWork(&list[i])
+	}
+	unit := scaleOf(whole)
+	p := part{head: m.header("goroutines began in", "\tcount", "\twaiting", "\tsleep", "\tat work", "\tshare", "", "of it"), foot: "\n", spare: spare, one: "kind of goroutine", many: "kinds of goroutines"}
+	for i := range list {
+		r := &list[i]
+		work := atWork(r)
+		in := func(b breakdown.Bucket) string { return m.plain(percent(ratio(spentIn(r, b), r.Wall))) }
+		p.rows = append(p.rows, func() string {
+			return m.row(m.code(shorten(function(r.Function), listLimit)), m.plain(count(r.Goroutines)), in(breakdown.Wait), in(breakdown.Sleep),
+				m.plain(unit.atLeastVisible(work)), m.plain(percent(ratio(work, whole))), bar(ratio(work, whole), barColumns), prose(m, largest(r.Buckets, work, worked)))
+		})
+	}
+	if len(m.b.Endpoints) == 0 && len(list) > 0 {
+		m.add(p, endpointsPlace)
+	}
+}
