@@ -200,6 +200,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 func (a *answer) finish() (*breakdown.Breakdown, error) {
 	b := &a.b
 	b.Endpoints = a.f.endpoints()
+	b.Passages = a.f.passages
 	if a.f.requests == 0 {
 		b.Roots = a.f.rootTimes()
 	}

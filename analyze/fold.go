@@ -23,6 +23,10 @@ const topSites = 12
 // captures merge by being one.
 type fold struct {
 	byKey        map[endpointKey]*endpoint
+	sealed       []*endpoint // that no further requests are added to
+	made         int         // endpoints
+	routing      *routing
+	passages     breakdown.Passages // nil as long as requests come
 	requests     int64
 	samplePeriod int64 // ns of CPU time a sample stands for
 	rootSums     map[string]*breakdown.Root
@@ -56,12 +60,19 @@ func (f *fold) spend(bytes int64) bool {
 	return true
 }
 
-type endpointKey struct{ name, kind, route string }
+// An endpointKey tells endpoints apart. As long as requests come, name is what the
+// dispatch called, and group tells where that passed them on.
+type endpointKey struct {
+	name, kind, route string
+	group             *group
+}
 
 // An endpoint is the sums of one endpoint's requests.
 type endpoint struct {
 	fold           *fold
 	key            endpointKey
+	nth            int // of all that were made
+	called         map[*callee]*int64
 	requests       int64
 	incomplete     int64
 	incompleteTime int64
@@ -123,7 +134,7 @@ func newFold(memory int64) *fold {
 	if memory <= 0 {
 		memory = timeline.DefaultMemory
 	}
-	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, elsewhere: &breakdown.Cause{}}
+	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, routing: newRouting(), elsewhere: &breakdown.Cause{}}
 }
 
 func (f *fold) endpoint(key endpointKey) *endpoint {
@@ -133,7 +144,8 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 		e = f.byKey[key]
 	}
 	if e == nil {
-		e = &endpoint{fold: f, key: key, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
+		f.made++
+		e = &endpoint{fold: f, key: key, nth: f.made, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
 		if f.detail {
 			e.detail = newDetail()
 		}
@@ -148,7 +160,15 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 	if name == "" {
 		name = breakdown.Unnamed
 	}
-	return f.addTo(f.endpoint(endpointKey{name: name, kind: r.Kind}), r)
+	key := endpointKey{name: name, kind: r.Kind}
+	if len(r.Chains) == 0 {
+		return f.addTo(f.endpoint(key), r)
+	}
+	seen := f.see(r)
+	key.group = f.routing.groupOf(seen)
+	e := f.endpoint(key)
+	e.passedTo(seen)
+	return f.addTo(e, r)
 }
 
 func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
@@ -361,6 +381,7 @@ func (e *endpoint) sample(c *breakdown.Cause) {
 
 // endpoints renders the sums, the endpoint with the most request time first.
 func (f *fold) endpoints() []breakdown.Endpoint {
+	f.settle()
 	out := []breakdown.Endpoint{}
 	for _, e := range f.byKey {
 		if e.requests == 0 && e.incomplete == 0 {

@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"slices"
 
 	"timesink/analyze/breakdown"
 )
@@ -10,34 +11,53 @@ import (
 // and at one endpoint's histograms, and changes nothing.
 func (f *fold) snapshot(covered int64) breakdown.Snapshot {
 	s := breakdown.Snapshot{Covered: covered, Requests: f.requests}
-	whole := int64(0)
-	var top *endpoint
-	for _, e := range f.byKey {
-		if e.requests == 0 {
-			continue
-		}
-		s.Endpoints++
-		whole += e.wallTotal
-		if top == nil || before(e, top) {
-			top = e
+	whole, parts := int64(0), map[endpointKey][]*endpoint{}
+	v := f.naming()
+	for _, e := range f.all() {
+		if e.requests > 0 {
+			key := v.keyOf(e)
+			parts[key] = append(parts[key], e)
+			whole += e.wallTotal
 		}
 	}
-	if top == nil {
+	if s.Endpoints = len(parts); s.Endpoints == 0 {
 		return s
 	}
-	s.TopShare = share(top.wallTotal, whole)
-	s.Top = breakdown.Endpoint{Name: top.key.name, Kind: top.key.kind, Requests: top.requests,
-		Wall: breakdown.Stats{Total: top.wallTotal, Mean: mean(top.wallTotal, top.requests), P50: top.wall.Quantile(0.5), Max: top.wall.Max()}}
-	for b := range top.buckets {
-		sums := &top.buckets[b]
-		s.Top.Buckets = append(s.Top.Buckets, breakdown.BucketTime{Bucket: breakdown.Bucket(b), Total: sums.total,
-			Mean: mean(sums.total, top.requests), Share: share(sums.total, top.wallTotal), Systems: systems(sums.systems)})
+	var top breakdown.Endpoint
+	var of []*endpoint
+	for key, list := range parts {
+		e := breakdown.Endpoint{Name: key.name, Kind: key.kind, Route: key.route}
+		for _, part := range list {
+			e.Requests += part.requests
+			e.Wall.Total += part.wallTotal
+		}
+		if of == nil || before(&e, &top) {
+			top, of = e, list
+		}
 	}
+	s.TopShare = share(top.Wall.Total, whole)
+	top.Wall.Mean = mean(top.Wall.Total, top.Requests)
+	walls := &breakdown.Histogram{}
+	for _, part := range of {
+		walls.Merge(&part.wall)
+	}
+	top.Wall.P50, top.Wall.Max = walls.Quantile(0.5), walls.Max()
+	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
+		t := breakdown.BucketTime{Bucket: b}
+		var names []string
+		for _, part := range of {
+			t.Total += part.buckets[b].total
+			names = append(names, systems(part.buckets[b].systems)...)
+		}
+		slices.Sort(names)
+		t.Mean, t.Share, t.Systems = mean(t.Total, top.Requests), share(t.Total, top.Wall.Total), slices.Compact(names)
+		top.Buckets = append(top.Buckets, t)
+	}
+	s.Top = top
 	return s
 }
 
 // before tells which of two endpoints has more request time, by name if equal.
-func before(a, b *endpoint) bool {
-	return cmp.Or(cmp.Compare(b.wallTotal, a.wallTotal), cmp.Compare(a.key.name, b.key.name), cmp.Compare(a.key.route, b.key.route),
-		cmp.Compare(a.key.kind, b.key.kind)) < 0
+func before(a, b *breakdown.Endpoint) bool {
+	return cmp.Or(cmp.Compare(b.Wall.Total, a.Wall.Total), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Kind, b.Kind)) < 0
 }

@@ -31,6 +31,8 @@ type Breakdown struct {
 	Roots    []Root    `json:"roots,omitempty"`
 	Findings []Finding `json:"findings"`
 	Warnings []Warning `json:"warnings"`
+	// Passages tell of a single request which endpoint it belongs to.
+	Passages Passages `json:"-"`
 }
 
 // Source says what the answer was read from. What is not known (the target and
@@ -106,7 +108,8 @@ type Cost struct {
 
 // An Endpoint is all the requests that one handler served.
 type Endpoint struct {
-	// Name is the handler's function, or Unnamed.
+	// Name is the handler's function, or Unnamed. Requests of which no stack tells
+	// that middleware passed them on are an endpoint of the middleware's name.
 	Name string `json:"endpoint"`
 	// Route is known only where a probe or the router reveals it.
 	Route string `json:"route,omitempty"`

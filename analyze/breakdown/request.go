@@ -10,10 +10,14 @@ import "fmt"
 // overlap. Times are nanoseconds on the trace's clock.
 type Request struct {
 	Goroutine int64
-	Endpoint  string // the handler's function, "" where no stack told it
-	Kind      string // "http/1", "http/2", "grpc", of streams "http/1 stream" and so on
-	Start     int64
-	End       int64
+	// Endpoint is what the innermost dispatch called, "" where no stack told it.
+	// Where that is middleware, which calls the next function by itself, Chains
+	// tell the handler: see Passages.
+	Endpoint string
+	Chains   []*Chain
+	Kind     string // "http/1", "http/2", "grpc", of streams "http/1 stream" and so on
+	Start    int64
+	End      int64
 	// Incomplete requests were cut by an edge of the window: Start or End is
 	// that edge.
 	Incomplete bool
@@ -28,6 +32,43 @@ type Request struct {
 	// Samples are the CPU samples that hit goroutines of this request, in the
 	// state that they were in.
 	Samples []*Cause
+}
+
+// A Chain is what a stack of a request shows from its Endpoint inwards, as far as
+// the request may have been passed on, the Endpoint first. Chains are shared.
+type Chain []Step
+
+// A Step is a function, and the place in it where it called the next one: of a
+// chain's last step only the function is known.
+type Step struct {
+	Frame
+	PC uint64 // the call's
+}
+
+// Passages are the calls by which middleware passed requests on.
+type Passages map[Passage]bool
+
+// A Passage is the call of one function at one place.
+type Passage struct {
+	File   string
+	Line   int
+	Callee string
+}
+
+// Handler is the function that answered a request, as far as its own stacks tell:
+// where the passages lead from its Endpoint.
+func (p Passages) Handler(r *Request) string {
+	handler, furthest := r.Endpoint, 0
+	for _, c := range r.Chains {
+		i := 0
+		for i+1 < len(*c) && p[Passage{(*c)[i].File, (*c)[i].Line, (*c)[i+1].Function}] {
+			i++
+		}
+		if i > furthest {
+			handler, furthest = (*c)[i].Function, i
+		}
+	}
+	return handler
 }
 
 // Wall is the request's wall time, or the part of it inside the window.

@@ -73,6 +73,37 @@ func (s *Series) thin() {
 	s.Stride *= 2
 }
 
+// Merge adds the requests of another one, of the same capture, which is not to be
+// used any more. Within a block they are in no order.
+func (s *Series) Merge(o *Series) {
+	for s.Stride < o.Stride {
+		s.thin()
+	}
+	for o.Stride < s.Stride {
+		o.thin()
+	}
+	if missing := s.first - o.first; missing > 0 {
+		s.Blocks, s.first = append(make([]Block, missing), s.Blocks...), o.first
+	}
+	for i := range o.Blocks {
+		from, at := &o.Blocks[i], i+int(o.first-s.first)
+		for len(s.Blocks) <= at {
+			s.Blocks = append(s.Blocks, Block{})
+		}
+		to := &s.Blocks[at]
+		to.Requests += from.Requests
+		to.Wall += from.Wall
+		for k, t := range from.Buckets {
+			to.Buckets[k] += t
+		}
+		to.Walls = append(to.Walls, from.Walls...)
+	}
+	s.seen += o.seen
+	if s.kept += o.kept; s.kept > mostWalls {
+		s.thin()
+	}
+}
+
 // Requests counts them.
 func (s *Series) Requests() (n int64) {
 	for i := range s.Blocks {

@@ -34,9 +34,10 @@ func dispatchOf(name string) dispatch {
 	return dispatchNone
 }
 
-// dispatchers are the known ones. Where a function of the service calls the next
-// handler by itself, as next(w, r) and not next.ServeHTTP(w, r), it looks like a
-// handler that calls some other function of the service, and names the endpoint.
+// dispatchers are the known ones. A function of the service that calls the next
+// handler by itself, as next(w, r) and not next.ServeHTTP(w, r), is none of them:
+// by one stack it looks like a handler that calls some other function of the
+// service. Class.Below holds what tells the two apart over all stacks.
 var dispatchers = map[string]dispatch{
 	"net/http.HandlerFunc.ServeHTTP":                            dispatchAdapter,
 	"net/http.(*ServeMux).ServeHTTP":                            dispatchRouter,
@@ -85,20 +86,57 @@ var dispatchers = map[string]dispatch{
 // there is none.
 func findHandler(c *Class, funcs []*function) (led int) {
 	led = len(funcs)
+	handler := -1
 	for i := len(funcs) - 1; i >= 0; i-- {
 		switch d := funcs[i].dispatch; {
 		case d == dispatchNone && isHandler(c, funcs, i, led):
-			led = i + 1
+			led, handler = i+1, i
 			c.name(i)
 		case d == dispatchHandler:
-			led = i
+			led, handler = i, i
 			c.name(i)
 		case d != dispatchNone && d != dispatchServer:
 			led = i
 		}
 	}
 	c.Served = c.Served || led < len(funcs)
+	c.Below = below(c, funcs, handler)
 	return led
+}
+
+// deepest bounds how many functions may pass a request on, one to the next.
+const deepest = 8
+
+// below are the handler and those of the service's functions that it may have
+// passed the request on to: what it calls, or has a library call, and, as far as
+// those are closures, what these call in turn: what is made around a handler is
+// one, for it has to remember what is next.
+func below(c *Class, funcs []*function, handler int) []int {
+	if handler < 1 {
+		return nil
+	}
+	if name, ok := strings.CutSuffix(c.Stack[handler].Function, "-fm"); ok && name == c.Stack[handler-1].Function {
+		handler--
+	}
+	out := []int{handler}
+	for i := handler - 1; i >= 0 && !funcs[i].standard && len(out) < deepest; i-- {
+		if !funcs[i].service {
+			continue // a library's, around the next one
+		}
+		if out = append(out, i); !IsClosure(c.Stack[i].Function) {
+			break
+		}
+	}
+	if len(out) == 1 {
+		return nil
+	}
+	return out
+}
+
+// IsClosure tells a function without a name of its own, by what the compiler calls
+// it.
+func IsClosure(function string) bool {
+	return isClosure(function[strings.LastIndexByte(function, '.')+1:])
 }
 
 // name makes the function at index i the handler.

@@ -1,6 +1,9 @@
 package rules
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 	const (
@@ -61,6 +64,55 @@ func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 		}
 		if got.Served == (c.name == "no server") && got.Role != Stream {
 			t.Errorf("%s: served is %t", c.name, got.Served)
+		}
+	}
+}
+
+// Below what a dispatch calls are the functions that it may have passed the request
+// on to.
+func TestWhatAHandlerMayHavePassedTheRequestOnTo(t *testing.T) {
+	const (
+		query = "internal/poll.(*FD).Read < github.com/jackc/pgx/v5/pgxpool.(*Pool).QueryRow < shop/store.(*Store).Load < "
+		fn    = "net/http.HandlerFunc.ServeHTTP < net/http.(*ServeMux).ServeHTTP < "
+		tel   = "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.(*middleware).serveHTTP < go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.NewMiddleware.func2.1 < net/http.HandlerFunc.ServeHTTP < "
+		conn  = "net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+		echo  = "github.com/labstack/echo/v4.(*Echo).add.func1 < shop/api.logged.func1 < github.com/labstack/echo/v4.(*Echo).ServeHTTP < " + conn
+	)
+	table := New()
+	for _, c := range []struct{ name, stack, below string }{
+		{"three closures around a method, and a library's", query + "shop/api.(*API).Sell < shop/api.wrap.admitted.func1 < shop/api.wrap.recovered.func2 < shop/api.noted.func1 < " + fn + tel + conn,
+			"shop/api.noted.func1 < shop/api.wrap.recovered.func2 < shop/api.wrap.admitted.func1 < shop/api.(*API).Sell"},
+		{"in the middleware itself", "runtime.selectgo < shop/api.admit < shop/api.wrap.admitted.func1 < shop/api.wrap.recovered.func2 < shop/api.noted.func1 < " + fn + tel + conn,
+			"shop/api.noted.func1 < shop/api.wrap.recovered.func2 < shop/api.wrap.admitted.func1 < shop/api.admit"},
+		{"closures around a closure, all inlined", query + "shop/api.init.func4.(*API).rent.1 < shop/api.init.func4.traced.2 < shop/api.init.func4.counted.3 < net/http.HandlerFunc.ServeHTTP < " + conn,
+			"shop/api.init.func4.counted.3 < shop/api.init.func4.traced.2 < shop/api.init.func4.(*API).rent.1 < shop/store.(*Store).Load"},
+		{"a router of the service's own", query + "shop/api.(*API).Sell < shop/api.table.ServeHTTP < " + conn, "shop/api.table.ServeHTTP < shop/api.(*API).Sell"},
+		{"a handler that calls a function", query + "shop/api.(*API).Sell < " + fn + conn, "shop/api.(*API).Sell < shop/store.(*Store).Load"},
+		{"a handler that calls a library", "time.Sleep < example.com/wait.Wait < shop/api.(*API).Sell < " + fn + conn, ""},
+		{"a handler at work itself", "time.Sleep < shop/api.(*API).Sell < " + fn + conn, ""},
+		{"a method value", query + "shop/api.(*API).Sell < shop/api.(*API).Sell-fm < " + fn + conn, "shop/api.(*API).Sell < shop/store.(*Store).Load"},
+		{"a method value whose method was inlined", query + "shop/api.(*API).Sell-fm < " + fn + conn, "shop/api.(*API).Sell-fm < shop/store.(*Store).Load"},
+		{"a library calls the service back", "time.Sleep < shop/api.(*API).retry < example.com/backoff.Retry < shop/api.(*API).Sell < " + fn + conn, "shop/api.(*API).Sell < shop/api.(*API).retry"},
+		{"the standard library calls the service back", "time.Sleep < shop/api.(*Order).MarshalJSON < encoding/json.Marshal < shop/api.(*API).Sell < " + fn + conn, ""},
+		{"a dispatch further in counts, not what is around it", query + "shop/api.(*API).Sell < " + fn + "shop/api.logged.func1 < " + fn + conn, "shop/api.(*API).Sell < shop/store.(*Store).Load"},
+		{"a router that is a library's", query + "shop/api.(*API).Sell < github.com/julienschmidt/httprouter.(*Router).ServeHTTP < " + conn, "github.com/julienschmidt/httprouter.(*Router).ServeHTTP < shop/api.(*API).Sell"},
+		{"echo, with a library's middleware between", query + "shop/api.(*API).order < shop/api.(*API).Sell < shop/api.recovered.func1 < github.com/labstack/echo/v4/middleware.RequestID.RequestIDWithConfig.func1.1 < shop/api.admitted.func1 < " + echo,
+			"shop/api.admitted.func1 < shop/api.recovered.func1 < shop/api.(*API).Sell"},
+		{"gin", query + "shop/api.(*API).order < shop/api.(*API).Sell < shop/api.admitted.func1 < github.com/gin-gonic/gin.(*Context).Next < shop/api.logged < github.com/gin-gonic/gin.(*Context).Next < github.com/gin-gonic/gin.(*Engine).handleHTTPRequest < github.com/gin-gonic/gin.(*Engine).ServeHTTP < " + conn,
+			"shop/api.admitted.func1 < shop/api.(*API).Sell"},
+		{"fasthttp", query + "shop/api.(*API).order < shop/api.(*API).Sell < shop/api.admitted.func1 < " + fastConn, "shop/api.admitted.func1 < shop/api.(*API).Sell"},
+		{"gRPC behind interceptors that are closures", query + "main.(*orders).Get < shop/pb._Orders_Get_Handler.func1 < main.logged.func1 < google.golang.org/grpc.NewServer.chainUnaryServerInterceptors.chainUnaryInterceptors.func1 < shop/pb._Orders_Get_Handler < " + grpcUnary,
+			"main.(*orders).Get < shop/store.(*Store).Load"},
+		{"deeper than is looked", "time.Sleep < main.get" + strings.Repeat(" < main.around.func1", 9) + " < " + fn + conn, strings.Repeat("main.around.func1 < ", 7) + "main.around.func1"},
+		{"no server", "time.Sleep < main.tick.func1 < main.main.gowrap1", ""},
+	} {
+		got := table.Classify(stack(c.stack))
+		var names []string
+		for _, i := range got.Below {
+			names = append(names, got.Stack[i].Function)
+		}
+		if below := strings.Join(names, " < "); below != c.below {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, below, c.below)
 		}
 	}
 }

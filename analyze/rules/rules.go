@@ -43,6 +43,10 @@ type Class struct {
 	// many dispatches lead to it.
 	Handler string
 	Depth   int
+	// Below are, where there are any, the frames from Handler's inwards that the
+	// request may have been passed on through, as indexes into Stack, Handler's
+	// first: Handler may be middleware that calls the next function by itself.
+	Below []int
 	// Library is, where Own is nil, the package of the library that the service's
 	// code called, or that the goroutine is of; "" where there is none.
 	Library string

@@ -107,6 +107,7 @@ type class struct {
 	// receives: a goroutine with this stack takes something out of a channel.
 	receives bool
 	key      string            // the program counters
+	chain    *breakdown.Chain  // nil where the stack leads no further than to its handler
 	admitted bool              // by the machine
 	causes   [numStates]reason // the evidence that rests on it alone, by state
 }

@@ -58,7 +58,21 @@ func (r *request) note(c *class) {
 		r.NamedBySample = false
 	}
 	if c.Depth > r.depth {
-		r.Endpoint, r.depth = c.Handler, c.Depth
+		r.Endpoint, r.depth, r.Chains = c.Handler, c.Depth, r.Chains[:0]
+	}
+	if c.chain != nil && c.Depth == r.depth {
+		r.pass(c.chain)
+	}
+}
+
+// maxChains bounds how many chains are kept of a request: more are of a handler
+// that calls many functions, and not of middleware, which calls the next one.
+const maxChains = 8
+
+// pass takes what a stack of the request shows of how it was passed on.
+func (r *request) pass(chain *breakdown.Chain) {
+	if len(r.Chains) < maxChains && !slices.Contains(r.Chains, chain) {
+		r.Chains = append(r.Chains, chain)
 	}
 }
 
@@ -90,7 +104,7 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 	}
 	m.seq++
 	*r = request{
-		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0]},
+		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0], Chains: r.Chains[:0]},
 		seq:     m.seq, g: g, open: true, branches: r.branches[:0],
 	}
 	g.req, g.reqSeq, g.borrowed = r, r.seq, false
@@ -296,8 +310,11 @@ func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	case r == nil || g.borrowed || r.g == g:
 	case c.Role == rules.Stream:
 		r.within(c)
-	case r.branch == "":
+	case r.branch == "" || r.branch == c.Handler:
 		r.branch = c.Handler
+		if c.chain != nil && r.depth == 0 {
+			r.pass(c.chain)
+		}
 	}
 }
 
@@ -310,7 +327,10 @@ func (r *request) within(c *class) {
 	r.Kind, r.streams = c.Kind, r.streams || c.Streams
 	r.depth = max(r.depth, inner)
 	if inner+c.Depth > r.depth {
-		r.Endpoint, r.depth = c.Handler, inner+c.Depth
+		r.Endpoint, r.depth, r.Chains = c.Handler, inner+c.Depth, r.Chains[:0]
+	}
+	if c.chain != nil && inner+c.Depth == r.depth {
+		r.pass(c.chain)
 	}
 }
 

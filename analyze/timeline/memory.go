@@ -2,7 +2,9 @@ package timeline
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
@@ -68,6 +70,7 @@ type bounds struct {
 	classBytes   int
 	stacksRoom   int
 	admitted     map[string]*class // by their program counters
+	chains       map[string]*breakdown.Chain
 	outlines     map[outline]*class
 	causesRoom   int
 	plain        map[plainCause]*breakdown.Cause
@@ -365,15 +368,48 @@ func (m *machine) classOf(c *class) *class {
 		m.admitted = map[string]*class{}
 	}
 	m.classBytes += c.size()
-	c.admitted = true
+	c.admitted, c.chain = true, m.chainOf(c)
 	m.admitted[c.key] = c
 	return c
+}
+
+// chainOf is what a stack shows of how a request was passed on, one for all stacks
+// that show the same; nil where there are too many.
+func (m *machine) chainOf(c *class) *breakdown.Chain {
+	if len(c.Below) == 0 {
+		return nil
+	}
+	chain := make(breakdown.Chain, len(c.Below))
+	key := make([]byte, 0, 8*len(chain)+64)
+	for i, at := range c.Below {
+		frame := c.Stack[at]
+		frame.Function = strings.TrimSuffix(frame.Function, "-fm")
+		if i == len(chain)-1 {
+			chain[i] = breakdown.Step{Frame: breakdown.Frame{Function: frame.Function}}
+			key = append(key, frame.Function...)
+			break
+		}
+		pc := c.key[8*at : 8*at+8]
+		chain[i] = breakdown.Step{Frame: frame, PC: binary.LittleEndian.Uint64([]byte(pc))}
+		key = append(key, pc...)
+	}
+	known := m.chains[string(key)]
+	if size := len(chain)*frameSize + len(key); known == nil && m.classBytes+size <= m.stacksRoom {
+		if m.chains == nil {
+			m.chains = map[string]*breakdown.Chain{}
+		}
+		known = &chain
+		m.classBytes += size
+		m.chains[string(key)] = known
+	}
+	return known
 }
 
 // An outline is what is kept of a stack where there are too many: all that it
 // means, and its innermost functions.
 type outline struct {
 	own, answers                                                                     *rules.Rule
+	chain                                                                            *breakdown.Chain
 	phase, wakes                                                                     breakdown.Phase
 	system, handler, kind, root                                                      string
 	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers bool
@@ -386,8 +422,8 @@ type outline struct {
 
 const outlineFrames = 4
 
-func outlineOf(c *class) outline {
-	o := outline{own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
+func (m *machine) outline(c *class) outline {
+	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers,
 		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {
@@ -400,7 +436,7 @@ func outlineOf(c *class) outline {
 // where even the outlines are too many.
 func (m *machine) outlineOf(c *class) *class {
 	m.sum.StacksCut++
-	key := outlineOf(c)
+	key := m.outline(c)
 	known, ok := m.outlines[key]
 	if !ok {
 		if len(m.outlines)*(classSize+outlineFrames*frameSize) > m.stacksRoom {
@@ -414,7 +450,7 @@ func (m *machine) outlineOf(c *class) *class {
 		if n := len(c.Stack); n > outlineFrames {
 			short.Stack = append(short.Stack, c.Stack[n-1])
 		}
-		known = &class{Class: &short, receives: c.receives, admitted: true}
+		known = &class{Class: &short, receives: c.receives, chain: key.chain, admitted: true}
 		m.outlines[key] = known
 	}
 	return known

@@ -84,11 +84,13 @@ type Request struct {
 	Phases     map[Phase]int64
 	Calls      int
 	Incomplete bool
+	chains     []*breakdown.Chain
 }
 
 // Reduce sums a request up; its times stay on the trace's clock.
 func Reduce(r *breakdown.Request) Request {
-	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete, Phases: map[Phase]int64{}}
+	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete, Phases: map[Phase]int64{},
+		chains: slices.Clone(r.Chains)}
 	for i := range r.Path {
 		s := &r.Path[i]
 		out.Buckets[s.Bucket] += s.End - s.Start

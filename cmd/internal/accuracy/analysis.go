@@ -55,6 +55,10 @@ func OnTraceClock(ctx context.Context, cp *capture.Capture, opts analyze.Options
 		return nil, nil, err
 	}
 	a.Breakdown = b
+	for i := range a.Requests {
+		r := &a.Requests[i]
+		r.Endpoint = b.Passages.Handler(&breakdown.Request{Endpoint: r.Endpoint, Chains: r.chains})
+	}
 	f, err := cp.Trace()
 	if err != nil {
 		return nil, nil, err

@@ -40,6 +40,7 @@ var families = []family{
 	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB)},
 	{"embedded", db.Embedded},
 	{"http servers", server.HTTP},
+	{"middleware", server.Wrapped},
 	{"rpc servers", server.RPC},
 	{"streams", server.Streams},
 	{"units", server.Units},

@@ -17,11 +17,15 @@ var fast = []scenario.Scenario{
 }
 
 func listenFast(ctx context.Context, _ scenario.Env, do func(context.Context) error) (string, error) {
+	return serveFast(ctx, (&shop{do}).fastOrder)
+}
+
+func serveFast(ctx context.Context, handler fasthttp.RequestHandler) (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	s := &fasthttp.Server{Handler: (&shop{do}).fastOrder}
+	s := &fasthttp.Server{Handler: handler}
 	go s.Serve(l)
 	context.AfterFunc(ctx, func() { s.Shutdown() })
 	return "http://" + l.Addr().String(), nil

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 
@@ -43,7 +44,7 @@ func (s *orders) StreamingOutputCall(_ *pb.StreamingOutputCallRequest, stream pb
 }
 
 func newGRPC(do func(context.Context) error, options ...grpc.ServerOption) *grpc.Server {
-	s := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(interceptUnary, interceptUnary), grpc.ChainStreamInterceptor(interceptStream))...)
+	s := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(interceptUnary, interceptingUnary("shop")), grpc.ChainStreamInterceptor(interceptStream))...)
 	pb.RegisterTestServiceServer(s, &orders{shop: shop{do}})
 	return s
 }
@@ -51,6 +52,16 @@ func newGRPC(do func(context.Context) error, options ...grpc.ServerOption) *grpc
 func interceptUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	answer, err := next(ctx, req)
 	return answer, err
+}
+
+func interceptingUnary(name string) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		answer, err := next(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", name, info.FullMethod, err)
+		}
+		return answer, nil
+	}
 }
 
 func interceptStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {

@@ -16,7 +16,9 @@ import (
 // HTTP are the servers of HTTP, RPC those of remote procedure calls.
 var (
 	HTTP = slices.Concat(standard, routers, fast)
-	RPC  = slices.Concat(grpcs, connects)
+	// Wrapped are handlers behind functions.
+	Wrapped = wrapped
+	RPC     = slices.Concat(grpcs, connects)
 )
 
 // shop is the service behind all servers.
