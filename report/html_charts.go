@@ -1,0 +1,265 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// chartData is what the page's script draws. Names stand in Strings once, and are
+// told by their place in it; times are nanoseconds.
+type chartData struct {
+	Buckets   []bucketName    `json:"buckets"`
+	Strings   []string        `json:"strings"`
+	Endpoints []endpointChart `json:"endpoints"`
+	Requests  []requestChart  `json:"requests"`
+	Changes   []changeChart   `json:"changes"`
+}
+
+type bucketName struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+}
+
+// An endpointChart is the histogram and the flame graph of one endpoint.
+type endpointChart struct {
+	Unit  unit       `json:"unit"`
+	Marks []mark     `json:"marks"`
+	Bars  []barChart `json:"bars"`
+	Flame *flame     `json:"flame"`
+}
+
+// unit is how times are written beside a chart.
+type unit struct {
+	Name     string  `json:"name"`
+	NS       float64 `json:"ns"`
+	Decimals int     `json:"decimals"`
+}
+
+type mark struct {
+	Name string `json:"name"`
+	At   int64  `json:"at"`
+}
+
+// A barChart is a Bar. Request is the place among Requests of the one that stands for
+// it, its own or of the bar that is the nearest; -1 where there is none.
+type barChart struct {
+	Low      int64                       `json:"low"`
+	High     int64                       `json:"high"`
+	Requests int64                       `json:"requests"`
+	Buckets  [breakdown.NumBuckets]int64 `json:"buckets"`
+	Request  int                         `json:"request"`
+}
+
+// charts are the data in the making.
+type charts struct {
+	chartData
+	names   map[string]int
+	dropped []string
+	cap     int // of a request's segments that are drawn
+}
+
+// What a page may draw: enough to explain, and small enough to send.
+const (
+	maxSegments        = 20000 // of all requests together
+	maxRequestSegments = 1000
+	maxFrames          = 6000 // of all flame graphs together
+	maxEndpointFrames  = 2000
+)
+
+func newChartData() *charts {
+	c := &charts{names: map[string]int{}}
+	c.Endpoints, c.Requests, c.Changes = []endpointChart{}, []requestChart{}, []changeChart{}
+	for b := range breakdown.NumBuckets {
+		c.Buckets = append(c.Buckets, bucketName{b.String(), words[b].label})
+	}
+	return c
+}
+
+// name is the place of a text among the strings.
+func (c *charts) name(text string) int {
+	i, ok := c.names[text]
+	if !ok {
+		i = len(c.Strings)
+		c.names[text] = i
+		c.Strings = append(c.Strings, text)
+	}
+	return i
+}
+
+func (c *charts) drop(format string, args ...any) {
+	c.dropped = append(c.dropped, fmt.Sprintf(format, args...))
+}
+
+func newCharts(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) *charts {
+	c := newChartData()
+	c.cap = min(maxRequestSegments, maxSegments/max(len(specimens), 1))
+	for i := range b.Endpoints[:top] {
+		e := &b.Endpoints[i]
+		chart := endpointChart{Unit: unitOf(cmp.Or(e.Wall.Mean, 1)), Marks: []mark{}, Bars: []barChart{}}
+		if e.Detail != nil {
+			shown := c.addRequests(i, e, b.Source.Evidence, specimens)
+			chart.Marks = []mark{{"p50", e.Wall.P50}, {"p95", e.Wall.P95}, {"p99", e.Wall.P99}}
+			chart.Bars = barCharts(e.Detail.Bars, shown)
+			chart.Flame = c.flame(e, min(maxEndpointFrames, maxFrames/top))
+		}
+		c.Endpoints = append(c.Endpoints, chart)
+	}
+	return c
+}
+
+func unitOf(ns int64) unit {
+	s := scaleOf(ns)
+	return unit{s.unit, s.ns, s.decimals}
+}
+
+// barCharts gives each bar the request that is nearest to it. A request's wall time
+// says where it lies.
+func barCharts(bars []breakdown.Bar, shown map[int]int64) []barChart {
+	out := []barChart{}
+	for _, b := range bars {
+		chart := barChart{Low: b.Low, High: b.High, Requests: b.Requests, Buckets: b.Buckets, Request: -1}
+		nearest := int64(-1)
+		for _, i := range sortedKeys(shown) {
+			away := max(b.Low-shown[i], shown[i]-b.High, 0)
+			if nearest < 0 || away < nearest {
+				chart.Request, nearest = i, away
+			}
+		}
+		out = append(out, chart)
+	}
+	return out
+}
+
+func sortedKeys(m map[int]int64) []int {
+	keys := make([]int, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// A flame is a frame of a flame graph with all that is above it.
+type flame struct {
+	Name     int      `json:"n"`
+	Detail   int      `json:"d"` // where it is, and what the attribution rests on
+	Bucket   int      `json:"b"` // -1 at the root
+	Value    int64    `json:"v"`
+	Children []*flame `json:"c,omitempty"`
+	key      string
+	index    map[string]*flame
+}
+
+// flame is bucket → call site → the stack from the site's code towards the leaf, as
+// wide as the time.
+func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
+	root := &flame{Name: c.name("all of the wall time"), Detail: c.name(""), Bucket: -1}
+	for i := range e.Detail.Stacks {
+		s := &e.Detail.Stacks[i]
+		if s.Time <= 0 {
+			continue
+		}
+		root.Value += s.Time
+		at := root.child(s.Bucket, words[s.Bucket].label, s.Time)
+		at.Name, at.Detail = c.name(words[s.Bucket].label), c.name(meanings[s.Bucket])
+		if s.Cause == nil {
+			continue
+		}
+		for j, f := range fromSite(s.Cause) {
+			at = at.child(s.Bucket, frameKey(f), s.Time)
+			at.Name, at.Detail = c.name(siteName(f)), c.name(frameDetail(f, j == 0))
+		}
+	}
+	if root.Value == 0 {
+		return nil
+	}
+	frames, kept := root.size(), root.Value
+	least := root.Value / 5000
+	for root.prune(least); root.size() > limit; root.prune(least) {
+		least = least*3/2 + 1
+	}
+	root.sort()
+	if n := root.size(); n < frames {
+		c.drop("The flame graph of %s shows %s of %s frames: those that hold less than %s of the time are left out, and their time stays with the frame below.",
+			shorten(title(e), 60), count(int64(n)), count(int64(frames)), percent2(ratio(least, kept)))
+	}
+	return root
+}
+
+func percent2(share float64) string { return fmt.Sprintf("%.2f%%", 100*share) }
+
+func frameKey(f breakdown.Frame) string {
+	return fmt.Sprintf("%s\x00%s:%d", f.Function, f.File, f.Line)
+}
+
+func frameDetail(f breakdown.Frame, site bool) string {
+	where := clean(f.File)
+	if f.File != "" && f.Line > 0 {
+		where = fmt.Sprintf("%s:%d", where, f.Line)
+	}
+	if site {
+		return strings.TrimPrefix(where+", the call site", ", ")
+	}
+	return where
+}
+
+// fromSite is a cause's call site and the frames that it called, the leaf last.
+func fromSite(c *breakdown.Cause) []breakdown.Frame {
+	at := slices.Index(c.Stack, c.Site)
+	if at < 0 {
+		at = slices.IndexFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == c.Site.Function })
+	}
+	var frames []breakdown.Frame
+	if c.Site.Function != "" {
+		frames = append(frames, c.Site)
+	}
+	if at < 0 {
+		at = len(c.Stack)
+	}
+	for i := at - 1; i >= 0; i-- {
+		frames = append(frames, c.Stack[i])
+	}
+	return frames
+}
+
+func (f *flame) child(b breakdown.Bucket, key string, ns int64) *flame {
+	if f.index == nil {
+		f.index = map[string]*flame{}
+	}
+	c := f.index[key]
+	if c == nil {
+		c = &flame{Bucket: int(b), key: key}
+		f.index[key] = c
+		f.Children = append(f.Children, c)
+	}
+	c.Value += ns
+	return c
+}
+
+func (f *flame) size() int {
+	n := 1
+	for _, c := range f.Children {
+		n += c.size()
+	}
+	return n
+}
+
+func (f *flame) prune(least int64) {
+	f.Children = slices.DeleteFunc(f.Children, func(c *flame) bool { return c.Value < least })
+	for _, c := range f.Children {
+		c.prune(least)
+	}
+}
+
+func (f *flame) sort() {
+	slices.SortFunc(f.Children, func(x, y *flame) int { return cmp.Or(cmp.Compare(y.Value, x.Value), cmp.Compare(x.key, y.key)) })
+	for _, c := range f.Children {
+		c.sort()
+	}
+}
+
+type changeChart struct{}

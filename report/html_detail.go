@@ -1,0 +1,81 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
+
+// A histogramRow is a bar of the histogram as a row of a table.
+type histogramRow struct{ From, To, Requests, Share, Where string }
+
+// A requestView is one request as a table.
+type requestView struct {
+	Index          int // among the charts' requests
+	ID, Role, Wall string
+	Client         string
+	Steps          []stepRow
+	Left           string
+	Notes          []string
+	Bar            []barPart
+	Spoken         string
+}
+
+// A stepRow is a segment of a request's path.
+type stepRow struct{ Bucket, Label, At, For, Phase, Site, Why, Lane string }
+
+// detail is what the charts show, as tables.
+func (v *endpointView) detail(b *block, charts *charts) {
+	chart := &charts.Endpoints[v.Number]
+	v.HasFlame = chart.Flame != nil
+	for i := range chart.Bars {
+		v.Bars = append(v.Bars, histogramRowOf(b, &chart.Bars[i]))
+	}
+	for i := range charts.Requests {
+		if r := &charts.Requests[i]; r.Endpoint == v.Number && r.Role != "example" {
+			v.Shown = append(v.Shown, charts.requestView(i, r))
+		}
+	}
+}
+
+func histogramRowOf(b *block, bar *barChart) histogramRow {
+	buckets, wall := make([]breakdown.BucketTime, 0, breakdown.NumBuckets), int64(0)
+	for k, t := range bar.Buckets {
+		buckets = append(buckets, breakdown.BucketTime{Bucket: breakdown.Bucket(k), Total: t})
+		wall += t
+	}
+	return histogramRow{b.scale.column(bar.Low), b.scale.column(bar.High), count(bar.Requests), percent(ratio(bar.Requests, b.e.Requests)), largest(buckets, wall, total)}
+}
+
+// maxSteps is how many steps of a request the table lists.
+const maxSteps = 25
+
+func (c *charts) requestView(i int, r *requestChart) requestView {
+	unit := scale{r.Unit.Name, r.Unit.NS, r.Unit.Decimals}
+	v := requestView{Index: i, ID: r.ID, Role: r.Role, Wall: unit.short(r.Wall), Notes: r.Notes}
+	sums := make([]breakdown.BucketTime, breakdown.NumBuckets)
+	for k := range sums {
+		sums[k].Bucket = breakdown.Bucket(k)
+	}
+	for _, s := range r.Segments {
+		sums[s[3]].Total += s[1] - s[0]
+	}
+	v.Bar, v.Spoken = stackedBar(sums, r.Wall, total)
+	if n := len(r.Client); n > 0 {
+		client := r.Client[n-1].End - r.Client[0].Start
+		v.Client = "the client waited " + unit.short(client) + ": " + unit.short(r.Wall) + " in the server, " + unit.short(max(client-r.Wall, 0)) + " on the way"
+	}
+	steps := longest(r.Segments, maxSteps, func(s [7]int64) int64 { return s[1] - s[0] })
+	slices.SortStableFunc(steps, func(x, y [7]int64) int { return cmp.Compare(x[0], y[0]) })
+	for _, s := range steps {
+		v.Steps = append(v.Steps, stepRow{
+			breakdown.Bucket(s[3]).String(), words[s[3]].label, unit.column(s[0]), unit.atLeastVisible(s[1] - s[0]),
+			c.Strings[s[4]], c.Strings[s[5]], c.Strings[s[6]], r.Lanes[s[2]],
+		})
+	}
+	if n := len(r.Segments) - len(steps); n > 0 {
+		v.Left = counted(int64(n), "shorter step is", "shorter steps are") + " not in the table"
+	}
+	return v
+}

@@ -1,0 +1,236 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// An endpointView is one endpoint's part of the page.
+type endpointView struct {
+	overviewRow
+	Number   int
+	Name     string // the handler, where the title is a route
+	Kind     string
+	Stats    []fact
+	Notes    []string
+	Buckets  []bucketRow
+	Zero     string
+	Phases   []phaseRow
+	Sites    []siteRow
+	Holders  []holderRow
+	Library  []string
+	CPU      []cpuRow
+	Samples  string
+	Left     []string // rows left out
+	Bars     []histogramRow
+	Shown    []requestView
+	NoDetail bool
+	HasFlame bool
+}
+
+// A bucketRow is one bucket in the table, with its part of the bar.
+type bucketRow struct {
+	Bucket, Label, Meaning   string
+	Time, Share, X, Width    string
+	P50, P95, P99, PerMinute string
+	Calls, Free              string
+	Errs                     []string // in what ways the figure "if free" errs
+}
+
+type phaseRow struct{ Bucket, Label, Phase, Meaning, Mean, Share, Note string }
+
+type siteRow struct{ Bucket, Label, Function, Position, File, Mean, Share, Calls, Why string }
+
+type holderRow struct{ Bucket, Label, Held, Function, Position, Doing, Time string }
+
+type cpuRow struct{ Function, Position, Samples, Share string }
+
+// endpointView gathers what is shown of the endpoint at a place.
+func (t *text) endpointView(i int, charts *charts) *endpointView {
+	e := &t.b.Endpoints[i]
+	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }}
+	if e.Requests == 0 {
+		b.whole, b.of = e.IncompleteTime, incomplete
+	}
+	b.scale = scaleOf(b.whole)
+	v := &endpointView{Number: i, Kind: clean(e.Kind), NoDetail: e.Detail == nil}
+	v.overviewRow = overviewRow{ID: fmt.Sprintf("endpoint-%d", i), Title: title(e), Requests: count(e.Requests), Share: percent(ratio(requestTime(e), t.requestTime()))}
+	if e.Requests > 0 {
+		v.Mean, v.P95 = b.scale.short(e.Wall.Mean), b.scale.short(e.Wall.P95)
+	}
+	sum := total
+	if e.Requests == 0 {
+		sum = incomplete
+	}
+	v.Bar, v.Spoken = stackedBar(e.Buckets, cmp.Or(e.Wall.Total, e.IncompleteTime), sum)
+	if e.Route != "" && e.Name != "" {
+		v.Name = function(e.Name)
+	}
+	v.head(b)
+	v.buckets(b)
+	v.parts(b)
+	v.cpu(b)
+	v.detail(b, charts)
+	return v
+}
+
+func (v *endpointView) head(b *block) {
+	e := b.e
+	if e.Requests > 0 {
+		v.Stats = []fact{
+			{"requests", count(e.Requests)}, {"mean", b.scale.short(e.Wall.Mean)}, {"p50", b.scale.short(e.Wall.P50)},
+			{"p95", b.scale.short(e.Wall.P95)}, {"p99", b.scale.short(e.Wall.P99)}, {"slowest", b.scale.short(e.Wall.Max)},
+		}
+	}
+	if several(b.b) {
+		v.Stats = append(v.Stats, fact{"of the request time", v.Share})
+	}
+	if e.Incomplete > 0 {
+		v.Notes = append(v.Notes, b.incomplete())
+	}
+	if e.Client != nil && e.Client.Probes > 0 {
+		v.Notes = append(v.Notes, b.client(e.Client))
+	}
+}
+
+// buckets are those that hold any time, and unknown.
+func (v *endpointView) buckets(b *block) {
+	list := unknownLast(ranked(b.e.Buckets, b.of))
+	if n := len(list); (n == 0 || list[n-1].Bucket != breakdown.Unknown) && len(b.e.Buckets) == int(breakdown.NumBuckets) {
+		list = append(list, &b.e.Buckets[breakdown.Unknown])
+	}
+	at := int64(0)
+	for _, t := range list {
+		row := bucketRow{
+			Bucket: t.Bucket.String(), Label: label(t), Meaning: meanings[t.Bucket],
+			Time: b.scale.atLeastVisible(b.of(t)), Share: percent(ratio(b.of(t), b.whole)), X: percentOf(at, b.whole), Width: percentOf(b.of(t), b.whole),
+		}
+		at += b.of(t)
+		if b.e.Requests > 0 {
+			row.P50, row.P95, row.P99 = b.scale.atLeastVisible(t.P50), b.scale.atLeastVisible(t.P95), b.scale.atLeastVisible(t.P99)
+			row.free(b, t)
+		}
+		if t.CallsPerRequest > 0 {
+			row.Calls = fmt.Sprintf("%.1f", t.CallsPerRequest)
+		}
+		v.Buckets = append(v.Buckets, row)
+	}
+	v.Zero = strings.Join(b.zero(), ", ")
+}
+
+// free says what the mean would be were the bucket free, as the text does, and in
+// what ways that errs.
+func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
+	share := ratio(b.of(t), b.whole)
+	if t.Bucket == breakdown.Unknown || share < 0.0005 || share < ownLine && t.Bucket != breakdown.DB {
+		return
+	}
+	r.Free = b.scale.change(b.e.Wall.Mean, t.Ceiling)
+	s := savingOf(b.e, t)
+	if s.queued > 0 {
+		r.Errs = append(r.Errs, "up to "+b.scale.short(s.queued)+" more: others queue behind it")
+	}
+	if s.shadowed > 0 {
+		r.Errs = append(r.Errs, "up to "+b.scale.short(s.shadowed)+" less: calls hide beside it")
+	}
+	if s.held > 0 {
+		r.Errs = append(r.Errs, "up to "+b.scale.short(s.held)+" less: held for other work")
+	}
+}
+
+// parts are the phases, the call sites and the holders of all buckets, in the
+// order of the buckets.
+func (v *endpointView) parts(b *block) {
+	left := 0
+	for _, t := range unknownLast(ranked(b.e.Buckets, total)) {
+		name := t.Bucket.String()
+		for _, p := range b.phases(t) {
+			v.Phases = append(v.Phases, phaseRow{
+				name, label(t), phaseName(p.Phase), phaseMeanings[p.Phase], b.scale.atLeastVisible(p.Mean), percent(ratio(p.Total, b.e.Wall.Total)),
+				strings.Join(phaseNotes(b, t, p.Phase), " "),
+			})
+		}
+		for _, s := range t.Sites {
+			if len(v.Sites) >= maxRows {
+				left++
+				continue
+			}
+			v.Sites = append(v.Sites, siteRow{
+				name, label(t), siteName(s.Frame), position(s.Frame), clean(s.File), b.scale.atLeastVisible(s.Mean), percent(ratio(s.Total, b.e.Wall.Total)),
+				calls(s.CallsPerRequest, s.Concurrency), clean(s.Why),
+			})
+		}
+		v.holders(b, t)
+	}
+	if left > 0 {
+		v.Left = append(v.Left, fmt.Sprintf("%s with less time", counted(int64(left), "more call site", "more call sites")))
+	}
+}
+
+// phaseNotes are the text's, without the holders, which have a table of their own.
+func phaseNotes(b *block, t *breakdown.BucketTime, p breakdown.Phase) []string {
+	if p == breakdown.PoolWait {
+		return nil
+	}
+	return b.phaseNote(t, p)
+}
+
+func siteName(f breakdown.Frame) string {
+	if f.Function == breakdown.Other {
+		return "other call sites"
+	}
+	return function(f.Function)
+}
+
+func (v *endpointView) holders(b *block, t *breakdown.BucketTime) {
+	for _, h := range holdersOf(t) {
+		for _, d := range h.doing {
+			if len(v.Holders) < maxRows {
+				v.Holders = append(v.Holders, holderRow{
+					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Frame), words[d.Doing].label,
+					b.scale.atLeastVisible(d.Total / max(b.e.Requests, 1)),
+				})
+			}
+		}
+	}
+}
+
+func heldBy(t *breakdown.BucketTime) string {
+	if t.Bucket == breakdown.Wait {
+		return "queueing behind"
+	}
+	return "held by"
+}
+
+// cpu is where the CPU samples fell.
+func (v *endpointView) cpu(b *block) {
+	for i := range b.e.CPULibraries {
+		if l := &b.e.CPULibraries[i]; l.OfSamples >= fewestSamples {
+			v.Library = append(v.Library, fmt.Sprintf("%s (estimate by %s)", within(l), counted(l.OfSamples, "CPU sample", "CPU samples")))
+		}
+	}
+	samples := int64(0)
+	for _, f := range b.e.CPU {
+		samples += f.Samples
+	}
+	if samples == 0 {
+		return
+	}
+	v.Samples = counted(samples, "CPU sample", "CPU samples")
+	if samples < fewestSamples {
+		v.Samples += ", too few to say much"
+	}
+	list := slices.Clone(b.e.CPU)
+	slices.SortStableFunc(list, func(x, y breakdown.CPUFunction) int { return cmp.Compare(y.Samples, x.Samples) })
+	const shown = 20
+	for _, f := range list[:min(shown, len(list))] {
+		v.CPU = append(v.CPU, cpuRow{function(f.Function), position(f.Frame), count(f.Samples), percent(ratio(f.Samples, samples))})
+	}
+	if rest := len(list) - shown; rest > 0 {
+		v.Left = append(v.Left, fmt.Sprintf("%s with fewer CPU samples", counted(int64(rest), "more function", "more functions")))
+	}
+}

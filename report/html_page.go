@@ -1,0 +1,201 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// A reportPage is what the template report.html shows of a Breakdown. Its strings
+// are clean, and escaped by the template.
+type reportPage struct {
+	frame
+	Title     string
+	Answer    string
+	Source    []string
+	Case      string
+	Redacted  bool
+	Overview  []overviewRow
+	Findings  []findingView
+	Endpoints []*endpointView
+	Others    string
+	Roots     []rootRow
+	RootsLeft string
+	Warnings  []string
+	Dropped   []string
+	Buckets   []meaning
+	Facts     []fact
+	Evidence  []evidenceView
+	Rules     []string
+}
+
+// An overviewRow is one endpoint's bar on the first screen.
+type overviewRow struct {
+	ID, Title, Requests, Mean, P95, Share string
+	Bar                                   []barPart
+	Spoken                                string // the bar in words
+}
+
+// A barPart is one bucket's part of a bar, in percent of it.
+type barPart struct {
+	Bucket, Label, Share string
+	X, Width             string
+	Named                bool // there is room for its label
+}
+
+type findingView struct {
+	Title, Try string
+	Evidence   []string
+}
+
+type meaning struct{ Bucket, Label, Text string }
+
+type rootRow struct {
+	Function, Goroutines, Wall, Waiting, Asleep, Work, Share string
+	Bar                                                      []barPart
+	Spoken                                                   string
+}
+
+func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) (*reportPage, *chartData) {
+	t := &text{page: page{width: 1 << 16}, b: b, verbose: true}
+	p := &reportPage{
+		Title: pageTitle(b), Answer: answer(b), Source: t.source(), Case: clean(b.Source.Case), Redacted: b.Source.Redacted,
+		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source),
+	}
+	for _, r := range b.Source.Rules {
+		p.Rules = append(p.Rules, clean(r))
+	}
+	for i := range b.Findings {
+		p.Findings = append(p.Findings, t.findingView(&b.Findings[i]))
+	}
+	for _, w := range b.Warnings {
+		p.Warnings = append(p.Warnings, clean(cmp.Or(w.Message, w.Code)))
+	}
+	charts := newCharts(b, specimens, top)
+	for i := range b.Endpoints[:top] {
+		v := t.endpointView(i, charts)
+		p.Endpoints = append(p.Endpoints, v)
+		p.Overview = append(p.Overview, v.overviewRow)
+	}
+	if len(b.Endpoints) > top {
+		p.Others = t.othersText(b.Endpoints[top:])
+	}
+	if len(b.Endpoints) == 0 {
+		p.addRoots(ofService(b.Roots))
+	}
+	for i, w := range words {
+		p.Buckets = append(p.Buckets, meaning{breakdown.Bucket(i).String(), w.label, meanings[i]})
+	}
+	p.Dropped = charts.dropped
+	return p, &charts.chartData
+}
+
+func pageTitle(b *breakdown.Breakdown) string {
+	e := busiest(b)
+	if e == nil {
+		return strings.TrimSpace("where the time goes " + clean(b.Source.Target))
+	}
+	return "where the time of " + shorten(title(e), 80) + " goes"
+}
+
+func (t *text) findingView(f *breakdown.Finding) findingView {
+	v := findingView{Title: clean(cmp.Or(f.Title, f.ID)), Try: clean(f.Try)}
+	if f.SavesUpTo > 0 {
+		v.Title += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
+	}
+	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
+		v.Title += ", in " + shorten(t.titleOf(f.Endpoint), 80)
+	}
+	for _, e := range f.Evidence {
+		if e != "" {
+			v.Evidence = append(v.Evidence, clean(e))
+		}
+	}
+	return v
+}
+
+// othersText sums up the endpoints that get no part of their own.
+func (t *text) othersText(rest []breakdown.Endpoint) string {
+	requests, spent := int64(0), int64(0)
+	var names []string
+	for i := range rest {
+		requests += rest[i].Requests
+		spent += requestTime(&rest[i])
+		if i < maxOthers {
+			names = append(names, shorten(title(&rest[i]), 60))
+		}
+	}
+	if len(rest) > maxOthers {
+		names = append(names, "…")
+	}
+	return fmt.Sprintf("%s with %s and %s of the request time: %s",
+		counted(int64(len(rest)), "more endpoint", "more endpoints"), counted(requests, "request", "requests"),
+		percent(ratio(spent, t.requestTime())), strings.Join(names, ", "))
+}
+
+// How many rows a page shows of what could be without end.
+const (
+	maxOthers = 12
+	maxRoots  = 50
+	maxRows   = 100
+)
+
+// addRoots shows, where there was no request, the goroutines by the function they
+// began in.
+func (p *reportPage) addRoots(roots []breakdown.Root) {
+	whole := int64(0)
+	for i := range roots {
+		whole += atWork(&roots[i])
+	}
+	unit := scaleOf(whole)
+	for i := range roots[:min(len(roots), maxRoots)] {
+		r := &roots[i]
+		work := atWork(r)
+		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(r, b), r.Wall)) }
+		row := rootRow{
+			Function: function(r.Function), Goroutines: count(r.Goroutines), Wall: duration(r.Wall), Waiting: in(breakdown.Wait), Asleep: in(breakdown.Sleep),
+			Work: unit.atLeastVisible(work), Share: percent(ratio(work, whole)),
+		}
+		row.Bar, row.Spoken = stackedBar(r.Buckets, r.Wall, total)
+		p.Roots = append(p.Roots, row)
+	}
+	if rest := len(roots) - maxRoots; rest > 0 {
+		p.RootsLeft = fmt.Sprintf("and %d more", rest)
+	}
+}
+
+// stackedBar lays buckets beside one another, the largest first and unknown last,
+// and says the same in words.
+func stackedBar(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) ([]barPart, string) {
+	var parts []barPart
+	var spoken []string
+	at := int64(0)
+	for _, t := range unknownLast(ranked(buckets, of)) {
+		share := ratio(of(t), whole)
+		parts = append(parts, barPart{
+			Bucket: t.Bucket.String(), Label: label(t), Share: percent(share),
+			X: percentOf(at, whole), Width: percentOf(of(t), whole), Named: share >= 0.12,
+		})
+		at += of(t)
+		spoken = append(spoken, label(t)+" "+percent(share))
+	}
+	return parts, strings.Join(spoken, ", ")
+}
+
+func unknownLast(list []*breakdown.BucketTime) []*breakdown.BucketTime {
+	var last []*breakdown.BucketTime
+	var out []*breakdown.BucketTime
+	for _, t := range list {
+		if t.Bucket == breakdown.Unknown {
+			last = append(last, t)
+		} else {
+			out = append(out, t)
+		}
+	}
+	return append(out, last...)
+}
+
+// percentOf is a length in a drawing.
+func percentOf(ns, whole int64) string { return fmt.Sprintf("%.3f%%", 100*ratio(ns, whole)) }

@@ -1,0 +1,64 @@
+package report
+
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
+
+// A specimenRole says why a request is drawn: as the median, as the 95th
+// percentile, as the slowest, or as an example of a bar of the histogram.
+type specimenRole struct {
+	name string
+	id   breakdown.RequestID
+}
+
+// maxExamples is how many bars of a histogram have a request that is drawn, beside
+// those of the median, the 95th percentile and the slowest.
+const maxExamples = 12
+
+// ToShow names the requests that the page draws one by one, where top endpoints are
+// shown: of each the median, the 95th percentile and the slowest, and examples from
+// over all of the histogram. A request that answered a probe goes before others that
+// took as long, for it shows the client's side too.
+func ToShow(b *breakdown.Breakdown, asked int) []breakdown.RequestID {
+	var ids []breakdown.RequestID
+	for i := range b.Endpoints[:min(top(b, asked), len(b.Endpoints))] {
+		for _, r := range roles(&b.Endpoints[i]) {
+			if !slices.Contains(ids, r.id) {
+				ids = append(ids, r.id)
+			}
+		}
+	}
+	return ids
+}
+
+func roles(e *breakdown.Endpoint) []specimenRole {
+	if e.Detail == nil || len(e.Detail.Bars) == 0 {
+		return nil
+	}
+	d := e.Detail
+	list := []specimenRole{
+		{"median", specimenOf(d, d.At(e.Wall.P50))},
+		{"p95", specimenOf(d, d.At(e.Wall.P95))},
+		{"slowest", specimenOf(d, &d.Bars[len(d.Bars)-1])},
+	}
+	for i := range min(maxExamples, len(d.Bars)) {
+		at := 0
+		if n := min(maxExamples, len(d.Bars)); n > 1 {
+			at = i * (len(d.Bars) - 1) / (n - 1)
+		}
+		list = append(list, specimenRole{"example", specimenOf(d, &d.Bars[at])})
+	}
+	return list
+}
+
+// specimenOf is a request of a bar.
+func specimenOf(d *breakdown.Detail, bar *breakdown.Bar) breakdown.RequestID {
+	for i := range d.Probed {
+		if p := &d.Probed[i]; p.Wall >= bar.Low && p.Wall <= bar.High {
+			return p.ID
+		}
+	}
+	return bar.Example
+}

@@ -1,0 +1,116 @@
+import { axisBottom, axisLeft } from "d3-axis";
+import { scaleLinear, scaleLog } from "d3-scale";
+import { select } from "d3-selection";
+import { type Bar, type Data, type Endpoint, column, counted, mix, percent, ranked } from "./data";
+import { Rover, along } from "./keys";
+
+const height = 180; // of the counts
+const strip = 56; // of the shares
+const margin = { top: 18, right: 12, bottom: 34, left: 44 };
+
+// histogram draws how many requests took how long, each bar split by what they spent
+// their time on. Below it, every bar again at the same height: what the few slow ones
+// did shows there as large as what the many did. pick is told which bar was chosen.
+export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (bar: Bar) => string): void {
+  const root = select(figure);
+  root.append("figcaption").text("How many requests took how long, split by what they spent their time on; below, the same as shares. A bar shows one of its requests.");
+  const svg = root.append("svg").attr("class", "histogram").attr("role", "group").attr("aria-label", "latency histogram; arrow keys walk along the bars, Enter shows a request of one");
+  const detail = root.append("p").attr("class", "detail").attr("aria-live", "polite");
+  detail.text(`${counted(e.bars.length, "bar", "bars")}: ${mix(data, totals(e.bars))} over all requests`);
+  const rover = new Rover(() => Array.from(svg.node()!.querySelectorAll<SVGElement>("g.column")), along);
+
+  const draw = (): void => {
+    svg.selectAll("*").remove();
+    const width = Math.max(figure.clientWidth, 300);
+    const bottom = margin.top + height + 6 + strip;
+    svg.attr("viewBox", `0 0 ${width} ${bottom + margin.bottom}`);
+    const low = Math.max(e.bars[0].low, 1);
+    const x = scaleLog().domain([low, Math.max(e.bars[e.bars.length - 1].high, low + 1)]).range([margin.left, width - margin.right]);
+    const y = scaleLinear().domain([0, Math.max(...e.bars.map((b) => b.requests))]).nice(4).range([margin.top + height, margin.top]);
+
+    svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(${margin.left},0)`)
+      .call(axisLeft(y).ticks(4).tickSizeInner(-(width - margin.left - margin.right)).tickFormat((v) => (Number.isInteger(v.valueOf()) ? v.toLocaleString("en-US") : "")));
+    svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(0,${bottom})`)
+      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => short(e, v.valueOf())));
+
+    const columns = svg.selectAll<SVGGElement, Bar>("g.column").data(e.bars).join("g").attr("class", "column")
+      .attr("role", "button").attr("tabindex", -1).attr("aria-label", (b) => describe(data, e, b));
+    columns.each(function (b) {
+      const g = select(this);
+      const left = x(Math.max(b.low, low));
+      const wide = Math.max(x(Math.max(b.high, low + 1)) - left - 1, 1);
+      const whole = b.buckets.reduce((a, t) => a + t, 0);
+      let at = 0;
+      for (const k of ranked(b.buckets)) {
+        const part = b.buckets[k] / whole;
+        const name = data.buckets[k].name;
+        const tall = y(0) - y(b.requests);
+        g.append("rect").attr("class", `part b-${name}`).attr("x", left).attr("width", wide).attr("y", y(0) - (at + part) * tall).attr("height", part * tall);
+        g.append("rect").attr("class", `share b-${name}`).attr("x", left).attr("width", wide).attr("y", bottom - (at + part) * strip).attr("height", part * strip);
+        at += part;
+      }
+      g.append("rect").attr("class", "hit").attr("x", left - 0.5).attr("width", wide + 1).attr("y", margin.top).attr("height", bottom - margin.top);
+      g.append("title").text(describe(data, e, b));
+    });
+    columns.on("click", function (_, b) {
+      columns.classed("picked", false).attr("aria-pressed", "false");
+      select(this).classed("picked", true).attr("aria-pressed", "true");
+      rover.reach(this);
+      detail.text(`${describe(data, e, b)}. ${pick(b)}`);
+    });
+    columns.on("focus mouseenter", (_, b) => detail.text(describe(data, e, b)));
+    columns.on("keydown", (event: KeyboardEvent) => rover.handle(event));
+
+    const marks = svg.append("g").attr("class", "marks").attr("aria-hidden", "true");
+    for (const m of e.marks) {
+      if (m.at < low) continue;
+      const at = x(m.at);
+      marks.append("line").attr("x1", at).attr("x2", at).attr("y1", margin.top).attr("y2", bottom);
+      marks.append("text").attr("x", at).attr("y", margin.top - 5).attr("text-anchor", "middle").text(m.name);
+    }
+    rover.refresh();
+  };
+  draw();
+  redraw(figure, draw);
+}
+
+function totals(bars: Bar[]): number[] {
+  return bars[0].buckets.map((_, k) => bars.reduce((sum, b) => sum + b.buckets[k], 0));
+}
+
+function describe(data: Data, e: Endpoint, b: Bar): string {
+  const all = e.bars.reduce((sum, o) => sum + o.requests, 0);
+  return `${counted(b.requests, "request", "requests")} (${percent(b.requests, all)}) took ${column(e.unit, b.low)} to ${column(e.unit, b.high)}: ${mix(data, b.buckets)}`;
+}
+
+// ticks are round times: 1, 2 and 5 times a power of ten, or where there are too few
+// of these, evenly spaced ones.
+function ticks(x: ReturnType<typeof scaleLog<number, number>>, width: number): number[] {
+  const [low, high] = x.domain();
+  let list: number[] = [];
+  for (let p = 1; p <= high; p *= 10) list.push(...[p, 2 * p, 5 * p].filter((v) => v >= low && v <= high));
+  if (list.length < 4) list = scaleLinear().domain([low, high]).ticks(width < 500 ? 4 : 8).filter((v) => v >= low && v <= high);
+  const apart = 46;
+  let last = -Infinity;
+  return list.filter((v) => {
+    if (x(v) - last < apart) return false;
+    last = x(v);
+    return true;
+  });
+}
+
+function short(e: Endpoint, ns: number): string {
+  const value = ns / e.unit.ns;
+  return `${Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 4 })} ${e.unit.name}`;
+}
+
+// redraw draws again when the figure has another width.
+export function redraw(figure: HTMLElement, draw: () => void): void {
+  let width = figure.clientWidth;
+  new ResizeObserver(() => {
+    if (figure.clientWidth !== width) {
+      width = figure.clientWidth;
+      draw();
+    }
+  }).observe(figure);
+}
