@@ -1,13 +1,30 @@
 import "./style.css";
-import { read } from "./data";
+import { type Bar, read } from "./data";
+import { flame } from "./flame";
 import { histogram } from "./histogram";
+import { Waterfall } from "./waterfall";
 
 const data = read();
+const figures = (chart: string): HTMLElement[] => Array.from(document.querySelectorAll<HTMLElement>(`figure[data-chart="${chart}"]`));
 
-for (const figure of Array.from(document.querySelectorAll<HTMLElement>("figure[data-chart]"))) {
-  const e = data.endpoints[Number(figure.dataset.endpoint)];
-  if (figure.dataset.chart === "histogram") {
+// The tables stand without a script; each chart takes its place when it is drawn.
+function place(chart: string, draw: (figure: HTMLElement, at: number) => void): void {
+  for (const figure of figures(chart)) {
     figure.hidden = false;
-    histogram(figure, data, e, () => "");
+    draw(figure, Number(figure.dataset.at));
   }
 }
+
+const waterfalls = new Map<number, Waterfall>();
+place("waterfall", (figure, at) => waterfalls.set(at, new Waterfall(figure, data, at)));
+place("flame", (figure, at) => flame(figure, data, data.endpoints[at]));
+place("histogram", (figure, at) => {
+  const show = (bar: Bar): string => {
+    const waterfall = waterfalls.get(at);
+    if (!waterfall || bar.request < 0) return "None of its requests is in this page.";
+    waterfall.show(bar.request);
+    const r = data.requests[bar.request];
+    return r.wall >= bar.low && r.wall <= bar.high ? `Shown below: one of them, ${r.id}.` : `Shown below: ${r.id}, the nearest in this page.`;
+  };
+  histogram(figure, data, data.endpoints[at], show);
+});
