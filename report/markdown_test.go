@@ -17,7 +17,7 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer/html"
+	gfmhtml "github.com/yuin/goldmark/renderer/html"
 
 	"timesink/analyze/breakdown"
 	"timesink/report"
@@ -257,7 +257,7 @@ func rendered(t testing.TB, page string) *element {
 	t.Helper()
 	var out bytes.Buffer
 	out.WriteString("<page>")
-	err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithXHTML(), html.WithUnsafe())).Convert([]byte(page), &out)
+	err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(gfmhtml.WithXHTML(), gfmhtml.WithUnsafe())).Convert([]byte(page), &out)
 	if err != nil {
 		t.Fatal(err)
 	}
