@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 //	                  slow from then on
 //	gone              find an address that nobody listens on: $GONE
 //	await FILE        wait until a file is there and not empty
+//	schema FILE       hold that a file, or stdout, is JSON of the schema that it
+//	                  names, with no property that the schema does not describe
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -52,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"serve":  serve,
 			"gone":   gone,
 			"await":  await,
+			"schema": isOfSchema,
 		},
 	})
 }
