@@ -84,6 +84,9 @@ const (
 	sentenceLimit = 600
 )
 
+// mostEvidence is how many sentences of evidence a finding has.
+const mostEvidence = 6
+
 // The parts, in the order of reading.
 const (
 	headPlace = iota
@@ -178,7 +181,7 @@ func (m *markdown) findings(spare int) {
 }
 
 func (m *markdown) finding(n int, f *breakdown.Finding) string {
-	head := m.bold(cmp.Or(prose(m, f.Title), prose(m, f.ID), m.plain("a finding")))
+	head := m.bold(cmp.Or(m.sentence(f.Title), m.sentence(f.ID), m.plain("a finding")))
 	if f.SavesUpTo > 0 {
 		head += m.plain(fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo)))
 	}
@@ -186,7 +189,11 @@ func (m *markdown) finding(n int, f *breakdown.Finding) string {
 		head += m.plain(", in ") + m.code(shorten(m.t.titleOf(f.Endpoint), listLimit))
 	}
 	var below []string
-	for _, evidence := range f.Evidence {
+	for i, evidence := range f.Evidence {
+		if i == mostEvidence {
+			below = append(below, m.plain(fmt.Sprintf("and %d more", len(f.Evidence)-i)))
+			break
+		}
 		if text := m.sentence(evidence); text != "" {
 			below = append(below, text)
 		}
@@ -220,30 +227,32 @@ func (m *markdown) provenance(spare int) {
 			return m.evidence(&m.b.Source.Evidence[i])
 		})
 	}
-	if rules := m.b.Source.Rules; len(rules) > 0 {
-		text := m.plain("rules of the user's own:")
-		for _, r := range rules {
-			text += " " + m.code(shorten(clean(r), nameLimit))
-		}
-		p.rows = append(p.rows, func() string {
-			return text + "\n\n"
-		})
+	if len(p.rows) > 0 {
+		m.add(p, provenancePlace)
+	}
+	begin, end = m.fold("rules of the user's own")
+	p = part{head: begin, foot: end, spare: spare, one: "rule", many: "rules"}
+	for _, r := range m.b.Source.Rules {
+		p.rows = append(p.rows, func() string { return m.bullet(m.name(r, nameLimit)) })
 	}
 	if len(p.rows) > 0 {
 		m.add(p, provenancePlace)
 	}
 }
 
+// name is what somebody else chose, as it came.
+func (m *markdown) name(name string, limit int) string { return m.code(shorten(clean(name), limit)) }
+
 func (m *markdown) evidence(e *breakdown.Evidence) string {
-	line := []string{m.plain("case ") + m.code(clean(e.Case))}
+	line := []string{m.plain("case ") + m.name(e.Case, listLimit)}
 	if e.CapturedAt != nil {
 		line = append(line, m.code(e.CapturedAt.UTC().Format(time.RFC3339)))
 	}
 	if e.Tool != "" {
-		line = append(line, m.plain("timesink ")+m.code(clean(e.Tool)))
+		line = append(line, m.plain("timesink ")+m.name(e.Tool, listLimit))
 	}
 	if e.Command != "" {
-		line = append(line, m.code(shorten(clean(e.Command), sentenceLimit)))
+		line = append(line, m.name(e.Command, sentenceLimit))
 	}
 	text := beside(line...) + "\n\n"
 	if len(e.Parts) == 0 {
@@ -251,7 +260,7 @@ func (m *markdown) evidence(e *breakdown.Evidence) string {
 	}
 	text += m.header("part", "\tbytes", "SHA256")
 	for _, p := range e.Parts {
-		text += m.row(m.code(shorten(clean(p.Name), listLimit)), m.plain(count(p.Size)), m.code(clean(p.SHA256)))
+		text += m.row(m.name(p.Name, listLimit), m.plain(count(p.Size)), m.name(p.SHA256, listLimit))
 	}
 	return text + "\n"
 }

@@ -62,7 +62,7 @@ func (m *markdown) figures(b *block) string {
 		line = append(line, m.code(shorten(function(e.Name), nameLimit)))
 	}
 	if e.Kind != "" && e.Kind != "http/1" {
-		line = append(line, prose(m, e.Kind))
+		line = append(line, prose(m, shorten(clean(e.Kind), listLimit)))
 	}
 	if several(m.b) {
 		line = append(line, m.plain(percent(ratio(requestTime(e), m.t.requestTime()))+" of the request time"))
@@ -215,7 +215,7 @@ func (m *markdown) client(e *breakdown.Endpoint, place int) {
 	for _, ph := range e.Client.Phases {
 		if ph.Mean > 0 {
 			p.rows = append(p.rows, func() string {
-				return m.row(prose(m, ph.Phase), m.plain(b.scale.atLeastVisible(ph.Mean)))
+				return m.row(prose(m, shorten(clean(ph.Phase), listLimit)), m.plain(b.scale.atLeastVisible(ph.Mean)))
 			})
 		}
 	}
