@@ -137,30 +137,66 @@ func (in *batches) uvarint(before []byte) (uint64, []byte, error) {
 	}
 }
 
-// names reads the batches of the next generation and returns the strings in it
-// that name something.
-func (in *batches) names() (map[uint64]bool, error) {
-	names := map[uint64]bool{}
-	gen, begun := uint64(0), false
+// references are the strings of a generation that its events and stacks refer to.
+type references struct {
+	names, messages map[uint64]bool
+	// whole tells that all that could refer to a string has been seen.
+	whole bool
+}
+
+// references reads the batches of the next generation.
+func (in *batches) references() (*references, error) {
+	refs := &references{names: map[uint64]bool{}, messages: map[uint64]bool{}}
+	gen, begun, damaged := uint64(0), false, false
 	for {
 		b, err := in.next()
-		if err != nil {
-			return names, ended(err)
-		}
-		if b.size != nil && begun && b.gen != gen {
+		switch {
+		case err != nil:
+			return refs, ended(err)
+		case b.cut:
+			return refs, nil
+		case b.size == nil: // the generation's end, from Go 1.26 on
+			refs.whole = !damaged
+			continue
+		case begun && b.gen != gen:
 			in.pending = b
-			return names, nil
+			refs.whole = !damaged
+			return refs, nil
 		}
-		if b.size != nil {
-			gen, begun = b.gen, true
-		}
-		if len(b.head) > 0 && b.head[0] == evEventBatch {
-			walk(b.data, func(e entry) { e.names(names) })
-		}
-		if b.cut {
-			return names, nil
+		gen, begun, refs.whole = b.gen, true, false
+		if b.head[0] == evEventBatch {
+			damaged = walk(b.data, refs.add) < len(b.data) || damaged
 		}
 	}
+}
+
+// add notes what an entry refers to.
+func (r *references) add(e entry) {
+	if e.typ == evStack {
+		for frame := e.numbers[2:]; len(frame) > 0; frame = frame[4:] {
+			r.names[frame[1]], r.names[frame[2]] = true, true
+		}
+		return
+	}
+	if name := events[e.typ].name; name > 0 {
+		r.names[e.numbers[name]] = true
+	}
+	if e.typ == evUserLog {
+		r.messages[e.numbers[3]] = true
+	}
+}
+
+// mask is what becomes of a string.
+func (r *references) mask(m *masks, id uint64) func(string) string {
+	switch {
+	case r.names[id]:
+		return m.name
+	case r.messages[id]:
+		return m.message
+	case r.whole: // the runtime tells all its reasons, also those that nothing had
+		return m.name
+	}
+	return m.orphan
 }
 
 // An entry is one event in a batch, a stack, or a string.
@@ -169,17 +205,6 @@ type entry struct {
 	numbers []uint64
 	text    []byte // of a string
 	raw     []byte // all of it
-}
-
-// names adds the strings that the entry refers to as names.
-func (e *entry) names(to map[uint64]bool) {
-	if e.typ == evStack {
-		for frame := e.numbers[2:]; len(frame) > 0; frame = frame[4:] {
-			to[frame[1]], to[frame[2]] = true, true
-		}
-	} else if name := events[e.typ].name; name > 0 {
-		to[e.numbers[name]] = true
-	}
 }
 
 // walk visits the entries of a batch. It returns how many bytes they take: less
@@ -238,7 +263,7 @@ func (t *rewriter) batched() error {
 	if _, err := ahead.r.Discard(headerLen); err != nil {
 		return err
 	}
-	var names map[uint64]bool
+	var refs *references
 	gen, begun := uint64(0), false
 	for {
 		if err := t.ctx.Err(); err != nil {
@@ -249,12 +274,12 @@ func (t *rewriter) batched() error {
 			return ended(err)
 		}
 		if b.size != nil && (!begun || b.gen != gen) {
-			if names, err = ahead.names(); err != nil {
+			if refs, err = ahead.references(); err != nil {
 				return err
 			}
 			gen, begun = b.gen, true
 		}
-		t.batch(b, names)
+		t.batch(b, refs)
 		if b.cut {
 			return nil
 		}
@@ -263,7 +288,7 @@ func (t *rewriter) batched() error {
 
 // batch writes a batch. Of one that is damaged nothing is written that follows the
 // damage, whatever it be.
-func (t *rewriter) batch(b *batch, names map[uint64]bool) {
+func (t *rewriter) batch(b *batch, refs *references) {
 	switch {
 	case b.size == nil:
 		t.out.Write(b.head)
@@ -278,7 +303,7 @@ func (t *rewriter) batch(b *batch, names map[uint64]bool) {
 	good := walk(b.data, func(e entry) {
 		raw := e.raw
 		if e.typ == evString {
-			raw = t.entry(e, names[e.numbers[0]])
+			raw = masked(e, refs.mask(&t.masks, e.numbers[0]))
 		}
 		last := &parts[len(parts)-1]
 		if len(*last)+len(raw) >= maxBatchSize {
@@ -295,13 +320,8 @@ func (t *rewriter) batch(b *batch, names map[uint64]bool) {
 	t.parts(b, parts, b.cut)
 }
 
-// entry is a string's entry with its text masked. One that names nothing is the
-// message of a log, or belongs to what was cut off.
-func (t *rewriter) entry(e entry, names bool) []byte {
-	mask := t.message
-	if names {
-		mask = t.text
-	}
+// masked is a string's entry with its text masked.
+func masked(e entry, mask func(string) string) []byte {
 	text := mask(string(e.text))
 	if text == string(e.text) {
 		return e.raw

@@ -108,7 +108,7 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	var rewrite func(w io.Writer) error
 	switch p.Name {
 	case capture.TracePart:
-		rewrite = func(w io.Writer) error { return rewriteTrace(ctx, w, open, t.text, t.whole) }
+		rewrite = func(w io.Writer) error { return rewriteTrace(ctx, w, open, masks{t.text, t.whole, orphan}) }
 	case capture.ProbesPart:
 		rewrite = func(w io.Writer) error { return j.probes(w, t) }
 	case capture.CPUPart, capture.GoroutineBeforePart, capture.GoroutineAfterPart:
@@ -129,6 +129,10 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	}
 	return errors.Join(rewrite(w), w.Close())
 }
+
+// orphan masks a string that nothing refers to any more, which is not worth to be
+// listed.
+func orphan(string) string { return valueMask }
 
 // said adds to what is known of a part.
 func said(before, more string) string {

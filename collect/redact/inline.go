@@ -49,7 +49,7 @@ func (t *rewriter) inlineEvent() (whole bool, err error) {
 		if _, whole, err = t.number(true); err != nil || !whole {
 			return whole, err
 		}
-		return t.inlineText(t.text)
+		return t.inlineText(t.name)
 	case typ == v1Batch:
 		count = 2
 	case count > 3:

@@ -33,18 +33,22 @@ type rewriter struct {
 	// open opens the same trace once more: whether a string is a log's message is
 	// told by events that may come after it.
 	open func() (io.ReadCloser, error)
-	// text masks the strings that are names of something, message the others.
-	text, message func(string) string
+	masks
 }
 
+// masks are what becomes of a trace's strings: of those that name something, of the
+// messages of logs, and of those of which that cannot be told, because what refers
+// to them was cut off.
+type masks struct{ name, message, orphan func(string) string }
+
 // rewriteTrace copies a trace to w.
-func rewriteTrace(ctx context.Context, w io.Writer, open func() (io.ReadCloser, error), text, message func(string) string) error {
+func rewriteTrace(ctx context.Context, w io.Writer, open func() (io.ReadCloser, error), m masks) error {
 	r, err := open()
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	t := &rewriter{ctx: ctx, in: bufio.NewReaderSize(r, 1<<20), out: bufio.NewWriterSize(w, 1<<20), open: open, text: text, message: message}
+	t := &rewriter{ctx: ctx, in: bufio.NewReaderSize(r, 1<<20), out: bufio.NewWriterSize(w, 1<<20), open: open, masks: m}
 	head, err := t.in.Peek(headerLen)
 	if err != nil && err != io.EOF {
 		return err

@@ -152,7 +152,7 @@ func TestACutTraceEndsWhereItDid(t *testing.T) {
 		if strings.HasPrefix(name, "goversions") && !strings.Contains(name, "go1.21") {
 			continue // the small ones do
 		}
-		for at := 16; at < len(data); at += 1 + len(data)/200 {
+		for at := 16; at < len(data); at += 1 + len(data)/50 {
 			got := rewritten(t, data[:at], same, same)
 			if len(got) > at+1 || len(got) < at-70_000 {
 				t.Fatalf("%s cut at %d has %d bytes", name, at, len(got))
