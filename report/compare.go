@@ -50,7 +50,14 @@ func (t *compared) write(top int) error {
 		t.text(plain, 0, "", counted(int64(len(rest)), "more endpoint", "more endpoints")+": "+strings.Join(names, ", "))
 		t.line(plain, "")
 	}
-	t.traffic()
+	for _, text := range cameAndWent(t.c) {
+		head, rest, _ := strings.Cut(text, " ")
+		t.text(plain, 0, head+" ", rest)
+	}
+	if text := mixText(t.c); text != "" {
+		t.text(plain, 0, "", text)
+		t.line(plain, "")
+	}
 	for _, g := range t.c.Gates {
 		t.text(plain, 0, gateWord(&g)+": ", clean(gateText(&g)))
 	}
@@ -118,7 +125,9 @@ func (t *compared) endpoint(e *breakdown.EndpointChange) error {
 	if err := t.table(2, rows); err != nil {
 		return err
 	}
-	t.needs(e)
+	for _, text := range needs(e) {
+		t.text(plain, 2, "~ ", text)
+	}
 	t.line(plain, "")
 	t.buckets(e, unit)
 	t.line(plain, "")
@@ -139,7 +148,7 @@ func (t *compared) tested(c *breakdown.Change, unit scale) []string {
 }
 
 // needs says what would tell the changes that the samples do not.
-func (t *compared) needs(e *breakdown.EndpointChange) {
+func needs(e *breakdown.EndpointChange) (texts []string) {
 	by := map[string][]string{}
 	var order []string
 	for i := range e.Wall {
@@ -151,8 +160,9 @@ func (t *compared) needs(e *breakdown.EndpointChange) {
 		}
 	}
 	for _, n := range order {
-		t.text(plain, 2, "~ ", list(by[n])+": the samples cannot tell; it takes "+n)
+		texts = append(texts, list(by[n])+": the samples cannot tell; it takes "+n)
 	}
+	return texts
 }
 
 // verdict is a change in a word: −57.5%, or ~.
@@ -241,25 +251,30 @@ func worthShowing(parts []breakdown.PartChange, delta int64) (out []breakdown.Pa
 	return out
 }
 
-// traffic says which endpoints came and went, and whether the mix of them is what
-// changed the mean over all.
-func (t *compared) traffic() {
+// cameAndWent says which endpoints are on one side only.
+func cameAndWent(c *breakdown.Comparison) (texts []string) {
 	for _, status := range []string{"appeared", "vanished"} {
 		var names []string
-		for _, e := range ofStatus(t.c, status) {
+		for _, e := range ofStatus(c, status) {
 			names = append(names, fmt.Sprintf("%s (%s of the requests)", shorten(changeTitle(e), 40), percent(max(e.ShareBefore, e.ShareAfter))))
 		}
 		if len(names) > 0 {
-			t.text(plain, 0, status+": ", strings.Join(names, ", "))
+			texts = append(texts, status+": "+strings.Join(names, ", "))
 		}
 	}
-	m := &t.c.Mix
-	unit := scaleOf(max(m.Before, m.After))
-	if len(t.c.Endpoints) > 1 && 100*magnitude(m.Shift) > m.Before {
-		t.text(plain, 0, "", fmt.Sprintf("Over all requests the mean changed by %s: %s because the endpoints have other shares of the traffic, %s within them.",
-			signedTime(unit, m.After-m.Before), signedTime(unit, m.Shift), signedTime(unit, m.Within)))
-		t.line(plain, "")
+	return texts
+}
+
+// mixText says whether the mix of the endpoints is what changed the mean over all,
+// nothing where it is not.
+func mixText(c *breakdown.Comparison) string {
+	m := &c.Mix
+	if len(c.Endpoints) < 2 || 100*magnitude(m.Shift) <= m.Before {
+		return ""
 	}
+	unit := scaleOf(max(m.Before, m.After))
+	return fmt.Sprintf("Over all requests the mean changed by %s: %s because the endpoints have other shares of the traffic, %s within them.",
+		signedTime(unit, m.After-m.Before), signedTime(unit, m.Shift), signedTime(unit, m.Within))
 }
 
 func gateWord(g *breakdown.Gate) string {

@@ -261,5 +261,3 @@ func (f *flame) sort() {
 		c.sort()
 	}
 }
-
-type changeChart struct{}

@@ -28,7 +28,9 @@ type stepRow struct{ Bucket, Label, At, For, Phase, Site, Why, Lane string }
 // detail is what the charts show, as tables.
 func (v *endpointView) detail(b *block, charts *charts) {
 	chart := &charts.Endpoints[v.Number]
-	v.HasFlame = chart.Flame != nil
+	if v.HasFlame = chart.Flame != nil; v.HasFlame {
+		v.Stacks, v.StacksLeft = stackRows(b)
+	}
 	for i := range chart.Bars {
 		v.Bars = append(v.Bars, histogramRowOf(b, &chart.Bars[i]))
 	}

@@ -12,33 +12,35 @@ import (
 // An endpointView is one endpoint's part of the page.
 type endpointView struct {
 	overviewRow
-	Number   int
-	Name     string // the handler, where the title is a route
-	Kind     string
-	Stats    []fact
-	Notes    []string
-	Buckets  []bucketRow
-	Zero     string
-	Phases   []phaseRow
-	Sites    []siteRow
-	Holders  []holderRow
-	Library  []string
-	CPU      []cpuRow
-	Samples  string
-	Left     []string // rows left out
-	Bars     []histogramRow
-	Shown    []requestView
-	NoDetail bool
-	HasFlame bool
+	Number     int
+	Name       string // the handler, where the title is a route
+	Kind       string
+	Stats      []fact
+	Notes      []string
+	Buckets    []bucketRow
+	Zero       string
+	Phases     []phaseRow
+	Sites      []siteRow
+	Holders    []holderRow
+	Library    []string
+	CPU        []cpuRow
+	Samples    string
+	Left       []string // rows left out
+	Bars       []histogramRow
+	Shown      []requestView
+	NoDetail   bool
+	HasFlame   bool
+	Stacks     []stackRow
+	StacksLeft string
 }
 
 // A bucketRow is one bucket in the table, with its part of the bar.
 type bucketRow struct {
-	Bucket, Label, Meaning   string
-	Time, Share, X, Width    string
-	P50, P95, P99, PerMinute string
-	Calls, Free              string
-	Errs                     []string // in what ways the figure "if free" errs
+	Bucket, Label, Meaning string
+	Time, Share, X, Width  string
+	P50, P95, P99          string
+	Calls, Free            string
+	Errs                   []string // in what ways the figure "if free" errs
 }
 
 type phaseRow struct{ Bucket, Label, Phase, Meaning, Mean, Share, Note string }
@@ -155,6 +157,9 @@ func (v *endpointView) parts(b *block) {
 			})
 		}
 		for _, s := range t.Sites {
+			if len(t.Sites) == 1 && s.Function == breakdown.Other {
+				continue // which says no more than the bucket does
+			}
 			if len(v.Sites) >= maxRows {
 				left++
 				continue
@@ -209,7 +214,7 @@ func heldBy(t *breakdown.BucketTime) string {
 // cpu is where the CPU samples fell.
 func (v *endpointView) cpu(b *block) {
 	for i := range b.e.CPULibraries {
-		if l := &b.e.CPULibraries[i]; l.OfSamples >= fewestSamples {
+		if l := &b.e.CPULibraries[i]; l.OfSamples >= fewestSamples && ratio(l.Estimate, b.e.Wall.Mean) >= ownLine {
 			v.Library = append(v.Library, fmt.Sprintf("%s (estimate by %s)", within(l), counted(l.OfSamples, "CPU sample", "CPU samples")))
 		}
 	}

@@ -62,7 +62,7 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 	t := &text{page: page{width: 1 << 16}, b: b, verbose: true}
 	p := &reportPage{
 		Title: pageTitle(b), Answer: answer(b), Source: t.source(), Case: clean(b.Source.Case), Redacted: b.Source.Redacted,
-		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source),
+		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source), Buckets: bucketMeanings(),
 	}
 	for _, r := range b.Source.Rules {
 		p.Rules = append(p.Rules, clean(r))
@@ -85,11 +85,15 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 	if len(b.Endpoints) == 0 {
 		p.addRoots(ofService(b.Roots))
 	}
-	for i, w := range words {
-		p.Buckets = append(p.Buckets, meaning{breakdown.Bucket(i).String(), w.label, meanings[i]})
-	}
 	p.Dropped = charts.dropped
 	return p, &charts.chartData
+}
+
+func bucketMeanings() (list []meaning) {
+	for i, w := range words {
+		list = append(list, meaning{breakdown.Bucket(i).String(), w.label, meanings[i]})
+	}
+	return list
 }
 
 func pageTitle(b *breakdown.Breakdown) string {

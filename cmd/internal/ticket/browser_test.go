@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long the browser may take for anything on a busy machine.
-const patience = 2 * time.Minute
+const patience = 10 * time.Second
 
 // browser is the one that all tests open their tabs in; made by TestMain.
 var browser context.Context
@@ -178,7 +178,7 @@ func (b *tab) until(expression string, args ...any) {
 	for !ask[bool](b, "!!("+expression+")") {
 		if time.Now().After(deadline) {
 			b.picture("timeout")
-			b.t.Fatalf("never came true: %s", expression)
+			b.t.Fatalf("never came true: %s\nleft is %v", expression, ask[any](b, strings.Split(expression, " === ")[0]))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -205,16 +205,27 @@ func (b *tab) click(selector string) {
 	run(b, chromedp.MouseClickXY(at[0], at[1]))
 }
 
+// media shows the page as on paper, "print", or on a screen, "".
+func (b *tab) media(name string) {
+	b.t.Helper()
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: name})
+}
+
 // picture writes what is on the screen to the folder of screenshots, whole all of the
 // page.
 func (b *tab) picture(name string) { write(b.t, name+".png", run(b, chromedp.CaptureScreenshot())) }
 func (b *tab) whole(name string)   { write(b.t, name+".png", run(b, chromedp.FullScreenshot(100))) }
 
+// part is the same of one element.
+func (b *tab) part(name, selector string) {
+	write(b.t, name+".png", run(b, chromedp.Screenshot(chromedp.CSS(selector))))
+}
+
 func write(t *testing.T, name string, data []byte) {
 	t.Helper()
 	folder := os.Getenv("TICKET_SCREENSHOTS")
 	if folder == "" {
-		folder = t.TempDir()
+		folder = t.ArtifactDir()
 	}
 	if err := os.WriteFile(filepath.Join(folder, strings.ReplaceAll(name, "/", "-")), data, 0o644); err != nil {
 		t.Fatal(err)

@@ -1,23 +1,199 @@
 package ticket_test
 
 import (
+	"bytes"
 	"os"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"timesink/analyze"
+	"timesink/analyze/breakdown"
+	"timesink/report"
 )
 
-func TestAPageOfARealCapture(t *testing.T) {
-	before, _ := demo(t)
-	b0, specimens := analyzed(t, before, analyze.Options{})
-	page := pageOf(t, b0, specimens)
-	info, err := os.Stat(page)
+// pages are the kinds of pages there are.
+var pages = map[string]func(*testing.T) string{
+	"real": func(t *testing.T) string {
+		before, _ := demo(t)
+		b, specimens := analyzed(t, before, analyze.Options{})
+		return pageOf(t, b, specimens)
+	},
+	"hostile": func(t *testing.T) string {
+		b, specimens := hostileReport()
+		return pageOf(t, b, specimens)
+	},
+	"without-detail": func(t *testing.T) string {
+		b, _ := hostileReport()
+		b.Endpoints[0].Detail = nil
+		return pageOf(t, b, nil)
+	},
+	"no-requests": func(t *testing.T) string { return pageOf(t, noRequests(), nil) },
+	"nothing":     func(t *testing.T) string { return pageOf(t, &breakdown.Breakdown{}, nil) },
+	"comparison":  comparePage,
+}
+
+// comparePage compares the demo's two captures.
+func comparePage(t *testing.T) string {
+	before, after := demo(t)
+	var sides [2]*breakdown.Breakdown
+	for i, file := range []string{before, after} {
+		sides[i], _ = analyzed(t, file, analyze.Options{Series: true})
+	}
+	gate, err := analyze.ParseGate("p95 > +10%")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes", info.Size())
-	b := open(t, page, desk)
-	b.until(`document.querySelector("svg.histogram g.column")`)
-	b.picture("light")
-	b.whole("light-whole")
+	c, err := analyze.Changes(sides[0], sides[1], analyze.DefaultAlpha, []analyze.Gate{gate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := report.CompareHTML(&buf, c, sides[0], sides[1]); err != nil {
+		t.Fatal(err)
+	}
+	return file(t, buf.Bytes())
 }
+
+// views are how pages are looked at.
+var views = map[string]view{
+	"light":  desk,
+	"dark":   {width: 1280, height: 800, dark: true},
+	"narrow": {width: 380, height: 800, scale: 2},
+	"zoomed": {width: 320, height: 200, scale: 4}, // 1280 by 800 at 400%
+}
+
+func TestEveryPageFitsEveryScreen(t *testing.T) {
+	for name, page := range pages {
+		path := page(t)
+		for how, v := range views {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				b := open(t, path, v)
+				b.drawn()
+				b.picture(name + "-" + how)
+				b.whole(name + "-" + how + "-whole")
+				if wide := ask[[]string](b, `Array.from(document.querySelectorAll("body *")).filter(e => !e.closest(".scroll, .flame, pre, .patterns") && e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility()).map(e => e.outerHTML.slice(0, 100))`); len(wide) > 0 {
+					t.Errorf("wider than the screen: %q", wide)
+				}
+				if ask[int](b, `document.documentElement.scrollWidth`) > int(v.width) {
+					t.Error("the page scrolls sideways")
+				}
+			})
+		}
+	}
+}
+
+// drawn waits for all charts.
+func (b *tab) drawn() {
+	b.t.Helper()
+	b.until(`document.readyState === "complete" && Array.from(document.querySelectorAll("figure[data-chart]")).every(f => !f.hidden && f.querySelector("svg"))`)
+}
+
+func TestTheFirstScreenHasTheAnswerTheBarAndTheFindings(t *testing.T) {
+	b := open(t, pages["real"](t), desk)
+	for _, selector := range []string{"h1", ".overview .bar", ".findings li:last-child .try"} {
+		if bottom := ask[float64](b, `document.querySelector(%s).getBoundingClientRect().bottom`, selector); bottom > 800 {
+			t.Errorf("%s ends at %.0f, below the first screen", selector, bottom)
+		}
+	}
+}
+
+func TestHostileNamesAreTextAndNothingElse(t *testing.T) {
+	path := pages["hostile"](t)
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.ContainsAny(page, "\x1b\x00\x07") {
+		t.Error("an escape of the terminal's is in the file")
+	}
+	b := open(t, path, desk)
+	b.drawn()
+	if n := ask[int](b, `document.querySelectorAll("script").length`); n != 2 {
+		t.Errorf("%d scripts, not the data and the page's own", n)
+	}
+	if n := ask[int](b, `document.querySelectorAll("img, b b, [onerror]").length`); n != 0 {
+		t.Errorf("%d elements came out of names", n)
+	}
+	for _, selector := range []string{".overview a", ".endpoint h2", ".findings .title", ".warnings li", ".provenance dd", "td.fn"} {
+		if text := ask[string](b, `document.querySelector(%s).textContent`, selector); !strings.Contains(text, `script>|\x1b[31m--><!--<img src=x onerror=alert(2)>`) {
+			t.Errorf("%s does not show the name: %q", selector, text)
+		}
+	}
+}
+
+// A page that does what the others must not shows that the tests would see it.
+func TestTheWatchSeesWhatItIsFor(t *testing.T) {
+	page, err := os.ReadFile(pages["no-requests"](t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, spoil := range map[string]string{
+		"an inline style":   `<p style="color: red">x</p>`,
+		"an inline script":  `<script>document.title = "ran"</script>`,
+		"an inline handler": `<p onclick="alert(1)">x</p>`,
+		"an image":          `<img src="http://127.0.0.1:9/x.png" alt="x">`,
+	} {
+		b := watch(t, file(t, bytes.Replace(page, []byte("<main>"), []byte("<main>"+spoil), 1)), desk)
+		for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			if _, problems := b.seen(); len(problems) > 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s went unseen", what)
+			}
+		}
+		if ask[string](b, `document.title`) == "ran" {
+			t.Errorf("%s ran", what)
+		}
+	}
+}
+
+func TestThePagePrints(t *testing.T) {
+	for _, name := range []string{"real", "comparison"} {
+		b := open(t, pages[name](t), desk)
+		b.drawn()
+		pdf := run(b, chromedp.PrintToPDF(chromedp.PDFPrintBackground()))
+		write(t, name+".pdf", pdf)
+		if !bytes.HasPrefix(pdf, []byte("%PDF")) || len(pdf) < 10_000 {
+			t.Errorf("%s: %d bytes of PDF", name, len(pdf))
+		}
+		if open := ask[int](b, `document.querySelectorAll("details[open]").length`); open > 0 {
+			t.Errorf("%s: after printing, %d folded parts stay open", name, open)
+		}
+		b.media("print")
+		b.whole(name + "-print")
+		if hidden := ask[[]string](b, `Array.from(document.querySelectorAll("table")).filter(t => t.getBoundingClientRect().height < 10 || !t.checkVisibility({contentVisibilityAuto: true})).map(t => t.outerHTML.slice(0, 100))`); len(hidden) > 0 {
+			t.Errorf("%s: not on paper: %q", name, hidden)
+		}
+	}
+}
+
+func TestWithScriptsOffTheTablesAreThere(t *testing.T) {
+	for name, page := range pages {
+		t.Run(name, func(t *testing.T) {
+			b := open(t, page(t), view{width: 1280, height: 800, noScript: true})
+			b.whole(name + "-noscript")
+			if n := ask[int](b, `Array.from(document.querySelectorAll("figure, .chart")).filter(f => f.checkVisibility()).length`); n > 0 {
+				t.Errorf("%d empty boxes where charts would be", n)
+			}
+			ask[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
+			if n := ask[int](b, `Array.from(document.querySelectorAll("table")).filter(t => !t.checkVisibility() || t.querySelectorAll("td").length === 0).length`); n > 0 {
+				t.Errorf("%d tables are empty", n)
+			}
+			if over := ask[[]string](b, overlaps); len(over) > 0 {
+				t.Errorf("one lies on another: %q", over)
+			}
+		})
+	}
+}
+
+// overlaps names blocks that follow one another and overlap.
+const overlaps = `Array.from(document.querySelectorAll("main > *, section > *, header > *")).flatMap(e => {
+	const next = e.nextElementSibling;
+	if (!next || !e.checkVisibility() || !next.checkVisibility()) return [];
+	return e.getBoundingClientRect().bottom > next.getBoundingClientRect().top + 1 && e.getBoundingClientRect().height > 0 && next.getBoundingClientRect().height > 0 && getComputedStyle(next).position !== "absolute"
+		? [e.outerHTML.slice(0, 60) + " … " + next.outerHTML.slice(0, 60)] : [];
+})`

@@ -59,7 +59,12 @@ export interface Request {
   notes: string[];
 }
 
-export interface Change {}
+// The histograms of both sides of a comparison.
+export interface Change {
+  unit: Unit;
+  bars: { low: number; high: number; before: number; after: number }[];
+  marks: { name: string; at: number }[];
+}
 
 export function read(): Data {
   return JSON.parse(document.getElementById("data")?.textContent ?? "") as Data;

@@ -2,7 +2,7 @@ import { select } from "d3-selection";
 import flamegraph, { type FlameNode } from "d3-flame-graph";
 import { type Data, type Endpoint, type Frame, column, counted, percent } from "./data";
 import { Rover } from "./keys";
-import { redraw } from "./histogram";
+import { redraw } from "./dom";
 
 const cell = 19;
 

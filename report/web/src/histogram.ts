@@ -2,6 +2,7 @@ import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear, scaleLog } from "d3-scale";
 import { select } from "d3-selection";
 import { type Bar, type Data, type Endpoint, column, counted, mix, percent, ranked } from "./data";
+import { legend, redraw, round, ticks } from "./dom";
 import { Rover, along } from "./keys";
 
 const height = 180; // of the counts
@@ -15,6 +16,7 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
   const root = select(figure);
   root.append("figcaption").text("How many requests took how long, split by what they spent their time on; below, the same as shares. A bar shows one of its requests.");
   const svg = root.append("svg").attr("class", "histogram").attr("role", "group").attr("aria-label", "latency histogram; arrow keys walk along the bars, Enter shows a request of one");
+  legend(root.append("ul").attr("class", "legend"), data, totals(e.bars));
   const detail = root.append("p").attr("class", "detail").attr("aria-live", "polite");
   detail.text(`${counted(e.bars.length, "bar", "bars")}: ${mix(data, totals(e.bars))} over all requests`);
   const rover = new Rover(() => Array.from(svg.node()!.querySelectorAll<SVGElement>("g.column")), along);
@@ -31,7 +33,7 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(${margin.left},0)`)
       .call(axisLeft(y).ticks(4).tickSizeInner(-(width - margin.left - margin.right)).tickFormat((v) => (Number.isInteger(v.valueOf()) ? v.toLocaleString("en-US") : "")));
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(0,${bottom})`)
-      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => short(e, v.valueOf())));
+      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(e.unit, v.valueOf())));
 
     const columns = svg.selectAll<SVGGElement, Bar>("g.column").data(e.bars).join("g").attr("class", "column")
       .attr("role", "button").attr("tabindex", -1).attr("aria-label", (b) => describe(data, e, b));
@@ -81,36 +83,4 @@ function totals(bars: Bar[]): number[] {
 function describe(data: Data, e: Endpoint, b: Bar): string {
   const all = e.bars.reduce((sum, o) => sum + o.requests, 0);
   return `${counted(b.requests, "request", "requests")} (${percent(b.requests, all)}) took ${column(e.unit, b.low)} to ${column(e.unit, b.high)}: ${mix(data, b.buckets)}`;
-}
-
-// ticks are round times: 1, 2 and 5 times a power of ten, or where there are too few
-// of these, evenly spaced ones.
-function ticks(x: ReturnType<typeof scaleLog<number, number>>, width: number): number[] {
-  const [low, high] = x.domain();
-  let list: number[] = [];
-  for (let p = 1; p <= high; p *= 10) list.push(...[p, 2 * p, 5 * p].filter((v) => v >= low && v <= high));
-  if (list.length < 4) list = scaleLinear().domain([low, high]).ticks(width < 500 ? 4 : 8).filter((v) => v >= low && v <= high);
-  const apart = 46;
-  let last = -Infinity;
-  return list.filter((v) => {
-    if (x(v) - last < apart) return false;
-    last = x(v);
-    return true;
-  });
-}
-
-function short(e: Endpoint, ns: number): string {
-  const value = ns / e.unit.ns;
-  return `${Number(value.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 4 })} ${e.unit.name}`;
-}
-
-// redraw draws again when the figure has another width.
-export function redraw(figure: HTMLElement, draw: () => void): void {
-  let width = figure.clientWidth;
-  new ResizeObserver(() => {
-    if (figure.clientWidth !== width) {
-      width = figure.clientWidth;
-      draw();
-    }
-  }).observe(figure);
 }

@@ -2,6 +2,7 @@ import "./style.css";
 import { type Bar, read } from "./data";
 import { flame } from "./flame";
 import { histogram } from "./histogram";
+import { overlay } from "./overlay";
 import { Waterfall } from "./waterfall";
 
 const data = read();
@@ -27,4 +28,15 @@ place("histogram", (figure, at) => {
     return r.wall >= bar.low && r.wall <= bar.high ? `Shown below: one of them, ${r.id}.` : `Shown below: ${r.id}, the nearest in this page.`;
   };
   histogram(figure, data, data.endpoints[at], show);
+});
+place("overlay", (figure, at) => overlay(figure, data.changes[at]));
+
+// What is folded away on a screen is there on paper.
+let folded: HTMLDetailsElement[] = [];
+addEventListener("beforeprint", () => {
+  folded = Array.from(document.querySelectorAll<HTMLDetailsElement>("details:not(.licenses):not([open])"));
+  for (const d of folded) d.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const d of folded) d.open = false;
 });

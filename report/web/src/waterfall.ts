@@ -3,7 +3,7 @@ import { scaleLinear } from "d3-scale";
 import { type Selection, select } from "d3-selection";
 import { type Call, type Data, type Request, column, percent } from "./data";
 import { Rover, along } from "./keys";
-import { redraw } from "./histogram";
+import { legend, redraw } from "./dom";
 
 // A mark is something to select: a stretch of time on a row.
 interface Mark {
@@ -11,7 +11,8 @@ interface Mark {
   end: number;
   kind: "client" | "path" | "lane" | "call";
   bucket: number;
-  text: string;
+  label: string; // written on it, where there is room
+  text: string; // all of it, in lines
 }
 
 // A row of the drawing, with the marks on it from top to bottom.
@@ -31,6 +32,7 @@ const maxCallRows = 24;
 export class Waterfall {
   private readonly buttons;
   private readonly holder;
+  private readonly legend;
   private readonly notes;
   private readonly detail;
   private readonly own: number[]; // the requests with a button
@@ -42,6 +44,7 @@ export class Waterfall {
     this.own = data.requests.map((_, i) => i).filter((i) => data.requests[i].endpoint === endpoint && data.requests[i].role !== "example");
     this.buttons = root.append("div").attr("class", "tools").attr("role", "group").attr("aria-label", "which request");
     this.holder = root.append("div").attr("class", "waterfall");
+    this.legend = root.append("ul").attr("class", "legend");
     this.detail = root.append("div").attr("class", "detail").attr("aria-live", "polite");
     this.notes = root.append("p").attr("class", "note");
     this.shown = this.own[0] ?? data.requests.findIndex((r) => r.endpoint === endpoint);
@@ -77,7 +80,7 @@ export class Waterfall {
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", "translate(0,20)")
       .call(axisTop(x).ticks(width < 640 ? 3 : 8).tickSizeInner(-(height - 20)).tickFormat((v) => column(r.unit, v.valueOf())));
     for (const row of rows) {
-      svg.append("text").attr("class", "lane").attr("aria-hidden", "true").attr("x", 0)
+      svg.append("text").attr("class", "name").attr("aria-hidden", "true").attr("x", 0)
         .attr("y", gutter === 0 ? row.y - 3 : row.y + Math.min(row.height, 18) / 2 + 4).text(row.label);
       this.marks(svg, row, x);
     }
@@ -92,6 +95,7 @@ export class Waterfall {
         this.tell(r, m);
       });
     rover.refresh();
+    legend(this.legend, this.data, this.data.buckets.map((_, k) => r.segments.reduce((sum, s) => sum + (s[3] === k ? s[1] - s[0] : 0), 0)));
     this.detail.text(`Request ${r.id}: ${column(r.unit, r.wall)}`);
     this.notes.text(r.notes.length === 0 ? "" : `Not drawn: ${r.notes.join("; ")}.`);
   }
@@ -109,6 +113,9 @@ export class Waterfall {
       .attr("height", (m) => (m.kind === "call" ? Math.max(each - 2, 1) : 18))
       .attr("role", "button").attr("tabindex", -1).attr("aria-label", (m) => m.text.split("\n").join(", "))
       .append("title").text((m) => m.text);
+    svg.append("g").selectAll("text").data(row.marks.filter((m) => m.kind !== "call" && x(m.end) - x(m.start) > 8 * m.label.length + 8)).join("text")
+      .attr("class", (m) => (m.bucket < 0 ? "inside outside" : "inside")).attr("aria-hidden", "true").attr("x", (m) => x(m.start) + 5).attr("y", row.y + 13)
+      .attr("stroke", (m) => (m.bucket < 0 ? "none" : `var(--${this.data.buckets[m.bucket].name})`)).text((m) => m.label);
   }
 
   private tell(r: Request, m: Mark): void {
@@ -129,17 +136,17 @@ function layout(data: Data, r: Request, head: number): { rows: Row[]; height: nu
     y += height + 8;
   };
   if (r.client.length > 0) {
-    add("client", 18, r.client.map((c) => ({ start: c.start, end: c.end, kind: "client", bucket: -1, text: `the client: ${c.phase}` })));
+    add("client", 18, r.client.map((c) => ({ start: c.start, end: c.end, kind: "client", bucket: -1, label: c.phase, text: `the client: ${c.phase}` })));
   }
   const steps = (lane: number | null, kind: "path" | "lane"): Mark[] =>
-    r.segments.filter((s) => lane === null || s[2] === lane).map((s) => ({ start: s[0], end: s[1], kind, bucket: s[3], text: step(data, r, s) }));
-  add("server: the path", 18, steps(null, "path"));
+    r.segments.filter((s) => lane === null || s[2] === lane).map((s) => ({ start: s[0], end: s[1], kind, bucket: s[3], label: data.strings[s[4]] || data.buckets[s[3]].label, text: step(data, r, s) }));
   const lanes = r.lanes.map((_, i) => i).filter((i) => r.segments.some((s) => s[2] === i) || r.calls.some((c) => c[2] === i));
+  if (lanes.length > 1) add("server: the path", 18, steps(null, "path"));
   for (const lane of lanes.slice(0, maxLanes)) {
-    const calls = r.calls.filter((c) => c[2] === lane).map((c) => ({ start: c[0], end: c[1], kind: "call" as const, bucket: c[3], text: callText(data, r, c) }));
-    const own = steps(lane, "lane");
+    const calls = r.calls.filter((c) => c[2] === lane).map((c) => ({ start: c[0], end: c[1], kind: "call" as const, bucket: c[3], label: "", text: callText(data, r, c) }));
+    const own = steps(lane, lanes.length > 1 ? "lane" : "path");
     const deep = calls.length === 0 ? 0 : Math.max(...pack(calls).values()) + 1;
-    add(r.lanes[lane], (own.length > 0 ? 18 : 0) + (deep === 0 ? 0 : 2 + 11 * Math.min(deep, maxCallRows)), [...own, ...calls]);
+    add(lanes.length > 1 ? r.lanes[lane] : `server: ${r.lanes[lane]}`, (own.length > 0 ? 18 : 0) + (deep === 0 ? 0 : 2 + 11 * Math.min(deep, maxCallRows)), [...own, ...calls]);
   }
   if (lanes.length > maxLanes) add(`and ${lanes.length - maxLanes} more goroutines`, 4, []);
   return { rows, height: y };

@@ -1,0 +1,335 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// CompareHTML writes a comparison as one page, as HTML does a breakdown. The two
+// sides, which c was made from, are drawn as histograms.
+func CompareHTML(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown) error {
+	p, charts := newComparePage(c, before, after)
+	return p.writeTo(w, "compare.html", charts, p)
+}
+
+// A comparePage is what the template compare.html shows.
+type comparePage struct {
+	frame
+	Title     string
+	Answer    string
+	Before    string
+	After     string
+	Redacted  bool
+	Gates     []gateView
+	Endpoints []*changeView
+	Others    string
+	Traffic   []string
+	Warnings  []string
+	Buckets   []meaning
+	Sides     []sideView
+}
+
+type gateView struct{ Outcome, Word, Text string }
+
+// A sideView says what one side was read from.
+type sideView struct {
+	Name     string
+	Facts    []fact
+	Evidence []evidenceView
+}
+
+// A changeView is what changed in one endpoint.
+type changeView struct {
+	Number                     int
+	Title, Name, Requests, Was string
+	Confidence                 string
+	Wall                       []changeRow
+	Needs                      []string
+	BeforeBar, AfterBar        twoBar
+	Bridge                     []bridgeRow
+	Sites                      []siteChangeRow
+	Left                       string
+	Bars                       []overlayRow
+	NoBars                     bool
+}
+
+type changeRow struct{ Quantity, Before, After, Change, Relative, Interval, P string }
+
+// A twoBar is one side's stacked bar, as long as its mean is of the longer one's.
+type twoBar struct {
+	Name, Mean, Spoken string
+	Bar                []barPart
+}
+
+// A bridgeRow is one step of the way from the mean before to the mean after.
+type bridgeRow struct {
+	Bucket, Label, Change, X, Width string
+	Part                            string // what the step is, below its bucket
+	Ends                            bool   // a mean, not a step
+	Unsure                          bool
+}
+
+type siteChangeRow struct{ Bucket, Label, Function, Position, Change string }
+
+type overlayRow struct{ From, To, Before, After string }
+
+// A changeChart is the histograms of both sides, over the same bars.
+type changeChart struct {
+	Unit  unit        `json:"unit"`
+	Bars  []changeBar `json:"bars"`
+	Marks []mark      `json:"marks"`
+}
+
+type changeBar struct {
+	Low    int64 `json:"low"`
+	High   int64 `json:"high"`
+	Before int64 `json:"before"`
+	After  int64 `json:"after"`
+}
+
+// maxChanges is how many endpoints a comparison's page shows one by one.
+const maxChanges = 10
+
+func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown) (*comparePage, *chartData) {
+	p := &comparePage{
+		Title: "what changed", Answer: clean(verdict(c)), Before: sideText(&c.Before), After: sideText(&c.After),
+		Redacted: c.Before.Source.Redacted || c.After.Source.Redacted, Traffic: cameAndWent(c), Buckets: bucketMeanings(),
+		Sides: []sideView{
+			{"Before", sourceFacts(&c.Before.Source), evidenceOf(&c.Before.Source)},
+			{"After", sourceFacts(&c.After.Source), evidenceOf(&c.After.Source)},
+		},
+	}
+	if text := mixText(c); text != "" {
+		p.Traffic = append(p.Traffic, text)
+	}
+	for i := range c.Gates {
+		g := &c.Gates[i]
+		p.Gates = append(p.Gates, gateView{g.Outcome, gateWord(g), clean(gateText(g))})
+	}
+	for _, w := range c.Warnings {
+		p.Warnings = append(p.Warnings, clean(cmp.Or(w.Message, w.Code)))
+	}
+	charts := newChartData()
+	both := ofStatus(c, "both")
+	for i, e := range both[:min(maxChanges, len(both))] {
+		chart := overlay(e, find(before, cmp.Or(e.Was, e.Name), e.Kind), find(after, e.Name, e.Kind))
+		charts.Changes = append(charts.Changes, chart)
+		p.Endpoints = append(p.Endpoints, newChangeView(c, e, i, &chart))
+	}
+	if len(both) > 0 {
+		p.Title = "what changed in " + shorten(changeTitle(both[0]), 80)
+	}
+	var others []string
+	for _, e := range both[min(maxChanges, len(both)):] {
+		others = append(others, shorten(changeTitle(e), 60)+" "+(&compared{}).verdict(&e.Wall[0]))
+	}
+	if len(others) > 0 {
+		p.Others = counted(int64(len(others)), "more endpoint", "more endpoints") + ": " + strings.Join(others, ", ")
+	}
+	return p, &charts.chartData
+}
+
+func find(b *breakdown.Breakdown, name, kind string) *breakdown.Endpoint {
+	i := slices.IndexFunc(b.Endpoints, func(e breakdown.Endpoint) bool { return e.Name == name && e.Kind == kind })
+	if i < 0 {
+		i = slices.IndexFunc(b.Endpoints, func(e breakdown.Endpoint) bool { return e.Name == name })
+	}
+	if i < 0 {
+		return nil
+	}
+	return &b.Endpoints[i]
+}
+
+func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number int, chart *changeChart) *changeView {
+	unit := scaleOf(max(e.Wall[0].Before, e.Wall[0].After))
+	v := &changeView{
+		Number: number, Title: changeTitle(e), Requests: counted(e.RequestsBefore, "request", "requests") + " → " + count(e.RequestsAfter),
+		Was: clean(e.Was), Confidence: (&compared{c: c}).confidence(), Needs: needs(e), NoBars: len(chart.Bars) == 0,
+	}
+	if e.Route != "" {
+		v.Name = title(&breakdown.Endpoint{Name: e.Name})
+	}
+	for i := range e.Wall {
+		w := &e.Wall[i]
+		row := changeRow{Quantity: w.Quantity, Before: unit.column(w.Before), After: unit.column(w.After), Change: signedTime(unit, w.Delta), Relative: signed(w.Relative),
+			Interval: signedTime(unit, w.Low) + " to " + signedTime(unit, w.High), P: "~"}
+		if w.Significant {
+			row.P = strings.TrimPrefix(probability(w.P), "= ")
+		}
+		v.Wall = append(v.Wall, row)
+	}
+	v.bars(e, unit)
+	v.bridge(e, unit)
+	v.sites(e, unit)
+	for _, b := range chart.Bars {
+		v.Bars = append(v.Bars, overlayRow{unit.column(b.Low), unit.column(b.High), count(b.Before), count(b.After)})
+	}
+	return v
+}
+
+// bars are the two means, drawn to one scale.
+func (v *changeView) bars(e *breakdown.EndpointChange, unit scale) {
+	mean := &e.Wall[0]
+	side := func(name string, whole int64, of func(*breakdown.BucketChange) int64) twoBar {
+		buckets := make([]breakdown.BucketTime, len(e.Buckets))
+		for i := range e.Buckets {
+			buckets[i] = breakdown.BucketTime{Bucket: e.Buckets[i].Bucket, Total: of(&e.Buckets[i])}
+		}
+		_, spoken := stackedBar(buckets, whole, total)
+		bar, _ := stackedBar(buckets, max(mean.Before, mean.After, 1), total)
+		for i, t := range unknownLast(ranked(buckets, total)) {
+			bar[i].Share = unit.atLeastVisible(t.Total)
+		}
+		return twoBar{name, unit.column(whole), spoken, bar}
+	}
+	v.BeforeBar = side("before", mean.Before, func(b *breakdown.BucketChange) int64 { return b.Before })
+	v.AfterBar = side("after", mean.After, func(b *breakdown.BucketChange) int64 { return b.After })
+}
+
+// bridge goes from the mean before to the mean after, one part of a bucket's change
+// after another, without a gap. What is too small to see is one step, the last.
+func (v *changeView) bridge(e *breakdown.EndpointChange, unit scale) {
+	mean := &e.Wall[0]
+	at, steps := mean.Before, bridgeSteps(e)
+	low, high := int64(0), max(mean.Before, mean.After)
+	for sum, i := mean.Before, 0; i < len(steps); i++ {
+		sum += steps[i].delta
+		low, high = min(low, sum), max(high, sum)
+	}
+	place := func(from, to int64) (x, width string) {
+		return percentOf(min(from, to)-low, high-low), percentOf(magnitude(to-from), high-low)
+	}
+	end := func(label string, ns int64) bridgeRow {
+		x, width := place(0, ns)
+		return bridgeRow{Label: label, Change: unit.column(ns), X: x, Width: width, Ends: true}
+	}
+	v.Bridge = append(v.Bridge, end("mean before", mean.Before))
+	for _, s := range steps {
+		row := bridgeRow{Bucket: s.bucket, Label: s.label, Part: s.part, Change: signedTime(unit, s.delta), Unsure: s.unsure}
+		row.X, row.Width = place(at, at+s.delta)
+		at += s.delta
+		v.Bridge = append(v.Bridge, row)
+	}
+	v.Bridge = append(v.Bridge, end("mean after", mean.After))
+}
+
+type bridgeStep struct {
+	bucket, label, part string
+	delta               int64
+	unsure              bool
+}
+
+// bridgeSteps sum to the change of the mean.
+func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
+	mean := &e.Wall[0]
+	order := make([]*breakdown.BucketChange, 0, len(e.Buckets))
+	for i := range e.Buckets {
+		order = append(order, &e.Buckets[i])
+	}
+	slices.SortStableFunc(order, func(a, b *breakdown.BucketChange) int { return cmp.Compare(magnitude(b.Delta), magnitude(a.Delta)) })
+	var steps []bridgeStep
+	rest := mean.Delta
+	for _, b := range order {
+		if float64(magnitude(b.Delta)) < smallPart*float64(max(mean.Before, mean.After)) {
+			continue
+		}
+		parts := worthShowing(b.Parts, b.Delta)
+		if len(parts) == 0 {
+			parts = worthShowing(b.Phases, b.Delta)
+		}
+		left := b.Delta
+		for _, p := range parts {
+			left -= p.Delta
+			steps = append(steps, bridgeStep{b.Bucket.String(), words[b.Bucket].label, clean(p.Part), p.Delta, !b.Significant})
+		}
+		if left != 0 {
+			part := ""
+			if len(parts) > 0 {
+				part = "smaller parts"
+			}
+			steps = append(steps, bridgeStep{b.Bucket.String(), words[b.Bucket].label, part, left, !b.Significant})
+		}
+		rest -= b.Delta
+	}
+	if rest != 0 {
+		steps = append(steps, bridgeStep{"", "the rest", "", rest, true})
+	}
+	return steps
+}
+
+// sites are the call sites whose time changed by enough to be seen, the most first.
+func (v *changeView) sites(e *breakdown.EndpointChange, unit scale) {
+	type site struct {
+		breakdown.SiteChange
+		of breakdown.Bucket
+	}
+	var list []site
+	for i := range e.Buckets {
+		for _, s := range e.Buckets[i].Sites {
+			if s.Function != breakdown.Other && signedTime(unit, s.Delta) != signedTime(unit, 0) {
+				list = append(list, site{s, e.Buckets[i].Bucket})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b site) int { return cmp.Compare(magnitude(b.Delta), magnitude(a.Delta)) })
+	for _, s := range list[:min(len(list), maxRows)] {
+		v.Sites = append(v.Sites, siteChangeRow{s.of.String(), words[s.of].label, function(s.Function), position(s.Frame), signedTime(unit, s.Delta)})
+	}
+	if left := len(list) - maxRows; left > 0 {
+		v.Left = fmt.Sprintf("Left out: %s.", counted(int64(left), "more call site", "more call sites"))
+	}
+}
+
+// overlay puts the histograms of both sides over the same bars.
+func overlay(e *breakdown.EndpointChange, before, after *breakdown.Endpoint) changeChart {
+	mean := &e.Wall[0]
+	chart := changeChart{Unit: unitOf(max(mean.Before, mean.After, 1)), Bars: []changeBar{}, Marks: []mark{}}
+	if before == nil || after == nil {
+		return chart
+	}
+	by := map[int64]*changeBar{}
+	for i, bars := range [][]breakdown.Bar{barsOf(before), barsOf(after)} {
+		for _, b := range bars {
+			at := by[b.Low]
+			if at == nil {
+				at = &changeBar{Low: b.Low, High: b.High}
+				by[b.Low] = at
+			}
+			if i == 0 {
+				at.Before += b.Requests
+			} else {
+				at.After += b.Requests
+			}
+		}
+	}
+	for _, b := range by {
+		chart.Bars = append(chart.Bars, *b)
+	}
+	slices.SortFunc(chart.Bars, func(x, y changeBar) int { return cmp.Compare(x.Low, y.Low) })
+	chart.Marks = []mark{{"mean before", mean.Before}, {"mean after", mean.After}}
+	return chart
+}
+
+// barsOf are an endpoint's bars, where they were kept, else what its histogram says
+// of them.
+func barsOf(e *breakdown.Endpoint) []breakdown.Bar {
+	if e.Detail != nil {
+		return e.Detail.Bars
+	}
+	if e.Wall.Hist == nil {
+		return nil
+	}
+	var bars breakdown.Bars
+	e.Wall.Hist.Each(func(lo, _, _ int64) { bars.Add(breakdown.RequestID{}, lo, &[breakdown.NumBuckets]int64{}) })
+	d := breakdown.Detail{Bars: bars.List()}
+	for i := range d.Bars {
+		d.Bars[i].Requests = 0
+	}
+	e.Wall.Hist.Each(func(lo, _, n int64) { d.At(lo).Requests += n })
+	return d.Bars
+}
