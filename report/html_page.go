@@ -15,7 +15,6 @@ type reportPage struct {
 	Title     string
 	Answer    string
 	Source    []string
-	Case      string
 	Redacted  bool
 	Overview  []overviewRow
 	Findings  []findingView
@@ -61,7 +60,7 @@ type rootRow struct {
 func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) (*reportPage, *chartData) {
 	t := &text{page: page{width: 1 << 16}, b: b, verbose: true}
 	p := &reportPage{
-		Title: pageTitle(b), Answer: answer(b), Source: t.source(), Case: clean(b.Source.Case), Redacted: b.Source.Redacted,
+		Title: pageTitle(b), Answer: answer(b), Source: t.source(), Redacted: b.Source.Redacted,
 		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source), Buckets: bucketMeanings(),
 	}
 	for _, r := range b.Source.Rules {
@@ -105,13 +104,7 @@ func pageTitle(b *breakdown.Breakdown) string {
 }
 
 func (t *text) findingView(f *breakdown.Finding) findingView {
-	v := findingView{Title: clean(cmp.Or(f.Title, f.ID)), Try: clean(f.Try)}
-	if f.SavesUpTo > 0 {
-		v.Title += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
-	}
-	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
-		v.Title += ", in " + shorten(t.titleOf(f.Endpoint), 80)
-	}
+	v := findingView{Title: t.heading(f), Try: clean(f.Try)}
 	for _, e := range f.Evidence {
 		if e != "" {
 			v.Evidence = append(v.Evidence, clean(e))

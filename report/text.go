@@ -249,14 +249,7 @@ func (t *text) worthwhile() []breakdown.Finding {
 }
 
 func (t *text) finding(n int, f *breakdown.Finding) {
-	head := clean(cmp.Or(f.Title, f.ID))
-	if f.SavesUpTo > 0 {
-		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
-	}
-	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
-		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
-	}
-	t.text(plain, 2, fmt.Sprintf("%d. ", n), head)
+	t.text(plain, 2, fmt.Sprintf("%d. ", n), t.heading(f))
 	for _, evidence := range f.Evidence {
 		if evidence != "" {
 			t.text(dim, 5, "", clean(evidence))
@@ -265,6 +258,19 @@ func (t *text) finding(n int, f *breakdown.Finding) {
 	if f.Try != "" {
 		t.text(plain, 5, "try: ", clean(f.Try))
 	}
+}
+
+// heading is a finding's first sentence: what it would save, and where that is in
+// doubt, in which endpoint.
+func (t *text) heading(f *breakdown.Finding) string {
+	head := clean(cmp.Or(f.Title, f.ID))
+	if f.SavesUpTo > 0 {
+		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
+	}
+	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
+		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
+	}
+	return head
 }
 
 // find is the endpoint that a finding names.

@@ -20,7 +20,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 		t.Fatalf("%v (npm ci in report/web installs it)", err)
 	}
 	for name, page := range pages {
-		path := page(t)
+		path := file(t, page(t))
 		for _, how := range []string{"light", "dark"} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				b := open(t, path, views[how])

@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long the browser may take for anything on a busy machine.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // browser is the one that all tests open their tabs in; made by TestMain.
 var browser context.Context

@@ -2,7 +2,6 @@ package ticket_test
 
 import (
 	"bytes"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,28 +14,28 @@ import (
 )
 
 // pages are the kinds of pages there are.
-var pages = map[string]func(*testing.T) string{
-	"real": func(t *testing.T) string {
+var pages = map[string]func(*testing.T) []byte{
+	"real": func(t *testing.T) []byte {
 		before, _ := demo(t)
 		b, specimens := analyzed(t, before, analyze.Options{})
-		return pageOf(t, b, specimens)
+		return html(t, b, specimens)
 	},
-	"hostile": func(t *testing.T) string {
+	"hostile": func(t *testing.T) []byte {
 		b, specimens := hostileReport()
-		return pageOf(t, b, specimens)
+		return html(t, b, specimens)
 	},
-	"without-detail": func(t *testing.T) string {
+	"without-detail": func(t *testing.T) []byte {
 		b, _ := hostileReport()
 		b.Endpoints[0].Detail = nil
-		return pageOf(t, b, nil)
+		return html(t, b, nil)
 	},
-	"no-requests": func(t *testing.T) string { return pageOf(t, noRequests(), nil) },
-	"nothing":     func(t *testing.T) string { return pageOf(t, &breakdown.Breakdown{}, nil) },
-	"comparison":  comparePage,
+	"no-requests": func(t *testing.T) []byte { return html(t, noRequests(), nil) },
+	"nothing":     func(t *testing.T) []byte { return html(t, &breakdown.Breakdown{}, nil) },
+	"comparison":  comparison,
 }
 
-// comparePage compares the demo's two captures.
-func comparePage(t *testing.T) string {
+// comparison compares the demo's two captures.
+func comparison(t *testing.T) []byte {
 	before, after := demo(t)
 	var sides [2]*breakdown.Breakdown
 	for i, file := range []string{before, after} {
@@ -54,7 +53,7 @@ func comparePage(t *testing.T) string {
 	if err := report.CompareHTML(&buf, c, sides[0], sides[1]); err != nil {
 		t.Fatal(err)
 	}
-	return file(t, buf.Bytes())
+	return buf.Bytes()
 }
 
 // views are how pages are looked at.
@@ -67,7 +66,7 @@ var views = map[string]view{
 
 func TestEveryPageFitsEveryScreen(t *testing.T) {
 	for name, page := range pages {
-		path := page(t)
+		path := file(t, page(t))
 		for how, v := range views {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				b := open(t, path, v)
@@ -92,7 +91,7 @@ func (b *tab) drawn() {
 }
 
 func TestTheFirstScreenHasTheAnswerTheBarAndTheFindings(t *testing.T) {
-	b := open(t, pages["real"](t), desk)
+	b := open(t, file(t, pages["real"](t)), desk)
 	for _, selector := range []string{"h1", ".overview .bar", ".findings li:last-child .try"} {
 		if bottom := ask[float64](b, `document.querySelector(%s).getBoundingClientRect().bottom`, selector); bottom > 800 {
 			t.Errorf("%s ends at %.0f, below the first screen", selector, bottom)
@@ -101,15 +100,11 @@ func TestTheFirstScreenHasTheAnswerTheBarAndTheFindings(t *testing.T) {
 }
 
 func TestHostileNamesAreTextAndNothingElse(t *testing.T) {
-	path := pages["hostile"](t)
-	page, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := pages["hostile"](t)
 	if bytes.ContainsAny(page, "\x1b\x00\x07") {
 		t.Error("an escape of the terminal's is in the file")
 	}
-	b := open(t, path, desk)
+	b := open(t, file(t, page), desk)
 	b.drawn()
 	if n := ask[int](b, `document.querySelectorAll("script").length`); n != 2 {
 		t.Errorf("%d scripts, not the data and the page's own", n)
@@ -126,10 +121,7 @@ func TestHostileNamesAreTextAndNothingElse(t *testing.T) {
 
 // A page that does what the others must not shows that the tests would see it.
 func TestTheWatchSeesWhatItIsFor(t *testing.T) {
-	page, err := os.ReadFile(pages["no-requests"](t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := pages["no-requests"](t)
 	for what, spoil := range map[string]string{
 		"an inline style":   `<p style="color: red">x</p>`,
 		"an inline script":  `<script>document.title = "ran"</script>`,
@@ -153,7 +145,7 @@ func TestTheWatchSeesWhatItIsFor(t *testing.T) {
 
 func TestThePagePrints(t *testing.T) {
 	for _, name := range []string{"real", "comparison"} {
-		b := open(t, pages[name](t), desk)
+		b := open(t, file(t, pages[name](t)), desk)
 		b.drawn()
 		pdf := run(b, chromedp.PrintToPDF(chromedp.PDFPrintBackground()))
 		write(t, name+".pdf", pdf)
@@ -174,7 +166,7 @@ func TestThePagePrints(t *testing.T) {
 func TestWithScriptsOffTheTablesAreThere(t *testing.T) {
 	for name, page := range pages {
 		t.Run(name, func(t *testing.T) {
-			b := open(t, page(t), view{width: 1280, height: 800, noScript: true})
+			b := open(t, file(t, page(t)), view{width: 1280, height: 800, noScript: true})
 			b.whole(name + "-noscript")
 			if n := ask[int](b, `Array.from(document.querySelectorAll("figure, .chart")).filter(f => f.checkVisibility()).length`); n > 0 {
 				t.Errorf("%d empty boxes where charts would be", n)

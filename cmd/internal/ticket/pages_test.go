@@ -63,14 +63,13 @@ func analyzed(t *testing.T, file string, opts analyze.Options) (*breakdown.Break
 	return b, specimens
 }
 
-// pageOf writes a page to a file.
-func pageOf(t *testing.T, b *breakdown.Breakdown, specimens []breakdown.Specimen) string {
+func html(t *testing.T, b *breakdown.Breakdown, specimens []breakdown.Specimen) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	if err := report.HTML(&buf, b, specimens, report.HTMLOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return file(t, buf.Bytes())
+	return buf.Bytes()
 }
 
 func file(t *testing.T, page []byte) string {

@@ -146,7 +146,7 @@ function layout(data: Data, r: Request, head: number): { rows: Row[]; height: nu
     const calls = r.calls.filter((c) => c[2] === lane).map((c) => ({ start: c[0], end: c[1], kind: "call" as const, bucket: c[3], label: "", text: callText(data, r, c) }));
     const own = steps(lane, lanes.length > 1 ? "lane" : "path");
     const deep = calls.length === 0 ? 0 : Math.max(...pack(calls).values()) + 1;
-    add(lanes.length > 1 ? r.lanes[lane] : `server: ${r.lanes[lane]}`, (own.length > 0 ? 18 : 0) + (deep === 0 ? 0 : 2 + 11 * Math.min(deep, maxCallRows)), [...own, ...calls]);
+    add(lanes.length > 1 ? r.lanes[lane] : `server: ${r.lanes[lane].split(",")[0]}`, (own.length > 0 ? 18 : 0) + (deep === 0 ? 0 : 2 + 11 * Math.min(deep, maxCallRows)), [...own, ...calls]);
   }
   if (lanes.length > maxLanes) add(`and ${lanes.length - maxLanes} more goroutines`, 4, []);
   return { rows, height: y };
