@@ -1,0 +1,187 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/analyze/breakdown"
+)
+
+// WallProfile writes where the complete requests' wall time was spent as a profile
+// for `go tool pprof`, speedscope and whatever else reads pprof's format: to the
+// nanosecond, the sum of its samples is the sum of the endpoints' wall times.
+//
+// Viewers draw stacks, and most know nothing of labels, so a stack begins with what
+// the answer is in terms of: the endpoint, the bucket and the phase, as frames
+// that are no functions. A flame graph reads as the first screen does, and
+// goroutines that worked for a request stand below its endpoint and not by
+// themselves. The labels endpoint, route, bucket, phase and system say the same to
+// -tagfocus and -tags. Time whose cause left no stack ends in a frame that says
+// what the goroutine was.
+func WallProfile(w io.Writer, b *breakdown.Breakdown) error {
+	pb := newProfileBuilder(b)
+	pb.p.SampleType = []*profile.ValueType{{Type: "count", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}}
+	pb.p.DefaultSampleType = "wall"
+	pb.p.PeriodType, pb.p.Period = &profile.ValueType{Type: "wall", Unit: "nanoseconds"}, 1
+	requests := int64(0)
+	for i := range b.Endpoints {
+		requests += b.Endpoints[i].Requests
+		pb.addWall(&b.Endpoints[i])
+	}
+	pb.p.Comments = append([]string{"wall time of " + counted(requests, "complete request", "complete requests") + ", by timesink"}, pb.p.Comments...)
+	return writeProfile(w, pb.p)
+}
+
+// addWall adds an endpoint's complete requests. What no stack accounts for, where
+// they were not gathered, is told by bucket.
+func (pb *profileBuilder) addWall(e *breakdown.Endpoint) {
+	var told [breakdown.NumBuckets]int64
+	if e.Detail != nil {
+		for _, s := range e.Detail.Stacks {
+			told[s.Bucket] += s.Time
+			pb.addStack(e, s)
+		}
+	}
+	for _, t := range e.Buckets {
+		if rest := t.Total - told[t.Bucket]; rest != 0 {
+			pb.addStack(e, breakdown.StackTime{Bucket: t.Bucket, Time: rest})
+		}
+	}
+}
+
+func (pb *profileBuilder) addStack(e *breakdown.Endpoint, s breakdown.StackTime) {
+	labels := endpointLabels(e)
+	setLabel(labels, "bucket", s.Bucket.String())
+	setLabel(labels, "phase", s.Phase.String())
+	var stack []*profile.Location
+	if c := s.Cause; c != nil {
+		setLabel(labels, "system", c.System)
+		for _, f := range c.Stack {
+			stack = append(stack, pb.location(f))
+		}
+	}
+	if len(stack) == 0 {
+		stack = pb.stackless(s.Cause)
+	}
+	if s.Phase != breakdown.NoPhase {
+		stack = append(stack, pb.word("phase: "+s.Phase.String()))
+	}
+	stack = append(stack, pb.word("bucket: "+s.Bucket.String()), pb.word("endpoint: "+title(e)))
+	pb.p.Sample = append(pb.p.Sample, &profile.Sample{Location: stack, Value: []int64{s.Count, s.Time}, Label: labels})
+}
+
+// stackless stands for the stack of a cause that has none: what the goroutine was,
+// and where it works for the request, if that is known.
+func (pb *profileBuilder) stackless(c *breakdown.Cause) []*profile.Location {
+	if c == nil || c.State == "" {
+		return []*profile.Location{pb.word("(not told apart)")}
+	}
+	state := c.State
+	if c.Reason != "" {
+		state += ": " + c.Reason
+	}
+	stack := []*profile.Location{pb.word("(" + state + ")")}
+	if c.Site.Function != "" {
+		stack = append(stack, pb.location(c.Site))
+	}
+	return stack
+}
+
+// A profileBuilder gathers a profile, in which each function and each place is
+// told once.
+type profileBuilder struct {
+	p         *profile.Profile
+	functions map[[2]string]*profile.Function // by name and file
+	locations map[breakdown.Frame]*profile.Location
+}
+
+func newProfileBuilder(b *breakdown.Breakdown) *profileBuilder {
+	p := &profile.Profile{DurationNanos: b.Source.Window, Comments: profileComments(b)}
+	// The binary is not known, but its functions are: else pprof looks for it.
+	p.Mapping = []*profile.Mapping{{ID: 1, HasFunctions: true, HasFilenames: true, HasLineNumbers: true, HasInlineFrames: true}}
+	if at := b.Source.CapturedAt; at != nil {
+		p.TimeNanos = at.UnixNano()
+	}
+	return &profileBuilder{p: p, functions: map[[2]string]*profile.Function{}, locations: map[breakdown.Frame]*profile.Location{}}
+}
+
+// profileComments say what a profile was made from.
+func profileComments(b *breakdown.Breakdown) []string {
+	var list []string
+	if b.Source.Case != "" {
+		list = append(list, "case: "+clean(b.Source.Case))
+	}
+	if b.Source.Target != "" {
+		list = append(list, "target: "+clean(b.Source.Target))
+	}
+	if b.Source.Redacted {
+		list = append(list, "redacted")
+	}
+	return list
+}
+
+func (pb *profileBuilder) location(f breakdown.Frame) *profile.Location {
+	loc := pb.locations[f]
+	if loc == nil {
+		name := clean(f.Function)
+		fn := pb.function(name, name, clean(f.File))
+		loc = pb.newLocation(fn, f)
+	}
+	return loc
+}
+
+// word is a frame that is no function. Without a system name pprof takes its name
+// as it is; from one with both it would cut what looks like a parameter of C++.
+func (pb *profileBuilder) word(text string) *profile.Location {
+	f := breakdown.Frame{Function: "\x00" + text} // no function has such a name
+	loc := pb.locations[f]
+	if loc == nil {
+		loc = pb.newLocation(pb.function(clean(text), "", ""), f)
+	}
+	return loc
+}
+
+func (pb *profileBuilder) newLocation(fn *profile.Function, f breakdown.Frame) *profile.Location {
+	loc := &profile.Location{ID: uint64(len(pb.p.Location) + 1), Mapping: pb.p.Mapping[0], Line: []profile.Line{{Function: fn, Line: int64(f.Line)}}}
+	pb.p.Location = append(pb.p.Location, loc)
+	pb.locations[f] = loc
+	return loc
+}
+
+func (pb *profileBuilder) function(name, system, file string) *profile.Function {
+	key := [2]string{name, file}
+	fn := pb.functions[key]
+	if fn == nil {
+		fn = &profile.Function{ID: uint64(len(pb.p.Function) + 1), Name: name, SystemName: system, Filename: file}
+		pb.p.Function = append(pb.p.Function, fn)
+		pb.functions[key] = fn
+	}
+	return fn
+}
+
+// endpointLabels tell an endpoint from the others.
+func endpointLabels(e *breakdown.Endpoint) map[string][]string {
+	labels := map[string][]string{}
+	name := e.Name
+	if name == "" {
+		name = breakdown.Unnamed
+	}
+	setLabel(labels, "endpoint", name)
+	setLabel(labels, "route", e.Route)
+	return labels
+}
+
+func setLabel(labels map[string][]string, key, value string) {
+	if value != "" {
+		labels[key] = []string{clean(value)}
+	}
+}
+
+func writeProfile(w io.Writer, p *profile.Profile) error {
+	if err := p.Write(w); err != nil {
+		return fmt.Errorf("writing the profile: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package report_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/analyze/breakdown"
+	"timesink/report"
+)
+
+func wallProfile(t *testing.T, c aCase) *profile.Profile {
+	t.Helper()
+	return parsed(t, twice(t, c.name, func(buf *bytes.Buffer) error { return report.WallProfile(buf, c.b) }))
+}
+
+func parsed(t *testing.T, data []byte) *profile.Profile {
+	t.Helper()
+	p, err := profile.ParseData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.CheckValid(); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts(p) {
+		if !safe(text) {
+			t.Errorf("the profile holds %q", text)
+		}
+	}
+	return p
+}
+
+// texts are all that a viewer may show.
+func texts(p *profile.Profile) []string {
+	list := slices.Clone(p.Comments)
+	for _, f := range p.Function {
+		list = append(list, f.Name, f.SystemName, f.Filename)
+	}
+	for _, m := range p.Mapping {
+		list = append(list, m.File, m.BuildID)
+	}
+	for _, s := range p.Sample {
+		for key, values := range s.Label {
+			list = append(append(list, key), values...)
+		}
+	}
+	return list
+}
+
+// sums are a profile's values by a label, and of all samples under "".
+func sums(p *profile.Profile, label string, value int) map[string]int64 {
+	by := map[string]int64{}
+	for _, s := range p.Sample {
+		by[""] += s.Value[value]
+		for _, v := range s.Label[label] {
+			by[v] += s.Value[value]
+		}
+	}
+	return by
+}
+
+func TestTheWallProfileSumsToTheWallTime(t *testing.T) {
+	list := cases(t)
+	for name, fixture := range fixtures { // which have no detail
+		list = append(list, aCase{name: name, b: fixture()})
+	}
+	for _, c := range list {
+		p := wallProfile(t, c)
+		wall, buckets := int64(0), map[string]int64{}
+		for _, e := range c.b.Endpoints {
+			wall += e.Wall.Total
+			for _, b := range e.Buckets {
+				buckets[b.Bucket.String()] += b.Total
+			}
+		}
+		byBucket, frames := sums(p, "bucket", 1), map[string]int64{}
+		for _, s := range p.Sample {
+			n := len(s.Location)
+			if root := s.Location[n-1].Line[0].Function.Name; !strings.HasPrefix(root, "endpoint: ") {
+				t.Fatalf("%s: a stack begins with %q", c.name, root)
+			}
+			frames[s.Location[n-2].Line[0].Function.Name] += s.Value[1]
+		}
+		if byBucket[""] != wall {
+			t.Errorf("%s: the samples sum to %d ns of %d", c.name, byBucket[""], wall)
+		}
+		for b, want := range buckets {
+			if byBucket[b] != want || frames["bucket: "+b] != want {
+				t.Errorf("%s: %d ns of %s are %d by the labels and %d by the stacks", c.name, want, b, byBucket[b], frames["bucket: "+b])
+			}
+		}
+	}
+}
+
+func TestTheWallProfileSaysWhatItIsOf(t *testing.T) {
+	c := checkout()
+	c.b.Source.Redacted = true
+	p := wallProfile(t, c)
+	want := []string{"wall time of 1 complete request, by timesink", "case: ts-0123456789ab", "target: http://shop:6060", "redacted"}
+	if !slices.Equal(p.Comments, want) {
+		t.Errorf("the comments are %q", p.Comments)
+	}
+	if p.TimeNanos != c.b.Source.CapturedAt.UnixNano() || p.DurationNanos != 5*s || p.DefaultSampleType != "wall" {
+		t.Errorf("it is of %d, %d ns long, and shows %s", p.TimeNanos, p.DurationNanos, p.DefaultSampleType)
+	}
+	var stacks []string
+	for _, s := range p.Sample {
+		var names []string
+		for _, loc := range slices.Backward(s.Location) {
+			names = append(names, loc.Line[0].Function.Name)
+		}
+		stacks = append(stacks, fmt.Sprint(strings.Join(names, " > "), " ", s.Value[0], " ", time.Duration(s.Value[1])))
+	}
+	wantStacks := []string{
+		"endpoint: POST /checkout > bucket: cpu > (running) 1 1ms",
+		"endpoint: POST /checkout > bucket: db > phase: pool_wait > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > internal/poll.(*FD).Read 1 50µs",
+		"endpoint: POST /checkout > bucket: db > phase: query > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > internal/poll.(*FD).Read 1 8.95ms",
+		"endpoint: POST /checkout > bucket: scheduler > (running) 1 20µs",
+		"endpoint: POST /checkout > bucket: upstream > phase: response_wait > main.(*API).price > (waiting: select) 1 37.98ms",
+		"endpoint: POST /checkout > bucket: cpu > (running) 1 2ms",
+	}
+	if !slices.Equal(stacks, wantStacks) {
+		t.Errorf("the stacks are\n%s", strings.Join(stacks, "\n"))
+	}
+}
+
+// pprof runs the tool that people have.
+func toolPprof(t *testing.T, p *profile.Profile, args ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "profile.pb.gz")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Write(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", append(append([]string{"tool", "pprof"}, args...), file)...)
+	cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go tool pprof %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestGoToolPprofReadsTheWallProfile(t *testing.T) {
+	c := recorded(t, filepath.Join("..", "cmd", "internal", "goversions", "testdata", "go1.26.trace.gz"))
+	p := wallProfile(t, c)
+	wall, upstream := int64(0), int64(0)
+	for _, e := range c.b.Endpoints {
+		wall += e.Wall.Total
+		upstream += e.Buckets[breakdown.Upstream].Total
+	}
+	top := toolPprof(t, p, "-top", "-cum", "-unit=ns", "-nodefraction=0")
+	for _, want := range []string{"case: " + c.b.Source.Case, fmt.Sprintf("of %dns total", wall), fmt.Sprintf("%dns", upstream), "bucket: upstream", "phase: response_wait"} {
+		if !strings.Contains(top, want) {
+			t.Errorf("-top does not tell %q:\n%s", want, top)
+		}
+	}
+	if only := toolPprof(t, p, "-top", "-unit=ns", "-nodefraction=0", "-tagfocus=bucket=upstream"); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
+		t.Errorf("the upstream's %d ns of %d are not those in focus:\n%s", upstream, wall, only)
+	}
+	if tags := toolPprof(t, p, "-tags"); !strings.Contains(tags, ": upstream\n") || !strings.Contains(tags, " endpoint: Total") {
+		t.Errorf("-tags tells\n%s", tags)
+	}
+}
+
+func TestProfilesTellWhatAWriterFailsWith(t *testing.T) {
+	c := checkout()
+	checkWriteErrors(t, func(w brokenWriter) error { return report.WallProfile(w, c.b) })
+	checkWriteErrors(t, func(w brokenWriter) error { return report.CPUProfile(w, c.b) })
+}
