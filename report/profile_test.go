@@ -74,29 +74,35 @@ func TestTheWallProfileSumsToTheWallTime(t *testing.T) {
 		list = append(list, aCase{name: name, b: fixture()})
 	}
 	for _, c := range list {
-		p := wallProfile(t, c)
-		wall, buckets := int64(0), map[string]int64{}
-		for _, e := range c.b.Endpoints {
-			wall += e.Wall.Total
-			for _, b := range e.Buckets {
-				buckets[b.Bucket.String()] += b.Total
-			}
+		checkWallProfile(t, c)
+	}
+}
+
+// checkWallProfile holds that labels and stacks tell of each bucket all there is.
+func checkWallProfile(t *testing.T, c aCase) {
+	t.Helper()
+	p := wallProfile(t, c)
+	wall, buckets := int64(0), map[string]int64{}
+	for _, e := range c.b.Endpoints {
+		wall += e.Wall.Total
+		for _, b := range e.Buckets {
+			buckets[b.Bucket.String()] += b.Total
 		}
-		byBucket, frames := sums(p, "bucket", 1), map[string]int64{}
-		for _, s := range p.Sample {
-			n := len(s.Location)
-			if root := s.Location[n-1].Line[0].Function.Name; !strings.HasPrefix(root, "endpoint: ") {
-				t.Fatalf("%s: a stack begins with %q", c.name, root)
-			}
-			frames[s.Location[n-2].Line[0].Function.Name] += s.Value[1]
+	}
+	byBucket, frames := sums(p, "bucket", 1), map[string]int64{}
+	for _, s := range p.Sample {
+		n := len(s.Location)
+		if root := s.Location[n-1].Line[0].Function.Name; !strings.HasPrefix(root, "endpoint: ") {
+			t.Fatalf("%s: a stack begins with %q", c.name, root)
 		}
-		if byBucket[""] != wall {
-			t.Errorf("%s: the samples sum to %d ns of %d", c.name, byBucket[""], wall)
-		}
-		for b, want := range buckets {
-			if byBucket[b] != want || frames["bucket: "+b] != want {
-				t.Errorf("%s: %d ns of %s are %d by the labels and %d by the stacks", c.name, want, b, byBucket[b], frames["bucket: "+b])
-			}
+		frames[s.Location[n-2].Line[0].Function.Name] += s.Value[1]
+	}
+	if byBucket[""] != wall {
+		t.Errorf("%s: the samples sum to %d ns of %d", c.name, byBucket[""], wall)
+	}
+	for b, want := range buckets {
+		if byBucket[b] != want || frames["bucket: "+b] != want {
+			t.Errorf("%s: %d ns of %s are %d by the labels and %d by the stacks", c.name, want, b, byBucket[b], frames["bucket: "+b])
 		}
 	}
 }

@@ -264,3 +264,27 @@ func twice(t *testing.T, name string, write func(buf *bytes.Buffer) error) []byt
 	}
 	return slices.Clone(first.Bytes())
 }
+
+// Whatever a request is, and whatever its service is called, each format for other
+// programs holds its rules and tells the whole.
+func FuzzRequestsInEveryFormat(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, seed%2 == 0, "main.(*API).Decode\x00GET /v1/{id}")
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, hostile bool, names string) {
+		if len(names) > 300 {
+			return // long ones show nothing more, and take their time
+		}
+		list := strings.Split(names, "\x00")
+		if hostile {
+			list = append(list, nasty...)
+		}
+		b, specimens := newLottery(seed, list).gathered(1 + int(seed%5))
+		c := aCase{"lottery", b, specimens}
+		checkWallProfile(t, c)
+		cpuProfile(t, c.name, b)
+		checkTrees(t, c)
+		checkWaterfalls(t, c)
+		checkOTLPJSON(t, c)
+	})
+}

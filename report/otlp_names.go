@@ -1,0 +1,137 @@
+package report
+
+import (
+	"cmp"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"timesink/analyze/breakdown"
+)
+
+// schemaURL names the version of OpenTelemetry's semantic conventions that these
+// names are of.
+const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
+
+const (
+	serviceName    = "service.name"
+	runtimeName    = "process.runtime.name"
+	runtimeVersion = "process.runtime.version"
+	sdkName        = "telemetry.sdk.name"
+	sdkLanguage    = "telemetry.sdk.language"
+	sdkVersion     = "telemetry.sdk.version"
+	httpMethod     = "http.request.method"
+	httpRoute      = "http.route"
+	protocolName   = "network.protocol.name"
+	protocolVer    = "network.protocol.version"
+	codeFunction   = "code.function.name"
+	codeFile       = "code.file.path"
+	codeLine       = "code.line.number"
+	dbSystem       = "db.system.name"
+	queueSystem    = "messaging.system"
+	queueOperation = "messaging.operation.type"
+	rpcSystem      = "rpc.system.name"
+)
+
+// conventional are the systems that the conventions spell otherwise than the rules
+// do.
+var conventional = map[string]string{
+	"postgres": "postgresql", "mongo": "mongodb", "sqlite3": "sqlite", "sqlserver": "microsoft.sql_server", "mssql": "microsoft.sql_server",
+	"oracle": "oracle.db", "memcache": "memcached", "amqp": "rabbitmq", "sql": "other_sql", "database/sql": "other_sql",
+}
+
+func conventionalName(system string) string { return cmp.Or(conventional[system], system) }
+
+// attributes are a span's or a resource's. What is not known is left out.
+type attributes pcommon.Map
+
+func (a attributes) text(key, value string) {
+	if value != "" {
+		pcommon.Map(a).PutStr(key, clean(value))
+	}
+}
+
+func (a attributes) number(key string, value int64) { pcommon.Map(a).PutInt(key, value) }
+
+func (a attributes) flag(key string, value bool) {
+	if value {
+		pcommon.Map(a).PutBool(key, true)
+	}
+}
+
+// place is where in the service's code something was.
+func (a attributes) place(f breakdown.Frame) {
+	a.text(codeFunction, f.Function)
+	a.text(codeFile, f.File)
+	if f.Line > 0 {
+		a.number(codeLine, int64(f.Line))
+	}
+}
+
+// served describes what a request is of.
+func (a attributes) served(e *breakdown.Endpoint, kind string) {
+	protocol, _ := strings.CutSuffix(kind, " stream")
+	if method, route, ok := strings.Cut(e.Route, " "); ok {
+		a.text(httpMethod, method)
+		a.text(httpRoute, route)
+	}
+	switch protocol {
+	case "http/1":
+		a.text(protocolName, "http") // 1.0 or 1.1: the trace does not tell
+	case "http/2":
+		a.text(protocolName, "http")
+		a.text(protocolVer, "2")
+	case "grpc":
+		a.text(rpcSystem, "grpc")
+	case "kafka", "nats", "amqp":
+		a.text(queueSystem, conventionalName(protocol))
+		a.text(queueOperation, "process")
+	case "websocket":
+		a.text(protocolName, "websocket")
+	}
+	if e.Name != breakdown.Unnamed {
+		a.text(codeFunction, e.Name)
+	}
+}
+
+// spanKind is that of a request's span: work that came by a queue is consumed, and
+// what no client asked for is the service's own.
+func spanKind(kind string) ptrace.SpanKind {
+	switch kind, _ := strings.CutSuffix(kind, " stream"); kind {
+	case "kafka", "nats", "amqp":
+		return ptrace.SpanKindConsumer
+	case "task", "region", "function":
+		return ptrace.SpanKindInternal
+	}
+	return ptrace.SpanKindServer
+}
+
+// called describes the other system of a call.
+func (a attributes) called(c *breakdown.Call, sends bool) {
+	system := conventionalName(c.System)
+	switch {
+	case c.Bucket == breakdown.DB || c.Bucket == breakdown.Cache:
+		a.text(dbSystem, system)
+	case c.Bucket == breakdown.Queue:
+		a.text(queueSystem, system)
+		if sends {
+			a.text(queueOperation, "send")
+		}
+	case system == "grpc":
+		a.text(rpcSystem, system)
+	case system == "http" || system == "dns":
+		a.text(protocolName, system)
+	default:
+		a.text("timesink.system", system)
+	}
+	a.place(c.Site)
+}
+
+// systemOf is what a call asked, as people say it.
+func systemOf(c *breakdown.Call) string {
+	if generic[c.System] {
+		return words[c.Bucket].label
+	}
+	return cmp.Or(systemNames[c.System], c.System)
+}

@@ -1,0 +1,393 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	collector "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/slim/otlp/common/v1"
+	trace "go.opentelemetry.io/proto/slim/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
+	"timesink/analyze/breakdown"
+	"timesink/report"
+)
+
+// A spanned is a span, with what it takes to look at it.
+type spanned struct {
+	*trace.Span
+	attrs    map[string]any
+	resource map[string]any
+}
+
+func (s *spanned) length() int64 { return int64(s.EndTimeUnixNano - s.StartTimeUnixNano) }
+
+func (s *spanned) number(key string) int64 { n, _ := s.attrs[key].(int64); return n }
+
+func valuesOf(t *testing.T, list []*common.KeyValue) map[string]any {
+	t.Helper()
+	values := map[string]any{}
+	for _, kv := range list {
+		if _, twice := values[kv.Key]; twice {
+			t.Errorf("%s is told twice", kv.Key)
+		}
+		switch v := kv.Value.Value.(type) {
+		case *common.AnyValue_StringValue:
+			values[kv.Key] = v.StringValue
+			if !safe(v.StringValue) || v.StringValue == "" {
+				t.Errorf("%s is %q", kv.Key, v.StringValue)
+			}
+		case *common.AnyValue_IntValue:
+			values[kv.Key] = v.IntValue
+		case *common.AnyValue_BoolValue:
+			values[kv.Key] = v.BoolValue
+		default:
+			t.Errorf("%s is of type %T", kv.Key, v)
+		}
+	}
+	return values
+}
+
+// spansOf writes a case and reads it as the protobuf that OpenTelemetry publishes.
+func spansOf(t *testing.T, c aCase) []*spanned {
+	t.Helper()
+	data := twice(t, c.name, func(buf *bytes.Buffer) error {
+		return report.OTLP(buf, c.b, c.specimens, report.OTLPOptions{Binary: true})
+	})
+	var request collector.ExportTraceServiceRequest
+	if err := proto.Unmarshal(data, &request); err != nil {
+		t.Fatalf("%s: %v", c.name, err)
+	}
+	if len(request.ProtoReflect().GetUnknown()) > 0 {
+		t.Errorf("%s holds what the schema does not know", c.name)
+	}
+	var list []*spanned
+	for _, rs := range request.ResourceSpans {
+		resource := valuesOf(t, rs.Resource.Attributes)
+		for _, ss := range rs.ScopeSpans {
+			if ss.Scope.Name != "timesink" || ss.SchemaUrl != "https://opentelemetry.io/schemas/1.43.0" || rs.SchemaUrl != ss.SchemaUrl {
+				t.Errorf("%s: the scope is %s with %s", c.name, ss.Scope.Name, ss.SchemaUrl)
+			}
+			for _, s := range ss.Spans {
+				list = append(list, &spanned{s, valuesOf(t, s.Attributes), resource})
+			}
+		}
+	}
+	return list
+}
+
+func TestTheSpansAreTrees(t *testing.T) {
+	for _, c := range cases(t) {
+		checkTrees(t, c)
+	}
+}
+
+// checkTrees holds that each request is one tree, of spans that are its alone, and
+// that a span lies within the one above it.
+func checkTrees(t *testing.T, c aCase) {
+	t.Helper()
+	spans := spansOf(t, c)
+	byID, roots := map[string]*spanned{}, map[string]bool{}
+	for _, s := range spans {
+		if byID[string(s.SpanId)] != nil || len(s.SpanId) != 8 || len(s.TraceId) != 16 || len(bytes.Trim(s.SpanId, "\x00")) == 0 {
+			t.Errorf("%s: the id %x of %x is no new one", c.name, s.SpanId, s.TraceId)
+		}
+		byID[string(s.SpanId)] = s
+		if s.length() < 0 || !safe(s.Name) {
+			t.Errorf("%s: span %q lasts %d ns", c.name, s.Name, s.length())
+		}
+		if len(s.ParentSpanId) == 0 {
+			if roots[string(s.TraceId)] {
+				t.Errorf("%s: trace %x has two roots", c.name, s.TraceId)
+			}
+			roots[string(s.TraceId)] = true
+		}
+	}
+	if len(roots) != len(c.specimens) {
+		t.Errorf("%s: %d traces of %d requests", c.name, len(roots), len(c.specimens))
+	}
+	for _, s := range spans {
+		parent := byID[string(s.ParentSpanId)]
+		switch {
+		case len(s.ParentSpanId) == 0:
+		case parent == nil || !bytes.Equal(parent.TraceId, s.TraceId):
+			t.Errorf("%s: %q has no parent in its trace", c.name, s.Name)
+		case parent.resource["service.name"] != s.resource["service.name"]: // two clocks
+		case s.StartTimeUnixNano < parent.StartTimeUnixNano || s.EndTimeUnixNano > parent.EndTimeUnixNano:
+			t.Errorf("%s: %q lies not within %q", c.name, s.Name, parent.Name)
+		}
+	}
+}
+
+// bySpecimen are a case's spans by the request that they are of.
+func bySpecimen(spans []*spanned) map[string][]*spanned {
+	names := map[string]string{} // by trace
+	for _, s := range spans {
+		if id, ok := s.attrs["timesink.request"].(string); ok {
+			names[string(s.TraceId)] = id
+		}
+	}
+	by := map[string][]*spanned{}
+	for _, s := range spans {
+		by[names[string(s.TraceId)]] = append(by[names[string(s.TraceId)]], s)
+	}
+	return by
+}
+
+func TestTheSpansAreTheWaterfall(t *testing.T) {
+	for _, c := range cases(t) {
+		checkWaterfalls(t, c)
+	}
+}
+
+func checkWaterfalls(t *testing.T, c aCase) {
+	t.Helper()
+	by := bySpecimen(spansOf(t, c))
+	for i := range c.specimens {
+		checkWaterfall(t, c, &c.specimens[i], by[c.specimens[i].ID.String()])
+	}
+}
+
+// checkWaterfall holds that each call is there to the nanosecond, that each piece
+// of the path that is shown is one, and that with what the attributes tell of the
+// rest they are the whole.
+func checkWaterfall(t *testing.T, c aCase, sp *breakdown.Specimen, spans []*spanned) {
+	t.Helper()
+	r := &sp.Request
+	offset := int64(0)
+	if sp.ID.Capture < len(c.b.Source.Evidence) {
+		offset = c.b.Source.Evidence[sp.ID.Capture].Offset
+	}
+	var calls, wantCalls [][2]int64
+	for _, call := range r.Calls {
+		wantCalls = append(wantCalls, [2]int64{call.Start, call.End})
+	}
+	edges := map[int64]bool{}
+	for _, s := range r.Path {
+		edges[s.Start], edges[s.End] = true, true
+	}
+	path, buckets := int64(0), int64(0)
+	for _, s := range spans {
+		start, end := int64(s.StartTimeUnixNano)-offset, int64(s.EndTimeUnixNano)-offset
+		_, isCall := s.attrs["timesink.dialed"]
+		_, onPath := s.attrs["timesink.on_path_ns"]
+		isCall = isCall || onPath && s.Kind != trace.Span_SPAN_KIND_INTERNAL
+		path += s.number("timesink.not_shown_ns")
+		switch {
+		case s.resource["service.name"] == "timesink probe":
+		case s.attrs["timesink.request"] != nil:
+			if start != r.Start || end != r.End {
+				t.Errorf("%s: %s is told from %d to %d", c.name, sp.ID, start, end)
+			}
+			for b := range breakdown.NumBuckets {
+				buckets += s.number("timesink.bucket." + b.String() + "_ns")
+			}
+		case isCall:
+			calls = append(calls, [2]int64{start, end})
+		case onPath: // a goroutine
+		default:
+			path += s.length()
+			if !edges[start] || !edges[end] {
+				t.Errorf("%s: %s: %q begins at %d and ends at %d, where no segment does", c.name, sp.ID, s.Name, start, end)
+			}
+		}
+	}
+	compare := func(a, b [2]int64) int { return slices.Compare(a[:], b[:]) }
+	slices.SortFunc(calls, compare)
+	slices.SortFunc(wantCalls, compare)
+	if !slices.Equal(calls, wantCalls) {
+		t.Errorf("%s: %s: the calls are %v, not %v", c.name, sp.ID, calls, wantCalls)
+	}
+	if path != r.Wall() || buckets != r.Wall() {
+		t.Errorf("%s: %s took %d ns; what is shown of it and what is not are %d, and the buckets %d", c.name, sp.ID, r.Wall(), path, buckets)
+	}
+}
+
+// OTLP's JSON is not protobuf's: IDs are hexadecimal, enumerations numbers, and
+// 64-bit integers texts.
+func TestTheJSONKeepsToOTLPsRules(t *testing.T) {
+	for _, c := range cases(t) {
+		checkOTLPJSON(t, c)
+	}
+}
+
+func checkOTLPJSON(t *testing.T, c aCase) {
+	t.Helper()
+	data := twice(t, c.name, func(buf *bytes.Buffer) error {
+		return report.OTLP(buf, c.b, c.specimens, report.OTLPOptions{})
+	})
+	var binary bytes.Buffer
+	if err := report.OTLP(&binary, c.b, c.specimens, report.OTLPOptions{Binary: true}); err != nil {
+		t.Fatal(err)
+	}
+	traces, err := (&ptrace.JSONUnmarshaler{DisallowUnknownFields: true}).UnmarshalTraces(data)
+	if err != nil {
+		t.Fatalf("%s: %v", c.name, err)
+	}
+	if back, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces); err != nil || !bytes.Equal(back, binary.Bytes()) {
+		t.Errorf("%s is not the same in JSON as in protobuf: %v", c.name, err)
+	}
+	if !safe(string(data)) {
+		t.Errorf("%s holds what a terminal acts on", c.name)
+	}
+	var file struct {
+		ResourceSpans []struct {
+			ScopeSpans []struct {
+				Spans []struct {
+					TraceID, SpanID, ParentSpanID      string
+					Kind                               int
+					StartTimeUnixNano, EndTimeUnixNano string
+					Attributes                         []struct{ Value map[string]any }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatalf("%s: %v", c.name, err)
+	}
+	for _, rs := range file.ResourceSpans {
+		for _, s := range rs.ScopeSpans[0].Spans {
+			trace, err1 := hex.DecodeString(s.TraceID)
+			span, err2 := hex.DecodeString(s.SpanID)
+			start, err3 := strconv.ParseInt(s.StartTimeUnixNano, 10, 64)
+			if err1 != nil || err2 != nil || err3 != nil || len(trace) != 16 || len(span) != 8 || start <= 0 || s.Kind < 1 || s.Kind > 5 {
+				t.Errorf("%s: a span is %+v", c.name, s)
+			}
+			for _, a := range s.Attributes {
+				if n, ok := a.Value["intValue"]; ok && strings.Trim(n.(string), "-0123456789") != "" {
+					t.Errorf("%s: an integer is %v", c.name, n)
+				}
+			}
+		}
+	}
+}
+
+func TestARequestAsATraceOfOpenTelemetry(t *testing.T) {
+	c := checkout()
+	golden(t, "checkout.otlp.json", twice(t, c.name, func(buf *bytes.Buffer) error {
+		return report.OTLP(buf, c.b, c.specimens, report.OTLPOptions{})
+	}))
+}
+
+func TestARequestIsShownOnce(t *testing.T) {
+	c := checkout()
+	once := len(spansOf(t, c))
+	c.specimens = append(c.specimens, c.specimens[0])
+	if again := len(spansOf(t, c)); again != once {
+		t.Errorf("%d spans became %d", once, again)
+	}
+	c.specimens = nil
+	if none := len(spansOf(t, c)); none != 0 {
+		t.Errorf("of no request there are %d spans", none)
+	}
+}
+
+// Two captures of one case are two instances, and a request has the same ids
+// whatever is shown beside it.
+func TestIDsAreTheRequestsOwn(t *testing.T) {
+	b, specimens := newLottery(3, []string{"main.a", "main.b"}).gathered(6)
+	all := bySpecimen(spansOf(t, aCase{"all", b, specimens}))
+	for i := range specimens {
+		id := specimens[i].ID.String()
+		alone := bySpecimen(spansOf(t, aCase{id, b, specimens[i : i+1]}))[id]
+		if len(alone) != len(all[id]) {
+			t.Fatalf("%s alone has %d spans, with others %d", id, len(alone), len(all[id]))
+		}
+		for j, s := range alone {
+			if !proto.Equal(s.Span, all[id][j].Span) {
+				t.Errorf("%s: span %d, %q, is another one alone", id, j, s.Name)
+			}
+		}
+	}
+	b.Source.Case = "another"
+	for id, spans := range bySpecimen(spansOf(t, aCase{"another case", b, specimens})) {
+		if bytes.Equal(spans[0].TraceId, all[id][0].TraceId) {
+			t.Errorf("%s has the same id in another case", id)
+		}
+	}
+}
+
+func TestTheClockIsTold(t *testing.T) {
+	c := checkout()
+	root := spansOf(t, c)[0]
+	if want := uint64(1_700_000_000*s + 99*ms); root.StartTimeUnixNano != want || root.resource["timesink.clock"] != "wall" {
+		t.Errorf("the client began at %d by the %s's clock, not at %d", root.StartTimeUnixNano, root.resource["timesink.clock"], want)
+	}
+	c.b.Source.Evidence[0].Offset, c.b.Source.Evidence[0].Clocked = -900*ms, false
+	root = spansOf(t, c)[0]
+	if root.StartTimeUnixNano != uint64(99*ms) || root.resource["timesink.clock"] != "trace" {
+		t.Errorf("the client began at %d by the %s's clock", root.StartTimeUnixNano, root.resource["timesink.clock"])
+	}
+}
+
+func TestTheSpansHaveConventionalNames(t *testing.T) {
+	call := func(bucket breakdown.Bucket, phase breakdown.Phase, system string) breakdown.Request {
+		site := breakdown.Frame{Function: "example.com/shop.(*API).call", File: "/src/api.go", Line: 9}
+		return breakdown.Request{Goroutine: 1, Kind: "http/1", Endpoint: "main.h", Start: 0, End: ms,
+			Path:  []breakdown.Segment{{Start: 0, End: ms, Goroutine: 1, Bucket: bucket, Phase: phase}},
+			Calls: []breakdown.Call{{Start: 0, End: ms, Goroutine: 1, Bucket: bucket, System: system, Site: site, OnPath: ms}}}
+	}
+	server := func(kind string) breakdown.Request {
+		return breakdown.Request{Goroutine: 1, Kind: kind, Endpoint: "main.h"}
+	}
+	for _, test := range []struct {
+		request breakdown.Request
+		span    string
+		kind    trace.Span_SpanKind
+		attrs   map[string]any
+	}{
+		{call(breakdown.DB, breakdown.Query, "postgres"), "Postgres shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"db.system.name": "postgresql", "code.function.name": "example.com/shop.(*API).call", "code.file.path": "/src/api.go", "code.line.number": int64(9), "timesink.phase.query_ns": ms}},
+		{call(breakdown.DB, breakdown.Query, "sql"), "database shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"db.system.name": "other_sql"}},
+		{call(breakdown.Cache, breakdown.Command, "redis"), "Redis shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"db.system.name": "redis"}},
+		{call(breakdown.Queue, breakdown.Produce, "kafka"), "Kafka shop.(*API).call", trace.Span_SPAN_KIND_PRODUCER, map[string]any{"messaging.system": "kafka", "messaging.operation.type": "send"}},
+		{call(breakdown.Queue, breakdown.Fetch, "amqp"), "RabbitMQ shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"messaging.system": "rabbitmq"}},
+		{call(breakdown.Upstream, breakdown.ResponseWait, "grpc"), "gRPC shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"rpc.system.name": "grpc"}},
+		{call(breakdown.Upstream, breakdown.ResponseWait, "http"), "HTTP shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"network.protocol.name": "http", "timesink.on_path_ns": ms}},
+		{call(breakdown.Upstream, breakdown.Connect, "tcp"), "tcp shop.(*API).call", trace.Span_SPAN_KIND_CLIENT, map[string]any{"timesink.system": "tcp"}},
+		{server("http/1"), "GET /x", trace.Span_SPAN_KIND_SERVER, map[string]any{"http.request.method": "GET", "http.route": "/x", "network.protocol.name": "http", "code.function.name": "main.h", "timesink.bucket.unknown_ns": int64(0)}},
+		{server("http/2 stream"), "main.h", trace.Span_SPAN_KIND_SERVER, map[string]any{"network.protocol.version": "2", "timesink.kind": "http/2 stream"}},
+		{server("grpc"), "main.h", trace.Span_SPAN_KIND_SERVER, map[string]any{"rpc.system.name": "grpc"}},
+		{server("kafka"), "main.h", trace.Span_SPAN_KIND_CONSUMER, map[string]any{"messaging.system": "kafka", "messaging.operation.type": "process"}},
+		{server("websocket"), "main.h", trace.Span_SPAN_KIND_SERVER, map[string]any{"network.protocol.name": "websocket"}},
+		{server("region"), "main.h", trace.Span_SPAN_KIND_INTERNAL, map[string]any{"timesink.goroutine": int64(1)}},
+	} {
+		b := &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{{Name: "main.h", Kind: "http/1", Route: "GET /x"}}}
+		c := aCase{test.request.Kind, b, []breakdown.Specimen{{Request: test.request}}}
+		i := 0
+		spans := spansOf(t, c)
+		if len(test.request.Calls) > 0 {
+			i = 1
+		}
+		if s := spans[i]; s.Name != test.span || s.Kind != test.kind {
+			t.Errorf("%s is %q, a %s", test.span, s.Name, s.Kind)
+		}
+		for key, want := range test.attrs {
+			if got := spans[i].attrs[key]; got != want {
+				t.Errorf("%s: %s is %v, not %v", test.span, key, got, want)
+			}
+		}
+	}
+}
+
+func TestManyShortStepsDoNotHideTheTree(t *testing.T) {
+	r := breakdown.Request{Goroutine: 1, Endpoint: "main.h", Start: 0}
+	for i := range int64(10_000) {
+		r.Path = append(r.Path, breakdown.Segment{Start: i * us, End: (i + 1) * us, Goroutine: 1, Bucket: breakdown.Bucket(i % int64(breakdown.NumBuckets))})
+	}
+	r.End = 10_000 * us
+	spans := spansOf(t, aCase{"short steps", &breakdown.Breakdown{}, []breakdown.Specimen{{Request: r}}})
+	if len(spans) != 2 || spans[1].length() != r.Wall() || spans[1].number("timesink.segments") != 10_000 || spans[1].Name != "db, cache, queue, …" {
+		t.Errorf("there are %d spans, the second one is %q of %d segments", len(spans), spans[1].Name, spans[1].number("timesink.segments"))
+	}
+}
+
+func TestOTLPTellsWhatAWriterFailsWith(t *testing.T) {
+	c := checkout()
+	checkWriteErrors(t, func(w brokenWriter) error { return report.OTLP(w, c.b, c.specimens, report.OTLPOptions{}) })
+}
