@@ -1,0 +1,246 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"timesink/analyze/breakdown"
+)
+
+// Perfetto writes one request in Chrome's trace-event format, which ui.perfetto.dev
+// and chrome://tracing open. The service is a process, each goroutine that worked
+// for the request a thread: its own has the whole request, and below that what of
+// its path was on it, with arrows where the path goes over to another goroutine.
+// Calls, which may overlap, have tracks of their own. Where a probe of timesink's
+// sent the request, what the client saw is a second process.
+//
+// Times are in microseconds, to the nanosecond, from the moment on at which the
+// request began, or before it the client.
+func Perfetto(w io.Writer, b *breakdown.Breakdown, s *breakdown.Specimen) error {
+	if s == nil {
+		return errors.New("writing a request for Perfetto: there is none")
+	}
+	t := &eventTrace{r: &s.Request, e: newEndpointIndex(b).of(s), origin: s.Request.Start, threads: map[int64]int{}}
+	for _, c := range t.r.Calls {
+		t.origin = min(t.origin, c.Start)
+	}
+	if s.Client != nil {
+		t.origin = min(t.origin, s.Client.Start)
+		t.client(s.Client)
+	}
+	t.service(b)
+	about := map[string]string{"request": s.ID.String(), "case": b.Source.Case, "target": b.Source.Target, "by": "timesink"}
+	if b.Source.Redacted {
+		about["redacted"] = "what is private was masked"
+	}
+	for key, value := range about {
+		about[key] = clean(value)
+	}
+	file := struct {
+		Events []event           `json:"traceEvents"`
+		Unit   string            `json:"displayTimeUnit"`
+		About  map[string]string `json:"otherData"`
+	}{t.events, "ns", about}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf) // which escapes what a page could take for markup
+	if err := enc.Encode(file); err != nil {
+		return fmt.Errorf("encoding the request for Perfetto: %w", err)
+	}
+	if _, err := w.Write(buf.Bytes()); err != nil {
+		return fmt.Errorf("writing the request for Perfetto: %w", err)
+	}
+	return nil
+}
+
+// The processes of the trace.
+const (
+	servicePID = 1
+	clientPID  = 2
+)
+
+// An event is one of the format's: X is a slice, b and e the ends of one on a track
+// of its own, s and f those of an arrow, and M tells a name.
+type event struct {
+	Name  string         `json:"name"`
+	Cat   string         `json:"cat,omitempty"`
+	Phase string         `json:"ph"`
+	TS    micros         `json:"ts"`
+	Dur   *micros        `json:"dur,omitempty"`
+	PID   int            `json:"pid"`
+	TID   int            `json:"tid"`
+	ID    string         `json:"id,omitempty"`
+	Bind  string         `json:"bp,omitempty"`
+	Args  map[string]any `json:"args,omitempty"`
+}
+
+// micros is nanoseconds, written as the microseconds that the format is in.
+type micros int64
+
+// MarshalJSON is exact, as a floating-point number is not.
+func (m micros) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%d.%03d", int64(m)/1000, int64(m)%1000), nil
+}
+
+// An eventTrace gathers the events of one request.
+type eventTrace struct {
+	r       *breakdown.Request
+	e       *breakdown.Endpoint
+	origin  int64
+	threads map[int64]int // by goroutine, from 1 on
+	events  []event
+}
+
+// client is what the probe saw, one phase after another.
+func (t *eventTrace) client(v *breakdown.ClientView) {
+	t.name("process_name", clientPID, 0, "client: a probe of timesink's")
+	t.name("thread_name", clientPID, 1, "probe")
+	t.slice(clientPID, 1, title(t.e), "client", v.Start, v.Start+v.Wall(), nil)
+	at := v.Start
+	for _, p := range v.Phases {
+		t.slice(clientPID, 1, p.Phase, "client", at, at+p.Mean, nil)
+		at += p.Mean
+	}
+}
+
+func (t *eventTrace) service(b *breakdown.Breakdown) {
+	t.name("process_name", servicePID, 0, "service: "+cmp.Or(b.Source.Target, "unknown"))
+	own := t.thread(t.r.Goroutine)
+	t.slice(servicePID, own, title(t.e), "request", t.r.Start, t.r.End, t.about())
+	for i := range t.r.Path {
+		s := &t.r.Path[i]
+		if s.End == s.Start {
+			continue
+		}
+		t.slice(servicePID, t.thread(s.Goroutine), stepName(s.Bucket, s.Phase), s.Bucket.String(), s.Start, s.End, segmentArgs(s))
+	}
+	t.arrows()
+	for i := range t.r.Calls {
+		t.call(i, &t.r.Calls[i])
+	}
+}
+
+// about is what is known of the request itself.
+func (t *eventTrace) about() map[string]any {
+	args := map[string]any{"goroutine": t.r.Goroutine}
+	if t.r.Endpoint != "" {
+		args["handler"] = clean(t.r.Endpoint)
+	}
+	if t.r.Kind != "" {
+		args["kind"] = clean(t.r.Kind)
+	}
+	if t.r.Incomplete {
+		args["incomplete"] = "cut by an edge of the window"
+	}
+	if t.r.Condensed != 0 {
+		args["condensed_us"] = micros(t.r.Condensed - t.r.Start) // up to there the order is not known
+	}
+	return args
+}
+
+// thread is a goroutine's, named when it is first seen.
+func (t *eventTrace) thread(g int64) int {
+	if tid, ok := t.threads[g]; ok {
+		return tid
+	}
+	tid := len(t.threads) + 1
+	t.threads[g] = tid
+	name := "goroutine " + strconv.FormatInt(g, 10)
+	if g == t.r.Goroutine {
+		name += ", the request's own"
+	}
+	t.name("thread_name", servicePID, tid, name)
+	t.events = append(t.events, event{Name: "thread_sort_index", Phase: "M", PID: servicePID, TID: tid, Args: map[string]any{"sort_index": tid}})
+	return tid
+}
+
+// segmentArgs is what an attribution rests on.
+func segmentArgs(s *breakdown.Segment) map[string]any {
+	args := map[string]any{"bucket": s.Bucket.String()}
+	set := func(key, value string) {
+		if value != "" {
+			args[key] = clean(value)
+		}
+	}
+	set("phase", s.Phase.String())
+	if c := s.Cause; c != nil {
+		set("state", c.State)
+		set("reason", c.Reason)
+		set("system", c.System)
+		set("rule", c.Rule)
+		set("call_site", fullPlace(c.Site))
+		if len(c.Stack) > 0 {
+			set("in", fullPlace(c.Stack[0]))
+		}
+	}
+	if len(s.Behind) > 0 {
+		most := slices.MaxFunc(s.Behind, func(x, y breakdown.Behind) int { return cmp.Compare(x.Time, y.Time) })
+		set("behind", most.Bucket.String())
+		if most.Release != nil {
+			set("released_at", fullPlace(most.Release.Site))
+		}
+	}
+	return args
+}
+
+// fullPlace is a place in full.
+func fullPlace(f breakdown.Frame) string {
+	if f.File == "" {
+		return f.Function
+	}
+	return f.Function + " " + f.File + ":" + strconv.Itoa(f.Line)
+}
+
+// arrows lead from each segment to the next that is on another goroutine.
+func (t *eventTrace) arrows() {
+	var last *breakdown.Segment
+	n := 0
+	for i := range t.r.Path {
+		s := &t.r.Path[i]
+		if s.End == s.Start {
+			continue
+		}
+		if last != nil && last.Goroutine != s.Goroutine {
+			n++
+			id := strconv.Itoa(n)
+			// An arrow belongs to the slice that is open at its time; at a slice's
+			// end it is not any more.
+			t.events = append(t.events,
+				event{Name: "path", Cat: "path", Phase: "s", TS: t.at(last.End - 1), PID: servicePID, TID: t.thread(last.Goroutine), ID: id},
+				event{Name: "path", Cat: "path", Phase: "f", TS: t.at(s.Start), PID: servicePID, TID: t.thread(s.Goroutine), ID: id, Bind: "e"})
+		}
+		last = s
+	}
+}
+
+// call is one, on a track of its own.
+func (t *eventTrace) call(i int, c *breakdown.Call) {
+	name := clean(systemOf(c) + " " + function(c.Site.Function))
+	args := map[string]any{"bucket": c.Bucket.String(), "call_site": clean(fullPlace(c.Site)), "on_path_us": micros(c.OnPath), "goroutine": c.Goroutine}
+	if c.System != "" {
+		args["system"] = clean(c.System)
+	}
+	if c.Dialed {
+		args["dialed"] = "a connection was made for it"
+	}
+	tid, id := t.thread(c.Goroutine), "call-"+strconv.Itoa(i+1)
+	t.events = append(t.events,
+		event{Name: name, Cat: "call", Phase: "b", TS: t.at(c.Start), PID: servicePID, TID: tid, ID: id, Args: args},
+		event{Name: name, Cat: "call", Phase: "e", TS: t.at(c.End), PID: servicePID, TID: tid, ID: id})
+}
+
+func (t *eventTrace) slice(pid, tid int, name, cat string, start, end int64, args map[string]any) {
+	dur := micros(end - start)
+	t.events = append(t.events, event{Name: clean(name), Cat: cat, Phase: "X", TS: t.at(start), Dur: &dur, PID: pid, TID: tid, Args: args})
+}
+
+func (t *eventTrace) name(what string, pid, tid int, name string) {
+	t.events = append(t.events, event{Name: what, Phase: "M", PID: pid, TID: tid, Args: map[string]any{"name": clean(name)}})
+}
+
+func (t *eventTrace) at(moment int64) micros { return micros(moment - t.origin) }
