@@ -53,23 +53,37 @@ instances of one service.`,
 
 // analyzeFiles opens captures and analyzes them as instances of one service.
 func (t *tool) analyzeFiles(ctx context.Context, files []string, opts analyze.Options) (*breakdown.Breakdown, error) {
-	var captures []*capture.Capture
-	defer func() {
+	captures, closeAll, err := t.openAll(files)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	return t.analyzeAll(ctx, captures, opts)
+}
+
+func (t *tool) analyzeAll(ctx context.Context, captures []*capture.Capture, opts analyze.Options) (*breakdown.Breakdown, error) {
+	begin := time.Now()
+	b, err := analyze.Captures(ctx, captures, opts)
+	t.log().Info("analyzed", "files", len(captures), "took", time.Since(begin))
+	return b, err
+}
+
+// openAll opens captures, all of them or none.
+func (t *tool) openAll(files []string) (captures []*capture.Capture, closeAll func(), err error) {
+	closeAll = func() {
 		for _, c := range captures {
 			c.Close()
 		}
-	}()
+	}
 	for _, file := range files {
 		c, err := t.open(file)
 		if err != nil {
-			return nil, err
+			closeAll()
+			return nil, nil, err
 		}
 		captures = append(captures, c)
 	}
-	begin := time.Now()
-	b, err := analyze.Captures(ctx, captures, opts)
-	t.log().Info("analyzed", "files", len(files), "took", time.Since(begin))
-	return b, err
+	return captures, closeAll, nil
 }
 
 func (t *tool) open(file string) (*capture.Capture, error) {

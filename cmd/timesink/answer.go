@@ -25,15 +25,19 @@ import (
 type formatFlag struct {
 	format  string
 	formats []string // text and json where it is nil
+	usual   string   // what is taken where none is given; text where it is empty
 }
 
 func (f *formatFlag) register(cmd *cobra.Command) {
 	if f.formats == nil {
 		f.formats = []string{"text", "json"}
 	}
+	if f.usual == "" {
+		f.usual = "text"
+	}
 	formats := f.formats
 	last := len(formats) - 1
-	cmd.Flags().StringVarP(&f.format, "format", "f", "text", "`format` of the answer: "+strings.Join(formats[:last], ", ")+" or "+formats[last])
+	cmd.Flags().StringVarP(&f.format, "format", "f", f.usual, "`format` of the answer: "+strings.Join(formats[:last], ", ")+" or "+formats[last])
 	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is registered above
 	}
@@ -41,10 +45,13 @@ func (f *formatFlag) register(cmd *cobra.Command) {
 
 // check refuses what is no format, before anything is done.
 func (f *formatFlag) check() error {
-	if !slices.Contains(f.formats, f.format) {
-		return usagef("give one of "+strings.Join(f.formats, ", "), "there is no format %q", f.format)
+	switch {
+	case slices.Contains(f.formats, f.format):
+		return nil
+	case slices.ContainsFunc(ticketFormats, func(t ticketFormat) bool { return t.name == f.format }):
+		return usagef("timesink report FILE -f "+f.format+" writes it, of what was saved", "this prints no %s", f.format)
 	}
-	return nil
+	return usagef("give one of "+strings.Join(f.formats, ", "), "there is no format %q", f.format)
 }
 
 // An outputFlag is where an answer goes that does not go to standard output.
@@ -74,6 +81,9 @@ type answerFlags struct {
 }
 
 func (a *answerFlags) register(cmd *cobra.Command) {
+	if a.formats == nil {
+		a.formats = []string{"text", "markdown", "json"}
+	}
 	a.formatFlag.register(cmd)
 	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
 	a.memory = analyze.DefaultMemory
@@ -137,10 +147,28 @@ func (a *answerFlags) options() analyze.Options {
 // write writes the answer to w, laid out for the terminal that it is, if it is
 // one.
 func (a *answerFlags) write(w io.Writer, b *breakdown.Breakdown, verbose bool) error {
-	if a.format == "json" {
+	switch a.format {
+	case "json":
 		return report.JSON(w, b)
+	case "markdown":
+		return report.Markdown(w, b, report.MarkdownOptions{Top: a.top})
 	}
 	return report.Text(w, b, report.TextOptions{Width: columns(w), Color: colored(w), Top: a.top, Verbose: verbose})
+}
+
+// writeComparison is write for a comparison.
+func (a *answerFlags) writeComparison(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown, verbose bool) error {
+	switch a.format {
+	case "json":
+		return report.CompareJSON(w, c)
+	case "markdown":
+		return report.CompareMarkdown(w, c, report.MarkdownOptions{Top: a.top})
+	case "html":
+		return report.CompareHTML(w, c, before, after)
+	case "bench":
+		return report.CompareBench(w, before, after)
+	}
+	return report.CompareText(w, c, report.TextOptions{Width: columns(w), Color: colored(w), Top: a.top, Verbose: verbose})
 }
 
 // writeFile writes what write writes to a file, which is there as a whole or not

@@ -13,7 +13,6 @@ import (
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
-	"timesink/report"
 )
 
 // compareFlags are the flags of compare.
@@ -26,7 +25,7 @@ type compareFlags struct {
 }
 
 func (f *compareFlags) register(cmd *cobra.Command) {
-	f.answerFlags.formats = []string{"text", "markdown", "json", "bench"}
+	f.answerFlags.formats = []string{"text", "markdown", "html", "json", "bench"}
 	f.answerFlags.register(cmd)
 	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant where chance would bring it less often than that")
 	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 where that `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
@@ -86,7 +85,7 @@ and the change is significant.`,
 					return usagef("give --output another name", "--output %s would overwrite what is to be compared", output.output)
 				}
 				opts := flags.options()
-				opts.Series = true
+				opts.Series, opts.Detail = true, flags.format == "html"
 				if sides[i], err = t.analyzeFiles(cmd.Context(), files, opts); err != nil {
 					return err
 				}
@@ -95,7 +94,7 @@ and the change is significant.`,
 			if err != nil {
 				return usagef("give the endpoint as the comparison prints it: its route, or its function", "%v", err)
 			}
-			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides, t.verbose) })
+			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides[0], sides[1], t.verbose) })
 			if err != nil {
 				return err
 			}
@@ -105,18 +104,6 @@ and the change is significant.`,
 	flags.register(cmd)
 	output.register(cmd)
 	return cmd
-}
-
-func (f *compareFlags) writeComparison(w io.Writer, c *breakdown.Comparison, sides [2]*breakdown.Breakdown, verbose bool) error {
-	switch f.format {
-	case "json":
-		return report.CompareJSON(w, c)
-	case "markdown":
-		return report.CompareMarkdown(w, c, report.MarkdownOptions{Top: f.top})
-	case "bench":
-		return report.CompareBench(w, sides[0], sides[1])
-	}
-	return report.CompareText(w, c, report.TextOptions{Width: columns(w), Color: colored(w), Top: f.top, Verbose: verbose})
 }
 
 // gates ends with the code for a broken gate, and says on standard error, which a

@@ -21,7 +21,6 @@ import (
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
 	"timesink/collect"
-	"timesink/report"
 )
 
 // demoFlags are the flags of the demo.
@@ -90,11 +89,10 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 		if err != nil {
 			return err
 		}
-		if flags.format == "json" {
-			return report.CompareJSON(t.stdout, c)
+		if flags.format == "text" {
+			fmt.Fprintf(t.stdout, "\nAfter the fix\n\n")
 		}
-		fmt.Fprintf(t.stdout, "\nAfter the fix\n\n")
-		return report.CompareText(t.stdout, c, report.TextOptions{Width: columns(t.stdout), Color: colored(t.stdout), Verbose: t.verbose})
+		return flags.writeComparison(t.stdout, c, before, after, t.verbose)
 	})
 }
 

@@ -42,7 +42,7 @@ CPU, and the rest. It needs nothing in the service but net/http/pprof.`,
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.PersistentFlags().BoolVarP(&t.verbose, "verbose", "v", false, "log what is done and how long it takes, and show every detail of the answer")
 	cmd.PersistentFlags().BoolVar(&t.logJSON, "log-json", false, "log as JSON, to standard error")
-	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.redactCommand(), t.doctorCommand(), t.demoCommand(), t.vinCommand())
+	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.reportCommand(), t.redactCommand(), t.doctorCommand(), t.demoCommand(), t.vinCommand())
 	cmd.SetHelpCommand(helpCommand(cmd))
 	cmd.InitDefaultHelpCmd()
 	cmd.InitDefaultCompletionCmd()

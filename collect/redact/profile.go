@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -12,6 +13,17 @@ import (
 // maxProfile bounds a profile, in bytes when unpacked: a capture may come from a
 // stranger.
 const maxProfile = 1 << 30
+
+// Profile returns a gzipped pprof profile with what is private masked, as Capture
+// masks those of a capture.
+func (r *Redactor) Profile(profile io.Reader) (io.Reader, error) {
+	var masked bytes.Buffer
+	t := newTally(r, "")
+	if err := rewriteProfile(&masked, profile, t.text, t.label); err != nil {
+		return nil, fmt.Errorf("mask what is private in the profile: %w", err)
+	}
+	return &masked, nil
+}
 
 // rewriteProfile copies a gzipped profile to w with its strings masked.
 func rewriteProfile(w io.Writer, r io.Reader, text, label func(string) string) error {

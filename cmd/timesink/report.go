@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze"
+	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
+	"timesink/collect/redact"
+	"timesink/report"
+)
+
+// reportFlags are the flags of report.
+type reportFlags struct {
+	answerFlags
+	outputFlag
+	before      string
+	endpoint    string
+	request     string
+	flavor      string
+	noRedact    bool
+	listPrivate bool
+	schema      bool
+
+	chosen *ticketFormat // that format and output come to
+}
+
+func (f *reportFlags) register(cmd *cobra.Command) {
+	for _, r := range ticketFormats {
+		f.formats = append(f.formats, r.name)
+	}
+	f.usual = "html"
+	f.answerFlags.register(cmd)
+	f.outputFlag.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.before, "before", "", "report what changed since `FILE`, captured before; several are joined with commas, or lie in a folder")
+	flags.StringVar(&f.endpoint, "endpoint", "", "report on that endpoint alone: its `route`, or its function")
+	flags.StringVar(&f.request, "request", "", "show that `request`: slowest, p50, p95, p99, or one that a report names")
+	flags.StringVar(&f.flavor, "flavor", string(report.GitHub), "`tracker` that markdown is for: "+strings.Join(flavors(), ", "))
+	flags.BoolVar(&f.noRedact, "no-redact", false, "leave in what is private: host names, query strings, user names and home directories in paths")
+	flags.BoolVar(&f.listPrivate, "list-private", false, "list what is private in FILE, and is masked in a report")
+	flags.BoolVar(&f.schema, "schema", false, "print the JSON Schema of the json format; with --before, of that of a comparison")
+	for name, words := range map[string][]string{"flavor": flavors(), "request": {"slowest", "p50", "p95", "p99"}} {
+		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // the flags are registered above
+		}
+	}
+}
+
+func flavors() (names []string) {
+	for _, f := range report.Flavors() {
+		names = append(names, string(f))
+	}
+	return names
+}
+
+func (f *reportFlags) check(cmd *cobra.Command, args []string) error {
+	if !cmd.Flags().Changed("format") {
+		f.format = formatOf(f.output, f.usual)
+	}
+	if err := f.answerFlags.check(); err != nil {
+		return err
+	}
+	f.chosen = &ticketFormats[slices.Index(f.formats, f.format)]
+	switch {
+	case f.schema:
+		return nil
+	case len(args) == 0:
+		return errNoFile
+	case !slices.Contains(flavors(), f.flavor):
+		return usagef("give one of "+strings.Join(flavors(), ", "), "there is no flavour %q of markdown", f.flavor)
+	case f.before != "" && f.chosen.compare == nil:
+		return usagef("give -f html, markdown, text or json", "there is no %s of a comparison", f.format)
+	case f.before != "" && (f.endpoint != "" || f.request != ""):
+		return usage("a comparison is of all endpoints", "leave out --endpoint and --request")
+	case f.request != "" && f.chosen.requests == nil:
+		return usagef("give -f html, otlp or perfetto", "%s shows no single request", f.format)
+	}
+	return nil
+}
+
+// formatOf is the format that a file's name asks for, or the usual one.
+func formatOf(output, usual string) string {
+	for _, f := range ticketFormats {
+		if slices.ContainsFunc(f.endings, func(end string) bool { return strings.HasSuffix(strings.ToLower(output), end) }) {
+			return f.name
+		}
+	}
+	return usual
+}
+
+func (t *tool) reportCommand() *cobra.Command {
+	var flags reportFlags
+	cmd := &cobra.Command{
+		Use:   "report FILE…",
+		Short: "Write where the time goes, for a ticket",
+		Long: `Report writes one file for an incident's ticket, that says where the time goes,
+what that rests on, and how it was measured, to somebody who does not have the tool.
+FILE is a capture or a trace, as for analyze.
+
+What is private is masked: host names, query strings, header values, user names and
+home directories in paths; --list-private shows what that is. Names of functions
+and import paths stay, for they are the answer. To attach the capture itself, use
+timesink redact. The same capture gives the same report, byte for byte, and each
+report names the case, so that the same evidence is not attached twice.`,
+		Example: `  timesink report case.zip -o incident-4711.html
+  timesink report case.zip -f markdown --flavor jira
+  timesink report after.zip --before before.zip -o incident-4711.html
+  timesink report case.zip -f pprof -o wall.pb.gz && go tool pprof -top wall.pb.gz
+  timesink report case.zip -f perfetto --request slowest -o slowest.json`,
+		Args: func(cmd *cobra.Command, args []string) error { return flags.check(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case flags.schema:
+				return flags.to(t.stdout, flags.writeSchema)
+			case flags.chosen.binary && flags.output == "" && !flags.listPrivate && isTerminal(t.stdout):
+				return usagef("give a file, such as -o incident-4711"+flags.chosen.ending(), "a report in %s is nothing for a terminal", flags.format)
+			case flags.output != "" && slices.ContainsFunc(args, func(file string) bool { return sameFile(file, flags.output) }):
+				return usagef("give --output another name", "--output %s would overwrite what is to be reported", flags.output)
+			case flags.listPrivate:
+				return t.listPrivate(cmd.Context(), args, &flags)
+			}
+			return t.report(cmd.Context(), args, &flags)
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+func (f *reportFlags) writeSchema(w io.Writer) error {
+	schema := breakdown.Schema
+	if f.before != "" {
+		schema = breakdown.CompareSchema
+	}
+	text, err := report.Schema(schema)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+// listPrivate lists what is private in captures.
+func (t *tool) listPrivate(ctx context.Context, files []string, flags *reportFlags) error {
+	captures, closeAll, err := t.openAll(files)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	return flags.to(t.stdout, func(w io.Writer) error {
+		for _, c := range captures {
+			items, err := redact.Private(ctx, c)
+			if err != nil {
+				return err
+			}
+			if len(captures) > 1 {
+				fmt.Fprintf(w, "%s\n\n", oneLine(c.Path()))
+			}
+			if err := redact.WriteList(w, items); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// report makes a ticket of captures and writes it.
+func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) error {
+	captures, closeAll, err := t.openAll(files)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	k := &ticket{flags: flags, captures: captures, verbose: t.verbose}
+	opts := flags.options()
+	opts.Detail, opts.Series = true, flags.before != ""
+	if k.b, err = t.analyzeAll(ctx, captures, opts); err != nil {
+		return err
+	}
+	all := captures
+	if flags.before != "" {
+		before, closeBefore, err := t.change(ctx, k, opts)
+		if err != nil {
+			return err
+		}
+		defer closeBefore()
+		all = append(slices.Clone(before), captures...)
+	} else if err := k.narrow(ctx, opts); err != nil {
+		return err
+	}
+	if !flags.noRedact {
+		k.redact(all)
+	}
+	return flags.to(t.stdout, func(w io.Writer) error {
+		if k.change != nil {
+			return flags.chosen.compare(w, k)
+		}
+		return flags.chosen.write(w, k)
+	})
+}
+
+// change compares what was captured before with the ticket's captures.
+func (t *tool) change(ctx context.Context, k *ticket, opts analyze.Options) (before []*capture.Capture, closeAll func(), err error) {
+	files, err := side(k.flags.before)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, closeAll, err = t.openAll(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	if k.before, err = t.analyzeAll(ctx, before, opts); err == nil {
+		k.change, err = analyze.Changes(k.before, k.b, analyze.DefaultAlpha, nil)
+	}
+	if err != nil {
+		closeAll()
+	}
+	return before, closeAll, err
+}
