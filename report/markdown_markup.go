@@ -208,6 +208,8 @@ func (jira) plain(text string) string {
 func jiraRune(r, next rune) string {
 	isWord := unicode.IsLetter(next) || unicode.IsDigit(next)
 	switch {
+	case (r == '{' || r == '}') && next == r: // which end {{…}}, when the backslashes are gone
+		return `\` + string(r) + joiner
 	case strings.ContainsRune(escapable, r):
 		return `\` + string(r)
 	case r == '|':

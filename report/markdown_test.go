@@ -363,6 +363,12 @@ func checkJira(t testing.TB, name, page string) {
 		if i := strings.IndexAny(rest, "[]{}^!~_@+#-()"); i >= 0 && !strings.HasPrefix(rest[i:], "#124;") {
 			t.Errorf("%s holds a %q: %s", name, rest[i], line)
 		}
+		bare := strings.NewReplacer(`\{`, "{", `\}`, "}").Replace(line) // as Jira has it when it looks for {{…}}
+		for _, braces := range []string{"{{", "}}"} {
+			if strings.Count(bare, braces) != strings.Count(jiraEscape.ReplaceAllString(line, "•"), braces) {
+				t.Errorf("%s has %s within %s", name, braces, line)
+			}
+		}
 		if strings.Count(rest, "*")%2 != 0 || strings.Contains(rest, "??") {
 			t.Errorf("%s is marked in %s", name, line)
 		}

@@ -83,9 +83,10 @@ func TestJSONHoldsNothingThatItsSchemaDoesNotDescribe(t *testing.T) {
 
 func TestTheGoldensAreOfTheirSchema(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
-	if err != nil || len(files) < 6 {
-		t.Fatalf("%d goldens: %v", len(files), err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	of := 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -95,7 +96,14 @@ func TestTheGoldensAreOfTheirSchema(t *testing.T) {
 		if err := json.Unmarshal(text, &named); err != nil {
 			t.Fatal(err)
 		}
+		if named.Schema == "" {
+			continue // of somebody else's format
+		}
+		of++
 		validate(t, compiled(t, strict(schemaOf(t, named.Schema))), file, text)
+	}
+	if of < 10 {
+		t.Errorf("only %d goldens are of a schema", of)
 	}
 }
 
