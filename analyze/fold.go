@@ -551,7 +551,7 @@ func evidence(c *breakdown.Cause) string {
 		parts = append(parts, "("+c.Reason+")")
 	}
 	if c.Rule != "" {
-		parts = append(parts, "in", c.Rule)
+		parts = append(parts, "in", strings.TrimSuffix(c.Rule, "."))
 	} else if len(c.Stack) > 0 {
 		parts = append(parts, "in", c.Stack[0].Function)
 	}
