@@ -30,7 +30,7 @@ func Capture(ctx context.Context, from *capture.Capture, w *capture.Writer) ([]I
 	if err != nil {
 		return nil, &capture.Error{Op: "redact " + from.Path(), Err: err}
 	}
-	m.Redacted = &capture.Redacted{Case: name}
+	m.Redacted = &capture.Redacted{Case: j.redactor.Text(name)}
 	w.Manifest = *m
 	return j.items, nil
 }

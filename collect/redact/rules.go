@@ -211,9 +211,8 @@ func windowsHomes(m *masker, text string) string {
 		if at[4] >= 0 {
 			to = at[5]
 		}
-		home := text[at[0]:to]
-		drive := strings.TrimSuffix(text[at[0]:at[3]], home)
-		return group{at[0], to, drive + m.put(Home, home, homeMask)}
+		drive := text[at[0]:at[3]]
+		return group{at[0], to, drive + m.put(Home, text[at[0]:to], homeMask)}
 	})
 }
 

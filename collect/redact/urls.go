@@ -98,7 +98,15 @@ func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-var assigned = regexp.MustCompile(`^[^=&?]+=`)
+// isQuery tells a query from a question and from a regular expression.
+func isQuery(path, query string) bool {
+	if strings.Contains(path, "/") && (isWord(query[0]) || strings.IndexByte("%&=+-{$", query[0]) >= 0) {
+		return true
+	}
+	return assigned.MatchString(query)
+}
+
+var assigned = regexp.MustCompile(`^[^=&?()]+=`)
 
 // queries masks what follows the question mark of a URL or a route, and the
 // fragment of a URL, which may hold a token too.
@@ -117,7 +125,7 @@ func queries(m *masker, text string) string {
 			// What closes the sentence or the word of a shell around it is none
 			// of it.
 			query := strings.TrimRight(text[i+1:end], `'),.;:\!`)
-			if query == "" || c == '?' && !strings.Contains(text[start:i], "/") && !assigned.MatchString(query) {
+			if query == "" || c == '?' && !isQuery(text[start:i], query) {
 				continue
 			}
 			out.WriteString(text[last:i+1] + m.put(Query, query, queryMask))
