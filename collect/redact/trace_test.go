@@ -165,8 +165,8 @@ func TestACutTraceEndsWhereItDid(t *testing.T) {
 }
 
 // FuzzTrace holds that nothing makes the rewriting of a trace panic, that it reads
-// again what it wrote, and that a mask that masks nothing changes nothing of what
-// is whole.
+// again what it wrote, that a mask that masks nothing changes nothing of what is
+// whole, and that a masked trace can be read as far as the original.
 func FuzzTrace(f *testing.F) {
 	for _, data := range recorded(f) {
 		f.Add(data[:min(len(data), 4000)])
@@ -186,7 +186,6 @@ func FuzzTrace(f *testing.F) {
 		if again := rewritten(t, once, same, same); !bytes.Equal(again, once) {
 			t.Errorf("%d bytes became %d, and then %d others", len(data), len(once), len(again))
 		}
-		mask := strings.NewReplacer("e", "secret")
-		rewritten(t, data, mask.Replace, func(string) string { return "" })
+		sameEvents(t, "the input", data)
 	})
 }
