@@ -30,4 +30,11 @@
 // masked host), line numbers and times: they are the answer. Names of tasks,
 // regions, label keys and log categories are constants of the program as a rule
 // and only have private text within them masked.
+//
+// # What cannot be masked
+//
+// Nothing is written half: a trace of a version of which it is not known where it
+// holds text is an error, a profile that cannot be read and a part unknown here are
+// left out. A trace that is cut or damaged ends where it did; of its last stretch,
+// strings are masked of which it cannot be told any more whether they were logged.
 package redact
