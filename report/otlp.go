@@ -28,8 +28,8 @@ type OTLPOptions struct {
 // with what is beside it, and left out where it is too short even so, which
 // attributes tell. What is shown has its exact start and end. Where a probe of
 // timesink's sent the request, the probe is the CLIENT span above it, of a service
-// of its own; its clock and the server's agree to some microseconds only, and a
-// server may be at work a little longer than its client waits.
+// of its own; its clock and the server's agree as far as matching them can
+// tell, and a server may be at work a little longer than its client waits.
 //
 // Times are the wall's where the capture tells how the trace's clock relates to it,
 // else from 1970 on, and the resource says so. IDs are made from the case and the

@@ -286,6 +286,5 @@ func FuzzRequestsInEveryFormat(f *testing.F) {
 		checkTrees(t, c)
 		checkWaterfalls(t, c)
 		checkOTLPJSON(t, c)
-		checkEvents(t, c)
 	})
 }
