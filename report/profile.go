@@ -20,6 +20,9 @@ import (
 // themselves. The labels endpoint, route, bucket, phase and system say the same to
 // -tagfocus and -tags. Time whose cause left no stack ends in a frame that says
 // what the goroutine was.
+//
+// Of a trace without a request, it is the wall time of the goroutines by the
+// function that they began in, and by bucket.
 func WallProfile(w io.Writer, b *breakdown.Breakdown) error {
 	pb := newProfileBuilder(b)
 	pb.p.SampleType = []*profile.ValueType{{Type: "count", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}}
@@ -30,8 +33,27 @@ func WallProfile(w io.Writer, b *breakdown.Breakdown) error {
 		requests += b.Endpoints[i].Requests
 		pb.addWall(&b.Endpoints[i])
 	}
-	pb.p.Comments = append([]string{"wall time of " + counted(requests, "complete request", "complete requests") + ", by timesink"}, pb.p.Comments...)
+	about := "wall time of " + counted(requests, "complete request", "complete requests") + ", by timesink"
+	if len(b.Roots) > 0 {
+		about = "wall time of goroutines, by timesink: the trace holds no request"
+		pb.addRoots(b.Roots)
+	}
+	pb.p.Comments = append([]string{about}, pb.p.Comments...)
 	return writeProfile(w, pb.p)
+}
+
+func (pb *profileBuilder) addRoots(roots []breakdown.Root) {
+	for _, r := range roots {
+		for _, t := range r.Buckets {
+			if t.Total == 0 {
+				continue
+			}
+			labels := map[string][]string{}
+			setLabel(labels, "bucket", t.Bucket.String())
+			stack := []*profile.Location{pb.word("bucket: " + t.Bucket.String()), pb.location(breakdown.Frame{Function: r.Function})}
+			pb.p.Sample = append(pb.p.Sample, &profile.Sample{Location: stack, Value: []int64{0, t.Total}, Label: labels})
+		}
+	}
 }
 
 // addWall adds an endpoint's complete requests. What no stack accounts for, where

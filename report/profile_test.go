@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,7 +72,9 @@ func sums(p *profile.Profile, label string, value int) map[string]int64 {
 func TestTheWallProfileSumsToTheWallTime(t *testing.T) {
 	list := cases(t)
 	for name, fixture := range fixtures { // which have no detail
-		list = append(list, aCase{name: name, b: fixture()})
+		if b := fixture(); len(b.Roots) == 0 {
+			list = append(list, aCase{name: name, b: b})
+		}
 	}
 	for _, c := range list {
 		checkWallProfile(t, c)
@@ -104,6 +107,18 @@ func checkWallProfile(t *testing.T, c aCase) {
 		if byBucket[b] != want || frames["bucket: "+b] != want {
 			t.Errorf("%s: %d ns of %s are %d by the labels and %d by the stacks", c.name, want, b, byBucket[b], frames["bucket: "+b])
 		}
+	}
+}
+
+func TestWithoutARequestTheWallProfileIsTheGoroutines(t *testing.T) {
+	c := aCase{name: "no request", b: noRequests()}
+	p := wallProfile(t, c)
+	want := map[string]int64{"": 0, "db": 31 * s, "cpu": 9*s + 100*ms, "sleep": 5*s + 4900*ms, "wait": 5 * s}
+	for _, r := range c.b.Roots {
+		want[""] += r.Wall
+	}
+	if got := sums(p, "bucket", 1); !maps.Equal(got, want) || !strings.Contains(p.Comments[0], "goroutines") {
+		t.Errorf("%q: %v, not %v", p.Comments, got, want)
 	}
 }
 
