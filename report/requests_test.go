@@ -286,5 +286,6 @@ func FuzzRequestsInEveryFormat(f *testing.F) {
 		checkTrees(t, c)
 		checkWaterfalls(t, c)
 		checkOTLPJSON(t, c)
+		checkEvents(t, c)
 	})
 }
