@@ -96,7 +96,7 @@ func (c *charts) drop(format string, args ...any) {
 
 func newCharts(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) *charts {
 	c := newChartData()
-	c.cap = min(maxRequestSegments, maxSegments/max(len(specimens), 1))
+	c.cap = max(min(maxRequestSegments, maxSegments/max(len(specimens), 1)), maxSteps)
 	for i := range b.Endpoints[:top] {
 		e := &b.Endpoints[i]
 		chart := endpointChart{Unit: unitOf(cmp.Or(e.Wall.Mean, 1)), Marks: []mark{}, Bars: []barChart{}}

@@ -160,6 +160,9 @@ func chartsOf(t *testing.T, page string) (data struct {
 		Bars  []struct{ Request int }
 		Flame frames
 	}
+	Changes []struct {
+		Bars []struct{ Low, High, Before, After int64 }
+	}
 	Requests []struct {
 		Segments, Calls [][]int64
 		Wall            int64
@@ -273,6 +276,28 @@ func TestComparisonsSayWhatTheTextSays(t *testing.T) {
 		if last := strings.NewReplacer("<", "&lt;", ">", "&gt;", "+", "&#43;", "'", "&#39;").Replace(lines[len(lines)-1]); !strings.Contains(page.String(), last) {
 			t.Errorf("%s: the page does not have the answer %q", name, last)
 		}
+	}
+}
+
+// Where no bars were kept, the histograms of the wall time are drawn.
+func TestBothSidesHistogramsAreWhole(t *testing.T) {
+	before, after := sequential(), concurrent()
+	c := comparison(t, before, after)
+	var buf bytes.Buffer
+	if err := report.CompareHTML(&buf, c, before, after); err != nil {
+		t.Fatal(err)
+	}
+	var counts [2]int64
+	last := int64(-1)
+	for _, b := range chartsOf(t, buf.String()).Changes[0].Bars {
+		if b.Low <= last || b.High < b.Low {
+			t.Errorf("the bar from %d to %d follows %d", b.Low, b.High, last)
+		}
+		last = b.High
+		counts[0], counts[1] = counts[0]+b.Before, counts[1]+b.After
+	}
+	if counts != [2]int64{before.Endpoints[0].Wall.Hist.N(), after.Endpoints[0].Wall.Hist.N()} {
+		t.Errorf("%d requests are drawn", counts)
 	}
 }
 

@@ -211,23 +211,28 @@ func (b *tab) media(name string) {
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: name})
 }
 
-// picture writes what is on the screen to the folder of screenshots, whole all of the
-// page.
-func (b *tab) picture(name string) { write(b.t, name+".png", run(b, chromedp.CaptureScreenshot())) }
-func (b *tab) whole(name string)   { write(b.t, name+".png", run(b, chromedp.FullScreenshot(100))) }
-
-// part is the same of one element.
+// picture writes what is on the screen to the folder of screenshots, where there is
+// one; whole all of the page; part one element.
+func (b *tab) picture(name string) { take(b, name, chromedp.CaptureScreenshot()) }
+func (b *tab) whole(name string)   { take(b, name, chromedp.FullScreenshot(100)) }
 func (b *tab) part(name, selector string) {
-	write(b.t, name+".png", run(b, chromedp.Screenshot(chromedp.CSS(selector))))
+	take(b, name, chromedp.Screenshot(chromedp.CSS(selector)))
 }
 
-func write(t *testing.T, name string, data []byte) {
+func take(b *tab, name string, screenshot chromedp.Action[[]byte]) {
+	b.t.Helper()
+	if os.Getenv("TICKET_SCREENSHOTS") != "" {
+		keep(b.t, name+".png", run(b, screenshot))
+	}
+}
+
+func keep(t *testing.T, name string, data []byte) {
 	t.Helper()
 	folder := os.Getenv("TICKET_SCREENSHOTS")
 	if folder == "" {
-		folder = t.ArtifactDir()
+		return
 	}
-	if err := os.WriteFile(filepath.Join(folder, strings.ReplaceAll(name, "/", "-")), data, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -46,6 +46,7 @@ func TestAPageOfFiftyThousandRequests(t *testing.T) {
 	tab := open(t, file(t, page.Bytes()), desk)
 	tab.drawn()
 	tab.picture("large")
+	tab.parts("large")
 }
 
 // record traces this process while it answers requests, each of which waits for a

@@ -73,6 +73,7 @@ func TestEveryPageFitsEveryScreen(t *testing.T) {
 				b.drawn()
 				b.picture(name + "-" + how)
 				b.whole(name + "-" + how + "-whole")
+				b.parts(name + "-" + how)
 				if wide := ask[[]string](b, `Array.from(document.querySelectorAll("body *")).filter(e => !e.closest(".scroll, .flame, pre, .patterns") && e.getBoundingClientRect().right > innerWidth + 1 && e.checkVisibility()).map(e => e.outerHTML.slice(0, 100))`); len(wide) > 0 {
 					t.Errorf("wider than the screen: %q", wide)
 				}
@@ -81,6 +82,13 @@ func TestEveryPageFitsEveryScreen(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// parts takes a picture of the first of each chart.
+func (b *tab) parts(name string) {
+	for _, chart := range ask[[]string](b, `[...new Set(Array.from(document.querySelectorAll("figure[data-chart]")).map(f => f.dataset.chart))]`) {
+		b.part(name+"-"+chart, "figure[data-chart="+chart+"]")
 	}
 }
 
@@ -148,7 +156,7 @@ func TestThePagePrints(t *testing.T) {
 		b := open(t, file(t, pages[name](t)), desk)
 		b.drawn()
 		pdf := run(b, chromedp.PrintToPDF(chromedp.PDFPrintBackground()))
-		write(t, name+".pdf", pdf)
+		keep(t, name+".pdf", pdf)
 		if !bytes.HasPrefix(pdf, []byte("%PDF")) || len(pdf) < 10_000 {
 			t.Errorf("%s: %d bytes of PDF", name, len(pdf))
 		}

@@ -19,6 +19,7 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
   legend(root.append("ul").attr("class", "legend"), data, totals(e.bars));
   const detail = root.append("p").attr("class", "detail").attr("aria-live", "polite");
   detail.text(`${counted(e.bars.length, "bar", "bars")}: ${mix(data, totals(e.bars))} over all requests`);
+  const order = ranked(totals(e.bars)); // the same in each bar, so that bands are seen
   const rover = new Rover(() => Array.from(svg.node()!.querySelectorAll<SVGElement>("g.column")), along);
 
   const draw = (): void => {
@@ -36,19 +37,23 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
       .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(e.unit, v.valueOf())));
 
     const columns = svg.selectAll<SVGGElement, Bar>("g.column").data(e.bars).join("g").attr("class", "column")
-      .attr("role", "button").attr("tabindex", -1).attr("aria-label", (b) => describe(data, e, b));
+      .attr("role", "button").attr("tabindex", -1).attr("aria-pressed", "false").attr("aria-label", (b) => describe(data, e, b));
     columns.each(function (b) {
       const g = select(this);
       const left = x(Math.max(b.low, low));
       const wide = Math.max(x(Math.max(b.high, low + 1)) - left - 1, 1);
       const whole = b.buckets.reduce((a, t) => a + t, 0);
       let at = 0;
-      for (const k of ranked(b.buckets)) {
+      for (const k of order.filter((i) => b.buckets[i] > 0)) {
         const part = b.buckets[k] / whole;
-        const name = data.buckets[k].name;
         const tall = y(0) - y(b.requests);
-        g.append("rect").attr("class", `part b-${name}`).attr("x", left).attr("width", wide).attr("y", y(0) - (at + part) * tall).attr("height", part * tall);
-        g.append("rect").attr("class", `share b-${name}`).attr("x", left).attr("width", wide).attr("y", bottom - (at + part) * strip).attr("height", part * strip);
+        const paint = (kind: string, base: number, of: number): void => {
+          const rect = g.append("rect").attr("x", left).attr("width", wide).attr("y", base - (at + part) * of).attr("height", part * of);
+          // A pattern needs room to be told; the legend and the bar's own words tell the rest.
+          rect.attr("class", wide < 10 ? kind : `${kind} b-${data.buckets[k].name}`).attr("fill", `var(--${data.buckets[k].name})`);
+        };
+        paint("part", y(0), tall);
+        paint("share", bottom, strip);
         at += part;
       }
       g.append("rect").attr("class", "hit").attr("x", left - 0.5).attr("width", wide + 1).attr("y", margin.top).attr("height", bottom - margin.top);

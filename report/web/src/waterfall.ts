@@ -111,7 +111,7 @@ export class Waterfall {
       .attr("x", (m) => x(m.start)).attr("width", (m) => Math.max(x(m.end) - x(m.start), 1))
       .attr("y", (m) => (m.kind === "call" ? row.y + own + 2 + each * (lines.get(m) ?? 0) : row.y))
       .attr("height", (m) => (m.kind === "call" ? Math.max(each - 2, 1) : 18))
-      .attr("role", "button").attr("tabindex", -1).attr("aria-label", (m) => m.text.split("\n").join(", "))
+      .attr("role", "button").attr("tabindex", -1).attr("aria-pressed", "false").attr("aria-label", (m) => m.text.split("\n").join(", "))
       .append("title").text((m) => m.text);
     svg.append("g").selectAll("text").data(row.marks.filter((m) => m.kind !== "call" && x(m.end) - x(m.start) > 8 * m.label.length + 8)).join("text")
       .attr("class", (m) => (m.bucket < 0 ? "inside outside" : "inside")).attr("aria-hidden", "true").attr("x", (m) => x(m.start) + 5).attr("y", row.y + 13)

@@ -40,6 +40,9 @@ func bundle(folder string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
+		return fmt.Errorf("finding the libraries: %w (npm ci in %s installs them)", err, folder)
+	}
 	result := api.Build(api.BuildOptions{
 		AbsWorkingDir:     folder,
 		EntryPoints:       []string{"src/page.ts"},
