@@ -101,7 +101,7 @@ func newCharts(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) 
 		e := &b.Endpoints[i]
 		chart := endpointChart{Unit: unitOf(cmp.Or(e.Wall.Mean, 1)), Marks: []mark{}, Bars: []barChart{}}
 		if e.Detail != nil {
-			shown := c.addRequests(i, e, b.Source.Evidence, specimens)
+			shown := c.addRequests(b, i, top, specimens)
 			chart.Marks = []mark{{"p50", e.Wall.P50}, {"p95", e.Wall.P95}, {"p99", e.Wall.P99}}
 			chart.Bars = barCharts(e.Detail.Bars, shown)
 			chart.Flame = c.flame(e, min(maxEndpointFrames, maxFrames/top))

@@ -31,30 +31,30 @@ type clientBar struct {
 	End   int64  `json:"end"`
 }
 
-// addRequests draws those of the endpoint's requests that are there, and tells their
-// places among all and how long each took.
-func (c *charts) addRequests(i int, e *breakdown.Endpoint, evidence []breakdown.Evidence, specimens []breakdown.Specimen) map[int]int64 {
+// addRequests draws those requests of one of the top endpoints that are there, and
+// tells their places among all and how long each took.
+func (c *charts) addRequests(b *breakdown.Breakdown, at, top int, specimens []breakdown.Specimen) map[int]int64 {
 	shown := map[int]int64{}
 	drawn := map[breakdown.RequestID]bool{}
 	missing := 0
-	for _, r := range roles(e) {
+	for _, r := range rolesAmong(b, at, top, specimens) {
 		if drawn[r.id] {
 			continue
 		}
 		drawn[r.id] = true
-		at := slices.IndexFunc(specimens, func(s breakdown.Specimen) bool { return s.ID == r.id })
-		if at < 0 {
+		i := slices.IndexFunc(specimens, func(s breakdown.Specimen) bool { return s.ID == r.id })
+		if i < 0 {
 			missing++
 			continue
 		}
-		chart := c.request(&specimens[at])
-		chart.Endpoint, chart.Role = i, r.name
+		chart := c.request(&specimens[i])
+		chart.Endpoint, chart.Role = at, r.name
 		shown[len(c.Requests)] = chart.Wall
 		c.Requests = append(c.Requests, chart)
 	}
 	if missing > 0 {
-		c.drop("%s of %s could not be drawn: the second look at the capture did not find %s.",
-			counted(int64(missing), "request", "requests"), shorten(title(e), 60), map[bool]string{true: "it", false: "them"}[missing == 1])
+		c.drop("Of the median, the p95, the slowest request and the examples of %s, %s not drawn: not asked for, or not found in the capture again.",
+			shorten(title(&b.Endpoints[at]), 60), counted(int64(missing), "is", "are"))
 	}
 	return shown
 }

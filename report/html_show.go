@@ -7,7 +7,8 @@ import (
 )
 
 // A specimenRole says why a request is drawn: as the median, as the 95th
-// percentile, as the slowest, or as an example of a bar of the histogram.
+// percentile, as the slowest, as an example of a bar of the histogram, or as chosen
+// by the user.
 type specimenRole struct {
 	name string
 	id   breakdown.RequestID
@@ -49,6 +50,25 @@ func roles(e *breakdown.Endpoint) []specimenRole {
 			at = i * (len(d.Bars) - 1) / (n - 1)
 		}
 		list = append(list, specimenRole{"example", specimenOf(d, &d.Bars[at])})
+	}
+	return list
+}
+
+// rolesAmong are the roles of an endpoint's requests, with those of the specimens that
+// have none: somebody chose them. Those belong to the endpoint that served them, or
+// where that is not shown, to the first.
+func rolesAmong(b *breakdown.Breakdown, at, top int, specimens []breakdown.Specimen) []specimenRole {
+	list := roles(&b.Endpoints[at])
+	usual := ToShow(b, top)
+	for i := range specimens {
+		s := &specimens[i]
+		if slices.Contains(usual, s.ID) {
+			continue
+		}
+		owner := slices.IndexFunc(b.Endpoints[:top], func(e breakdown.Endpoint) bool { return e.Name == s.Request.Endpoint && e.Kind == s.Request.Kind })
+		if max(owner, 0) == at {
+			list = append([]specimenRole{{"chosen", s.ID}}, list...)
+		}
 	}
 	return list
 }

@@ -144,12 +144,25 @@ func TestHTMLSaysWhatItLeavesOut(t *testing.T) {
 			t.Errorf("the page does not say that %s", want)
 		}
 	}
-	if page := htmlOf(t, b); !strings.Contains(page, "could not be drawn") {
+	if page := htmlOf(t, b); !strings.Contains(page, "not found in the capture again") {
 		t.Error("the page does not say that its requests were not found")
 	}
 	b.Endpoints[0].Detail = nil
 	if page := htmlOf(t, b); !strings.Contains(page, "are not in this page") {
 		t.Error("the page does not say that it has no detail")
+	}
+}
+
+func TestHTMLShowsTheRequestThatWasChosen(t *testing.T) {
+	b, specimens := drawable(300, 4)
+	usual := report.ToShow(b, 0)
+	i := slices.IndexFunc(specimens, func(s breakdown.Specimen) bool { return !slices.Contains(usual, s.ID) })
+	page := htmlOf(t, b, specimens[i])
+	if want := "The chosen request <code>" + specimens[i].ID.String(); !strings.Contains(page, want) {
+		t.Errorf("the page does not have %q", want)
+	}
+	if n := len(chartsOf(t, page).Requests); n != 1 {
+		t.Errorf("%d requests are drawn", n)
 	}
 }
 

@@ -73,7 +73,7 @@ export class Waterfall {
     const { rows, height } = layout(this.data, r, gutter === 0 ? 14 : 0);
     const starts = [0, ...r.client.map((c) => c.start)];
     const ends = [r.wall, ...r.client.map((c) => c.end)];
-    const x = scaleLinear().domain([Math.min(...starts), Math.max(...ends)]).range([gutter, width - 8]);
+    const x = scaleLinear().domain([Math.min(...starts), Math.max(...ends)]).range([gutter || 18, width - 8]);
     this.holder.selectAll("*").remove();
     const svg = this.holder.append("svg").attr("viewBox", `0 0 ${width} ${height + 8}`).attr("role", "group")
       .attr("aria-label", `waterfall of the request ${r.id}`).attr("data-request", r.id);
