@@ -315,7 +315,7 @@ func (t *rewriter) batch(b *batch, refs *references) {
 	damaged := good < len(b.data)
 	if damaged && !b.cut {
 		last := &parts[len(parts)-1]
-		*last = append(*last, b.data[good])
+		*last = append(*last, b.data[good], 0x80) // a number that does not end
 	}
 	t.parts(b, parts, b.cut)
 }
