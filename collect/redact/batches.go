@@ -211,32 +211,43 @@ type entry struct {
 // than all where the batch is damaged.
 func walk(data []byte, visit func(entry)) int {
 	numbers := make([]uint64, 2+4*maxFrames)
-	at := 0
-	for at < len(data) {
-		e := entry{typ: data[at]}
-		n, known := events[e.typ]
-		count := n.numbers
-		if e.typ == evStack || e.typ == evString {
-			count, known = 2, true
-		}
-		i, ok := uvarints(data, at+1, numbers[:count])
-		if ok && e.typ == evStack && numbers[1] <= maxFrames {
-			count += 4 * int(numbers[1])
-			i, ok = uvarints(data, i, numbers[2:count])
-		} else if ok && e.typ == evString && numbers[1] <= min(maxString, uint64(len(data)-i)) {
-			e.text = data[i : i+int(numbers[1])]
-			i += len(e.text)
-		} else if e.typ == evStack || e.typ == evString {
-			ok = false
-		}
-		if !known || !ok {
+	for at := 0; at < len(data); {
+		e, next, ok := readEntry(data, at, numbers)
+		if !ok {
 			return at
 		}
-		e.numbers, e.raw = numbers[:count], data[at:i]
+		e.raw = data[at:next]
 		visit(e)
-		at = i
+		at = next
 	}
-	return at
+	return len(data)
+}
+
+// readEntry reads the entry at data[at:], with numbers for its numbers.
+func readEntry(data []byte, at int, numbers []uint64) (e entry, next int, ok bool) {
+	e.typ = data[at]
+	known, ok := events[e.typ]
+	count := known.numbers
+	if e.typ == evStack || e.typ == evString {
+		count, ok = 2, true // its own, and how many frames or bytes follow
+	}
+	if !ok {
+		return e, at, false
+	}
+	next, ok = uvarints(data, at+1, numbers[:count])
+	switch more := numbers[1]; {
+	case !ok:
+	case e.typ == evStack && more <= maxFrames:
+		count += 4 * int(more)
+		next, ok = uvarints(data, next, numbers[2:count])
+	case e.typ == evString && more <= min(maxString, uint64(len(data)-next)):
+		e.text = data[next : next+int(more)]
+		next += len(e.text)
+	case e.typ == evStack || e.typ == evString:
+		ok = false
+	}
+	e.numbers = numbers[:count]
+	return e, next, ok
 }
 
 func uvarints(b []byte, i int, to []uint64) (next int, ok bool) {
