@@ -239,6 +239,7 @@ func TestARedactedCaptureHoldsNothingPrivate(t *testing.T) {
 	}
 	sameAnswer(t, original, public)
 	theListIsWhatIsMasked(t, original, public)
+	reportsTellNothingPrivate(t, path)
 
 	// What is redacted stays as it is, to the byte.
 	again := redacted(t, public.Path())
@@ -270,6 +271,40 @@ func theListIsWhatIsMasked(t *testing.T, original, public *capture.Capture) {
 	}
 	if items, err = redact.Private(t.Context(), public); err != nil || len(items) > 0 {
 		t.Errorf("of the redacted one there are listed %v, %v", items, err)
+	}
+}
+
+// reportsTellNothingPrivate holds that no report of the original does, in whatever
+// format, and that each does where it is asked not to redact.
+func reportsTellNothingPrivate(t *testing.T, path string) {
+	t.Helper()
+	written := func(args ...string) string {
+		file := filepath.Join(t.TempDir(), "report")
+		var stderr bytes.Buffer
+		if code := run(t.Context(), append([]string{"report", path, "-o", file}, args...), nil, io.Discard, &stderr); code != exitAnswered {
+			t.Fatalf("%v: exit code %d: %s", args, code, stderr.Bytes())
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if zr, err := gzip.NewReader(bytes.NewReader(data)); err == nil {
+			if data, err = io.ReadAll(zr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return string(data)
+	}
+	for _, f := range ticketFormats {
+		text := written("-f", f.name)
+		for _, word := range []string{"jane", "Mary", "mary@", "marymiller", "acme.example", "s3cret", "10.20.30", "seconds=1"} {
+			if i := strings.Index(text, word); i >= 0 {
+				t.Errorf("the report in %s tells %q: …%q…", f.name, word, text[max(i-60, 0):min(i+60, len(text))])
+			}
+		}
+		if plain := written("-f", f.name, "--no-redact"); !strings.Contains(plain, "jane") && !strings.Contains(plain, "acme.example") {
+			t.Errorf("the report in %s that is not redacted tells nothing either", f.name)
+		}
 	}
 }
 
