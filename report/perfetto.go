@@ -64,14 +64,16 @@ const (
 	clientPID  = 2
 )
 
-// An event is one of the format's: X is a slice, b and e the ends of one on a track
-// of its own, s and f those of an arrow, and M tells a name.
+// An event is one of the format's: B and E are the ends of a slice, b and e those of
+// one on a track of its own, s and f those of an arrow, and M tells a name. Slices
+// that are one event, with their duration, look better, but viewers add that to the
+// beginning as numbers of floating point, by which a slice may then end after the
+// next one begins, and that is drawn below it.
 type event struct {
 	Name  string         `json:"name"`
 	Cat   string         `json:"cat,omitempty"`
 	Phase string         `json:"ph"`
 	TS    micros         `json:"ts"`
-	Dur   *micros        `json:"dur,omitempty"`
 	PID   int            `json:"pid"`
 	TID   int            `json:"tid"`
 	ID    string         `json:"id,omitempty"`
@@ -100,25 +102,30 @@ type eventTrace struct {
 func (t *eventTrace) client(v *breakdown.ClientView) {
 	t.name("process_name", clientPID, 0, "client: a probe of timesink's")
 	t.name("thread_name", clientPID, 1, "probe")
-	t.slice(clientPID, 1, title(t.e), "client", v.Start, v.Start+v.Wall(), nil)
+	t.begin(clientPID, 1, title(t.e), "client", v.Start, nil)
 	at := v.Start
 	for _, p := range v.Phases {
-		t.slice(clientPID, 1, p.Phase, "client", at, at+p.Mean, nil)
+		t.begin(clientPID, 1, p.Phase, "client", at, nil)
 		at += p.Mean
+		t.end(clientPID, 1, p.Phase, "client", at)
 	}
+	t.end(clientPID, 1, title(t.e), "client", at)
 }
 
 func (t *eventTrace) service(b *breakdown.Breakdown) {
 	t.name("process_name", servicePID, 0, "service: "+cmp.Or(b.Source.Target, "unknown"))
 	own := t.thread(t.r.Goroutine)
-	t.slice(servicePID, own, title(t.e), "request", t.r.Start, t.r.End, t.about())
+	t.begin(servicePID, own, title(t.e), "request", t.r.Start, t.about())
 	for i := range t.r.Path {
 		s := &t.r.Path[i]
 		if s.End == s.Start {
 			continue
 		}
-		t.slice(servicePID, t.thread(s.Goroutine), stepName(s.Bucket, s.Phase), s.Bucket.String(), s.Start, s.End, segmentArgs(s))
+		tid, name := t.thread(s.Goroutine), stepName(s.Bucket, s.Phase)
+		t.begin(servicePID, tid, name, s.Bucket.String(), s.Start, segmentArgs(s))
+		t.end(servicePID, tid, name, s.Bucket.String(), s.End)
 	}
+	t.end(servicePID, own, title(t.e), "request", t.r.End)
 	t.arrows()
 	for i := range t.r.Calls {
 		t.call(i, &t.r.Calls[i])
@@ -234,9 +241,12 @@ func (t *eventTrace) call(i int, c *breakdown.Call) {
 		event{Name: name, Cat: "call", Phase: "e", TS: t.at(c.End), PID: servicePID, TID: tid, ID: id})
 }
 
-func (t *eventTrace) slice(pid, tid int, name, cat string, start, end int64, args map[string]any) {
-	dur := micros(end - start)
-	t.events = append(t.events, event{Name: clean(name), Cat: cat, Phase: "X", TS: t.at(start), Dur: &dur, PID: pid, TID: tid, Args: args})
+func (t *eventTrace) begin(pid, tid int, name, cat string, at int64, args map[string]any) {
+	t.events = append(t.events, event{Name: clean(name), Cat: cat, Phase: "B", TS: t.at(at), PID: pid, TID: tid, Args: args})
+}
+
+func (t *eventTrace) end(pid, tid int, name, cat string, at int64) {
+	t.events = append(t.events, event{Name: clean(name), Cat: cat, Phase: "E", TS: t.at(at), PID: pid, TID: tid})
 }
 
 func (t *eventTrace) name(what string, pid, tid int, name string) {

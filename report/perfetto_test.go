@@ -17,7 +17,7 @@ import (
 // A traceEvent is one of Chrome's format, whose numbers are microseconds.
 type traceEvent struct {
 	Name, Cat, Ph, ID, Bp string
-	TS, Dur               json.Number
+	TS                    json.Number
 	PID, TID              int
 	Args                  map[string]any
 }
@@ -54,12 +54,13 @@ func eventsOf(t *testing.T, c aCase, sp *breakdown.Specimen) []traceEvent {
 	return file.TraceEvents
 }
 
-// A lane is a thread's slices, or one track's.
+// A lane is a thread.
 type lane struct{ pid, tid int }
 
+// A stretch is a slice of a thread.
 type stretch struct {
 	start, end int64
-	event      *traceEvent
+	event      traceEvent
 }
 
 func TestTheEventsKeepToTheFormat(t *testing.T) {
@@ -76,71 +77,96 @@ func checkEvents(t *testing.T, c aCase) {
 	for i := range c.specimens {
 		sp := &c.specimens[i]
 		name := c.name + ": " + sp.ID.String()
-		slices, named, opened, arrows := map[lane][]stretch{}, map[lane]bool{}, map[string]int64{}, map[string]traceEvent{}
-		path, calls := int64(0), [][2]int64{}
-		for _, e := range eventsOf(t, c, sp) {
-			on := lane{e.PID, e.TID}
-			switch e.Ph {
-			case "M":
-				named[on] = true
-			case "X":
-				start := nanos(t, e.TS)
-				slices[on] = append(slices[on], stretch{start, start + nanos(t, e.Dur), &e})
-				if e.Args["bucket"] != nil {
-					path += nanos(t, e.Dur)
+		events := eventsOf(t, c, sp)
+		slices := slicesOf(t, name, events)
+		checkArrows(t, name, events, slices)
+		path := int64(0)
+		for _, list := range slices {
+			for _, s := range list {
+				if s.event.Args["bucket"] != nil {
+					path += s.end - s.start
 				}
-			case "b":
-				opened[e.Cat+e.ID] = nanos(t, e.TS)
-			case "e":
-				start, ok := opened[e.Cat+e.ID]
-				if !ok {
-					t.Errorf("%s: call %s ends before it begins", name, e.ID)
-				}
-				delete(opened, e.Cat+e.ID)
-				calls = append(calls, [2]int64{start, nanos(t, e.TS)})
-			case "s":
-				arrows[e.ID] = e
-			case "f":
-				from, ok := arrows[e.ID]
-				if !ok || e.Bp != "e" || from.TID == e.TID || nanos(t, from.TS) >= nanos(t, e.TS) {
-					t.Errorf("%s: arrow %s leads from %+v to %+v", name, e.ID, from, e)
-				}
-			default:
-				t.Errorf("%s: an event is of phase %q", name, e.Ph)
 			}
 		}
-		if len(opened) > 0 {
-			t.Errorf("%s: %d calls have no end", name, len(opened))
-		}
-		for on, list := range slices {
-			if !named[on] {
-				t.Errorf("%s: thread %v has no name", name, on)
-			}
-			checkNesting(t, name, list)
-		}
-		for _, e := range arrows {
-			if !covered(slices[lane{e.PID, e.TID}], nanos(t, e.TS)) {
-				t.Errorf("%s: arrow %s begins in no slice", name, e.ID)
-			}
-		}
-		checkTold(t, name, &sp.Request, path, calls)
+		checkTold(t, name, &sp.Request, path, callsOf(t, name, events))
 	}
 }
 
-// checkNesting takes slices in the order of the file, as viewers take those that
-// begin at one moment.
-func checkNesting(t *testing.T, name string, list []stretch) {
+// slicesOf takes the events in the order of time, and those of one moment in that
+// of the file, as viewers do.
+func slicesOf(t *testing.T, name string, events []traceEvent) map[lane][]stretch {
 	t.Helper()
-	slices.SortStableFunc(list, func(a, b stretch) int { return cmp.Compare(a.start, b.start) })
-	var open []stretch
-	for _, s := range list {
-		for len(open) > 0 && open[len(open)-1].end <= s.start {
-			open = open[:len(open)-1]
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b traceEvent) int { return cmp.Compare(nanos(t, a.TS), nanos(t, b.TS)) })
+	open, named, list := map[lane][]stretch{}, map[lane]bool{}, map[lane][]stretch{}
+	for _, e := range events {
+		on := lane{e.PID, e.TID}
+		switch e.Ph {
+		case "M":
+			named[on] = true
+		case "B":
+			open[on] = append(open[on], stretch{start: nanos(t, e.TS), event: e})
+		case "E":
+			n := len(open[on])
+			if n == 0 || open[on][n-1].event.Name != e.Name {
+				t.Fatalf("%s: slice %q ends, but it is not the innermost of %d", name, e.Name, n)
+			}
+			s := open[on][n-1]
+			s.end, open[on] = nanos(t, e.TS), open[on][:n-1]
+			list[on] = append(list[on], s)
 		}
-		if len(open) > 0 && s.end > open[len(open)-1].end {
-			t.Errorf("%s: slice %q goes beyond %q", name, s.event.Name, open[len(open)-1].event.Name)
+	}
+	for on := range list {
+		if !named[on] || len(open[on]) > 0 {
+			t.Errorf("%s: thread %v has a name: %t; %d of its slices have no end", name, on, named[on], len(open[on]))
 		}
-		open = append(open, s)
+	}
+	return list
+}
+
+// callsOf are the tracks of their own, in the order of the file.
+func callsOf(t *testing.T, name string, events []traceEvent) (calls [][2]int64) {
+	t.Helper()
+	opened := map[string]int64{}
+	for _, e := range events {
+		switch e.Ph {
+		case "b":
+			opened[e.Cat+e.ID] = nanos(t, e.TS)
+		case "e":
+			start, ok := opened[e.Cat+e.ID]
+			if !ok {
+				t.Errorf("%s: call %s ends before it begins", name, e.ID)
+			}
+			delete(opened, e.Cat+e.ID)
+			calls = append(calls, [2]int64{start, nanos(t, e.TS)})
+		}
+	}
+	if len(opened) > 0 {
+		t.Errorf("%s: %d calls have no end", name, len(opened))
+	}
+	return calls
+}
+
+func checkArrows(t *testing.T, name string, events []traceEvent, slices map[lane][]stretch) {
+	t.Helper()
+	from := map[string]traceEvent{}
+	for _, e := range events {
+		switch e.Ph {
+		case "s":
+			from[e.ID] = e
+		case "f":
+			s, ok := from[e.ID]
+			if !ok || e.Bp != "e" || s.TID == e.TID || nanos(t, s.TS) >= nanos(t, e.TS) {
+				t.Errorf("%s: arrow %s leads from %+v to %+v", name, e.ID, s, e)
+			}
+			if !covered(slices[lane{s.PID, s.TID}], nanos(t, s.TS)) || !covered(slices[lane{e.PID, e.TID}], nanos(t, e.TS)) {
+				t.Errorf("%s: arrow %s begins or ends in no slice", name, e.ID)
+			}
+			delete(from, e.ID)
+		}
+	}
+	if len(from) > 0 {
+		t.Errorf("%s: %d arrows have no end", name, len(from))
 	}
 }
 
