@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -28,7 +31,8 @@ type Detail struct {
 }
 
 // A Bar is the requests whose wall time lies in [Low, High], in nanoseconds. The
-// bars of all endpoints have the same bounds, 16 for each power of two.
+// bars of all endpoints have the same bounds, each 2^(1/16) times the one before, so
+// that they are of one width on a logarithmic scale.
 type Bar struct {
 	Low, High int64
 	Requests  int64
@@ -161,8 +165,37 @@ func (b *Breakdown) Find(which string) (RequestID, error) {
 // errNoRequest is what Find returns where there is none to be found.
 var errNoRequest = errors.New("no request began and ended within the window")
 
-// barBits is how many fewer bits of a duration a Bar keeps than a Histogram.
-const barBits = 3
+// barSteps are 2^(0/16) to 2^(15/16) in units of 2^-32: whole numbers, lest a request
+// lies in another bar on another machine.
+var barSteps = [...]int64{
+	0x100000000, 0x10b5586cf, 0x1172b83c7, 0x12387a6e7,
+	0x1306fe0a3, 0x13dea64c1, 0x14bfdad53, 0x15ab07dd4,
+	0x16a09e667, 0x17a11473e, 0x18ace5422, 0x19c49182a,
+	0x1ae89f995, 0x1c199bdd8, 0x1d5818dcf, 0x1ea4afa2a,
+}
+
+// barLow is the shortest time, in ns, of a bar.
+func barLow(i int) int64 {
+	power, step := i/len(barSteps), barSteps[i%len(barSteps)]
+	switch {
+	case i == 0:
+		return 0
+	case power <= 32:
+		return (step + 1<<(32-power) - 1) >> (32 - power)
+	case power < 62:
+		return step << (power - 32)
+	}
+	return math.MaxInt64
+}
+
+// barOf is the bar that a time lies in.
+func barOf(ns int64) int {
+	if ns < 1 {
+		return 0
+	}
+	first := (bits.Len64(uint64(ns)) - 1) * len(barSteps)
+	return first + sort.Search(len(barSteps)-1, func(i int) bool { return barLow(first+i+1) > ns })
+}
 
 // Bars gather requests by how long they took. Those of several captures merge by
 // being one, in whatever order. The zero value is empty.
@@ -175,7 +208,7 @@ type barSum struct {
 
 // Add counts a request that spent so much in each bucket.
 func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
-	step := histStep(max(wall, 0)) >> barBits
+	step := barOf(wall)
 	if step >= len(b.bars) {
 		b.bars = append(b.bars, make([]barSum, step+1-len(b.bars))...)
 	}
@@ -214,8 +247,7 @@ func (b *Bars) List() []Bar {
 	var list []Bar
 	for i := range b.bars {
 		if s := &b.bars[i]; s.Requests > 0 {
-			s.Low, _ = histRange(i << barBits)
-			_, s.High = histRange((i+1)<<barBits - 1)
+			s.Low, s.High = barLow(i), barLow(i+1)-1
 			list = append(list, s.Bar)
 		}
 	}

@@ -40,7 +40,7 @@ func TestBarsDoNotDependOnTheOrder(t *testing.T) {
 	}
 	requests, wall, last := int64(0), int64(0), int64(-1)
 	for _, b := range whole.List() {
-		if b.Low <= last || b.High < b.Low || float64(b.High-b.Low) > 0.07*float64(b.Low)+16 {
+		if b.Low <= last || b.High < b.Low || float64(b.High-b.Low) > 0.0443*float64(b.Low)+1 {
 			t.Errorf("bar [%d, %d] follows %d", b.Low, b.High, last)
 		}
 		last = b.High
@@ -119,5 +119,17 @@ func TestOnlyWhatAUserMeansIsKept(t *testing.T) {
 	}
 	if len(b.Endpoints) != 2 || len(b.Findings) != 3 {
 		t.Error("the whole was changed")
+	}
+}
+
+func TestEachTimeLiesInItsBar(t *testing.T) {
+	for _, wall := range []int64{0, 1, 2, 3, 4, 5, 15, 16, 17, 31, 1000, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5_000_000_000, 1<<32 - 1, 1 << 32, 1<<40 + 12345, 1 << 61} {
+		for _, w := range []int64{wall, wall + wall/7, wall + wall/3} {
+			var bars breakdown.Bars
+			bars.Add(breakdown.RequestID{}, w, &[breakdown.NumBuckets]int64{})
+			if b := bars.List()[0]; w < b.Low || w > b.High {
+				t.Errorf("%d ns is counted in [%d, %d]", w, b.Low, b.High)
+			}
+		}
 	}
 }
