@@ -5,8 +5,11 @@
 // a function of a writer and a Breakdown, and the same Breakdown always gives
 // the same bytes. Text is the first screen, read at 2 a.m. in a terminal of 80
 // columns and pasted into a ticket without its colours. Markdown is for a ticket's
-// description or comment, in the markup of its tracker. JSON is the public schema,
-// for programs.
+// description or comment, in the markup of its tracker. HTML is one page that
+// carries all of it, for years. JSON is the public schema, for programs; WallProfile,
+// CPUProfile, OTLP and Perfetto are what profilers' and tracers' viewers open. Some
+// draw single requests, specimens, which the caller fetches: ToShow and SpreadOver
+// say which.
 //
 // The package decides how an answer is said, never what it is: it computes
 // nothing but sums, shares and roundings of what the Breakdown holds, and
