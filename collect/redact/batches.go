@@ -305,9 +305,12 @@ func (t *rewriter) batch(b *batch, refs *references) {
 		t.out.Write(b.head)
 		return
 	case b.head[0] == evExperimentalBatch:
-		if b.head[1] == allocFree {
-			t.parts(b, [][]byte{b.data}, false)
+		// Of another experiment nobody knows what it holds; that it was there tells
+		// when the generation began.
+		if b.head[1] != allocFree {
+			b.data = nil
 		}
+		t.parts(b, [][]byte{b.data}, b.cut)
 		return
 	}
 	parts := [][]byte{nil}
