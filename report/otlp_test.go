@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -384,6 +385,69 @@ func TestManyShortStepsDoNotHideTheTree(t *testing.T) {
 	spans := spansOf(t, aCase{"short steps", &breakdown.Breakdown{}, []breakdown.Specimen{{Request: r}}})
 	if len(spans) != 2 || spans[1].length() != r.Wall() || spans[1].number("timesink.segments") != 10_000 || spans[1].Name != "db, cache, queue, …" {
 		t.Errorf("there are %d spans, the second one is %q of %d segments", len(spans), spans[1].Name, spans[1].number("timesink.segments"))
+	}
+}
+
+// A two-hundredth of the request is what a step has to last to be shown by itself.
+func TestOnlyShortStepsAreMerged(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		steps []int64 // lengths, in thousandths of the request, of which the rest is CPU
+		want  string
+	}{
+		{"long ones", []int64{5, 5}, "db 5, cache 5, cpu 990"},
+		{"a short one beside a long one", []int64{4, 5}, "cache 5, cpu 991"},
+		{"short ones that are long together", []int64{4, 4, 4, 5}, "db, cache, queue 12, upstream 5, cpu 983"},
+		{"short ones that are not", []int64{1, 1, 1}, "cpu 997"},
+		{"short ones apart", []int64{4, 5, 4, 5, 4}, "cache 5, upstream 5, cpu 982"},
+	} {
+		r := breakdown.Request{Goroutine: 1}
+		add := func(length int64, b breakdown.Bucket) {
+			r.Path = append(r.Path, breakdown.Segment{Start: r.End, End: r.End + length, Goroutine: 1, Bucket: b})
+			r.End += length
+		}
+		for i, length := range test.steps {
+			add(length*us, breakdown.Bucket(i))
+		}
+		add(1000*us-r.End, breakdown.CPU)
+		var got []string
+		for _, s := range spansOf(t, aCase{test.name, &breakdown.Breakdown{}, []breakdown.Specimen{{Request: r}}})[1:] {
+			got = append(got, fmt.Sprint(s.Name, " ", s.length()/us))
+		}
+		if text := strings.Join(got, ", "); text != test.want {
+			t.Errorf("%s: %s, not %s", test.name, text, test.want)
+		}
+	}
+}
+
+// One handler may serve several routes: a request is of the one that tells it.
+func TestARequestIsOfTheEndpointThatKnowsIt(t *testing.T) {
+	c := checkout()
+	known := c.b.Endpoints[0]
+	other := known
+	other.Route, other.Detail = "POST /other", nil
+	for name, test := range map[string]struct {
+		endpoints []breakdown.Endpoint
+		probed    bool
+		want      string
+	}{
+		"an example":             {[]breakdown.Endpoint{other, known}, false, "POST /checkout"},
+		"by its handler":         {[]breakdown.Endpoint{other}, false, "POST /other"},
+		"the first of its names": {[]breakdown.Endpoint{{Name: known.Name, Kind: known.Kind, Route: "GET /a"}, other}, false, "GET /a"},
+		"of another kind":        {[]breakdown.Endpoint{{Name: known.Name, Kind: "grpc"}}, false, "main.(*API).Checkout"},
+		"of no endpoint":         {nil, false, "main.(*API).Checkout"},
+		"probed":                 {[]breakdown.Endpoint{other, known}, true, "POST /checkout"},
+	} {
+		if test.probed {
+			detail := &breakdown.Detail{Probed: []breakdown.Probed{{ID: c.specimens[0].ID}}}
+			test.endpoints[1].Detail = detail
+		}
+		c.b.Endpoints = test.endpoints
+		spans := spansOf(t, c)
+		i := slices.IndexFunc(spans, func(s *spanned) bool { return s.Kind == trace.Span_SPAN_KIND_SERVER })
+		if spans[i].Name != test.want {
+			t.Errorf("%s: it is of %q, not %q", name, spans[i].Name, test.want)
+		}
 	}
 }
 

@@ -216,8 +216,8 @@ func sampleKey(s *profile.Sample) string {
 // tell of it differently: a profile leaves out runtime.goexit, and a trace the
 // arguments of types.
 func stackKey(stack []breakdown.Frame) string {
-	for len(stack) > 0 && stack[len(stack)-1].Function == "runtime.goexit" {
-		stack = stack[:len(stack)-1]
+	if n := len(stack); n > 0 && stack[n-1].Function == "runtime.goexit" {
+		stack = stack[:n-1]
 	}
 	var key strings.Builder
 	for _, f := range stack {
