@@ -137,38 +137,37 @@ func TestPhasesOfACall(t *testing.T) {
 			up := slowServer(t, c.h2)
 			_, port, _ := net.SplitHostPort(up.Listener.Addr().String())
 			names := nameserver(t)
-			var clock phaseClock
-			var w stopwatch
-			s := serve(t, 1, n, &w, func(_ http.ResponseWriter, r *http.Request) {
-				tr := &http.Transport{
-					TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
-					ForceAttemptHTTP2: c.h2,
-					DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-						time.Sleep(delays[breakdown.Connect])
-						return (&net.Dialer{Resolver: names}).DialContext(ctx, network, addr)
-					},
-				}
-				w.step(breakdown.Upstream, func() {
-					defer tr.CloseIdleConnections()
-					req, _ := http.NewRequestWithContext(clock.with(r.Context()), "GET", "https://example.com:"+port, nil)
-					do(t, &http.Client{Transport: tr}, req)
-					clock.end(breakdown.BodyRead)
+			var clock *phaseClock
+			measure := func(w *stopwatch) sums {
+				clock = &phaseClock{}
+				return serve(t, 1, n, w, func(_ http.ResponseWriter, r *http.Request) {
+					tr := &http.Transport{
+						TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+						ForceAttemptHTTP2: c.h2,
+						DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+							time.Sleep(delays[breakdown.Connect])
+							return (&net.Dialer{Resolver: names}).DialContext(ctx, network, addr)
+						},
+					}
+					w.step(breakdown.Upstream, func() {
+						defer tr.CloseIdleConnections()
+						req, _ := http.NewRequestWithContext(clock.with(r.Context()), "GET", "https://example.com:"+port, nil)
+						do(t, &http.Client{Transport: tr}, req)
+						clock.end(breakdown.BodyRead)
+					})
 				})
+			}
+			hold(t, measure, calls(breakdown.Upstream, 1), func(d *disagreement, s sums) {
+				for p, delay := range delays {
+					got, least, most := s.phases[p], n*delay, clock.spent[p]
+					if p == breakdown.Connect {
+						most = s.buckets[breakdown.Upstream] // the client's trace does not tell it
+					}
+					if got < least-least/50 || got > most+s.wall/50 {
+						d.Errorf("%s is %v, the other side took %v and the client saw %v", p, got, least, most)
+					}
+				}
 			})
-			s.agree(t, &w)
-			calls(breakdown.Upstream, 1)(t, s)
-			for p, delay := range delays {
-				got, least, most := s.phases[p], n*delay, clock.spent[p]
-				if p == breakdown.Connect {
-					most = s.buckets[breakdown.Upstream] // the client's trace does not tell it
-				}
-				if got < least-least/50 || got > most+s.wall/50 {
-					t.Errorf("%s is %v, the other side took %v and the client saw %v", p, got, least, most)
-				}
-			}
-			if t.Failed() {
-				t.Log(s, path(&s.requests[0]))
-			}
 		})
 	}
 }
@@ -261,12 +260,11 @@ func TestCallsAreCounted(t *testing.T) {
 			client := c.start(up)
 			defer up.Close()
 			defer client.CloseIdleConnections()
-			var w stopwatch
-			s := serve(t, 2, 12, &w, func(http.ResponseWriter, *http.Request) {
-				w.step(breakdown.Upstream, func() { c.ask(t, client, up.URL) })
-			})
-			s.agree(t, &w)
-			calls(breakdown.Upstream, c.calls)(t, s)
+			hold(t, func(w *stopwatch) sums {
+				return serve(t, 2, 12, w, func(http.ResponseWriter, *http.Request) {
+					w.step(breakdown.Upstream, func() { c.ask(t, client, up.URL) })
+				})
+			}, calls(breakdown.Upstream, c.calls))
 		})
 	}
 }

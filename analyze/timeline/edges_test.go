@@ -273,10 +273,11 @@ func TestEachRequestIsOne(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			var h counting
+			before := serving()
 			data := record(t, func() {
 				s := c.start(&h)
 				c.ask(t, s, s.Listener.Addr().String())
-				s.Close()
+				shut(s, before)
 			})
 			_, all := read(t, data, 2)
 			n, wall, kind := int64(0), int64(0), c.kind
@@ -393,7 +394,6 @@ func TestRequestsInFlightAtTheEdges(t *testing.T) {
 // A connection that its handler takes over is no request from then on, however
 // long the handler stays.
 func TestHijackedConnections(t *testing.T) {
-	talk := make(chan time.Duration, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(ms)
 		c, in, err := http.NewResponseController(w).Hijack()
@@ -402,15 +402,16 @@ func TestHijackedConnections(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		start := time.Now()
 		io.WriteString(c, "HTTP/1.1 101 Switching Protocols\n")
 		for line, err := in.ReadString('\n'); err == nil; line, err = in.ReadString('\n') {
 			time.Sleep(2 * ms)
 			io.WriteString(c, line)
 		}
-		talk <- time.Since(start)
 	}))
+	var asked time.Duration // until the answer came, which is after the handler took the connection
+	before := serving()
 	data := record(t, func() {
+		start := time.Now()
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -418,20 +419,20 @@ func TestHijackedConnections(t *testing.T) {
 		answers := bufio.NewReader(c)
 		io.WriteString(c, getKeep)
 		answers.ReadString('\n')
+		asked = time.Since(start)
 		for range 5 {
 			io.WriteString(c, "a line\n")
 			answers.ReadString('\n')
 		}
 		c.Close()
-		s.Close()
+		shut(s, before)
 	})
-	talked := <-talk
 	_, all := read(t, data, 1)
 	if len(all) != 1 || all[0].Incomplete || !strings.Contains(all[0].Endpoint, "TestHijackedConnections") {
 		t.Fatalf("%d requests: %+v", len(all), all)
 	}
-	if wall := time.Duration(all[0].Wall()); wall < ms || wall >= talked {
-		t.Errorf("the request lasts %v, what the connection was used for after it %v", wall, talked)
+	if wall := time.Duration(all[0].Wall()); wall < ms || wall > asked {
+		t.Errorf("the request lasts %v, the client had its answer after %v", wall, asked)
 	}
 }
 
@@ -444,6 +445,7 @@ func TestWaitingForTheClient(t *testing.T) {
 		w.step(breakdown.ClientIO, func() { io.Copy(io.Discard, r.Body) })
 		w.step(breakdown.ClientIO, func() { out.Write(answer) })
 	}))
+	before := serving()
 	data := record(t, func() {
 		for range 3 {
 			c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -464,11 +466,11 @@ func TestWaitingForTheClient(t *testing.T) {
 			}
 			c.Close()
 		}
-		s.Close()
+		shut(s, before)
 	})
 	_, all := read(t, data, 1)
-	got := of(all, "(*stopwatch).handler")
-	if got.n != w.n || got.buckets[breakdown.ClientIO]+got.processor() < w.spent[breakdown.ClientIO] || got.buckets[breakdown.Unknown] > got.wall/200 {
-		t.Errorf("%v, the handler measured %v", got, w.spent)
+	got := of(all, &w)
+	if int64(got.n) != w.n.Load() || got.buckets[breakdown.ClientIO]+got.processor() < w.in(breakdown.ClientIO) || got.buckets[breakdown.Unknown] > got.wall/200 {
+		t.Errorf("%v, the handler measured %v", got, &w)
 	}
 }
