@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,27 +90,68 @@ func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 	dsn := testpg.Start(t)
 	exe := testbin.Build(t, "timesink/cmd/vinservice")
 	var rows []accuracy.Row
-	var said []*breakdown.Breakdown
+	var states []state
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			row, b := measure(t, s, exe, dsn)
-			rows, said = append(rows, row), append(said, b)
+			state := measure(t, s, exe, dsn)
+			rows, states = append(rows, state.row), append(states, state)
 		})
 	}
 	fmt.Printf("\n%s\n", accuracy.Table(rows))
-	for i := range rows {
-		for j := range rows {
+	for i := range states {
+		for j := range states {
 			if i != j {
-				t.Run(rows[i].Scenario+" to "+rows[j].Scenario, func(t *testing.T) { changed(t, &rows[i], &rows[j], said[i], said[j]) })
+				t.Run(rows[i].Scenario+" to "+rows[j].Scenario, func(t *testing.T) { changed(t, &states[i], &states[j]) })
 			}
 		}
 	}
 }
 
+// A state is what was measured of the service in one.
+type state struct {
+	row  accuracy.Row
+	said *breakdown.Breakdown
+	// The standard error of the mean wall time by the service's own word.
+	uncertain float64
+}
+
+// uncertainty is the standard error of the mean of the requests' wall times. What a
+// neighbour does to a machine lasts, and makes requests slow one after another: it is
+// that of the means of the window's tenths, and not that of single requests.
+func uncertainty(requests []truth.Request, start, end int64) float64 {
+	const parts = 10
+	var sum, n [parts]float64
+	for _, r := range requests {
+		if r.Start >= start && r.End <= end {
+			i := min(parts*(r.Start-start)/(end-start), parts-1)
+			sum[i] += float64(r.Wall())
+			n[i]++
+		}
+	}
+	var means []float64
+	total := 0.0
+	for i := range sum {
+		if n[i] > 0 {
+			means = append(means, sum[i]/n[i])
+			total += sum[i] / n[i]
+		}
+	}
+	count, squares := float64(len(means)), 0.0
+	for _, m := range means {
+		squares += (m - total/count) * (m - total/count)
+	}
+	return math.Sqrt(squares / (count - 1) / count)
+}
+
 // changed holds the comparison of two states against what the service measured in
-// each: which way the wall time went, and where most of the change is.
-func changed(t *testing.T, before, after *accuracy.Row, saidBefore, saidAfter *breakdown.Breakdown) {
-	c, err := analyze.Changes(saidBefore, saidAfter, 0, nil)
+// each: which way the wall time went, and where most of the change is. A change is
+// to be called significant if it is five times what the service's own measurements
+// leave uncertain: where a neighbour takes the cores in one half of a window, that is
+// more than what a state of the service makes out.
+func changed(t *testing.T, one, other *state) {
+	before, after := &one.row, &other.row
+	uncertain := math.Hypot(one.uncertain, other.uncertain)
+	c, err := analyze.Changes(one.said, other.said, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +166,8 @@ func changed(t *testing.T, before, after *accuracy.Row, saidBefore, saidAfter *b
 	wall := after.Wall.Service - before.Wall.Service
 	if w := e.Wall[0]; max(wall, -wall) > before.Wall.Service/10 && (w.Delta > 0) != (wall > 0) {
 		t.Errorf("the service's requests took %d ns longer, the comparison says %d", wall, w.Delta)
-	} else if max(wall, -wall) > before.Wall.Service/4 && !w.Significant {
-		t.Errorf("a change of %d ns is not called significant: %+v", wall, w)
+	} else if max(wall, -wall) > before.Wall.Service/4 && math.Abs(float64(wall)) > 5*uncertain && !w.Significant {
+		t.Errorf("a change of %d ns, to %.0f, is not called significant: %+v", wall, uncertain, w)
 	}
 	// What the service measured to have changed by far the most must be on top.
 	var deltas []int64
@@ -152,7 +194,7 @@ func changed(t *testing.T, before, after *accuracy.Row, saidBefore, saidAfter *b
 	}
 }
 
-func measure(t *testing.T, s scenario, exe, dsn string) (accuracy.Row, *breakdown.Breakdown) {
+func measure(t *testing.T, s scenario, exe, dsn string) state {
 	c := stack.Default()
 	c.Service.Postgres, c.Service.SlowDB = dsn, 4*time.Millisecond
 	s.set(&c)
@@ -176,7 +218,7 @@ func measure(t *testing.T, s scenario, exe, dsn string) (accuracy.Row, *breakdow
 			t.Error(err)
 		}
 		m.judge(t, s)
-		return row, m.said.Breakdown
+		return state{row, m.said.Breakdown, uncertainty(m.facts.Requests, m.said.Start, m.said.End)}
 	}
 }
 
