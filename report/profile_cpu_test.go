@@ -185,17 +185,22 @@ func TestSeveralProfilesAreMerged(t *testing.T) {
 
 func TestWithoutAProfileTheTracesSamplesAreShown(t *testing.T) {
 	e := traced("a", "main.hash main.serve", 6)
-	e.CPU = []breakdown.CPUFunction{{Samples: 6, Self: 6 * 4 * ms}}
-	for name, want := range map[string]int64{"a known period": 4 * ms, "none": 10 * ms} {
+	for name, c := range map[string]struct {
+		cpu  []breakdown.CPUFunction
+		want int64
+	}{
+		"a known period": {[]breakdown.CPUFunction{{Samples: 6, Self: 6 * 4 * ms}}, 4 * ms},
+		"none":           {nil, 10 * ms},
+	} {
+		e.CPU = c.cpu
 		var buf bytes.Buffer
 		if err := report.CPUProfile(&buf, &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{e}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		p := parsed(t, buf.Bytes())
-		if times := sums(p, "endpoint", 1); times["a"] != 6*want || p.Period != want || !strings.Contains(p.Comments[0], "no CPU profile was kept") {
+		if times := sums(p, "endpoint", 1); times["a"] != 6*c.want || p.Period != c.want || !strings.Contains(p.Comments[0], "no CPU profile was kept") {
 			t.Errorf("%s: a has %d ns, the period is %d, %q", name, times["a"], p.Period, p.Comments)
 		}
-		e.CPU = nil
 	}
 }
 
