@@ -324,7 +324,7 @@ func TestTheSamplesOfALiveServiceAreFoundInItsProfile(t *testing.T) {
 		t.Errorf("%d samples became %d", before, counts[""])
 	}
 	for _, e := range b.Endpoints {
-		only := toolPprof(t, p, "-top", "-unit=ms", "-nodefraction=0", "-tagfocus=endpoint="+regexp.QuoteMeta(e.Name)+"$")
+		only := toolPprof(t, p, "-top", "-unit=ms", "-nodefraction=0", "-nodecount=100000", "-tagfocus=endpoint="+regexp.QuoteMeta(e.Name)+"$")
 		if want := fmt.Sprintf("Showing nodes accounting for %dms,", counts[e.Name]*10); counts[e.Name] > 0 && !strings.Contains(only, want) {
 			t.Errorf("-tagfocus does not tell %q:\n%s", want, only)
 		}

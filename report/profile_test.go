@@ -185,13 +185,13 @@ func TestGoToolPprofReadsTheWallProfile(t *testing.T) {
 		wall += e.Wall.Total
 		upstream += e.Buckets[breakdown.Upstream].Total
 	}
-	top := toolPprof(t, p, "-top", "-cum", "-unit=ns", "-nodefraction=0")
+	top := toolPprof(t, p, "-top", "-cum", "-unit=ns", "-nodefraction=0", "-nodecount=100000")
 	for _, want := range []string{"case: " + c.b.Source.Case, fmt.Sprintf("of %dns total", wall), fmt.Sprintf("%dns", upstream), "bucket: upstream", "phase: response_wait"} {
 		if !strings.Contains(top, want) {
 			t.Errorf("-top does not tell %q:\n%s", want, top)
 		}
 	}
-	if only := toolPprof(t, p, "-top", "-unit=ns", "-nodefraction=0", "-tagfocus=bucket=upstream"); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
+	if only := toolPprof(t, p, "-top", "-unit=ns", "-nodefraction=0", "-nodecount=100000", "-tagfocus=bucket=upstream"); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
 		t.Errorf("the upstream's %d ns of %d are not those in focus:\n%s", upstream, wall, only)
 	}
 	if tags := toolPprof(t, p, "-tags"); !strings.Contains(tags, ": upstream\n") || !strings.Contains(tags, " endpoint: Total") {
