@@ -106,10 +106,10 @@ func pairs(before, after *breakdown.Breakdown) []pair {
 	left, right := pointers(before.Endpoints), pointers(after.Endpoints)
 	var out []pair
 	for _, key := range []func(*breakdown.Endpoint) string{
-		func(e *breakdown.Endpoint) string { return e.Name + " " + e.Kind + " " + e.Route },
-		func(e *breakdown.Endpoint) string { return e.Name + " " + e.Kind },
+		func(e *breakdown.Endpoint) string { return e.Name + " " + kind(e) + " " + e.Route },
+		func(e *breakdown.Endpoint) string { return e.Name + " " + kind(e) },
 		func(e *breakdown.Endpoint) string { return e.Route },
-		func(e *breakdown.Endpoint) string { return rules.BaseName(e.Name) + " " + e.Kind },
+		func(e *breakdown.Endpoint) string { return rules.BaseName(e.Name) + " " + kind(e) },
 	} {
 		for i, b := range left {
 			if b == nil || key(b) == "" || count(left, key, key(b)) != 1 || count(right, key, key(b)) != 1 {
@@ -135,6 +135,10 @@ func pairs(before, after *breakdown.Breakdown) []pair {
 	})
 	return out
 }
+
+// kind is an endpoint's as the server has it: that it polls may be seen on one side
+// only.
+func kind(e *breakdown.Endpoint) string { return strings.TrimSuffix(e.Kind, breakdown.LongPolling) }
 
 func (p pair) oneSided() int {
 	if p.before == nil || p.after == nil {

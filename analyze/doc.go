@@ -4,8 +4,9 @@
 // Its place in the flow is between the capture's file and the report. Captures
 // reads each capture's trace through analyze/timeline, folds the requests by
 // endpoint as they come (fold.go), matches the probes to the requests that
-// answered them (probes.go), and says what is worth doing (findings.go) and what
-// the answer does not cover (warnings.go).
+// answered them (probes.go), tells middleware from handlers (handlers.go) and long
+// polls from queueing (polls.go) when all are there, and says what is worth doing
+// (findings.go) and what the answer does not cover (warnings.go).
 //
 // It keeps to Options.Memory: what does not fit is summed up or left out, and a
 // warning says so. It is pure: the same captures give the same Breakdown, whatever the clock, the

@@ -18,12 +18,22 @@ const notable = 0.10
 // arithmetic over what was measured, not a promise.
 func findings(b *breakdown.Breakdown, f *fold) []breakdown.Finding {
 	out := []breakdown.Finding{}
-	whole := int64(0)
+	whole, lasting := int64(0), true
 	for i := range b.Endpoints {
-		whole += b.Endpoints[i].Wall.Total
+		lasting = lasting && (b.Endpoints[i].Lasts() || b.Endpoints[i].Requests == 0)
+	}
+	for i := range b.Endpoints {
+		if b.Endpoints[i].Lasts() == lasting {
+			whole += b.Endpoints[i].Wall.Total
+		}
 	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
+		// What lasts by its nature would save the most and deserve it the least. A
+		// long poll waits for what there is nothing to be done about.
+		if e.Lasts() != lasting || strings.HasSuffix(e.Kind, breakdown.LongPolling) {
+			continue
+		}
 		if e.Requests == 0 || float64(e.Wall.Total) < negligible*float64(whole) {
 			continue
 		}

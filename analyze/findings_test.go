@@ -116,6 +116,26 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// What streams by its nature has findings only where there is nothing else.
+func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
+	for _, ordinary := range []bool{true, false} {
+		f := newFold(0)
+		for range 3 {
+			r := made{}.spend(breakdown.CPU, breakdown.NoPhase, 10*msec).spend(breakdown.Scheduler, breakdown.NoPhase, 900*msec).request()
+			r.Endpoint, r.Kind = "main.events", "http/1"+breakdown.Streaming
+			f.add(r)
+			if ordinary {
+				f.add(made{}.spend(breakdown.CPU, breakdown.NoPhase, msec).spend(breakdown.Scheduler, breakdown.NoPhase, msec).request())
+			}
+		}
+		b := &breakdown.Breakdown{Endpoints: f.endpoints()}
+		want := map[bool]string{true: "main.get", false: "main.events"}[ordinary]
+		if found := findings(b, f); len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
+			t.Errorf("with ordinary requests, %v: the first is %s, and there is found %+v", ordinary, b.Endpoints[0].Name, found)
+		}
+	}
+}
+
 // probesOf makes probes that took some times, on one connection.
 func probesOf(phase string, ns ...int64) (out []capture.Probe) {
 	for i, d := range ns {

@@ -26,6 +26,8 @@ type fold struct {
 	sealed       []*endpoint // that no further requests are added to
 	made         int         // endpoints
 	routing      *routing
+	waits        map[*breakdown.Frame]*waitSite
+	waitsAt      map[breakdown.Frame]*waitSite
 	passages     breakdown.Passages // nil as long as requests come
 	requests     int64
 	samplePeriod int64 // ns of CPU time a sample stands for
@@ -73,6 +75,7 @@ type endpoint struct {
 	key            endpointKey
 	nth            int // of all that were made
 	called         map[*callee]*int64
+	waited         map[*waitSite]*int64 // ns
 	requests       int64
 	incomplete     int64
 	incompleteTime int64
@@ -134,7 +137,7 @@ func newFold(memory int64) *fold {
 	if memory <= 0 {
 		memory = timeline.DefaultMemory
 	}
-	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, routing: newRouting(), elsewhere: &breakdown.Cause{}}
+	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, routing: newRouting(), waits: map[*breakdown.Frame]*waitSite{}, waitsAt: map[breakdown.Frame]*waitSite{}, elsewhere: &breakdown.Cause{}}
 }
 
 func (f *fold) endpoint(key endpointKey) *endpoint {
@@ -173,6 +176,7 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 
 func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
 	e.seq++
+	e.addWaits(r)
 	if r.Incomplete {
 		e.incomplete++
 		e.incompleteTime += r.Wall()
@@ -379,7 +383,8 @@ func (e *endpoint) sample(c *breakdown.Cause) {
 	s.n++
 }
 
-// endpoints renders the sums, the endpoint with the most request time first.
+// endpoints renders the sums, the endpoint with the most request time first, and
+// those that last by their nature behind the others.
 func (f *fold) endpoints() []breakdown.Endpoint {
 	f.settle()
 	out := []breakdown.Endpoint{}
@@ -389,8 +394,14 @@ func (f *fold) endpoints() []breakdown.Endpoint {
 		}
 		out = append(out, e.render(f.samplePeriod))
 	}
+	last := func(e breakdown.Endpoint) int {
+		if e.Lasts() {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(out, func(a, b breakdown.Endpoint) int {
-		return cmp.Or(cmp.Compare(b.Wall.Total+b.IncompleteTime, a.Wall.Total+a.IncompleteTime),
+		return cmp.Or(last(a)-last(b), cmp.Compare(b.Wall.Total+b.IncompleteTime, a.Wall.Total+a.IncompleteTime),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Kind, b.Kind))
 	})
 	return out

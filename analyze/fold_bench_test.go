@@ -133,6 +133,7 @@ func benchRequests(b *testing.B) (all []breakdown.Request) {
 		if len(all) < 100_000 {
 			kept := *r
 			kept.Path, kept.Calls, kept.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
+			kept.Chains, kept.Waits = slices.Clone(r.Chains), slices.Clone(r.Waits)
 			all = append(all, kept)
 		}
 	})

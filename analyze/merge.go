@@ -25,7 +25,7 @@ func (f *fold) settle() {
 	v := f.naming()
 	f.passages = v.passages()
 	all := f.all()
-	clear(f.byKey)
+	f.byKey = map[endpointKey]*endpoint{}
 	f.sealed = nil
 	for _, e := range all {
 		key := v.keyOf(e)
@@ -36,6 +36,7 @@ func (f *fold) settle() {
 		e.key, e.called = key, nil
 		f.byKey[key] = e
 	}
+	f.tellPolls()
 }
 
 // keyOf is the key that an endpoint has when all is known.
@@ -51,6 +52,7 @@ func (e *endpoint) merge(o *endpoint) {
 	e.wall.Merge(&o.wall)
 	e.wallTotal += o.wallTotal
 	e.seq += o.seq
+	e.waited = sumInto(e.waited, o.waited)
 	for b := range e.buckets {
 		e.buckets[b].merge(&o.buckets[b])
 	}

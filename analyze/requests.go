@@ -39,7 +39,7 @@ func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b 
 	out := []breakdown.Specimen{}
 	for _, id := range ids {
 		if r := found[id]; r != nil {
-			r.Endpoint = b.Passages.Handler(r)
+			r.Endpoint, r.Kind = b.EndpointOf(r)
 			out = append(out, breakdown.Specimen{ID: id, Request: *r, Client: views[id]})
 		}
 	}
@@ -80,6 +80,7 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 func clone(r *breakdown.Request) *breakdown.Request {
 	c := *r
 	c.Path, c.Calls, c.Samples, c.Chains = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples), slices.Clone(r.Chains)
+	c.Waits = slices.Clone(r.Waits)
 	for i := range c.Path {
 		c.Path[i].Behind = slices.Clone(c.Path[i].Behind)
 	}

@@ -107,17 +107,17 @@ func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
 	if f.cut {
 		w.more("sums-merged", "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", others)
 	}
-	whole, unnamed := int64(0), int64(0)
+	whole, unnamed := map[bool]int64{}, int64(0)
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
-		whole += e.Wall.Total + e.IncompleteTime
+		whole[e.Lasts()] += e.Wall.Total + e.IncompleteTime
 		if e.Name == breakdown.Unnamed {
 			unnamed += e.Requests
 		}
 	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
-		if own := e.Wall.Total + e.IncompleteTime; float64(own) >= negligible*float64(whole) {
+		if own := e.Wall.Total + e.IncompleteTime; float64(own) >= negligible*float64(whole[e.Lasts()]) {
 			w.endpoint(e, own)
 			w.unruled(e, f)
 		}
@@ -137,7 +137,7 @@ func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
 		w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", title(e), 100*u.Share)
 	}
-	if float64(e.IncompleteTime) > 0.2*float64(whole) {
+	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() {
 		w.addf("incomplete-requests", "%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) would see more whole ones",
 			title(e), plural(e.Incomplete, "request"), 100*float64(e.IncompleteTime)/float64(whole))
 	}

@@ -22,9 +22,11 @@ const Schema = "timesink.report/1"
 
 // A Breakdown says where the wall time of a service's requests went.
 type Breakdown struct {
-	Schema    string     `json:"schema"`
-	Source    Source     `json:"source"`
-	Endpoints []Endpoint `json:"endpoints"` // by request time, the largest first
+	Schema string `json:"schema"`
+	Source Source `json:"source"`
+	// Endpoints are sorted by request time, the largest first, and those whose
+	// requests last by their nature behind the others.
+	Endpoints []Endpoint `json:"endpoints"`
 	// Roots is set only where the trace holds no request: the wall time of the
 	// goroutines by the function they began in, those first that were at work
 	// the longest: neither waiting for others nor asleep.
@@ -114,8 +116,8 @@ type Endpoint struct {
 	// Route is known only where a probe or the router reveals it.
 	Route string `json:"route,omitempty"`
 	// Kind is what the requests are: "http/1", "http/2", "grpc". Those that come or
-	// are answered bit by bit are told apart, "http/1 stream": they last as long as
-	// there is something to tell.
+	// are answered bit by bit are told apart, "http/1 stream", and so are those that
+	// wait until others have something to tell, "http/1 long poll": see Lasts.
 	Kind           string `json:"kind,omitempty"`
 	Requests       int64  `json:"requests"`
 	Incomplete     int64  `json:"incomplete"`
@@ -134,6 +136,32 @@ type Endpoint struct {
 	Series map[int]*Series `json:"-"`
 	// Detail is there where it was asked for.
 	Detail *Detail `json:"-"`
+}
+
+// Streaming and LongPolling follow the kind of requests that last as long as their
+// client wants to be told something, or until there is something to tell.
+const (
+	Streaming   = " stream"
+	LongPolling = " long poll"
+)
+
+// Lasts tells requests that last by their nature: how long they take says nothing of
+// how fast the service is.
+func (e *Endpoint) Lasts() bool {
+	return strings.HasSuffix(e.Kind, Streaming) || strings.HasSuffix(e.Kind, LongPolling)
+}
+
+// EndpointOf is the name and the kind of the endpoint that a request is of, which its
+// own Endpoint and Kind tell only in part.
+func (b *Breakdown) EndpointOf(r *Request) (name, kind string) {
+	name, kind = b.Passages.Handler(r), r.Kind
+	for i := range b.Endpoints {
+		if e := &b.Endpoints[i]; e.Name == name && e.Kind == kind+LongPolling {
+			kind = e.Kind
+			break
+		}
+	}
+	return name, kind
 }
 
 // Is tells whether a user means this endpoint: by its route, by its handler, or by

@@ -29,6 +29,9 @@ type Request struct {
 	// NamedBySample tells that only a CPU sample told the endpoint: the request
 	// never blocked where its stack would have.
 	NamedBySample bool
+	// Waits are those in the service's own code for a channel, a select or a Cond,
+	// by where they were and by what ended them.
+	Waits []Waited
 	// Samples are the CPU samples that hit goroutines of this request, in the
 	// state that they were in.
 	Samples []*Cause
@@ -43,6 +46,44 @@ type Chain []Step
 type Step struct {
 	Frame
 	PC uint64 // the call's
+}
+
+// A Waited is a wait of a request, or several that are alike.
+type Waited struct {
+	Site  *Frame // in the service's code; shared
+	By    Ender
+	Count int64
+	Time  int64 // ns
+	// ByRequest: Teller is the other request. Later tells that it began when the
+	// wait had begun, so that this was not for what it had.
+	Teller Teller
+	Later  bool
+	// ByNews: First tells that it is the first wait that the same news ended, Last
+	// that no other request was left waiting at this place.
+	First, Last bool
+}
+
+// An Ender is what ended a wait.
+type Ender uint8
+
+const (
+	// ByOwn: something that was done for this request, or for those before it.
+	ByOwn Ender = iota
+	// ByNobody: the window's end, or the client that left.
+	ByNobody
+	// ByTimer: a timer, while nothing was done for this request.
+	ByTimer
+	// ByRequest: another request, which was given nothing by this one.
+	ByRequest
+	// ByNews: a goroutine of no request, which had nothing to do meanwhile.
+	ByNews
+)
+
+// A Teller is a request that ended another one's wait, by what the stack with which
+// it did tells of its handler.
+type Teller struct {
+	Endpoint string
+	Chain    *Chain
 }
 
 // Passages are the calls by which middleware passed requests on.

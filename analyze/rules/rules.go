@@ -39,6 +39,9 @@ type Class struct {
 	// there is one; without, Site is the frame that entered the library.
 	Site      breakdown.Frame
 	InService bool
+	// Bare tells that the service's own code waits by itself: nothing but the
+	// runtime and package sync is between, and no rule knows it.
+	Bare bool
 	// Handler is the function that the innermost dispatch calls, and Depth how
 	// many dispatches lead to it.
 	Handler string
@@ -163,7 +166,9 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	led := findHandler(c, funcs)
 	findCallback(c, funcs[:callback])
 	c.Streams, c.Flushes = c.Streams && c.Depth > 0, c.Flushes && c.Depth > 0
-	findOwn(c, funcs, min(led, findSite(c, funcs)))
+	site := findSite(c, funcs)
+	findOwn(c, funcs, min(led, site))
+	c.Bare = site < len(funcs) && c.Own == nil && c.Follow == FollowWaker && !c.GC && onlyRuntime(frames[:site])
 	if c.Role == Fetch && callback == 0 && !c.InService {
 		c.Role, c.Kind = NoRole, "" // a goroutine of the library's own
 	}
@@ -337,6 +342,18 @@ func onlyNetwork(frames []breakdown.Frame) (network bool) {
 		}
 	}
 	return network
+}
+
+// onlyRuntime tells frames that do nothing but wait.
+func onlyRuntime(frames []breakdown.Frame) bool {
+	for _, f := range frames {
+		switch packageOf(f.Function) {
+		case "runtime", "sync", "internal/sync":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // followed is how the end of a wait is followed: a rule says so where nothing but

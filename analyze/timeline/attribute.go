@@ -22,6 +22,9 @@ type walk struct {
 	// branch: the walk already asks what a branch did while the request waited
 	// for a timer.
 	branch bool
+	// news is when those that ended the wait had something to do again, 0 where
+	// they worked for somebody: whom else they told since says nothing.
+	news int64
 	// busy are the workers whose other work the request queued behind: what leads
 	// back to them is queueing too.
 	busy []*goroutine
@@ -40,6 +43,9 @@ const (
 func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 	at := m.upTo(r, g, iv.start)
 	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
+	if iv.state == stateWaiting && iv.class != nil && iv.class.Bare && iv.end > at {
+		w.news = m.waited(r, iv, iv.end-at)
+	}
 	w.explain(g, iv, at, iv.end, 0)
 }
 
@@ -383,7 +389,7 @@ func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
 	from := a
 	for i := len(waker.handed) - 1; i >= 0 && waker.handed[i].at > a; i-- {
 		h := &waker.handed[i]
-		if h.at < b && h.isOthers(w.r) {
+		if h.at < b && h.isOthers(w.r) && (w.news == 0 || h.at < w.news) {
 			from = h.at
 			break
 		}

@@ -109,6 +109,7 @@ type class struct {
 	key      string            // the program counters
 	chain    *breakdown.Chain  // nil where the stack leads no further than to its handler
 	admitted bool              // by the machine
+	waiting  int               // requests that wait with this stack, if it is Bare
 	causes   [numStates]reason // the evidence that rests on it alone, by state
 }
 

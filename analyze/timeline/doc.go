@@ -15,7 +15,7 @@
 //     generation, finds where requests begin and end (edges.go), and units of a
 //     consumer's work (consumers.go), and attributes every interval of a request
 //     as it closes, following wake-ups while the waker's recent past is still
-//     known (attribute.go).
+//     known (attribute.go). Who ended a request's waits is kept apart (waits.go).
 //
 // It keeps of each goroutine only the past back to the oldest wait that may
 // still have to be followed, so that memory follows what goes on at once and not

@@ -33,6 +33,7 @@ type request struct {
 	reads   int
 	served  bool
 	given   bool // a consumer's: it waited for this
+	asked   bool // it gave something to a goroutine that is not its own
 	// streams: it comes or is answered bit by bit. flushes counts how often a bit
 	// of the answer was sent ahead, one after another.
 	streams  bool
@@ -88,11 +89,6 @@ func (r *request) noteKind(c *class) {
 	r.streams = r.streams || c.Streams || r.flushes > 1
 }
 
-// Streaming is what follows the kind of requests that come or are answered bit by
-// bit: they last as long as there is something to tell, and say nothing of how
-// long others take.
-const Streaming = " stream"
-
 // begin opens a request on a goroutine at a moment.
 func (m *machine) begin(g *goroutine, at int64) *request {
 	var r *request
@@ -104,7 +100,7 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 	}
 	m.seq++
 	*r = request{
-		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0], Chains: r.Chains[:0]},
+		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0], Chains: r.Chains[:0], Waits: r.Waits[:0]},
 		seq:     m.seq, g: g, open: true, branches: r.branches[:0],
 	}
 	g.req, g.reqSeq, g.borrowed = r, r.seq, false
@@ -146,7 +142,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 			r.Endpoint = r.branch
 		}
 		if r.streams {
-			r.Kind += Streaming
+			r.Kind += breakdown.Streaming
 		}
 		m.placeCalls(r)
 		m.sum.Requests++

@@ -51,6 +51,11 @@ type goroutine struct {
 	ran      []interval // since its last stack, and
 	outside  bool       // whether one was not of a unit
 
+	// That its request waits at, if the stack is Bare; and when the goroutine, which
+	// has none, last had news.
+	waitsAt *class
+	news    int64
+
 	// Its place among the open waits that may have to be followed.
 	open         bool
 	older, newer *goroutine
@@ -280,6 +285,9 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 	from, to := waker, g
 	if takes(reason, wakerClass) {
 		from, to = g, waker
+	}
+	if r := m.tag(from); r != nil && !from.borrowed && m.tag(to) != r {
+		r.asked = true
 	}
 	if to.conn == connNone {
 		m.borrow(to, from)
@@ -586,6 +594,10 @@ func (m *machine) watch(g *goroutine) {
 	for before != nil && before.since > g.since {
 		before = before.older
 	}
+	if g.class != nil && g.class.Bare && m.own(g) != nil {
+		g.waitsAt = g.class
+		g.waitsAt.waiting++
+	}
 	g.open, g.older, g.newer = true, before, m.oldest
 	if before != nil {
 		g.newer = before.newer
@@ -603,6 +615,10 @@ func (m *machine) watch(g *goroutine) {
 func (m *machine) unwatch(g *goroutine) {
 	if !g.open {
 		return
+	}
+	if g.waitsAt != nil {
+		g.waitsAt.waiting--
+		g.waitsAt = nil
 	}
 	if g.older != nil {
 		g.older.newer = g.newer

@@ -57,6 +57,7 @@ const (
 	segmentSize   = 96
 	behindSize    = 32
 	callSize      = 160
+	waitSize      = 80
 	pointerSize   = 16
 	frameSize     = 48
 	classSize     = 600
@@ -113,7 +114,7 @@ func (m *machine) weigh(r *request) {
 	for ; r.weighed < len(r.Path); r.weighed++ {
 		r.behinds += len(r.Path[r.weighed].Behind)
 	}
-	weight := int64(len(r.Path)*segmentSize + r.behinds*behindSize + len(r.Calls)*callSize + (len(r.Samples)+len(r.branches))*pointerSize)
+	weight := int64(len(r.Path)*segmentSize + len(r.Waits)*waitSize + r.behinds*behindSize + len(r.Calls)*callSize + (len(r.Samples)+len(r.branches))*pointerSize)
 	m.weight += weight - r.weight
 	r.weight = weight
 }
@@ -408,23 +409,23 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 // An outline is what is kept of a stack where there are too many: all that it
 // means, and its innermost functions.
 type outline struct {
-	own, answers                                                                     *rules.Rule
-	chain                                                                            *breakdown.Chain
-	phase, wakes                                                                     breakdown.Phase
-	system, handler, kind, root                                                      string
-	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers bool
-	follow                                                                           rules.Follow
-	role                                                                             rules.Role
-	site                                                                             breakdown.Frame
-	depth                                                                            int
-	inner                                                                            [outlineFrames]string
+	own, answers                                                                           *rules.Rule
+	chain                                                                                  *breakdown.Chain
+	phase, wakes                                                                           breakdown.Phase
+	system, handler, kind, root                                                            string
+	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare bool
+	follow                                                                                 rules.Follow
+	role                                                                                   rules.Role
+	site                                                                                   breakdown.Frame
+	depth                                                                                  int
+	inner                                                                                  [outlineFrames]string
 }
 
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
 	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
-		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers,
+		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare,
 		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function

@@ -56,6 +56,7 @@ func read(t testing.TB, data []byte, workers int) (*timeline.Summary, []breakdow
 func keep(r *breakdown.Request) breakdown.Request {
 	kept := *r
 	kept.Path, kept.Calls, kept.Samples = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples)
+	kept.Chains, kept.Waits = slices.Clone(r.Chains), slices.Clone(r.Waits)
 	return kept
 }
 

@@ -24,6 +24,7 @@ type parcel struct {
 	calls    []breakdown.Call
 	samples  []*breakdown.Cause
 	chains   []*breakdown.Chain
+	waits    []breakdown.Waited
 	weight   int64  // of the requests, bytes
 	after    func() // to be called when they were told
 }
@@ -57,24 +58,26 @@ func (b *parcel) add(r *breakdown.Request) {
 	b.calls = append(b.calls, r.Calls...)
 	b.samples = append(b.samples, r.Samples...)
 	b.chains = append(b.chains, r.Chains...)
+	b.waits = append(b.waits, r.Waits...)
 	b.requests = append(b.requests, *r)
 }
 
 // tell hands on all requests. Only now is it known where their parts lie.
 func (b *parcel) tell(emit func(*breakdown.Request)) {
-	path, calls, samples, chains := b.path, b.calls, b.samples, b.chains
+	path, calls, samples, chains, waits := b.path, b.calls, b.samples, b.chains, b.waits
 	for i := range b.requests {
 		r := &b.requests[i]
 		r.Path, path = cutOff(path, len(r.Path))
 		r.Calls, calls = cutOff(calls, len(r.Calls))
 		r.Samples, samples = cutOff(samples, len(r.Samples))
 		r.Chains, chains = cutOff(chains, len(r.Chains))
+		r.Waits, waits = cutOff(waits, len(r.Waits))
 		emit(r)
 	}
 	if b.after != nil {
 		b.after()
 	}
-	*b = parcel{requests: b.requests[:0], path: b.path[:0], calls: b.calls[:0], samples: b.samples[:0], chains: b.chains[:0]}
+	*b = parcel{requests: b.requests[:0], path: b.path[:0], calls: b.calls[:0], samples: b.samples[:0], chains: b.chains[:0], waits: b.waits[:0]}
 }
 
 // cutOff cuts the first n off. None are no nil, on whichever way they come.
@@ -96,6 +99,9 @@ func (m *machine) tell(r *request) {
 	}
 	if r.Chains == nil {
 		r.Chains = []*breakdown.Chain{}
+	}
+	if r.Waits == nil {
+		r.Waits = []breakdown.Waited{}
 	}
 	switch {
 	case t == nil:

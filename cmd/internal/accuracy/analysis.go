@@ -57,7 +57,7 @@ func OnTraceClock(ctx context.Context, cp *capture.Capture, opts analyze.Options
 	a.Breakdown = b
 	for i := range a.Requests {
 		r := &a.Requests[i]
-		r.Endpoint = b.Passages.Handler(&breakdown.Request{Endpoint: r.Endpoint, Chains: r.chains})
+		r.Endpoint, r.Kind = b.EndpointOf(&breakdown.Request{Endpoint: r.Endpoint, Kind: r.Kind, Chains: r.chains})
 	}
 	f, err := cp.Trace()
 	if err != nil {

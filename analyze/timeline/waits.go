@@ -1,0 +1,136 @@
+package timeline
+
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// Who ended the waits of requests in the service's own code: what is done for a
+// request is told from news that others had for it.
+
+// mostWaits bounds how many kinds of waits are kept of one request; mostTellers
+// through how many goroutines it is looked where news came from.
+const (
+	mostWaits   = 64
+	mostTellers = 8
+)
+
+// waited notes a wait of a request's own goroutine in the service's own code. Where
+// it was ended by news, it returns when these came, else 0.
+func (m *machine) waited(r *request, iv *interval, time int64) (news int64) {
+	wait := breakdown.Waited{Site: &iv.class.Site, Count: 1, Time: time}
+	news = m.endedBy(r, iv, &wait)
+	for i := len(r.Waits) - 1; i >= 0; i-- {
+		if have := &r.Waits[i]; have.Site == wait.Site && have.By == wait.By && wait.By <= breakdown.ByTimer {
+			have.Count++
+			have.Time += time
+			return news
+		}
+	}
+	if len(r.Waits) < mostWaits {
+		r.Waits = append(r.Waits, wait)
+	}
+	return news
+}
+
+// endedBy says what ended a wait. It asks back along the goroutines that woke each
+// other: one that was given something by the request worked for it, and so did one
+// that was busy all the while, first with what was there before. One that had
+// nothing to do until it had news, or until another request came, did not.
+func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (news int64) {
+	if iv.open {
+		wait.By = breakdown.ByNobody
+		return 0
+	}
+	waker, by, at := iv.waker, iv.wakerClass, iv.end
+	for range mostTellers {
+		if waker == nil || waker.timed && waker.born > iv.start && m.tag(waker) == nil {
+			if iv.reason != reasonSync && !r.works(iv) {
+				wait.By = breakdown.ByTimer
+			}
+			return 0
+		}
+		if waker.start != nil && waker.start.Role == rules.Background {
+			wait.By = breakdown.ByNobody
+			return 0
+		}
+		if other := m.tag(waker); other == r {
+			return 0
+		} else if other != nil && !waker.borrowed {
+			if other.Endpoint != "" {
+				wait.By, wait.Teller = breakdown.ByRequest, other.teller(by)
+				wait.Later = other.Start > iv.start
+			}
+			return 0
+		}
+		idle := waker.idleBefore(at)
+		switch {
+		case idle == nil && waker.fresh && waker.born > iv.start && waker.creator != nil:
+			waker, by, at = waker.creator, waker.created, waker.born
+			continue
+		case idle == nil || idle.end <= iv.start || idle.isCall():
+			return 0
+		case idle.waker != nil:
+			waker, by, at = idle.waker, idle.wakerClass, idle.end
+			continue
+		case !r.asked && idle.isNews():
+			wait.By = breakdown.ByNews
+			wait.First, wait.Last = waker.news != idle.end, iv.class.waiting == 0
+			waker.news, news = idle.end, idle.end
+		}
+		return news
+	}
+	return 0
+}
+
+// works tells whether a goroutine that the service began for the request was there
+// during a wait.
+func (r *request) works(iv *interval) bool {
+	return slices.ContainsFunc(r.branches, func(g *goroutine) bool {
+		return g.created != nil && g.created.InService && g.created.Own == nil && g.born < iv.end && (!g.dead || g.died > iv.start)
+	})
+}
+
+// teller is what a request's stack tells of its handler.
+func (r *request) teller(c *class) breakdown.Teller {
+	t := breakdown.Teller{Endpoint: r.Endpoint}
+	if c != nil && c.Depth == r.depth {
+		t.Chain = c.chain
+	}
+	return t
+}
+
+// idleBefore is the last wait of a goroutine before a moment, nil where it did
+// anything since but run, or is not known to have waited. A lock is no wait for
+// something to do.
+func (g *goroutine) idleBefore(at int64) *interval {
+	for i := len(g.past) - 1; i >= 0; i-- {
+		switch iv := &g.past[i]; {
+		case iv.start >= at, iv.state == stateRunning, iv.state == stateRunnable:
+		case iv.state != stateWaiting || iv.class == nil || iv.reason == reasonGC:
+			return nil
+		case iv.class.Own != nil && iv.class.Own.Bucket == breakdown.Lock:
+		default:
+			return iv
+		}
+	}
+	return nil
+}
+
+// isCall tells a wait for another system, or for a place in its pool.
+func (iv *interval) isCall() bool {
+	return iv.class.Own != nil && iv.class.Own.Bucket <= breakdown.Upstream && iv.class.Role != rules.Fetch
+}
+
+// isNews tells a wait that was for a timer, or of a consumer for more.
+func (iv *interval) isNews() bool {
+	switch c := iv.class; {
+	case c.Role == rules.Fetch:
+		return true
+	case c.Own != nil:
+		return c.Own.Bucket == breakdown.Sleep
+	}
+	return iv.reason == reasonSleep || iv.reason == reasonRecv || iv.reason == reasonSelect
+}
