@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"timesink/analyze/breakdown"
@@ -24,18 +25,54 @@ func answer(b *breakdown.Breakdown) string {
 	if s := butIncomplete(e); s != "" {
 		sentences = append(sentences, s)
 	}
+	if s := besideLasting(b, e); s != "" {
+		sentences = append(sentences, s)
+	}
 	return strings.Join(sentences, " ")
 }
 
-// busiest is the endpoint that most request time went to.
+// busiest is the endpoint that most request time went to, of those that do not last
+// by their nature if there is one.
 func busiest(b *breakdown.Breakdown) *breakdown.Endpoint {
 	var top *breakdown.Endpoint
 	for i := range b.Endpoints {
-		if e := &b.Endpoints[i]; e.Requests+e.Incomplete > 0 && (top == nil || requestTime(e) > requestTime(top)) {
+		e := &b.Endpoints[i]
+		if e.Requests+e.Incomplete == 0 {
+			continue
+		}
+		if top == nil || top.Lasts() && !e.Lasts() || top.Lasts() == e.Lasts() && requestTime(e) > requestTime(top) {
 			top = e
 		}
 	}
 	return top
+}
+
+// besideLasting says how much time is in requests that last by their nature, where
+// the answer is about the others.
+func besideLasting(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
+	if e.Lasts() {
+		return ""
+	}
+	sum, kinds := int64(0), []string(nil)
+	for i := range b.Endpoints {
+		if l := &b.Endpoints[i]; l.Lasts() && requestTime(l) > 0 {
+			sum += requestTime(l)
+			kinds = append(kinds, lastingKind(l))
+		}
+	}
+	if sum == 0 {
+		return ""
+	}
+	slices.Sort(kinds)
+	return fmt.Sprintf("Beside this, %s of request time (%s) are in %s, which last until there is something to tell.",
+		duration(sum), percent(ratio(sum, requestTimeOf(b))), list(slices.Compact(kinds)))
+}
+
+func lastingKind(e *breakdown.Endpoint) string {
+	if strings.HasSuffix(e.Kind, breakdown.LongPolling) {
+		return "long polls"
+	}
+	return "streams"
 }
 
 func withoutRequests(b *breakdown.Breakdown) string {
@@ -82,10 +119,10 @@ func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if list := ranked(e.Buckets, total); len(list) > 0 {
 		where = inBuckets(e, list)
 	}
-	if !several(b) {
+	share := weight(b, e)
+	if share >= 1-ownLine {
 		return "The time is " + where + "."
 	}
-	share := ratio(requestTime(e), requestTimeOf(b))
 	most := "Most"
 	if share < 0.5 {
 		most = "The largest part"

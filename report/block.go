@@ -64,6 +64,9 @@ func (b *block) head() {
 	if e.Kind == "http/2" {
 		name = append(name, "HTTP/2")
 	}
+	if e.Lasts() {
+		name = append(name, lastingKind(e))
+	}
 	if several(b.b) {
 		name = append(name, percent(ratio(requestTime(e), b.requestTime()))+" of the request time")
 	}

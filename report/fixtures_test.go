@@ -22,6 +22,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"one-matters":       oneMatters,
 	"several-endpoints": severalEndpoints,
 	"fast":              fast,
+	"long-polls":        longPolls,
 	"slow-batch":        slowBatch,
 	"unexplained":       unexplained,
 	"no-requests":       noRequests,
@@ -275,6 +276,18 @@ func spread() *breakdown.Breakdown {
 		{Frame: breakdown.Frame{Function: "runtime.mallocgc", File: "/go/src/runtime/malloc.go", Line: 1010}, Samples: 40},
 	}
 	return of(source(), e)
+}
+
+func longPolls() *breakdown.Breakdown {
+	b := sequential()
+	b.Findings = b.Findings[:1]
+	poll := endpoint("main.(*API).Wait", 61, part{bucket: breakdown.Wait, mean: 9 * s, sites: []breakdown.SiteTime{site("main.(*API).Wait", "/build/api.go", 310, 0, 0, 0)}}, part{bucket: breakdown.CPU, mean: 300 * us})
+	poll.Kind = "http/1 long poll"
+	cut(&poll, 20, map[breakdown.Bucket]int64{breakdown.Unknown: 90 * s})
+	events := endpoint("main.(*API).Events", 4, part{bucket: breakdown.Wait, mean: 5 * s}, part{bucket: breakdown.CPU, mean: 20 * ms})
+	events.Kind = "http/1 stream"
+	b.Endpoints = append(b.Endpoints, poll, events)
+	return b
 }
 
 func severalEndpoints() *breakdown.Breakdown {

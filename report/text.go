@@ -56,9 +56,9 @@ func top(b *breakdown.Breakdown, asked int) int {
 	if asked > 0 {
 		return asked
 	}
-	whole, n := requestTimeOf(b), 0
+	n := 0
 	for i := range b.Endpoints[:min(defaultTop, len(b.Endpoints))] {
-		if i == 0 || ratio(requestTime(&b.Endpoints[i]), whole) >= ownLine {
+		if i == 0 || weight(b, &b.Endpoints[i]) >= ownLine {
 			n = i + 1
 		}
 	}
@@ -209,6 +209,18 @@ func requestTimeOf(b *breakdown.Breakdown) int64 {
 	return sum
 }
 
+// weight is an endpoint's share of the request time of those that last by their
+// nature as it does, or do not.
+func weight(b *breakdown.Breakdown, e *breakdown.Endpoint) float64 {
+	sum := int64(0)
+	for i := range b.Endpoints {
+		if b.Endpoints[i].Lasts() == e.Lasts() {
+			sum += requestTime(&b.Endpoints[i])
+		}
+	}
+	return ratio(requestTime(e), sum)
+}
+
 func requestTime(e *breakdown.Endpoint) int64 { return e.Wall.Total + e.IncompleteTime }
 
 // maxFindings is how many findings a screen shows that is not verbose.
@@ -241,7 +253,7 @@ func (t *text) worthwhile() []breakdown.Finding {
 	var list []breakdown.Finding
 	for _, f := range t.b.Findings {
 		e := t.find(f.Endpoint)
-		if e == nil || ratio(requestTime(e), t.requestTime()) >= ownLine {
+		if e == nil || weight(t.b, e) >= ownLine {
 			list = append(list, f)
 		}
 	}
