@@ -336,6 +336,10 @@ func wanted(want scenario.Want, row *accuracy.Row, requests []accuracy.Request, 
 			broken = append(broken, fmt.Errorf("the calls go to %q, not to %s", r.Systems, want.System))
 			break
 		}
+		if strings.HasSuffix(r.Kind, breakdown.LongPolling) && want.Kind != r.Kind {
+			broken = append(broken, fmt.Errorf("a request to %q is taken for a long poll", r.Endpoint))
+			break
+		}
 		if want.Kind != "" && r.Kind != want.Kind || want.Endpoint != "" && r.Endpoint != want.Endpoint {
 			broken = append(broken, fmt.Errorf("a request of %s to %q, not of %s to %q", r.Kind, r.Endpoint, want.Kind, want.Endpoint))
 			break

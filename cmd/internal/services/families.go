@@ -43,6 +43,7 @@ var families = []family{
 	{"middleware", server.Wrapped},
 	{"rpc servers", server.RPC},
 	{"streams", server.Streams},
+	{"long polls", server.Polls},
 	{"units", server.Units},
 }
 
