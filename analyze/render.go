@@ -1,0 +1,313 @@
+package analyze
+
+import (
+	"cmp"
+	"compress/gzip"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+	"timesink/analyze/timeline"
+)
+
+// topSites is how many call sites a bucket lists by name; the rest is other.
+const topSites = 12
+
+// endpoints renders the sums, the endpoint with the most request time first, and
+// those that last by their nature behind the others.
+func (f *fold) endpoints() []breakdown.Endpoint {
+	f.settle()
+	out := []breakdown.Endpoint{}
+	for _, e := range f.byKey {
+		if e.requests == 0 && e.incomplete == 0 {
+			continue
+		}
+		out = append(out, e.render(f.samplePeriod))
+	}
+	last := func(e breakdown.Endpoint) int {
+		if e.Lasts() {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(out, func(a, b breakdown.Endpoint) int {
+		return cmp.Or(last(a)-last(b), cmp.Compare(b.Wall.Total+b.IncompleteTime, a.Wall.Total+a.IncompleteTime),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Kind, b.Kind))
+	})
+	return out
+}
+
+func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
+	out := breakdown.Endpoint{
+		Name: e.key.name, Kind: e.key.kind, Route: e.route(), Requests: e.requests,
+		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
+		Wall: breakdown.Stats{Total: e.wallTotal, Mean: mean(e.wallTotal, e.requests), P50: e.wall.Quantile(0.5),
+			P95: e.wall.Quantile(0.95), P99: e.wall.Quantile(0.99), Max: e.wall.Max(), Hist: &e.wall},
+		Client: e.client(), Series: e.series,
+	}
+	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
+		out.Buckets = append(out.Buckets, e.renderBucket(b))
+	}
+	out.CPU = []breakdown.CPUFunction{}
+	for _, s := range e.samples {
+		out.CPU = append(out.CPU, breakdown.CPUFunction{Frame: s.frame, Samples: s.n, Self: s.n * samplePeriod})
+	}
+	slices.SortFunc(out.CPU, func(a, b breakdown.CPUFunction) int {
+		return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Function, b.Function))
+	})
+	out.CPU = out.CPU[:min(len(out.CPU), 20)]
+	out.CPULibraries = e.cpuLibraries()
+	if e.detail != nil {
+		out.Detail = e.detail.render()
+	}
+	return out
+}
+
+// cpuLibraries estimates the running time in calls to other systems by their
+// share of the samples.
+func (e *endpoint) cpuLibraries() []breakdown.CPULibrary {
+	out := []breakdown.CPULibrary{}
+	ran := mean(e.buckets[breakdown.CPU].total, e.requests)
+	for k, n := range e.libraries {
+		out = append(out, breakdown.CPULibrary{Bucket: k.bucket, System: k.system, Samples: n, OfSamples: e.running,
+			Estimate: int64(math.Round(float64(ran) * float64(n) / float64(e.running)))})
+	}
+	slices.SortFunc(out, func(a, b breakdown.CPULibrary) int {
+		return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Bucket, b.Bucket), cmp.Compare(a.System, b.System))
+	})
+	return out
+}
+
+// route is the endpoint's, where all its probes had one.
+func (e *endpoint) route() string {
+	if e.key.route != "" {
+		return e.key.route
+	}
+	if len(e.routes) == 1 {
+		for r := range e.routes {
+			return r
+		}
+	}
+	return ""
+}
+
+func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
+	b := &e.buckets[which]
+	b.hist.RecordN(0, e.requests-b.hist.N()) // those that spent no time here
+	out := breakdown.BucketTime{
+		Bucket: which, Total: b.total, Mean: mean(b.total, e.requests),
+		Share: share(b.total, e.wallTotal), TimeShare: share(b.total+b.incomplete, e.wallTotal+e.incompleteTime),
+		P50: b.hist.Quantile(0.5), P95: b.hist.Quantile(0.95), P99: b.hist.Quantile(0.99), Hist: &b.hist,
+		Ceiling:      mean(e.wallTotal-b.total, e.requests),
+		QueuedBehind: mean(b.queued, e.requests), Shadowed: mean(b.shadowed, e.requests),
+		Systems: systems(b.systems), Phases: []breakdown.PhaseTime{}, IncompleteTotal: b.incomplete,
+	}
+	if e.requests > 0 {
+		out.CallsPerRequest = round(float64(b.callCount)/float64(e.requests), 1000)
+	}
+	for p, t := range b.phases {
+		if t > 0 && p != int(breakdown.NoPhase) {
+			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests)})
+		}
+	}
+	out.Dials = b.dialCount
+	for _, c := range b.calls {
+		out.CallTime += c.time
+	}
+	out.Sites = e.sites(b)
+	out.Holders = e.holders(b)
+	return out
+}
+
+// systems lists the names; the interface that a driver was called through goes
+// where the driver itself is known.
+func systems(set map[string]bool) []string {
+	out := []string{}
+	for name := range set {
+		if name != rules.GenericSQL || len(set) == 1 {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sites gathers the causes of a bucket by call site.
+func (e *endpoint) sites(b *bucketSums) []breakdown.SiteTime {
+	type siteSum struct {
+		total, top int64
+		why        string
+	}
+	sums := map[breakdown.Frame]*siteSum{}
+	for c, t := range b.causes {
+		s := sums[c.Site]
+		if s == nil {
+			s = &siteSum{}
+			sums[c.Site] = s
+		}
+		s.total += *t
+		if why := evidence(c); *t > s.top || *t == s.top && why < s.why {
+			s.top, s.why = *t, why
+		}
+	}
+	for frame := range b.calls {
+		if sums[frame] == nil {
+			sums[frame] = &siteSum{}
+		}
+	}
+	out := []breakdown.SiteTime{}
+	rest := int64(0)
+	for frame, s := range sums {
+		if frame == (breakdown.Frame{}) {
+			rest += s.total
+			continue
+		}
+		site := breakdown.SiteTime{Frame: frame, Total: s.total, Mean: mean(s.total, e.requests), Why: s.why}
+		if c := b.calls[frame]; c != nil && e.requests > 0 {
+			site.CallsPerRequest = round(float64(c.n)/float64(e.requests), 1000)
+			if c.union > 0 {
+				site.Concurrency = round(float64(c.time)/float64(c.union), 1000)
+			}
+		}
+		out = append(out, site)
+	}
+	slices.SortFunc(out, func(x, y breakdown.SiteTime) int {
+		return cmp.Or(cmp.Compare(y.Total, x.Total), compareFrames(x.Frame, y.Frame))
+	})
+	for len(out) > topSites {
+		rest += out[len(out)-1].Total
+		out = out[:len(out)-1]
+	}
+	if rest > 0 {
+		out = append(out, breakdown.SiteTime{Frame: breakdown.Frame{Function: breakdown.Other}, Total: rest, Mean: mean(rest, e.requests)})
+	}
+	return out
+}
+
+// evidence puts a cause into words: the state, the runtime's reason, and the
+// frame that the attribution rests on.
+func evidence(c *breakdown.Cause) string {
+	parts := []string{c.State}
+	if c.Reason != "" {
+		parts = append(parts, "("+c.Reason+")")
+	}
+	if c.Rule != "" {
+		parts = append(parts, "in", strings.TrimSuffix(c.Rule, "."))
+	} else if len(c.Stack) > 0 {
+		parts = append(parts, "in", c.Stack[0].Function)
+	}
+	return strings.Join(parts, " ")
+}
+
+// holders lists who kept the bucket's requests waiting.
+func (e *endpoint) holders(b *bucketSums) []breakdown.Holder {
+	sums := map[breakdown.Holder]int64{}
+	for k, t := range b.holders {
+		sums[breakdown.Holder{Frame: k.release.Site, Doing: k.doing}] += t
+	}
+	var out []breakdown.Holder
+	for h, t := range sums {
+		h.Total = t
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(x, y breakdown.Holder) int {
+		return cmp.Or(cmp.Compare(y.Total, x.Total), compareFrames(x.Frame, y.Frame), cmp.Compare(x.Doing, y.Doing))
+	})
+	return out[:min(len(out), topSites)]
+}
+
+func compareFrames(a, b breakdown.Frame) int {
+	return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+}
+
+// roots adds the goroutines' time by root, for a trace without requests.
+func (f *fold) roots(roots []timeline.Root) {
+	for _, r := range roots {
+		name := r.Function
+		if name == "" {
+			name = "(not seen)"
+		}
+		sum := f.rootSums[name]
+		if sum == nil {
+			sum = &breakdown.Root{Function: name}
+			for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
+				sum.Buckets = append(sum.Buckets, breakdown.BucketTime{Bucket: b, Systems: []string{}, Phases: []breakdown.PhaseTime{}, Sites: []breakdown.SiteTime{}})
+			}
+			f.rootSums[name] = sum
+		}
+		sum.Goroutines += r.Goroutines
+		sum.Wall += r.Wall()
+		for b, t := range r.Spent {
+			sum.Buckets[b].Total += t
+		}
+	}
+}
+
+func (f *fold) rootTimes() []breakdown.Root {
+	var out []breakdown.Root
+	for _, r := range f.rootSums {
+		if r.Wall == 0 {
+			continue
+		}
+		for i := range r.Buckets {
+			b := &r.Buckets[i]
+			b.Mean, b.Share = mean(b.Total, r.Goroutines), share(b.Total, r.Wall)
+			b.TimeShare = b.Share
+		}
+		out = append(out, *r)
+	}
+	busy := func(r breakdown.Root) int64 {
+		return r.Wall - r.Buckets[breakdown.Wait].Total - r.Buckets[breakdown.Sleep].Total
+	}
+	slices.SortFunc(out, func(a, b breakdown.Root) int {
+		return cmp.Or(cmp.Compare(busy(b), busy(a)), cmp.Compare(b.Wall, a.Wall), cmp.Compare(a.Function, b.Function))
+	})
+	return out
+}
+
+// maxProfile bounds the CPU profile that is read for its period, in bytes. Of a
+// larger one the usual period is assumed.
+const maxProfile = 4 << 20
+
+// profilePeriod is the CPU time between two samples of a gzipped CPU profile, 0
+// where it cannot be read.
+func profilePeriod(r io.Reader) int64 {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return 0
+	}
+	data, err := io.ReadAll(io.LimitReader(z, maxProfile))
+	if err != nil {
+		return 0
+	}
+	p, err := profile.ParseUncompressed(data)
+	if err != nil || p.PeriodType == nil || p.PeriodType.Unit != "nanoseconds" {
+		return 0
+	}
+	return p.Period
+}
+
+// mean is the rounded mean of a total, 0 over nothing.
+func mean(total, n int64) int64 {
+	if n == 0 {
+		return 0
+	}
+	return (total + n/2) / n
+}
+
+// share is a part's share of the whole, to six digits.
+func share(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return round(float64(part)/float64(whole), 1e6)
+}
+
+func round(x, steps float64) float64 {
+	return float64(int64(x*steps+0.5)) / steps
+}
