@@ -27,10 +27,11 @@ type request struct {
 	g    *goroutine
 	open bool
 	// reading: only the reading of its first bytes has been seen, reads times;
-	// it may turn out to be the connection's end. served: a stack showed that
-	// it is a request.
+	// it may turn out to be the connection's end. stopped: by the collector, after
+	// such a read. served: a stack showed that it is a request.
 	reading bool
 	reads   int
+	stopped bool
 	served  bool
 	given   bool // a consumer's: it waited for this
 	asked   bool // it gave something to a goroutine that is not its own
@@ -349,6 +350,10 @@ func (m *machine) idle(g *goroutine, at int64, state uint8) {
 	}
 	switch state {
 	case stateSyscall:
+		if r != nil && r.stopped {
+			m.drop(g) // the read before had found nothing
+			r = nil
+		}
 		if r == nil {
 			r = m.begin(g, at)
 			r.reading = true
@@ -356,6 +361,9 @@ func (m *machine) idle(g *goroutine, at int64, state uint8) {
 		r.reads++
 		g.conn = keepFresh(g.conn, connActive)
 	case stateWaiting:
+		if r != nil && g.stopped(state) {
+			r.stopped = r.reads > 0
+		}
 		if g.stopped(state) || r != nil && r.reads > 1 {
 			return
 		}

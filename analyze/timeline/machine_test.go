@@ -607,13 +607,20 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 		serve(400),
 		stop(700), // before the reading of the next, which is there already
 		serve(800),
-		[]record{{at: 1100, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)}},
+		[]record{
+			{at: 1100, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)}, // finds nothing
+			{at: 1110, op: opState, g: 2, other: -1, state: stateRunning},
+		},
+		stop(1120), // before the wait for more, which is there meanwhile
+		serve(1300),
+		[]record{{at: 1600, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)}},
 	)})
 	m.finish()
-	if len(got) != 2 || got[0].Start != 200 || got[0].End != 700 || got[1].Start != 800 || got[1].End != 1100 {
+	if len(got) != 3 || got[0].Start != 200 || got[0].End != 700 || got[1].Start != 800 || got[1].End != 1100 ||
+		got[2].Start != 1300 || got[2].End != 1600 {
 		for _, r := range got {
 			t.Errorf("a request to %q from %d to %d", r.Endpoint, r.Start, r.End)
 		}
-		t.Error("there were one from 200 to 700 and one from 800 to 1100")
+		t.Error("there were one from 200 to 700, one from 800 to 1100 and one from 1300 to 1600")
 	}
 }
