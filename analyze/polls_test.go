@@ -11,6 +11,7 @@ import (
 	"runtime/trace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,17 +123,16 @@ var services = []tasks{
 	}, true},
 	{"news from another request, or none for long", func(context.Context, *testing.T) (func(), func()) {
 		var a announced
-		n := 0
+		var n atomic.Int64
 		return func() {
 				select {
 				case <-a.wait():
 				case <-time.After(15 * time.Millisecond):
 				}
 			}, func() {
-				if nap(); n%20 == 0 {
+				if nap(); n.Add(1)%20 == 1 {
 					a.tell()
 				}
-				n++
 			}
 	}, true},
 	{"news from a goroutine of a request", func(context.Context, *testing.T) (func(), func()) {
