@@ -313,7 +313,8 @@ func (m *measurement) compare(name string) (accuracy.Row, []error) {
 func (m *measurement) judge(t *testing.T, s scenario) {
 	e := endpoint(t, m.said.Breakdown)
 	s.holds(t, e)
-	if c := e.Client; c == nil || c.Matched < 20 || e.Route != "GET /v1/vin/{vin}" {
+	// How many probes there are in a window depends on how fast they are answered.
+	if c := e.Client; c == nil || c.Probes < 5 || c.Matched < c.Probes-c.Probes/10 || e.Route != "GET /v1/vin/{vin}" {
 		t.Errorf("the probes were matched as %+v, to the route %q", c, e.Route)
 	}
 	alone(t, m.capture, m.said.Breakdown)
