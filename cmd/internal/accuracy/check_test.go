@@ -56,3 +56,30 @@ func TestWhatIsMeasuredAgain(t *testing.T) {
 		})
 	}
 }
+
+// A library computes while it makes a connection: that is cpu, and no phase. What is
+// neither is missing.
+func TestAPhaseMayLackWhatRan(t *testing.T) {
+	const ms = 1_000_000
+	for _, test := range []struct {
+		name string
+		rest breakdown.Bucket // what the last millisecond of five is
+		fine bool
+	}{{"it ran", breakdown.CPU, true}, {"it waited for a core", breakdown.Scheduler, true}, {"it was asleep", breakdown.Sleep, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			var tool []Request
+			var service []truth.Request
+			for i := range int64(100) {
+				start, end := i*20*ms, i*20*ms+5*ms
+				service = append(service, truth.Request{Goroutine: i, Start: start, End: end, Steps: []truth.Step{{Kind: "cache/connect", Start: start, End: end}}})
+				tool = append(tool, Reduce(&breakdown.Request{Goroutine: i, Start: start, End: end, Path: []breakdown.Segment{
+					{Start: start, End: end - ms, Bucket: breakdown.Cache, Phase: breakdown.Connect}, {Start: end - ms, End: end, Bucket: test.rest}}}))
+			}
+			row := Compare("", tool, service, Named, nil, 0, 100*20*ms)
+			row.Measured[breakdown.Cache] = Pair{} // has a bound of its own
+			if broken := row.Check(); (len(broken) == 0) != test.fine {
+				t.Errorf("%v", broken)
+			}
+		})
+	}
+}
