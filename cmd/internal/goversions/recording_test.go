@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/exp/trace"
@@ -208,7 +209,9 @@ var sites = map[breakdown.Bucket][]string{
 	breakdown.File:     {"steps/work.(*Service).save"},
 }
 
-// right holds what the requests are called, and where they wait.
+// right holds what the requests are called, and where they wait. The server and the
+// runtime's pools have locks of their own, which one may have to wait for where their
+// holder is off its core: a hundredth of what the service's own takes.
 func (r *recording) right(b *breakdown.Breakdown) (broken []error) {
 	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
 	for _, e := range b.Endpoints {
@@ -217,6 +220,9 @@ func (r *recording) right(b *breakdown.Breakdown) (broken []error) {
 		}
 		for bucket, names := range sites {
 			for _, s := range e.Buckets[bucket].Sites {
+				if bucket == breakdown.Lock && !strings.HasPrefix(s.Function, "steps/") && 100*s.Total < e.Buckets[bucket].Total {
+					continue
+				}
 				if e.Name == endpoint && !slices.Contains(names, s.Function) && s.Total > 0 {
 					fail("%s: %d ns at %s, %s:%d", bucket, s.Total, s.Function, s.File, s.Line)
 				}
