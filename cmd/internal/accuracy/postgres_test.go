@@ -192,9 +192,26 @@ func TestCallsOfAPostgresAreCounted(t *testing.T) {
 	}
 }
 
-// count traces a handler that makes one query, and holds what the tool says of
-// its requests.
+// count holds what the tool says of a query. Which of its phases is the longest also
+// depends on the database: on a busy machine a new connection may take longer than the
+// query on it, or the first query of a new server process longer than its connection.
+// That is measured again; a phase of the wrong name would be wrong again.
 func count(t *testing.T, q query) {
+	for try := 1; ; try++ {
+		err := countOnce(t, q)
+		switch {
+		case err == nil || t.Failed():
+			return
+		case try == tries:
+			t.Fatal(err)
+		}
+		t.Logf("once more: %v", err)
+	}
+}
+
+// countOnce traces a handler that makes one query, and holds what the tool says of
+// its requests. It returns an error if another phase is the longest.
+func countOnce(t *testing.T, q query) error {
 	const n = 12
 	var mu sync.Mutex
 	var spent time.Duration
@@ -287,8 +304,9 @@ func count(t *testing.T, q query) {
 		}
 	}
 	if q.most != breakdown.NoPhase && top != q.most {
-		t.Errorf("most of the time is in %s, not %s: %v", top, q.most, phases)
+		return fmt.Errorf("most of the time is in %s, not %s: %v", top, q.most, phases)
 	}
+	return nil
 }
 
 // told writes out what a request did with a database.
