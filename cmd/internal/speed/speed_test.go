@@ -97,9 +97,12 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	bare := &command{name: "bare loop, 1 core", args: []string{self(b), "bareloop", once}, cores: 1}
 	one := analyze("analyze, 1 core", once, 1)
 	two := analyze("analyze, 2 cores", once, 2)
+	// What a trace takes follows what goes on in a second of it. So one that is
+	// twice as long is held against its own first half.
 	long := analyze("analyze, twice as long", twice, 2)
+	half := analyze("analyze, the half of that", firstHalf(b, twice), 2)
 	for range rounds {
-		for _, c := range []*command{bare, one, two, long} {
+		for _, c := range []*command{bare, one, two, long, half} {
 			c.run(b)
 		}
 	}
@@ -115,14 +118,34 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	}
 	fmt.Printf("\n%.1f MB of trace, %.1f million events, and a trace of %.1f MB; medians of %d rounds in turn\n\n",
 		float64(size(b, once))/1e6, float64(events)/1e6, float64(size(b, twice))/1e6, rounds*b.N)
-	printCommands(bare, one, two, long, gotool)
+	printCommands(bare, one, two, long, half, gotool)
 	sameBytes(b, exe, once, one.out.String(), two.out.String())
 
 	t.most("analyze / bare loop, both on 1 core", ratio(one, bare), 1.8, "x").aim = 1.4
 	t.most("analyze on 2 cores / bare loop on 1 core", ratio(two, bare), 1, "x").aim = 0.75
 	t.least("go tool trace -pprof=net / analyze", gotool.seconds()/two.seconds(), 12, "x").aim = 20
 	t.most("peak memory on 2 cores", two.most()/1e6, 250, "MB")
-	t.most("the same, trace twice as long", long.peak()/two.peak(), 1.1, "x")
+	t.most("the same, trace twice as long / its half", long.peak()/half.peak(), 1.1, "x")
+}
+
+// firstHalf is the first half of a trace.
+func firstHalf(b *testing.B, path string) string {
+	from, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.Create(scratch(b, "half.out"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.CopyN(to, from, size(b, path)/2); err != nil {
+		b.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return to.Name()
 }
 
 // sameBytes holds that the answer is the same for any number of cores.
