@@ -56,9 +56,12 @@ func (m *machine) upTo(r *request, g *goroutine, moment int64) int64 {
 	if n := len(r.Path); n > 0 {
 		at = r.Path[n-1].End
 	}
+	if at >= moment {
+		return at
+	}
 	w := walk{m: m, r: r, out: &r.Path}
 	w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, stateUnknown, reasonNone, nil), at, moment, nil)
-	return max(at, moment)
+	return moment
 }
 
 // explain attributes the part [a, b) of a goroutine's interval.
@@ -96,6 +99,10 @@ func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
 		return
 	}
 	stops := w.m.stops
+	if n := len(stops); w.m.stopped == 0 && (n == 0 || stops[n-1].end <= a) {
+		w.add(g, breakdown.Scheduler, breakdown.NoPhase, cause, a, b, nil)
+		return
+	}
 	i, _ := slices.BinarySearchFunc(stops, a, func(s span, t int64) int { return cmp.Compare(s.end, t) })
 	for ; a < b; i++ {
 		stop := span{b, b}
@@ -240,7 +247,7 @@ func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
 		if s.Bucket == breakdown.Unknown || s.Bucket == breakdown.Sleep {
 			w.add(g, bucket, breakdown.NoPhase, cause, s.Start, s.End, nil)
 		} else {
-			w.append(s)
+			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, s.Behind)
 		}
 		a = s.End
 	}
@@ -471,22 +478,26 @@ func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth in
 // add appends a part of the walk.
 func (w *walk) add(g *goroutine, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
 	if a < b {
-		w.append(breakdown.Segment{Start: a, End: b, Goroutine: g.id, Bucket: bucket, Phase: phase, Cause: cause, Behind: behind})
+		w.append(g.id, bucket, phase, cause, a, b, behind)
 	}
 }
 
 // append joins a segment to the last where they are of one kind.
-func (w *walk) append(s breakdown.Segment) {
+func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
 	out := *w.out
-	if n := len(out); n > 0 && len(s.Behind) == 0 {
+	n := len(out)
+	if n > 0 && len(behind) == 0 {
 		last := &out[n-1]
-		if last.End == s.Start && last.Goroutine == s.Goroutine && last.Bucket == s.Bucket && last.Phase == s.Phase &&
-			last.Cause == s.Cause && len(last.Behind) == 0 {
-			last.End = s.End
+		if last.End == a && last.Goroutine == g && last.Bucket == bucket && last.Phase == phase && last.Cause == cause && len(last.Behind) == 0 {
+			last.End = b
 			return
 		}
 	}
-	*w.out = append(out, s)
+	// In its place and field by field, as in close.
+	out = append(out, breakdown.Segment{})
+	s := &out[n]
+	s.Start, s.End, s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Behind = a, b, g, bucket, phase, cause, behind
+	*w.out = out
 }
 
 type causeKey struct {

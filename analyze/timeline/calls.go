@@ -32,8 +32,11 @@ type callState struct {
 // start over, or where after an answer the same stack asks again or the service
 // came another way.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
+	if iv.class == nil || (iv.state != stateWaiting && iv.state != stateSyscall) {
+		return
+	}
 	c, own := iv.class, iv.rule()
-	if c == nil || own == nil || own.Bucket > breakdown.Upstream || (iv.state != stateWaiting && iv.state != stateSyscall) {
+	if own == nil || own.Bucket > breakdown.Upstream {
 		return
 	}
 	if iv.reason == reasonSync && !iv.endsWhole() || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
@@ -235,6 +238,9 @@ func (c *class) endsIn(functions ...string) bool {
 
 // placeCalls puts the calls in order and says how much of each lies on the path.
 func (m *machine) placeCalls(r *request) {
+	if len(r.Calls) == 0 {
+		return
+	}
 	slices.SortStableFunc(r.Calls, func(a, b breakdown.Call) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Goroutine, b.Goroutine))
 	})

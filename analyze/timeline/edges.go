@@ -100,10 +100,12 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 		r = &request{}
 	}
 	m.seq++
-	*r = request{
-		Request: breakdown.Request{Goroutine: g.id, Start: at, Path: r.Path[:0], Calls: r.Calls[:0], Samples: r.Samples[:0], Chains: r.Chains[:0], Waits: r.Waits[:0]},
-		seq:     m.seq, g: g, open: true, branches: r.branches[:0],
-	}
+	// Cleared in its place, as in close; what it holds is used again.
+	path, calls, samples, chains, waits, branches := r.Path[:0], r.Calls[:0], r.Samples[:0], r.Chains[:0], r.Waits[:0], r.branches[:0]
+	*r = request{}
+	r.Goroutine, r.Start = g.id, at
+	r.Path, r.Calls, r.Samples, r.Chains, r.Waits, r.branches = path, calls, samples, chains, waits, branches
+	r.seq, r.g, r.open = m.seq, g, true
 	g.req, g.reqSeq, g.borrowed = r, r.seq, false
 	return r
 }

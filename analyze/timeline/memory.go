@@ -80,6 +80,7 @@ type bounds struct {
 // A load is what is kept of an open request.
 type load struct {
 	weight  int64 // bytes
+	weighAt int   // parts, at which it is weighed again
 	weighed int   // segments of the path that were counted
 	behinds int   // what these hold of others
 	most    int   // branches, before those are dropped that nobody asks for
@@ -106,6 +107,12 @@ func (m *machine) follows(g *goroutine) {
 	m.weight += goroutineSize
 }
 
+// weighEvery is by how many parts a request grows before it is weighed again.
+const weighEvery = 8
+
+// parts is how many segments, calls and the like are kept of a request.
+func (r *request) parts() int { return len(r.Path) + len(r.Calls) + len(r.Waits) }
+
 // weigh counts what is kept of an open request.
 func (m *machine) weigh(r *request) {
 	if len(r.Path) < r.weighed {
@@ -114,9 +121,10 @@ func (m *machine) weigh(r *request) {
 	for ; r.weighed < len(r.Path); r.weighed++ {
 		r.behinds += len(r.Path[r.weighed].Behind)
 	}
-	weight := int64(len(r.Path)*segmentSize + len(r.Waits)*waitSize + r.behinds*behindSize + len(r.Calls)*callSize + (len(r.Samples)+len(r.branches))*pointerSize)
+	weight := int64((len(r.Path)+weighEvery)*segmentSize + len(r.Waits)*waitSize + r.behinds*behindSize + len(r.Calls)*callSize + (len(r.Samples)+len(r.branches))*pointerSize)
 	m.weight += weight - r.weight
 	r.weight = weight
+	r.weighAt = r.parts() + weighEvery
 }
 
 // mayCall tells whether another call of a request may be kept.

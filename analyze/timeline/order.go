@@ -67,8 +67,8 @@ func decodeWire(g generation, c *classes, reuse []record) (decoded, bool) {
 		reasons: slices.Repeat([]int16{-1}, len(w.strings))}
 	o.classOf[0] = 0
 	o.out = decoded{records: reuse[:0], classes: []*class{nil}, clock: w.clock}
-	if cap(reuse) == 0 {
-		o.out.records = make([]record, 0, w.events/eventBytes)
+	if most := w.events / eventBytes; cap(reuse) < most/2 {
+		o.out.records = make([]record, 0, most)
 	}
 	ok = o.run()
 	return o.out, ok

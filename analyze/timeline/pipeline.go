@@ -36,7 +36,7 @@ type result struct {
 
 func newPipeline(s *splitter, c *classes, sh shares) *pipeline {
 	p := &pipeline{s: s, classes: c, shares: sh, room: semaphore.NewWeighted(sh.decoding)}
-	p.records.most, p.data.most = sh.spare/recordSize, sh.spare/4
+	p.records.most, p.data.most = sh.decoding/recordSize, sh.spare
 	// Read in pieces, a generation is there twice: here, and in the reader.
 	s.most, s.spare = int(sh.decoding/2), &p.data
 	if s.version < firstSplit {

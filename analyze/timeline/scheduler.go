@@ -112,9 +112,14 @@ func (o *ordering) isThread(t *thread) bool {
 // place: built first and then copied, its small parts would have to reach memory
 // before they could be read again as a whole, which took a fifth of all time.
 func (o *ordering) add(at int64, what op, g int64, state uint8) *record {
-	o.out.records = append(o.out.records, record{})
-	r := &o.out.records[len(o.out.records)-1]
-	r.at, r.op, r.g, r.other, r.state = o.tick(at), what, g, none, state
+	n := len(o.out.records)
+	if n < cap(o.out.records) {
+		o.out.records = o.out.records[:n+1]
+	} else {
+		o.out.records = append(o.out.records, record{})
+	}
+	r := &o.out.records[n]
+	r.at, r.g, r.other, r.stack, r.stack2, r.op, r.state, r.reason = o.tick(at), g, none, 0, 0, what, state, reasonNone
 	return r
 }
 
