@@ -46,7 +46,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	if g.call == nil {
-		g.call = &callState{}
+		g.own().call = &callState{}
 	}
 	s := g.call
 	calls := &s.loose

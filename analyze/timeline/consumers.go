@@ -60,7 +60,7 @@ func (m *machine) unbound(g *goroutine) bool {
 // consumer makes a goroutine one.
 func (m *machine) consumer(g *goroutine) *consumer {
 	if g.consumer == nil {
-		g.conn, g.req, g.consumer = connConsumer, nil, &consumer{}
+		g.conn, g.req, g.own().consumer = connConsumer, nil, &consumer{}
 	}
 	return g.consumer
 }
@@ -70,7 +70,7 @@ func (m *machine) consumer(g *goroutine) *consumer {
 // window's edge has cut it, or it was none if not busy.
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
-	g.early = nil
+	g.forgetEarly()
 	if len(early) > 0 && early[0].state == stateWaiting && early[0].class == nil {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
@@ -159,7 +159,7 @@ func (m *machine) took(g *goroutine, at int64, c, from *class) {
 	}
 	k := m.consumer(g)
 	k.kind = from.Kind
-	g.early = nil
+	g.forgetEarly()
 	if r := m.own(g); r == nil || r.Start < at {
 		m.done(g, at, false)
 		m.unit(g, at)
@@ -174,8 +174,15 @@ func (g *goroutine) mayBe(iv *interval) {
 	const most = 16
 	switch {
 	case g.conn == connUnknown && len(g.early) < most, g.conn == connNone && 0 < len(g.early) && len(g.early) < most:
-		g.early = append(g.early, *iv)
+		own := g.own()
+		own.early = append(own.early, *iv)
 	case g.conn == connNone:
-		g.early = nil // its first unit will not be known
+		g.forgetEarly() // its first unit will not be known
+	}
+}
+
+func (g *goroutine) forgetEarly() {
+	if g.early != nil {
+		g.early = nil
 	}
 }

@@ -410,7 +410,7 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.root.Goroutines++
 	early := g.early
 	if c.Kind != "" && c.Role < rules.Fetch {
-		g.early = nil
+		g.forgetEarly()
 	}
 	g.recall(c)
 	switch {

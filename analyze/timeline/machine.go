@@ -9,43 +9,58 @@ import (
 )
 
 // A goroutine is what the machine knows of one: its present state, its past as
-// far as it may be needed, and the request it works for.
+// far as it may be needed, and the request it works for. It is small, as a busy
+// service begins one for each request.
 type goroutine struct {
-	id     int64
-	state  uint8
-	reason uint8
-	assist bool  // in a GC mark assist
-	since  int64 // when the present state began
-	class  *class
+	id    int64
+	since int64 // when the present state began
+	class *class
 
 	born    int64 // when it was created, or the window's start
-	fresh   bool  // it was created in the window: before it was born, it was not
+	died    int64
 	created *class
 	start   *class
 	creator *goroutine // as long as it may be asked for
-	timed   bool       // a timer created it
-	dead    bool
-	died    int64
-	buried  bool // ended, and not yet forgotten
 
-	// past holds closed intervals, the oldest first, that end after the
-	// horizon; handed are the moments at which it let a request go on, passes
-	// those at which it gave something to, or took it from, another one.
-	past   []interval
-	handed []handover
-	passes []pass
+	// past holds closed intervals, the oldest first, that end after the horizon.
+	past []interval
 
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
-	req      *request
-	reqSeq   uint64
-	borrowed bool
+	req    *request
+	reqSeq uint64
 
+	// Its place among the open waits that may have to be followed.
+	older, newer *goroutine
+
+	root *Root // what its time counts for in a trace without requests
+	*rare
+
+	state    uint8
+	reason   uint8
 	conn     connState
-	early    []interval // before the first stack told what it is
-	aide     *goroutine // the last one it created to make a connection, or to write a request
-	wrote    int64      // of an aide that writes: until when
-	call     *callState
+	assist   bool // in a GC mark assist
+	fresh    bool // it was created in the window: before it was born, it was not
+	timed    bool // a timer created it
+	dead     bool
+	buried   bool // ended, and not yet forgotten
+	borrowed bool
+	open     bool // it is among the open waits
+}
+
+// rare is what most goroutines have nothing of. These share one, to be read only:
+// whoever writes to it asks for the goroutine's own.
+type rare struct {
+	// handed are the moments at which it let a request go on, passes those at
+	// which it gave something to, or took it from, another one.
+	handed []handover
+	passes []pass
+
+	early []interval // before the first stack told what it is
+	aide  *goroutine // the last one it created to make a connection, or to write a request
+	wrote int64      // of an aide that writes: until when
+	call  *callState
+
 	consumer *consumer  // nil: it is none
 	unit     *unit      // that the service marked and it is in
 	ran      []interval // since its last stack, and
@@ -55,12 +70,16 @@ type goroutine struct {
 	// has none, last had news.
 	waitsAt *class
 	news    int64
+}
 
-	// Its place among the open waits that may have to be followed.
-	open         bool
-	older, newer *goroutine
+var nothing rare
 
-	root *Root // what its time counts for in a trace without requests
+// own is the goroutine's own rare part.
+func (g *goroutine) own() *rare {
+	if g.rare == &nothing {
+		g.rare = &rare{}
+	}
+	return g.rare
 }
 
 // An interval is a stretch in one state.
@@ -234,7 +253,7 @@ func (m *machine) goroutine(id int64) *goroutine {
 	}
 	g := m.gs.find(id)
 	if g == nil {
-		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil)}
+		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil), rare: &nothing}
 		g.root.Goroutines++
 		m.follows(g)
 	}
@@ -320,10 +339,11 @@ func (m *machine) notePass(from, to *goroutine, at int64) {
 }
 
 func (g *goroutine) pass(m *machine, at int64, with *goroutine, took bool) {
-	if n := len(g.passes); n > 0 {
-		at = max(at, g.passes[n-1].at)
+	own := g.own()
+	if n := len(own.passes); n > 0 {
+		at = max(at, own.passes[n-1].at)
 	}
-	g.passes = append(g.passes, pass{at, with, took})
+	own.passes = append(own.passes, pass{at, with, took})
 	m.kept++
 }
 
@@ -338,10 +358,11 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		return
 	}
 	if r == nil || m.tag(waker) != r || waker.borrowed {
-		if n := len(waker.handed); n > 0 {
-			at = max(at, waker.handed[n-1].at)
+		own := waker.own()
+		if n := len(own.handed); n > 0 {
+			at = max(at, own.handed[n-1].at)
 		}
-		waker.handed = append(waker.handed, handover{at, g, r, g.reqSeq})
+		own.handed = append(own.handed, handover{at, g, r, g.reqSeq})
 		m.kept++
 		if r != nil && waker.borrowed && !g.borrowed && !takes(g.reason, wakerClass) {
 			waker.req, waker.borrowed = nil, false // the work is done
@@ -382,7 +403,7 @@ func (m *machine) create(r *record) {
 			parent = nil
 		}
 	}
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2]}
+	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2], rare: &nothing}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
 	m.follows(g)
@@ -396,7 +417,7 @@ func (m *machine) create(r *record) {
 			m.branch(req, g)
 		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
-			parent.aide = g
+			parent.own().aide = g
 		}
 	}
 	if g.start != nil {
@@ -432,7 +453,10 @@ func (m *machine) forgetDead(horizon int64) {
 	for ; i < n && m.dead[i].died <= horizon; i++ {
 		g := m.dead[i]
 		m.kept -= g.holds()
-		g.creator, g.past, g.handed, g.passes, g.call = nil, nil, nil, nil, nil
+		g.creator, g.past = nil, nil
+		if g.rare != &nothing {
+			g.handed, g.passes, g.call = nil, nil, nil
+		}
 	}
 	m.dead = slices.Delete(m.dead, 0, i)
 }
@@ -474,7 +498,10 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 	iv.start, iv.end, iv.class, iv.waker, iv.wakerClass = g.since, at, g.class, waker, wakerClass
 	iv.state, iv.reason, iv.assist = g.state, g.reason, g.assist
 	if g.state == stateWaiting {
-		iv.aide, g.aide = aideOf(g, waker), nil
+		iv.aide = aideOf(g, waker)
+		if g.aide != nil {
+			g.aide = nil
+		}
 	}
 	g.since = at
 	m.take(g, &iv)
@@ -515,7 +542,7 @@ func (m *machine) take(g *goroutine, iv *interval) {
 		m.sum.Running += length
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
-		g.wrote = iv.end
+		g.own().wrote = iv.end
 	}
 	if r != nil && r.g == g {
 		m.attribute(r, g, iv)
@@ -543,7 +570,10 @@ func (m *machine) remember(g *goroutine, iv *interval) {
 	if m.oldest == nil {
 		if n := len(g.past) + len(g.handed) + len(g.passes); n > 0 {
 			m.kept -= n
-			g.past, g.handed, g.passes = g.past[:0], g.handed[:0], g.passes[:0]
+			g.past = g.past[:0]
+			if g.rare != &nothing {
+				g.handed, g.passes = g.handed[:0], g.passes[:0]
+			}
 		}
 		g.creator = nil
 		return
@@ -563,6 +593,9 @@ func (m *machine) forget(g *goroutine, horizon int64) {
 	i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
 	m.kept -= i
 	g.past = slices.Delete(g.past, 0, i)
+	if g.rare == &nothing {
+		return
+	}
 	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
 	m.kept -= i
 	g.handed = slices.Delete(g.handed, 0, i)
@@ -601,7 +634,7 @@ func (m *machine) watch(g *goroutine) {
 		before = before.older
 	}
 	if g.class != nil && g.class.Bare && m.own(g) != nil {
-		g.waitsAt = g.class
+		g.own().waitsAt = g.class
 		g.waitsAt.waiting++
 	}
 	g.open, g.older, g.newer = true, before, m.oldest

@@ -20,7 +20,7 @@ func TestRequestsAreToldInTheirOrder(t *testing.T) {
 			m.teller = newTeller(m.emit)
 		}
 		for n := range int64(3000) {
-			g := &goroutine{id: n}
+			g := &goroutine{id: n, rare: &nothing}
 			r := m.begin(g, n)
 			for i := range n % 7 * (1 + n%500/499*200) { // some are large
 				r.Path = append(r.Path, breakdown.Segment{Start: n + i, End: n + i + 1})

@@ -34,13 +34,13 @@ func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
 	r.Kind, r.Endpoint, r.depth, r.served = kind, name, inner, true
-	g.unit = &u
+	g.own().unit = &u
 	return r
 }
 
 // marked is the unit that the goroutine is in, nil where it is in none.
 func (m *machine) marked(g *goroutine) *unit {
-	if m.own(g) == nil {
+	if g.unit != nil && m.own(g) == nil {
 		g.unit = nil
 	}
 	return g.unit
@@ -131,22 +131,24 @@ func (m *machine) below(g *goroutine, at int64, c *class) {
 			m.attribute(r, g, &ran[i])
 		}
 	}
-	g.ran, g.outside = g.ran[:0], g.outside || c.Unit == ""
+	own := g.own()
+	own.ran, own.outside = own.ran[:0], own.outside || c.Unit == ""
 }
 
 // runs keeps what a goroutine did since its last stack: it may turn out to have
 // been in a unit.
 func (g *goroutine) runs(iv *interval) {
 	const most = 32
+	own := g.own()
 	switch {
 	case iv.state != stateRunning && iv.state != stateRunnable:
-		g.ran = g.ran[:0]
-	case iv.state == stateRunnable && len(g.ran) == 0:
+		own.ran = own.ran[:0]
+	case iv.state == stateRunnable && len(own.ran) == 0:
 		// It was not in the function before it ran.
 	default:
-		if len(g.ran) == most {
-			g.ran = append(g.ran[:0], g.ran[most/2:]...)
+		if len(own.ran) == most {
+			own.ran = append(own.ran[:0], own.ran[most/2:]...)
 		}
-		g.ran = append(g.ran, *iv)
+		own.ran = append(own.ran, *iv)
 	}
 }

@@ -78,7 +78,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 		case !r.asked && idle.isNews():
 			wait.By = breakdown.ByNews
 			wait.First, wait.Last = waker.news != idle.end, iv.class.waiting == 0
-			waker.news, news = idle.end, idle.end
+			waker.own().news, news = idle.end, idle.end
 		}
 		return news
 	}
