@@ -50,13 +50,12 @@ const (
 var stateNames = [...]string{"unknown", "running", "runnable", "waiting", "syscall"}
 
 // A record is an event reduced to what the machine needs. It holds no pointers,
-// so that a generation of some hundred thousand of them costs the collector
-// nothing. Stacks are indexes into the
-// generation's classes, 0 being none.
+// so that a generation of a million of them costs the collector nothing. Whom it is
+// about are indexes into the generation's ids, -1 being nobody; stacks are indexes
+// into its classes, 0 being none.
 type record struct {
 	at            int64 // ns, trace clock
-	g             int64
-	other         int64 // -1: nobody
+	g, other      int32
 	stack, stack2 int32
 	op            op
 	state         uint8
@@ -223,6 +222,7 @@ func (c *classes) reasonName(n uint8) string {
 // decoded is a generation's events in order.
 type decoded struct {
 	records     []record
+	ids         []int64  // by number, of goroutines, processors and tasks: a goroutine has one from its beginning to its end
 	classes     []*class // by number; 0 is none
 	names       []string // of the user's tasks and regions, by number
 	nameOf      map[string]int32
@@ -252,7 +252,7 @@ func decode(g generation, c *classes, reuse []record) (d decoded, err error) {
 
 // decodeEvents decodes one generation with the ordinary reader.
 func decodeEvents(g generation, c *classes, reuse []record) (decoded, error) {
-	e := events{shared: c, d: decoded{records: reuse[:0]}}
+	e := events{shared: c, d: decoded{records: reuse[:0]}, goroutines: map[int64]int32{}, processors: map[int64]int32{}}
 	err := e.read(g)
 	return e.d, err
 }
@@ -271,7 +271,7 @@ func decodePieces(g generation, c *classes, each func(*decoded)) (d decoded, err
 			panic(p)
 		}
 	}()
-	e := events{shared: c, each: each, looks: each == nil}
+	e := events{shared: c, each: each, looks: each == nil, goroutines: map[int64]int32{}, processors: map[int64]int32{}}
 	err = e.read(g)
 	e.flush()
 	return e.d, err
@@ -284,6 +284,8 @@ type events struct {
 	d      decoded
 	each   func(*decoded) // takes what has been read as soon as it is a piece
 	looks  bool           // only whether all can be read
+
+	goroutines, processors map[int64]int32 // their numbers
 }
 
 func (e *events) read(g generation) error {
@@ -313,7 +315,7 @@ func (e *events) read(g generation) error {
 		if e.looks && ev.Kind() != trace.EventSync {
 			continue // its stack would only take room
 		}
-		d.event(&ev, at, &e.in)
+		e.event(&ev, at)
 		if e.each != nil && len(d.records) >= pieceRecords {
 			e.flush()
 		}
@@ -330,33 +332,65 @@ func (e *events) flush() {
 }
 
 // event makes an event a record, where it is one.
-func (d *decoded) event(ev *trace.Event, at int64, in *interner) {
+func (e *events) event(ev *trace.Event, at int64) {
 	switch ev.Kind() {
 	case trace.EventSync:
-		if s := ev.Sync().ClockSnapshot; s != nil && d.clock == nil {
-			d.clock = s
+		if s := ev.Sync().ClockSnapshot; s != nil && e.d.clock == nil {
+			e.d.clock = s
 		}
 	case trace.EventStateTransition:
 		st := ev.StateTransition()
 		switch st.Resource.Kind {
 		case trace.ResourceGoroutine:
-			d.goroutine(ev, &st, at, in)
+			e.goroutine(ev, &st, at)
 		case trace.ResourceProc:
-			d.proc(&st, at)
+			e.proc(&st, at)
 		}
 	case trace.EventStackSample:
-		d.records = append(d.records, record{at: at, op: opSample, g: int64(ev.Goroutine()), other: -1, stack: in.stack(ev.Stack())})
+		e.add(record{at: at, op: opSample, g: e.hit(int64(ev.Goroutine())), other: none, stack: e.in.stack(ev.Stack())})
 	case trace.EventRangeBegin, trace.EventRangeActive, trace.EventRangeEnd:
-		d.span(ev, at)
+		e.span(ev, at)
 	case trace.EventTaskBegin, trace.EventTaskEnd:
-		d.task(ev, at, in)
+		e.task(ev, at)
 	case trace.EventRegionBegin, trace.EventRegionEnd:
-		d.region(ev, at, in)
+		e.region(ev, at)
 	case trace.EventMetric:
 		if m := ev.Metric(); m.Name == "/sched/gomaxprocs:threads" {
-			d.records = append(d.records, record{at: at, op: opMaxProcs, g: int64(m.Value.Uint64()), other: -1})
+			e.add(record{at: at, op: opMaxProcs, g: e.d.number(int64(m.Value.Uint64())), other: none})
 		}
 	}
+}
+
+func (e *events) add(r record) { e.d.records = append(e.d.records, r) }
+
+// number numbers something that has no number yet.
+func (d *decoded) number(id int64) int32 {
+	d.ids = append(d.ids, id)
+	return int32(len(d.ids) - 1)
+}
+
+// numberOf is the number of a goroutine, -1 for none, or of a processor.
+func (e *events) numberOf(of map[int64]int32, id int64) int32 {
+	if id < 0 {
+		return none
+	}
+	n, ok := of[id]
+	if !ok {
+		n = e.d.number(id)
+		of[id] = n
+	}
+	return n
+}
+
+// hit is the number of the goroutine that a sample hit. It need not be known.
+func (e *events) hit(id int64) int32 {
+	if id < 0 {
+		return none
+	}
+	if n, ok := e.goroutines[id]; ok {
+		return n
+	}
+	return e.d.number(id)
 }
 
 // An interner numbers a generation's stacks and reasons.
@@ -388,22 +422,27 @@ func (in *interner) reason(name string) uint8 {
 	return n
 }
 
-func (d *decoded) goroutine(ev *trace.Event, st *trace.StateTransition, at int64, in *interner) {
+func (e *events) goroutine(ev *trace.Event, st *trace.StateTransition, at int64) {
 	from, to := st.Goroutine()
-	rec := record{at: at, g: int64(st.Resource.Goroutine()), other: -1, state: stateOf(to)}
+	id, in := int64(st.Resource.Goroutine()), &e.in
+	if from == trace.GoNotExist {
+		delete(e.goroutines, id)
+	}
+	rec := record{at: at, g: e.numberOf(e.goroutines, id), other: none, state: stateOf(to)}
 	switch {
 	case to == trace.GoNotExist:
 		rec.op = opEnd
+		delete(e.goroutines, id)
 	case from == trace.GoNotExist:
 		rec.op = opCreate
-		rec.other = int64(ev.Goroutine())
+		rec.other = e.numberOf(e.goroutines, int64(ev.Goroutine()))
 		rec.stack, rec.stack2 = in.stack(ev.Stack()), in.stack(st.Stack)
 	case from == trace.GoUndetermined || from == to:
 		rec.op = opStatus
 		rec.stack, rec.reason = in.stack(st.Stack), in.reason(st.Reason)
 	case from == trace.GoWaiting:
 		rec.op = opWake
-		if rec.other = int64(ev.Goroutine()); rec.other >= 0 {
+		if rec.other = e.numberOf(e.goroutines, int64(ev.Goroutine())); rec.other >= 0 {
 			rec.stack2 = in.stack(ev.Stack())
 		}
 	case to == trace.GoWaiting:
@@ -411,7 +450,7 @@ func (d *decoded) goroutine(ev *trace.Event, st *trace.StateTransition, at int64
 	case to == trace.GoSyscall:
 		rec.stack = in.stack(st.Stack)
 	}
-	d.records = append(d.records, rec)
+	e.add(rec)
 }
 
 func stateOf(s trace.GoState) uint8 {
@@ -428,25 +467,25 @@ func stateOf(s trace.GoState) uint8 {
 	return stateUnknown
 }
 
-func (d *decoded) task(ev *trace.Event, at int64, in *interner) {
+func (e *events) task(ev *trace.Event, at int64) {
 	t := ev.Task()
-	rec := record{at: at, op: opTaskEnd, g: int64(ev.Goroutine()), other: int64(t.ID), stack: in.stack(ev.Stack())}
+	rec := record{at: at, op: opTaskEnd, g: e.numberOf(e.goroutines, int64(ev.Goroutine())), other: e.d.number(int64(t.ID)), stack: e.in.stack(ev.Stack())}
 	if ev.Kind() == trace.EventTaskBegin {
-		rec.op, rec.stack2 = opTask, d.name(t.Type)
+		rec.op, rec.stack2 = opTask, e.d.name(t.Type)
 		if t.Parent != trace.NoTask {
 			rec.state = 1
 		}
 	}
-	d.records = append(d.records, rec)
+	e.add(rec)
 }
 
-func (d *decoded) region(ev *trace.Event, at int64, in *interner) {
+func (e *events) region(ev *trace.Event, at int64) {
 	r := ev.Region()
-	rec := record{at: at, op: opRegionEnd, g: int64(ev.Goroutine()), other: int64(r.Task), stack: in.stack(ev.Stack()), stack2: d.name(r.Type)}
+	rec := record{at: at, op: opRegionEnd, g: e.numberOf(e.goroutines, int64(ev.Goroutine())), other: e.d.number(int64(r.Task)), stack: e.in.stack(ev.Stack()), stack2: e.d.name(r.Type)}
 	if ev.Kind() == trace.EventRegionBegin {
 		rec.op = opRegion
 	}
-	d.records = append(d.records, rec)
+	e.add(rec)
 }
 
 // name numbers the name of a task or a region.
@@ -462,22 +501,22 @@ func (d *decoded) name(name string) int32 {
 	return n
 }
 
-func (d *decoded) proc(st *trace.StateTransition, at int64) {
+func (e *events) proc(st *trace.StateTransition, at int64) {
 	_, to := st.Proc()
-	rec := record{at: at, op: opProcIdle, g: int64(st.Resource.Proc()), other: -1}
+	rec := record{at: at, op: opProcIdle, g: e.numberOf(e.processors, int64(st.Resource.Proc())), other: none}
 	if to == trace.ProcRunning {
 		rec.op = opProcRun
 	}
-	d.records = append(d.records, rec)
+	e.add(rec)
 }
 
-func (d *decoded) span(ev *trace.Event, at int64) {
+func (e *events) span(ev *trace.Event, at int64) {
 	r := ev.Range()
 	begins := ev.Kind() != trace.EventRangeEnd
-	rec := record{at: at, other: -1}
+	rec := record{at: at, other: none}
 	switch {
 	case r.Name == "GC mark assist" && r.Scope.Kind == trace.ResourceGoroutine:
-		rec.op, rec.g = opAssisted, int64(r.Scope.Goroutine())
+		rec.op, rec.g = opAssisted, e.numberOf(e.goroutines, int64(r.Scope.Goroutine()))
 		if begins {
 			rec.op = opAssist
 		}
@@ -489,5 +528,5 @@ func (d *decoded) span(ev *trace.Event, at int64) {
 	default:
 		return
 	}
-	d.records = append(d.records, rec)
+	e.add(rec)
 }

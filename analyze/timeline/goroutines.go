@@ -3,6 +3,7 @@ package timeline
 // A runner is a goroutine as the scheduler sees it.
 type runner struct {
 	id        int64
+	number    int32
 	seq       uint64 // of its last event that has a number
 	state     uint8
 	assisting bool // in a GC mark assist
@@ -36,7 +37,7 @@ func (o *ordering) goStart(t *thread) bool {
 	}
 	g.state, g.seq = stateRunning, t.args[2]
 	t.running = g
-	o.add(t.at, opState, g.id, stateRunning)
+	o.add(t.at, opState, g.number, stateRunning)
 	return true
 }
 
@@ -47,7 +48,7 @@ func (o *ordering) goBlock(t *thread) bool {
 	g := t.running
 	g.state = stateWaiting
 	t.running = nil
-	r := o.add(t.at, opState, g.id, stateWaiting)
+	r := o.add(t.at, opState, g.number, stateWaiting)
 	r.stack, r.reason = o.stack(t.args[2]), o.reason(t.args[1])
 	return true
 }
@@ -61,7 +62,7 @@ func (o *ordering) goStop(t *thread) bool {
 	g := t.running
 	g.state = stateRunnable
 	t.running = nil
-	o.add(t.at, opState, g.id, stateRunnable)
+	o.add(t.at, opState, g.number, stateRunnable)
 	return true
 }
 
@@ -73,9 +74,9 @@ func (o *ordering) goUnblock(t *thread) bool {
 		return false
 	}
 	g.state, g.seq = stateRunnable, t.args[2]
-	r := o.add(t.at, opWake, g.id, stateRunnable)
+	r := o.add(t.at, opWake, g.number, stateRunnable)
 	if t.running != nil {
-		r.other, r.stack2 = t.running.id, o.stack(t.args[3])
+		r.other, r.stack2 = t.running.number, o.stack(t.args[3])
 	} else {
 		o.knowsStack(t.args[3])
 	}
@@ -92,7 +93,7 @@ func (o *ordering) syscallBegin(t *thread) bool {
 	}
 	g.state = stateSyscall
 	p.state, p.seq = procSyscall, t.args[1]
-	o.add(t.at, opState, g.id, stateSyscall).stack = o.stack(t.args[2])
+	o.add(t.at, opState, g.number, stateSyscall).stack = o.stack(t.args[2])
 	return true
 }
 
@@ -105,7 +106,7 @@ func (o *ordering) syscallEnd(t *thread) bool {
 	}
 	t.running.state = stateRunning
 	t.processor.state = procRunning
-	o.add(t.at, opState, t.running.id, stateRunning)
+	o.add(t.at, opState, t.running.number, stateRunning)
 	return true
 }
 
@@ -121,7 +122,7 @@ func (o *ordering) syscallEndBlocked(t *thread) bool {
 	}
 	g.state = stateRunnable
 	t.running = nil
-	o.add(t.at, opState, g.id, stateRunnable)
+	o.add(t.at, opState, g.number, stateRunnable)
 	return true
 }
 
@@ -131,7 +132,9 @@ func (o *ordering) born(id int64, state uint8) *runner {
 		o.bad = true
 		return nil
 	}
-	return o.runners.add(id, state)
+	g := o.runners.add(id, state)
+	g.number = o.out.number(id)
+	return g
 }
 
 func (o *ordering) goCreate(t *thread) bool {
@@ -146,11 +149,11 @@ func (o *ordering) goCreate(t *thread) bool {
 	if g == nil {
 		return false
 	}
-	r := o.add(t.at, opCreate, g.id, state)
+	r := o.add(t.at, opCreate, g.number, state)
 	r.stack = o.stack(t.args[3])
 	r.stack2 = o.stack(t.args[2])
 	if t.running != nil {
-		r.other = t.running.id
+		r.other = t.running.number
 	}
 	return true
 }
@@ -165,7 +168,7 @@ func (o *ordering) goCreateSyscall(t *thread) bool {
 		return false
 	}
 	t.running = g
-	o.add(t.at, opCreate, g.id, stateSyscall)
+	o.add(t.at, opCreate, g.number, stateSyscall)
 	return true
 }
 
@@ -173,7 +176,7 @@ func (o *ordering) goDestroy(t *thread) bool {
 	if !o.holds(t, stateRunning) {
 		return false
 	}
-	o.add(t.at, opEnd, t.running.id, stateUnknown)
+	o.add(t.at, opEnd, t.running.number, stateUnknown)
 	o.gone(t)
 	return true
 }
@@ -197,9 +200,9 @@ func (o *ordering) goDestroySyscall(t *thread) bool {
 		}
 		p.state = procAbandoned
 		t.processor = nil
-		o.add(t.at, opProcIdle, p.id, stateUnknown)
+		o.add(t.at, opProcIdle, p.number, stateUnknown)
 	}
-	o.add(t.at, opEnd, g.id, stateUnknown)
+	o.add(t.at, opEnd, g.number, stateUnknown)
 	o.gone(t)
 	return true
 }
@@ -215,17 +218,17 @@ func (o *ordering) goSwitch(t *thread) bool {
 		return false
 	}
 	g := t.running
-	o.add(t.at, opWake, next.id, stateRunnable).other = g.id
+	o.add(t.at, opWake, next.number, stateRunnable).other = g.number
 	if t.typ == evGoSwitch {
 		g.state = stateWaiting
-		o.add(t.at, opState, g.id, stateWaiting).reason = o.reason(0)
+		o.add(t.at, opState, g.number, stateWaiting).reason = o.reason(0)
 	} else {
-		o.add(t.at, opEnd, g.id, stateUnknown)
+		o.add(t.at, opEnd, g.number, stateUnknown)
 		o.gone(t)
 	}
 	next.state, next.seq = stateRunning, t.args[2]
 	t.running = next
-	o.add(t.at, opState, next.id, stateRunning)
+	o.add(t.at, opState, next.number, stateRunning)
 	return true
 }
 
@@ -249,7 +252,7 @@ func (o *ordering) goStatus(t *thread) bool {
 	if (state == stateRunning || state == stateSyscall) && !o.place(t, g, on, known) {
 		return o.refuse()
 	}
-	r := o.add(t.at, opStatus, id, state)
+	r := o.add(t.at, opStatus, g.number, state)
 	r.reason = o.reason(0)
 	if t.typ == evGoStatusStack {
 		r.stack = o.stack(t.args[4])

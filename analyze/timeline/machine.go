@@ -132,10 +132,11 @@ type machine struct {
 	emit    func(*breakdown.Request)
 	teller  *teller // calls emit elsewhere; nil where nothing does
 	gs      byID[goroutine]
-	last    *goroutine // the one looked up last
-	stacks  []*class   // of the generation being applied
-	names   []string   // the same
-	units   bool       // the user takes functions for units of work
+	stacks  []*class // of the generation being applied
+	names   []string // the same
+	ids     []int64
+	met     []*goroutine // by number: those seen in it already
+	units   bool         // the user takes functions for units of work
 	tasks   map[int64]*goroutine
 
 	start, now   int64
@@ -175,8 +176,13 @@ func (m *machine) apply(d *decoded) {
 	if m.known == 0 {
 		m.known = d.first
 	}
+	if d.admitted == 0 { // a new one, not another piece
+		clear(m.met)
+		m.met = m.met[:0]
+	}
 	m.admit(d)
-	m.stacks, m.names = d.classes, d.names
+	m.stacks, m.names, m.ids = d.classes, d.names, d.ids
+	m.met = append(m.met, make([]*goroutine, len(m.ids)-len(m.met))...)
 	for i := range d.records {
 		r := &d.records[i]
 		// Generations overlap: a thread that the kernel held up writes what
@@ -210,6 +216,7 @@ func (m *machine) step(r *record) {
 		m.create(r)
 	case opEnd:
 		m.end(m.goroutine(r.g), r.at)
+		m.met[r.g] = nil
 	case opStatus:
 		if !m.idles(r) {
 			m.status(m.goroutine(r.g), r)
@@ -236,28 +243,33 @@ func (m *machine) step(r *record) {
 	case opSample:
 		m.sample(r)
 	case opProcRun, opProcIdle:
-		m.proc(r.g, r.op == opProcRun, r.at)
+		m.proc(m.ids[r.g], r.op == opProcRun, r.at)
 	case opTask, opTaskEnd:
 		m.task(r)
 	case opRegion, opRegionEnd:
 		m.region(r)
 	case opMaxProcs:
-		m.maxProcs = max(m.maxProcs, int(r.g))
+		m.maxProcs = max(m.maxProcs, int(m.ids[r.g]))
 	}
 }
 
 // goroutine finds one, or makes it known: it was there before the window.
-func (m *machine) goroutine(id int64) *goroutine {
-	if m.last != nil && m.last.id == id && !m.last.dead {
-		return m.last
+func (m *machine) goroutine(number int32) *goroutine {
+	if g := m.met[number]; g != nil && !g.dead {
+		return g
 	}
+	return m.meet(number)
+}
+
+func (m *machine) meet(number int32) *goroutine {
+	id := m.ids[number]
 	g := m.gs.find(id)
 	if g == nil {
 		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil), rare: &nothing}
 		g.root.Goroutines++
 		m.follows(g)
 	}
-	m.last = g
+	m.met[number] = g
 	return g
 }
 
@@ -397,16 +409,18 @@ func (m *machine) create(r *record) {
 	if r.other >= 0 {
 		parent = m.goroutine(r.other)
 	}
-	if before := m.gs.find(r.g); before != nil {
+	id := m.ids[r.g]
+	if before := m.gs.find(id); before != nil {
 		m.end(before, r.at) // its end was lost
 		if parent == before {
 			parent = nil
 		}
 	}
-	g := &goroutine{id: r.g, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2], rare: &nothing}
+	g := &goroutine{id: id, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2], rare: &nothing}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
 	m.follows(g)
+	m.met[r.g] = g
 	if parent != nil {
 		g.creator = parent
 		if g.created != nil {
@@ -692,7 +706,10 @@ func followable(c *class, reason uint8) bool {
 
 func (m *machine) sample(r *record) {
 	m.sum.Samples++
-	g := m.gs.find(r.g)
+	if r.g < 0 {
+		return
+	}
+	g := m.gs.find(m.ids[r.g])
 	if g == nil {
 		return
 	}

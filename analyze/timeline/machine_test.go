@@ -104,15 +104,31 @@ func recordsFrom(data []byte, classes []*class) []decoded {
 			at += int64(b[7]) << 8
 		}
 		d.records = append(d.records, record{
-			at: at, op: op(b[0]) % (opRegionEnd + 1), g: int64(b[1] % 10), other: int64(b[2]%11) - 1,
+			at: at, op: op(b[0]) % (opRegionEnd + 1), g: int32(b[1] % 10), other: int32(b[2]%11) - 1,
 			state: b[3] % numStates, reason: b[4] % firstOtherReason,
 			stack: int32(int(b[5]) % len(classes)), stack2: int32(int(b[6]) % len(classes)),
 		})
+		if r := &d.records[len(d.records)-1]; r.op >= opTask { // that of a task is not nobody
+			r.other = max(r.other, 0)
+		}
 		if d.first == 0 {
 			d.first = at
 		}
 	}
 	return append(out, d)
+}
+
+// apply has a machine take a generation whose records name goroutines, processors
+// and tasks by their ids.
+func apply(m *machine, d *decoded) {
+	most := int32(0)
+	for _, r := range d.records {
+		most = max(most, r.g, r.other)
+	}
+	for id := range int64(most) + 1 {
+		d.ids = append(d.ids, id)
+	}
+	m.apply(d)
 }
 
 // checkAccounts follows records through a machine and holds each request, and
@@ -146,7 +162,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 	m.most = 500
 	m.room, m.mostCalls, m.causesRoom = 6*goroutineSize, 3, 20*causeSize
 	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
-		m.apply(&d)
+		apply(m, &d)
 		checkKept(t, m)
 	}
 	sum := m.finish()
@@ -255,7 +271,7 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 	m.most = 2000
 	d := decoded{classes: stackClasses(table, stacks), first: 1}
 	at := int64(1)
-	put := func(op op, g, other int64, state, reason uint8, stack, stack2 string) {
+	put := func(op op, g, other int32, state, reason uint8, stack, stack2 string) {
 		at += 10
 		d.records = append(d.records, record{at: at, op: op, g: g, other: other, state: state, reason: reason, stack: id(stack), stack2: id(stack2)})
 	}
@@ -265,7 +281,7 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 	put(opCreate, 2, -1, stateRunnable, reasonNone, "", serve)
 	put(opState, 2, -1, stateRunning, reasonNone, "", "")
 	const n = 5000
-	for i := range int64(n) {
+	for i := range int32(n) {
 		branch := 100 + i
 		put(opCreate, branch, 2, stateRunnable, reasonNone, begin, start)
 		put(opState, 2, -1, stateWaiting, reasonSync, joins, "")
@@ -283,7 +299,7 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 	put(opWake, 1, 2, stateRunnable, reasonNone, "", begin)
 	put(opState, 1, -1, stateRunning, reasonNone, "", "")
 	put(opEnd, 1, -1, stateUnknown, reasonNone, "", "")
-	m.apply(&d)
+	apply(m, &d)
 	checkKept(t, m)
 	sum := m.finish()
 	if short < n || unknown["main.get"] != 0 {
@@ -307,16 +323,16 @@ func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 	stacks := []string{"", serve, sleep, ends, idle}
 	var got []breakdown.Request
 	m := newMachine(newClasses(table), func(r *breakdown.Request) { got = append(got, *r) })
-	at := func(at, g int64, op op, state, reason uint8, stack string) record {
+	at := func(at int64, g int32, op op, state, reason uint8, stack string) record {
 		return record{at: at, op: op, g: g, other: -1, state: state, reason: reason, stack: int32(slices.Index(stacks, stack))}
 	}
 	classes := stackClasses(table, stacks)
-	m.apply(&decoded{classes: classes, first: 100, records: []record{
+	apply(m, &decoded{classes: classes, first: 100, records: []record{
 		at(100, 1, opStatus, stateWaiting, reasonNetwork, idle),
 		at(100, 2, opStatus, stateRunning, reasonNone, ""),
 		at(9000, 2, opState, stateRunnable, reasonNone, ""), // held up
 	}})
-	m.apply(&decoded{classes: classes, first: 500, records: []record{
+	apply(m, &decoded{classes: classes, first: 500, records: []record{
 		at(500, 1, opWake, stateRunnable, reasonNone, ""),
 		at(510, 1, opState, stateRunning, reasonNone, ""),
 		at(600, 1, opState, stateWaiting, reasonSleep, sleep),
@@ -350,7 +366,7 @@ func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
 	}{{read, breakdown.DB}, {sends, breakdown.Unknown}} {
 		var got []breakdown.Segment
 		m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = slices.Clone(r.Path) })
-		m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+		apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
 			{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting},
 			{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
 			{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
@@ -390,7 +406,7 @@ func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
 			got = slices.Clone(r.Path)
 		}
 	})
-	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
 		{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
 		{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
 		{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
@@ -448,7 +464,7 @@ func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
 				}
 			})
 			woken.at = 100
-			m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+			apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
 				{at: 100, op: opStatus, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(takes)},
 				{at: 100, op: opStatus, g: 4, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(idle)},
 				woken,
@@ -516,7 +532,7 @@ func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
 		in(step)
 	}
 	d.records = append(d.records, record{at: at + 50, op: opEnd, g: 1, other: -1})
-	m.apply(&d)
+	apply(m, &d)
 	m.finish()
 	if calls != 3 {
 		t.Errorf("%d calls, not 3", calls)
@@ -540,7 +556,7 @@ func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	var got []breakdown.Request
 	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
-	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
+	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
 		{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)},
 		{at: 120, op: opState, g: 2, other: -1, state: stateRunning},
 		{at: 130, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
@@ -597,7 +613,7 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 			{at: at + 250, op: opState, g: 2, other: -1, state: stateRunning},
 		}
 	}
-	m.apply(&decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
 		[]record{
 			{at: 110, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
 			{at: 200, op: opWake, g: 2, other: -1, state: stateRunnable},

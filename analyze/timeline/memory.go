@@ -192,7 +192,7 @@ func (m *machine) reuse(r *request) {
 // where there are too many to follow those that only wait. The goroutines of
 // connections are always followed.
 func (m *machine) idles(r *record) bool {
-	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs.find(r.g) != nil {
+	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs.find(m.ids[r.g]) != nil {
 		return false
 	}
 	c := m.stacks[r.stack]

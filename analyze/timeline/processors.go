@@ -2,7 +2,7 @@ package timeline
 
 // A processor is one of GOMAXPROCS.
 type processor struct {
-	id       int64
+	number   int32
 	seq      uint64
 	state    uint8
 	sweeping bool
@@ -28,7 +28,7 @@ func (o *ordering) procStart(t *thread) bool {
 	}
 	p.state, p.seq = procRunning, t.args[2]
 	t.processor = p
-	o.add(t.at, opProcRun, p.id, stateUnknown)
+	o.add(t.at, opProcRun, p.number, stateUnknown)
 	return true
 }
 
@@ -39,7 +39,7 @@ func (o *ordering) procStop(t *thread) bool {
 	}
 	p.state = procIdle
 	t.processor = nil
-	o.add(t.at, opProcIdle, p.id, stateUnknown)
+	o.add(t.at, opProcIdle, p.number, stateUnknown)
 	return true
 }
 
@@ -59,7 +59,7 @@ func (o *ordering) procSteal(t *thread) bool {
 		from.processor = nil
 	}
 	p.state, p.seq = procIdle, t.args[2]
-	o.add(t.at, opProcIdle, p.id, stateUnknown)
+	o.add(t.at, opProcIdle, p.number, stateUnknown)
 	return true
 }
 
@@ -70,14 +70,14 @@ func (o *ordering) procStatus(t *thread) bool {
 	if _, there := o.processors[id]; there || id < 0 || status < procRunning || status > procAbandoned {
 		return o.refuse()
 	}
-	p := &processor{id: id, state: uint8(status)}
+	p := &processor{number: o.out.number(id), state: uint8(status)}
 	o.processors[id] = p
 	if p.state == procIdle || p.state == procAbandoned {
-		o.add(t.at, opProcIdle, id, stateUnknown)
+		o.add(t.at, opProcIdle, p.number, stateUnknown)
 		return true
 	}
 	t.hold(t.running, p)
-	o.add(t.at, opProcRun, id, stateUnknown)
+	o.add(t.at, opProcRun, p.number, stateUnknown)
 	return true
 }
 
@@ -86,6 +86,6 @@ func (o *ordering) maxProcs(t *thread) bool {
 		return false
 	}
 	o.knowsStack(t.args[2])
-	o.add(t.at, opMaxProcs, int64(t.args[1]), stateUnknown)
+	o.add(t.at, opMaxProcs, o.out.number(int64(t.args[1])), stateUnknown)
 	return true
 }

@@ -42,7 +42,7 @@ func (o *ordering) assist(t *thread) bool {
 		return o.refuse()
 	}
 	t.running.assisting = begins
-	o.add(t.at, what, t.running.id, stateUnknown)
+	o.add(t.at, what, t.running.number, stateUnknown)
 	return true
 }
 
@@ -53,7 +53,7 @@ func (o *ordering) assistActive(t *thread) bool {
 		return o.refuse()
 	}
 	g.assisting = true
-	o.add(t.at, opAssist, g.id, stateUnknown)
+	o.add(t.at, opAssist, g.number, stateUnknown)
 	return true
 }
 
@@ -148,8 +148,8 @@ func (o *ordering) region(t *thread) bool {
 
 // unit makes a record of what the thread's goroutine says of a task.
 func (o *ordering) unit(t *thread, what op, task, stack uint64) *record {
-	r := o.add(t.at, what, t.running.id, stateUnknown)
-	r.other, r.stack = int64(task), o.stack(stack)
+	r := o.add(t.at, what, t.running.number, stateUnknown)
+	r.other, r.stack = o.out.number(int64(task)), o.stack(stack)
 	return r
 }
 

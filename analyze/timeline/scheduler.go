@@ -111,7 +111,7 @@ func (o *ordering) isThread(t *thread) bool {
 // add makes an event, or a part of one, a record. The record is written in its
 // place: built first and then copied, its small parts would have to reach memory
 // before they could be read again as a whole, which took a fifth of all time.
-func (o *ordering) add(at int64, what op, g int64, state uint8) *record {
+func (o *ordering) add(at int64, what op, g int32, state uint8) *record {
 	n := len(o.out.records)
 	if n < cap(o.out.records) {
 		o.out.records = o.out.records[:n+1]
@@ -151,5 +151,11 @@ func (o *ordering) holds(t *thread, state uint8) bool {
 }
 
 func (o *ordering) sample(s sample) {
-	o.add(s.at, opSample, s.goroutine, stateUnknown).stack = o.stack(s.stack)
+	g := int32(none)
+	if hit := o.runners.find(s.goroutine); hit != nil {
+		g = hit.number
+	} else if s.goroutine >= 0 {
+		g = o.out.number(s.goroutine)
+	}
+	o.add(s.at, opSample, g, stateUnknown).stack = o.stack(s.stack)
 }

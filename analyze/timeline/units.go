@@ -72,7 +72,7 @@ func (m *machine) task(r *record) {
 	g := m.goroutine(r.g)
 	m.seenAt(g, r)
 	if r.op == opTaskEnd {
-		if of := m.tasks[r.other]; of != nil {
+		if of := m.tasks[m.ids[r.other]]; of != nil {
 			if of != g {
 				m.close(of, r.at, g, m.stacks[r.stack])
 			}
@@ -85,8 +85,8 @@ func (m *machine) task(r *record) {
 		m.drop(g)
 	}
 	if m.mayMark(g) {
-		m.mark(g, r.at, kindTask, m.names[r.stack2], unit{task: r.other})
-		m.tasks[r.other] = g
+		m.mark(g, r.at, kindTask, m.names[r.stack2], unit{task: m.ids[r.other]})
+		m.tasks[m.ids[r.other]] = g
 	}
 }
 

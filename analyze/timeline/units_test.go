@@ -18,7 +18,7 @@ func TestUnitsThatTheServiceMarks(t *testing.T) {
 		return record{at: at, op: opState, g: 5, other: -1, state: stateWaiting, reason: reasonSleep, stack: stack}
 	}
 	runs := func(at int64) record { return record{at: at, op: opState, g: 5, other: -1, state: stateRunning} }
-	says := func(at int64, what op, g, task int64, part uint8) record {
+	says := func(at int64, what op, g, task int32, part uint8) record {
 		return record{at: at, op: what, g: g, other: task, state: part}
 	}
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestUnitsThatTheServiceMarks(t *testing.T) {
 			}
 			got = append(got, [2]int64{r.Start, r.End})
 		})
-		m.apply(&decoded{classes: stackClasses(table, stacks), names: []string{"order"}, first: 100, records: append([]record{
+		apply(m, &decoded{classes: stackClasses(table, stacks), names: []string{"order"}, first: 100, records: append([]record{
 			{at: 100, op: opCreate, g: 5, other: -1, state: stateRunnable, stack2: begin},
 			{at: 100, op: opCreate, g: 6, other: -1, state: stateRunnable, stack2: begin},
 			{at: 110, op: opState, g: 5, other: -1, state: stateRunning},

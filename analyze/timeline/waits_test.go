@@ -46,28 +46,28 @@ func wakers(t *testing.T, text string) (records []record, classes []*class) {
 		r := record{at: at, other: -1}
 		switch {
 		case strings.Contains(step, ">"):
-			r.op, r.state, r.g = opWake, stateRunnable, int64(step[2]-'0')
+			r.op, r.state, r.g = opWake, stateRunnable, int32(step[2]-'0')
 			if step[0] != '0' {
-				r.other, r.stack2 = int64(step[0]-'0'), stack(step[3])
+				r.other, r.stack2 = int32(step[0]-'0'), stack(step[3])
 			}
 			records = append(records, r)
 			r = record{at: at, other: -1, op: opState, g: r.g, state: stateRunning}
 		case strings.Contains(step, "+"):
 			i := strings.IndexByte(step, '+')
-			r.op, r.state, r.g, r.stack2 = opCreate, stateRunnable, int64(step[i+1]-'0'), stack(step[i+2])
+			r.op, r.state, r.g, r.stack2 = opCreate, stateRunnable, int32(step[i+1]-'0'), stack(step[i+2])
 			if i > 0 {
-				r.other, r.stack = int64(step[0]-'0'), stack(step[i+3])
+				r.other, r.stack = int32(step[0]-'0'), stack(step[i+3])
 			}
 			records = append(records, r)
 			r = record{at: at, other: -1, op: opState, g: r.g, state: stateRunning}
 		case step[1] == '.':
-			r.op, r.g = opEnd, int64(step[0]-'0')
+			r.op, r.g = opEnd, int32(step[0]-'0')
 		case step[1] == 'f':
-			r.op, r.state, r.g, r.stack = opState, stateSyscall, int64(step[0]-'0'), stack('f')
+			r.op, r.state, r.g, r.stack = opState, stateSyscall, int32(step[0]-'0'), stack('f')
 			records = append(records, r)
 			r = record{at: at + 500, other: -1, op: opState, g: r.g, state: stateRunning}
 		default:
-			r.op, r.state, r.reason, r.g, r.stack = opState, stateWaiting, reasonRecv, int64(step[0]-'0'), stack(step[1])
+			r.op, r.state, r.reason, r.g, r.stack = opState, stateWaiting, reasonRecv, int32(step[0]-'0'), stack(step[1])
 			if step[1] == 'l' {
 				r.reason = reasonSync
 			}
@@ -112,7 +112,7 @@ func TestWhoEndedAWait(t *testing.T) {
 				}
 			}
 		})
-		m.apply(&decoded{records: records, classes: classes, first: records[0].at})
+		apply(m, &decoded{records: records, classes: classes, first: records[0].at})
 		m.finish()
 		if text := strings.Join(got, "; "); text != c.want {
 			t.Errorf("%s: %q, not %q", c.name, text, c.want)
