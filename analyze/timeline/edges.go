@@ -363,6 +363,9 @@ func (m *machine) idle(g *goroutine, at int64, state uint8) {
 		r.reads++
 		g.conn = keepFresh(g.conn, connActive)
 	case stateWaiting:
+		if g.reason == reasonSync {
+			return // for a lock of the server's own
+		}
 		if r != nil && g.stopped(state) {
 			r.stopped = r.reads > 0
 		}
@@ -386,7 +389,7 @@ func keepFresh(c, next connState) connState {
 // woken follows the end of a wait: if it was for a request's first bytes, they
 // have arrived. What another goroutine handed over is a request for certain.
 func (m *machine) woken(g *goroutine, at int64, waited *class, why uint8, handed bool) {
-	if waited == nil || why == reasonGC || waited.collects() || m.own(g) != nil {
+	if waited == nil || why == reasonGC || why == reasonSync || waited.collects() || m.own(g) != nil {
 		return
 	}
 	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {

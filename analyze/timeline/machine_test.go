@@ -640,3 +640,57 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 		t.Error("there were one from 200 to 700, one from 800 to 1100 and one from 1300 to 1600")
 	}
 }
+
+// A pool of the server's has a lock of its own, for which a connection may wait
+// before it reads a request, or amid it.
+func TestALockIsNoWaitForARequest(t *testing.T) {
+	const (
+		begins = "net/http.(*conn).serve"
+		locks  = "sync.(*Mutex).Lock < sync.(*Pool).pinSlow < net/http.newTextprotoReader < net/http.readRequest < net/http.(*conn).readRequest < net/http.(*conn).serve"
+		frees  = "sync.(*Mutex).Unlock < sync.(*Pool).pinSlow < main.main"
+		header = "syscall.read < internal/poll.(*FD).Read < net/http.(*connReader).Read < net/http.readRequest < net/http.(*conn).readRequest < net/http.(*conn).serve"
+		peeks  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
+		sys    = "syscall.read < " + peeks
+		sleeps = "time.Sleep < main.get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+	)
+	stacks := []string{"", begins, locks, frees, header, peeks, sys, sleeps}
+	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
+	var got []breakdown.Request
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
+	in := func(at int64, state, reason uint8, stack string) record {
+		return record{at: at, op: opState, g: 2, other: -1, state: state, reason: reason, stack: id(stack)}
+	}
+	woken := func(at int64, by int32, stack string) record {
+		return record{at: at, op: opWake, g: 2, other: by, state: stateRunnable, stack2: id(stack)}
+	}
+	running := func(at int64) record { return in(at, stateRunning, reasonNone, "") }
+	lock := func(at int64) []record {
+		return []record{in(at, stateWaiting, reasonSync, locks), woken(at+40, 3, frees), running(at + 50)}
+	}
+	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+		[]record{
+			{at: 100, op: opStatus, g: 3, other: -1, state: stateRunning},
+			{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)},
+			running(120),
+		},
+		lock(130), // before anything was read
+		[]record{
+			in(200, stateSyscall, reasonNone, header), running(210),
+			in(220, stateWaiting, reasonSleep, sleeps), woken(300, -1, ""), running(310),
+			in(500, stateWaiting, reasonNetwork, peeks), woken(600, -1, ""), running(610),
+			in(620, stateSyscall, reasonNone, sys), running(630),
+		},
+		lock(640), // when the first bytes were read
+		[]record{
+			in(700, stateWaiting, reasonSleep, sleeps), woken(800, -1, ""), running(810),
+			in(900, stateWaiting, reasonNetwork, peeks),
+		},
+	)})
+	m.finish()
+	if len(got) != 2 || got[0].Start != 200 || got[0].End != 500 || got[1].Start != 600 || got[1].End != 900 {
+		for _, r := range got {
+			t.Errorf("a request to %q from %d to %d", r.Endpoint, r.Start, r.End)
+		}
+		t.Error("there were one from 200 to 500 and one from 600 to 900")
+	}
+}
