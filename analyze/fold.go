@@ -10,6 +10,7 @@ import (
 // captures merge by being one.
 type fold struct {
 	byKey        map[endpointKey]*endpoint
+	last         *endpoint   // of byKey, that a request was added to: the next is often for the same
 	sealed       []*endpoint // that no further requests are added to
 	made         int         // endpoints
 	routing      *routing
@@ -128,6 +129,9 @@ func newFold(memory int64) *fold {
 }
 
 func (f *fold) endpoint(key endpointKey) *endpoint {
+	if f.last != nil && f.last.key == key {
+		return f.last
+	}
 	e := f.byKey[key]
 	if e == nil && !f.spend(endpointSize) {
 		key = endpointKey{name: others}
@@ -141,6 +145,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 		}
 		f.byKey[key] = e
 	}
+	f.last = e
 	return e
 }
 

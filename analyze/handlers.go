@@ -168,7 +168,7 @@ func (f *fold) seal(s *callSite) {
 			f.sealed = append(f.sealed, e)
 		}
 	}
-	s.users = nil
+	s.users, f.last = nil, nil
 }
 
 // groupOf is what a request was seen to call at places where several functions

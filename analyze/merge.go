@@ -26,7 +26,7 @@ func (f *fold) settle() {
 	f.passages = v.passages()
 	all := f.all()
 	f.byKey = map[endpointKey]*endpoint{}
-	f.sealed = nil
+	f.sealed, f.last = nil, nil
 	for _, e := range all {
 		key := v.keyOf(e)
 		if first := f.byKey[key]; first != nil {
