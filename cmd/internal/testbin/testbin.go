@@ -59,7 +59,7 @@ func Build(t testing.TB, pkg string) string {
 	if runtime.GOOS == "windows" {
 		exe += ".exe"
 	}
-	if out, err := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", exe, pkg).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-race=false", "-pgo=auto", "-buildvcs=false", "-o", exe, pkg).CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", pkg, err, out)
 	}
 	built[pkg] = exe
