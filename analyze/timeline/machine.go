@@ -281,7 +281,9 @@ func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reaso
 	if class != nil {
 		m.seen(g, at, class, state)
 	}
-	m.mayWatch(g)
+	if state == stateWaiting {
+		m.mayWatch(g)
+	}
 }
 
 // mayWatch files the wait that a goroutine is in, if a request waits with it and
@@ -580,7 +582,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 // remember keeps an interval while an open wait may lead to it.
 func (m *machine) remember(g *goroutine, iv *interval) {
 	horizon := m.horizon()
-	m.forgetCalls(g, min(horizon, iv.start))
+	if g.call != nil {
+		m.forgetCalls(g, min(horizon, iv.start))
+	}
 	if m.oldest == nil {
 		if n := len(g.past) + len(g.handed) + len(g.passes); n > 0 {
 			m.kept -= n

@@ -32,7 +32,7 @@ type parcel struct {
 // A parcel is handed on when it is this large. A request that is large by itself
 // is not copied.
 const (
-	parcels      = 3
+	parcels      = 8
 	parcelLen    = 256
 	parcelWeight = 1 << 18 // bytes
 	largeWeight  = 1 << 16 // bytes
