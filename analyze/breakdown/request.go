@@ -171,7 +171,8 @@ type Call struct {
 // than it lasted.
 func (r *Request) Check() error {
 	at := r.Start
-	for i, s := range r.Path {
+	for i := range r.Path {
+		s := &r.Path[i]
 		if s.Start != at || s.End < s.Start {
 			return fmt.Errorf("request on goroutine %d: segment %d is [%d, %d) where the path had come to %d", r.Goroutine, i, s.Start, s.End, at)
 		}

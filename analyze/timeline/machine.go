@@ -12,29 +12,7 @@ import (
 // far as it may be needed, and the request it works for. It is small, as a busy
 // service begins one for each request.
 type goroutine struct {
-	id    int64
-	since int64 // when the present state began
-	class *class
-
-	born    int64 // when it was created, or the window's start
-	died    int64
-	created *class
-	start   *class
-	creator *goroutine // as long as it may be asked for
-
-	// past holds closed intervals, the oldest first, that end after the horizon.
-	past []interval
-
-	// The request it works for; stale once that request has ended. A borrowed
-	// goroutine is a shared worker that was woken by the request's own.
-	req    *request
-	reqSeq uint64
-
-	// Its place among the open waits that may have to be followed.
-	older, newer *goroutine
-
-	root *Root // what its time counts for in a trace without requests
-	*rare
+	// What every event asks about comes first: it is one line of the cache.
 
 	state    uint8
 	reason   uint8
@@ -45,7 +23,29 @@ type goroutine struct {
 	dead     bool
 	buried   bool // ended, and not yet forgotten
 	borrowed bool
-	open     bool // it is among the open waits
+	open     bool  // it is among the open waits
+	since    int64 // when the present state began
+	class    *class
+
+	// The request it works for; stale once that request has ended. A borrowed
+	// goroutine is a shared worker that was woken by the request's own.
+	req    *request
+	reqSeq uint64
+	root   *Root // what its time counts for in a trace without requests
+	*rare
+
+	// past holds closed intervals, the oldest first, that end after the horizon.
+	past []interval
+
+	id      int64
+	born    int64 // when it was created, or the window's start
+	died    int64
+	created *class
+	start   *class
+	creator *goroutine // as long as it may be asked for
+
+	// Its place among the open waits that may have to be followed.
+	older, newer *goroutine
 }
 
 // rare is what most goroutines have nothing of. These share one, to be read only:
