@@ -15,6 +15,7 @@ import (
 // as bash has them, on a service of the test and for a second. What they leave to
 // the project, the service and its load, make stands for.
 func TestPipelines(t *testing.T) {
+	t.Parallel()
 	for _, file := range []string{"github.yml", "gitlab.yml"} {
 		t.Run(file, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata", "ci", file))

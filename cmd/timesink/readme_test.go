@@ -14,6 +14,7 @@ import (
 // TestReadme runs the commands that the README shows, on a service of the test
 // and for a second; and holds that the commands it lists are there.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -212,6 +212,7 @@ func redacted(t *testing.T, path string) *capture.Capture {
 }
 
 func TestARedactedCaptureHoldsNothingPrivate(t *testing.T) {
+	t.Parallel()
 	path := privateCapture(t)
 	original := openCapture(t, path)
 	public := redacted(t, path)
@@ -378,6 +379,7 @@ func firstDifference(a, b string) string {
 // TestARedactedTraceGivesTheSameAnswer holds it for the recorded traces of all
 // versions, whole and cut.
 func TestARedactedTraceGivesTheSameAnswer(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("../internal/goversions/testdata/*.trace.gz")
 	if err != nil || len(files) < 9 {
 		t.Fatalf("%d traces, %v", len(files), err)

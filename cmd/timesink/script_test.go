@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 //	schema FILE       hold that a file, or stdout, is JSON of the schema that it
 //	                  names, with no property that the schema does not describe
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
