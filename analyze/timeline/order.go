@@ -67,8 +67,10 @@ func decodeWire(g generation, c *classes, reuse []record) (decoded, bool) {
 		reasons: slices.Repeat([]int16{-1}, len(w.strings))}
 	o.classOf[0] = 0
 	o.out = decoded{records: reuse[:0], classes: []*class{nil}, clock: w.clock}
-	if most := w.events / eventBytes; cap(reuse) < most/2 {
-		o.out.records = make([]record, 0, most)
+	// A row that is too short grows by being copied, and is there twice; one with room
+	// to spare also holds the denser generations that follow.
+	if most := w.events / eventBytes; cap(reuse) < most/8*7 {
+		o.out.records = make([]record, 0, most/4*5)
 	}
 	ok = o.run()
 	return o.out, ok
