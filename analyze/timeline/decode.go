@@ -33,7 +33,7 @@ const (
 	opMaxProcs            // GOMAXPROCS is g
 	opTask                // g begins the user's task other, named stack2, at stack; state is 1 where it is part of another
 	opTaskEnd             // g ends the user's task other at stack
-	opRegion              // g begins a user's region of the task other, named stack2, at stack
+	opRegion              // g begins a user's region, named stack2, at stack
 	opRegionEnd           // and ends it
 )
 
@@ -481,7 +481,7 @@ func (e *events) task(ev *trace.Event, at int64) {
 
 func (e *events) region(ev *trace.Event, at int64) {
 	r := ev.Region()
-	rec := record{at: at, op: opRegionEnd, g: e.numberOf(e.goroutines, int64(ev.Goroutine())), other: e.d.number(int64(r.Task)), stack: e.in.stack(ev.Stack()), stack2: e.d.name(r.Type)}
+	rec := record{at: at, op: opRegionEnd, g: e.numberOf(e.goroutines, int64(ev.Goroutine())), other: none, stack: e.in.stack(ev.Stack()), stack2: e.d.name(r.Type)}
 	if ev.Kind() == trace.EventRegionBegin {
 		rec.op = opRegion
 	}

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,9 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 		checkKept(t, m)
 	}
 	sum := m.finish()
+	if !reflect.ValueOf(nothing).IsZero() {
+		t.Fatalf("goroutines that have nothing of their own share %+v", nothing)
+	}
 	if sum.Requests != requests {
 		t.Fatalf("%d requests counted, %d handed over", sum.Requests, requests)
 	}

@@ -108,14 +108,15 @@ func (o *ordering) task(t *thread) bool {
 	id := t.args[1]
 	if t.typ == evUserTaskEnd {
 		delete(o.tasks, id)
-		o.unit(t, opTaskEnd, id, t.args[2])
+		o.unit(t, opTaskEnd, t.args[2]).other = o.out.number(int64(id))
 		return true
 	}
 	if _, open := o.tasks[id]; open {
 		return o.refuse()
 	}
 	o.tasks[id] = struct{}{}
-	r := o.unit(t, opTask, id, t.args[4])
+	r := o.unit(t, opTask, t.args[4])
+	r.other = o.out.number(int64(id))
 	r.stack2 = o.name(t.args[3])
 	if parent := t.args[2]; parent != 0 && parent != uint64(trace.NoTask) {
 		r.state = 1
@@ -142,14 +143,14 @@ func (o *ordering) region(t *thread) bool {
 			g.regions = g.regions[:n-1]
 		}
 	}
-	o.unit(t, what, r.task, t.args[3]).stack2 = o.name(r.name)
+	o.unit(t, what, t.args[3]).stack2 = o.name(r.name)
 	return true
 }
 
-// unit makes a record of what the thread's goroutine says of a task.
-func (o *ordering) unit(t *thread, what op, task, stack uint64) *record {
+// unit makes a record of what the thread's goroutine marks.
+func (o *ordering) unit(t *thread, what op, stack uint64) *record {
 	r := o.add(t.at, what, t.running.number, stateUnknown)
-	r.other, r.stack = o.out.number(int64(task)), o.stack(stack)
+	r.stack = o.stack(stack)
 	return r
 }
 
