@@ -1,0 +1,116 @@
+package timeline
+
+// A goroutine is what the machine knows of one: its present state, its past as
+// far as it may be needed, and the request it works for. It is small, as a busy
+// service begins one for each request.
+type goroutine struct {
+	// What every event asks about comes first: it is one line of the cache.
+
+	state    uint8
+	reason   uint8
+	conn     connState
+	assist   bool // in a GC mark assist
+	fresh    bool // it was created in the window: before it was born, it was not
+	timed    bool // a timer created it
+	dead     bool
+	buried   bool // ended, and not yet forgotten
+	borrowed bool
+	open     bool  // it is among the open waits
+	since    int64 // when the present state began
+	class    *class
+
+	// The request it works for; stale once that request has ended. A borrowed
+	// goroutine is a shared worker that was woken by the request's own.
+	req    *request
+	reqSeq uint64
+	root   *Root // what its time counts for in a trace without requests
+	*rare
+
+	// past holds closed intervals, the oldest first, that end after the horizon.
+	past []interval
+
+	id      int64
+	born    int64 // when it was created, or the window's start
+	died    int64
+	created *class
+	start   *class
+	creator *goroutine // as long as it may be asked for
+
+	// Its place among the open waits that may have to be followed.
+	older, newer *goroutine
+}
+
+// rare is what most goroutines have nothing of. These share one, to be read only:
+// whoever writes to it asks for the goroutine's own.
+type rare struct {
+	// handed are the moments at which it let a request go on, passes those at
+	// which it gave something to, or took it from, another one.
+	handed []handover
+	passes []pass
+
+	early []interval // before the first stack told what it is
+	aide  *goroutine // the last one it created to make a connection, or to write a request
+	wrote int64      // of an aide that writes: until when
+	call  *callState
+
+	consumer *consumer  // nil: it is none
+	unit     *unit      // that the service marked and it is in
+	ran      []interval // since its last stack, and
+	outside  bool       // whether one was not of a unit
+
+	// That its request waits at, if the stack is Bare; and when the goroutine, which
+	// has none, last had news.
+	waitsAt *class
+	news    int64
+}
+
+var nothing rare
+
+// own is the goroutine's own rare part.
+func (g *goroutine) own() *rare {
+	if g.rare == &nothing {
+		g.rare = &rare{}
+	}
+	return g.rare
+}
+
+// An interval is a stretch in one state.
+type interval struct {
+	start, end int64
+	class      *class
+	// What ended a wait: the goroutine and its stack, nil where a timer, the
+	// network or the window's end did.
+	waker      *goroutine
+	wakerClass *class
+	aide       *goroutine // makes the connection, or writes the request, meanwhile
+	state      uint8
+	reason     uint8
+	assist     bool
+	open       bool // not ended: the window's edge
+}
+
+// A handover is the moment at which a goroutine ended another request's wait: req
+// is nil where it was not known yet what the one that waited is.
+type handover struct {
+	at     int64
+	to     *goroutine
+	req    *request
+	reqSeq uint64
+}
+
+// A pass is the moment at which a goroutine gave something to another one that
+// waited for it, or took it from one that waited to give it.
+type pass struct {
+	at   int64
+	with *goroutine
+	took bool
+}
+
+// isOthers tells a hand-over to another request than r. One of before the window
+// shows what it is only after it was woken.
+func (h *handover) isOthers(r *request) bool {
+	if h.req == nil {
+		return h.to.conn != connUnknown && h.to.conn != connNone
+	}
+	return h.req != r || h.reqSeq != r.seq
+}
