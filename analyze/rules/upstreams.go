@@ -48,12 +48,15 @@ var upstreams = []Rule{
 	{Func: "github.com/valyala/fasthttp.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
 	// gRPC, whose connections read and write on goroutines of their own. To wait
-	// for a transport is to wait until one is connected; streams share it.
+	// for a transport is to wait until one is connected; streams share it. Who has the
+	// last of an answer may still wait, some microseconds, until the connection's
+	// reader has closed the stream.
 	{Func: "google.golang.org/grpc.(*ClientConn).Close", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).exitIdleMode", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
 	{Func: "google.golang.org/grpc.(*ClientConn).waitForResolvedAddrs", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "grpc"},
 	{Func: "google.golang.org/grpc.(*pickerWrapper).pick", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).NewStream", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).closeStream", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*ClientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc"},

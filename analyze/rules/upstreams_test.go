@@ -88,6 +88,8 @@ var upstreamCases = []tableCase{
 		"upstream/body_read grpc" + served},
 	{"gRPC's stream waits for its lock", "sync.(*Mutex).Lock < " + rpc + ".(*clientStream).SendMsg < example.com/intercept.SendMsg < " + handler,
 		"upstream/response_wait grpc" + served},
+	{"gRPC waits until a stream is closed", "runtime.chanrecv1 < " + rpcT + ".(*http2Client).closeStream < " + rpcT + ".(*ClientStream).Close < " + rpc + ".(*csAttempt).finish < " + rpc + ".(*clientStream).finish < " + rpc + ".(*clientStream).RecvMsg < " + rpc + ".(*GenericClientStream[...]).Recv < " + handler,
+		"upstream/body_read grpc connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 	{"gRPC's connection reads", netRead + " < bufio.(*Reader).Read < io.ReadFull < golang.org/x/net/http2.(*Framer).ReadFrame < " + rpcT + ".(*http2Client).reader < " + rpcT + ".NewHTTP2Client.gowrap4",
 		"upstream/response_wait grpc"},
 	{"gRPC's connections are closed", "sync.(*WaitGroup).Wait < " + rpc + ".(*ClientConn).Close < " + handler,
