@@ -168,9 +168,10 @@ type Call struct {
 
 // Check holds the accounting identity: the path's segments follow one another
 // without gap or overlap from Start to End, and no call claims more of the path
-// than it lasted.
+// than it lasted, nor all calls of a bucket more than the bucket has of it.
 func (r *Request) Check() error {
 	at := r.Start
+	var spent, claimed [NumBuckets]int64
 	for i := range r.Path {
 		s := &r.Path[i]
 		if s.Start != at || s.End < s.Start {
@@ -186,6 +187,7 @@ func (r *Request) Check() error {
 		if behind > s.End-s.Start {
 			return fmt.Errorf("request on goroutine %d: segment %d of %d ns has %d ns behind holders", r.Goroutine, i, s.End-s.Start, behind)
 		}
+		spent[s.Bucket] += s.End - s.Start
 		at = s.End
 	}
 	if at != r.End {
@@ -194,6 +196,12 @@ func (r *Request) Check() error {
 	for i, c := range r.Calls {
 		if c.End < c.Start || c.OnPath < 0 || c.OnPath > c.End-c.Start {
 			return fmt.Errorf("request on goroutine %d: call %d of %d ns has %d ns on the path", r.Goroutine, i, c.End-c.Start, c.OnPath)
+		}
+		claimed[c.Bucket] += c.OnPath
+	}
+	for b, sum := range claimed {
+		if sum > spent[b] {
+			return fmt.Errorf("request on goroutine %d: its %s calls have %d ns of the %d on the path", r.Goroutine, Bucket(b), sum, spent[b])
 		}
 	}
 	return nil

@@ -30,6 +30,9 @@ type Class struct {
 	NoCall bool
 	// Begins tells that a call begins with this stack, or goes on beginning.
 	Begins bool
+	// Stream tells that what is waited for belongs to a stream of messages, Opens
+	// that the stream is being opened.
+	Stream, Opens bool
 	// Whole tells that a wait with this stack ends with a whole answer.
 	Whole bool
 	// Follow tells how a wait with this stack and no own rule relates to the
@@ -270,8 +273,10 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		for _, f := range funcs[from : i+1] {
 			if r := f.client; r != nil {
 				c.Begins, c.Whole = c.Begins || r.Begins, c.Whole || r.Whole
+				c.Stream, c.Opens = c.Stream || r.Stream, c.Opens || r.Opens
 			}
 		}
+		c.Stream, c.Opens = c.Stream && !c.Begins, c.Opens && !c.Begins
 		c.NoCall = noCall(funcs[from : i+1])
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.System = system(c.Own, funcs[from:i+1])

@@ -65,6 +65,8 @@ func describe(c *Class) string {
 		{"observer", c.Observer},
 		{"gc-wait", c.GC},
 		{"no-call", c.NoCall},
+		{"stream-of-messages", c.Stream},
+		{"opens", c.Opens},
 		{"begins", c.Begins},
 		{"gathers", c.Gathers},
 		{"whole-answer", c.Whole},

@@ -33,6 +33,10 @@ type Rule struct {
 	// Begins: below this function a call begins, which no writing to a network
 	// would tell.
 	Begins bool
+	// Stream: what is asked below this function, unless the call begins there too, is
+	// one call for all messages; others may be made between them. Opens: it begins
+	// with the goroutine that is begun below this function.
+	Stream, Opens bool
 	// Steps: the client works on goroutines of its own, so that the phases of a
 	// wait below this function are theirs.
 	Steps bool

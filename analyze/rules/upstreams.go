@@ -53,15 +53,19 @@ var upstreams = []Rule{
 	// reader has closed the stream.
 	{Func: "google.golang.org/grpc.(*ClientConn).Close", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).exitIdleMode", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
+	{Func: "google.golang.org/grpc.(*ClientConn).WaitForStateChange", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).waitForResolvedAddrs", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "grpc"},
+	{Func: "google.golang.org/grpc.invoke", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Begins: true},
+	{Func: "google.golang.org/grpc.newClientStream", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Stream: true, Opens: true},
 	{Func: "google.golang.org/grpc.(*pickerWrapper).pick", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).NewStream", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc"},
+	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).write", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).closeStream", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*ClientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 	{Func: "google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "grpc"},
-	{Func: "google.golang.org/grpc.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
+	{Func: "google.golang.org/grpc.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Stream: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 
 	// connect-go, over net/http's client. What is sent on a stream goes through a

@@ -15,6 +15,8 @@ const (
 const (
 	rpc       = "google.golang.org/grpc"
 	rpcT      = rpc + "/internal/transport"
+	begins    = " connection http/1 served begins by main.(*API).Get at main.(*API).Get"
+	message   = " connection http/1 served stream-of-messages by main.(*API).Get at main.(*API).Get"
 	rpcInvoke = rpc + ".invoke < " + rpc + ".(*ClientConn).Invoke < " + rpc + "/interop/grpc_testing.(*testServiceClient).UnaryCall < " + handler
 	rpcNew    = rpc + ".newClientStreamWithParams < " + rpc + ".newClientStream < " + rpcInvoke
 	rpcRecv   = rpc + ".(*parser).recvMsg < " + rpc + ".recv < " + rpc + ".(*csAttempt).recvMsg < " + rpc + ".(*clientStream).RecvMsg < " + rpc + ".(*GenericClientStream[...]).Recv < " + handler
@@ -69,27 +71,39 @@ var upstreamCases = []tableCase{
 		"upstream/body_read http" + served},
 
 	{"gRPC leaves its idle mode", "runtime.chanrecv1 < " + rpc + ".(*ccResolverWrapper).start < " + rpc + ".(*ClientConn).exitIdleMode < " + rpc + "/internal/idle.(*Manager).OnCallBegin < " + rpc + ".newClientStream < " + rpcInvoke,
-		"upstream/connect grpc" + served},
+		"upstream/connect grpc" + begins},
 	{"gRPC waits until a name is resolved", "runtime.selectgo < " + rpc + ".(*ClientConn).waitForResolvedAddrs < " + rpc + ".newClientStream < " + rpcInvoke,
-		"upstream/dns grpc" + served},
+		"upstream/dns grpc" + begins},
+	{"gRPC is asked whether it is connected", "sync.(*Mutex).Lock < " + rpc + ".(*connectivityStateManager).getState < " + rpc + ".(*ClientConn).GetState < " + handler,
+		"upstream/response_wait grpc" + served},
+	{"gRPC is waited for until it is connected", "runtime.selectgo < " + rpc + ".(*ClientConn).WaitForStateChange < " + handler,
+		"upstream/connect grpc connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 	{"gRPC waits for a lock of its connection", "sync.(*Mutex).Lock < " + rpc + ".newClientStream < " + rpcInvoke,
-		"upstream/response_wait grpc" + served},
+		"upstream/response_wait grpc" + begins},
 	{"gRPC waits until it is connected", "runtime.selectgo < " + rpc + ".(*pickerWrapper).pick < " + rpc + ".(*csAttempt).getTransport < " + rpcNew,
-		"upstream/connect grpc" + served},
+		"upstream/connect grpc" + begins},
 	{"gRPC waits until there is room for a stream", "runtime.selectgo < " + rpcT + ".(*http2Client).NewStream < " + rpc + ".(*csAttempt).newStream < " + rpcNew,
-		"upstream/pool_wait grpc" + served},
+		"upstream/pool_wait grpc" + begins},
 	{"gRPC waits for a header", "runtime.selectgo < " + rpcT + ".(*ClientStream).waitOnHeader < " + rpcT + ".(*ClientStream).RecvCompress < " + rpc + ".(*csAttempt).recvMsg < " + rpc + ".(*clientStream).RecvMsg < " + rpcInvoke,
-		"upstream/response_wait grpc" + served},
+		"upstream/response_wait grpc" + begins},
 	{"gRPC waits for a header, by an interceptor of the service's", "runtime.selectgo < " + rpcT + ".(*ClientStream).Header < example.com/intercept.Header < " + handler,
 		"upstream/response_wait grpc" + served},
 	{"gRPC waits for a message", "runtime.selectgo < " + rpcT + ".(*recvBufferReader).readMessageHeaderClient < " + rpcT + ".(*Stream).ReadMessageHeader < " + rpcRecv,
-		"upstream/body_read grpc" + served},
+		"upstream/body_read grpc" + message},
 	{"gRPC waits for a message's rest", "runtime.selectgo < " + rpcT + ".(*recvBufferReader).readClient < " + rpcT + ".(*recvBufferReader).Read < " + rpcT + ".(*Stream).read < " + rpcRecv,
-		"upstream/body_read grpc" + served},
+		"upstream/body_read grpc" + message},
 	{"gRPC's stream waits for its lock", "sync.(*Mutex).Lock < " + rpc + ".(*clientStream).SendMsg < example.com/intercept.SendMsg < " + handler,
-		"upstream/response_wait grpc" + served},
+		"upstream/response_wait grpc" + message},
+	{"gRPC has opened a stream", rpc + ".newClientStreamWithParams < " + rpc + ".newClientStream.func3 < " + rpc + ".newClientStream < " + rpc + ".(*ClientConn).NewStream < " + handler,
+		"upstream/response_wait grpc connection http/1 served stream-of-messages opens by main.(*API).Get at main.(*API).Get"},
+	{"gRPC waits until there is room for a stream of messages", "runtime.selectgo < " + rpcT + ".(*http2Client).NewStream < " + rpc + ".(*csAttempt).newStream < " + rpc + ".newClientStreamWithParams < " + rpc + ".newClientStream < " + rpc + ".(*ClientConn).NewStream < " + handler,
+		"upstream/pool_wait grpc connection http/1 served stream-of-messages opens by main.(*API).Get at main.(*API).Get"},
+	{"gRPC waits until there is room for a message", "runtime.selectgo < " + rpcT + ".(*writeQuota).get < " + rpcT + ".(*http2Client).write < " + rpcT + ".(*ClientStream).Write < " + rpc + ".(*csAttempt).sendMsg < " + rpc + ".(*clientStream).SendMsg < " + rpc + ".(*GenericClientStream[...]).Send < " + handler,
+		"upstream/request_write grpc" + message},
+	{"gRPC waits until there is room for a call's message", "runtime.selectgo < " + rpcT + ".(*writeQuota).get < " + rpcT + ".(*http2Client).write < " + rpcT + ".(*ClientStream).Write < " + rpc + ".(*csAttempt).sendMsg < " + rpc + ".(*clientStream).SendMsg < " + rpcInvoke,
+		"upstream/request_write grpc" + begins},
 	{"gRPC waits until a stream is closed", "runtime.chanrecv1 < " + rpcT + ".(*http2Client).closeStream < " + rpcT + ".(*ClientStream).Close < " + rpc + ".(*csAttempt).finish < " + rpc + ".(*clientStream).finish < " + rpc + ".(*clientStream).RecvMsg < " + rpc + ".(*GenericClientStream[...]).Recv < " + handler,
-		"upstream/body_read grpc connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
+		"upstream/body_read grpc connection http/1 served no-call stream-of-messages by main.(*API).Get at main.(*API).Get"},
 	{"gRPC's connection reads", netRead + " < bufio.(*Reader).Read < io.ReadFull < golang.org/x/net/http2.(*Framer).ReadFrame < " + rpcT + ".(*http2Client).reader < " + rpcT + ".NewHTTP2Client.gowrap4",
 		"upstream/response_wait grpc"},
 	{"gRPC's connections are closed", "sync.(*WaitGroup).Wait < " + rpc + ".(*ClientConn).Close < " + handler,

@@ -8,11 +8,24 @@ import (
 	"timesink/analyze/rules"
 )
 
-// callState is where a goroutine stands in what it asks of another system.
-type callState struct {
+// asking is what a goroutine asks of other systems.
+type asking struct {
 	req    *request // nil where the calls are nobody's yet
 	reqSeq uint64
-	index  int // into the request's Calls, or the loose ones
+	// calls are those that may go on, at most one for each bucket, and one beside it
+	// for a stream; last is the one that was last seen.
+	calls []callState
+	last  int
+	// loose are the calls of a goroutine that worked for no request that was
+	// known then; the one that turns out to have waited for them claims them.
+	loose []breakdown.Call
+}
+
+// callState is where a goroutine stands in a call.
+type callState struct {
+	bucket breakdown.Bucket
+	stream bool // a client's, whose messages others may be asked between
+	index  int  // into the request's Calls, or the loose ones
 	open   bool
 	phase  breakdown.Phase
 	// answered: something was read since the last write. ended: the answer to
@@ -21,9 +34,6 @@ type callState struct {
 	begins          bool     // the call was last seen to begin
 	asked           []*class // stacks that wrote, or waited for an answer
 	from            []breakdown.Frame
-	// loose are the calls of a goroutine that worked for no request that was
-	// known then; the one that turns out to have waited for them claims them.
-	loose []breakdown.Call
 }
 
 // noteCall sees what an interval of a goroutine says of its calls, for the
@@ -45,37 +55,22 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
 		return
 	}
-	if g.call == nil {
-		g.own().call = &callState{}
-	}
-	s := g.call
-	calls := &s.loose
-	if r != nil {
-		calls = &r.Calls
-	}
+	a := g.asks(r)
+	s, before := a.state(own.Bucket, c.Stream)
 	phase := iv.phase()
 	writes := isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
-	if !s.open || s.req != r || r != nil && s.reqSeq != r.seq || (*calls)[s.index].Bucket != own.Bucket ||
-		s.startsOver(c, phase, writes) || s.ended && iv.endsWhole() {
-		if r != nil && !m.mayCall(r) {
-			s.open = false
+	if !s.open || s.beginsAnew(iv, phase, writes, before) {
+		if !m.openCall(r, g, s, c, own, iv.start) {
 			return
 		}
-		*s = callState{req: r, index: len(*calls), open: true, asked: s.asked[:0], loose: s.loose, from: c.caller()}
-		if r != nil {
-			s.reqSeq = r.seq
-		}
-		*calls = append(*calls, breakdown.Call{Start: iv.start, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site})
-		if r == nil {
-			m.kept += looseSize
-		}
 	}
+	calls := a.of(r)
 	call := &(*calls)[s.index]
 	call.End = iv.end
 	if getsReady(s.phase) && !getsReady(phase) {
 		call.Site, s.from = c.Site, c.caller() // the connection may have been asked for elsewhere
 	}
-	s.phase, s.begins = max(s.phase, phase), c.Begins
+	s.phase, s.begins = max(s.phase, phase), c.Begins || c.Opens
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
@@ -93,6 +88,81 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	default:
 		s.answered = true
 	}
+}
+
+// noteStream sees that a goroutine opened a stream for a request: the client began a
+// goroutine of its own for it.
+func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
+	s, _ := g.asks(r).state(c.Own.Bucket, true)
+	if s.open && s.begins || m.openCall(r, g, s, c, c.Own, at) {
+		s.begins = false
+	}
+}
+
+// openCall makes a state that of a new call, unless no more of them are kept.
+func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, own *rules.Rule, at int64) bool {
+	calls := g.call.of(r)
+	if r != nil && !m.mayCall(r) {
+		s.open = false
+		return false
+	}
+	*s = callState{bucket: s.bucket, stream: s.stream, index: len(*calls), open: true, asked: s.asked[:0], from: c.caller()}
+	*calls = append(*calls, breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site})
+	if r == nil {
+		m.kept += looseSize
+	} else if s.stream {
+		r.woven = true
+	}
+	return true
+}
+
+// asks is what the goroutine asks for a request; none of another's calls goes on.
+func (g *goroutine) asks(r *request) *asking {
+	if g.call == nil {
+		g.own().call = &asking{}
+	}
+	a := g.call
+	if a.req != r || r != nil && a.reqSeq != r.seq {
+		a.req, a.calls = r, a.calls[:0]
+		if r != nil {
+			a.reqSeq = r.seq
+		}
+	}
+	return a
+}
+
+// of are the calls that the states count in.
+func (a *asking) of(r *request) *[]breakdown.Call {
+	if r == nil {
+		return &a.loose
+	}
+	return &r.Calls
+}
+
+// state returns where the goroutine stands with what it asks of a kind of system,
+// and whether it asked another one since.
+func (a *asking) state(bucket breakdown.Bucket, stream bool) (s *callState, between bool) {
+	last := a.last
+	a.last = slices.IndexFunc(a.calls, func(s callState) bool { return s.bucket == bucket && s.stream == stream })
+	if a.last < 0 {
+		a.last = len(a.calls)
+		a.calls = slices.Grow(a.calls, 1)[:a.last+1]
+		a.calls[a.last] = callState{bucket: bucket, stream: stream, asked: a.calls[a.last].asked[:0]}
+	}
+	return &a.calls[a.last], last != a.last
+}
+
+// beginsAnew tells that an interval is of another call than the state's. Where others
+// were asked between, only more of an answer, or of a stream, is of the same.
+func (s *callState) beginsAnew(iv *interval, phase breakdown.Phase, writes, between bool) bool {
+	c := iv.class
+	switch {
+	case s.stream:
+		return c.Opens && !s.begins
+	case between:
+		return phase != breakdown.Rows && phase != breakdown.BodyRead || writes || c.Begins
+	}
+	return s.startsOver(c, phase, writes) || s.ended && iv.endsWhole()
 }
 
 // getsReady tells a phase in which a connection is waited for or made: nothing is
@@ -180,45 +250,52 @@ func (iv *interval) rule() *rules.Rule {
 
 // claim gives a request the calls that a shared worker made while the request
 // waited for it.
-func (m *machine) claim(r *request, g *goroutine, a, b int64) {
-	s := g.call
-	if s == nil || r == nil || len(s.loose) == 0 {
+func (m *machine) claim(r *request, g *goroutine, from, to int64) {
+	a := g.call
+	if a == nil || r == nil {
 		return
 	}
-	kept, last := s.loose[:0], false // the last one may go on
-	for _, c := range s.loose {
-		last = c.Start >= b || c.End <= a
-		switch {
-		case last:
-			kept = append(kept, c)
-		case m.mayCall(r):
-			r.Calls = append(r.Calls, c)
+	m.dropLoose(a, func(c *breakdown.Call) bool {
+		if c.Start >= to || c.End <= from {
+			return false
 		}
-	}
-	m.kept -= looseSize * (len(s.loose) - len(kept))
-	if s.req == nil {
-		s.open, s.index = s.open && last, len(kept)-1
-	}
-	s.loose = kept
+		if m.mayCall(r) {
+			r.Calls = append(r.Calls, *c)
+		}
+		return true
+	})
 }
 
-// forgetCalls drops the loose calls that ended before the horizon.
+// forgetCalls drops the loose calls that ended before the horizon, but for one that
+// may go on.
 func (m *machine) forgetCalls(g *goroutine, horizon int64) {
-	s := g.call
-	if s == nil || len(s.loose) == 0 || s.loose[0].End > horizon {
+	a := g.call
+	if a == nil || len(a.loose) == 0 || a.loose[0].End > horizon {
 		return
 	}
-	i := slices.IndexFunc(s.loose, func(c breakdown.Call) bool { return c.End > horizon })
-	if i < 0 {
-		i = len(s.loose)
+	last := &a.loose[len(a.loose)-1]
+	m.dropLoose(a, func(c *breakdown.Call) bool { return c.End <= horizon && (c != last || a.req != nil) })
+}
+
+// dropLoose takes loose calls away; what was one of them does not go on.
+func (m *machine) dropLoose(a *asking, gone func(*breakdown.Call) bool) {
+	kept := a.loose[:0]
+	for i := range a.loose {
+		c := &a.loose[i]
+		stays := !gone(c)
+		if a.req == nil {
+			for j := range a.calls {
+				if s := &a.calls[j]; s.index == i {
+					s.index, s.open = len(kept), s.open && stays
+				}
+			}
+		}
+		if stays {
+			kept = append(kept, *c)
+		}
 	}
-	if s.req == nil {
-		// The last one may go on.
-		i = min(i, len(s.loose)-1)
-		s.index -= i
-	}
-	m.kept -= looseSize * i
-	s.loose = append(s.loose[:0], s.loose[i:]...)
+	m.kept -= looseSize * (len(a.loose) - len(kept))
+	a.loose = kept
 }
 
 // isWrite tells a stack that is writing to the network.
@@ -256,11 +333,41 @@ func (m *machine) placeCalls(r *request) {
 func (r *request) placeCalls(path []breakdown.Segment) {
 	for i := range r.Calls {
 		c := &r.Calls[i]
-		j, _ := slices.BinarySearchFunc(path, c.Start+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
-		for ; j < len(path) && path[j].Start < c.End; j++ {
-			if s := &path[j]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {
-				c.OnPath += min(s.End, c.End) - max(s.Start, c.Start)
+		c.OnPath += onPath(path, c, c.Start, c.End)
+	}
+	if r.woven {
+		r.unweave(path)
+	}
+}
+
+// unweave takes from each call what lies in a later one of the same goroutine and
+// bucket: what was asked between two messages of a stream.
+func (r *request) unweave(path []breakdown.Segment) {
+	order := make([]*breakdown.Call, len(r.Calls))
+	for i := range r.Calls {
+		order[i] = &r.Calls[i]
+	}
+	slices.SortStableFunc(order, func(a, b *breakdown.Call) int { return cmp.Compare(a.Start, b.Start) })
+	for i, c := range order {
+		for _, in := range order[i+1:] {
+			if in.Start >= c.End {
+				break
+			}
+			if in.Goroutine == c.Goroutine && in.Bucket == c.Bucket {
+				c.OnPath -= onPath(path, c, in.Start, min(in.End, c.End))
 			}
 		}
 	}
+}
+
+// onPath is how much of a part of the path is what a call waits for between two
+// moments.
+func onPath(path []breakdown.Segment, c *breakdown.Call, from, to int64) (sum int64) {
+	i, _ := slices.BinarySearchFunc(path, from+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
+	for ; i < len(path) && path[i].Start < to; i++ {
+		if s := &path[i]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {
+			sum += min(s.End, to) - max(s.Start, from)
+		}
+	}
+	return sum
 }

@@ -316,6 +316,9 @@ func (m *machine) create(r *record) {
 		if req := m.tag(parent); req != nil {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
 			m.branch(req, g)
+			if g.created != nil && g.created.Opens {
+				m.noteStream(req, parent, g.created, r.at)
+			}
 		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
 			parent.own().aide = g

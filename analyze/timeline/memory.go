@@ -85,6 +85,7 @@ type load struct {
 	behinds int   // what these hold of others
 	most    int   // branches, before those are dropped that nobody asks for
 	callCut bool
+	woven   bool // calls of it were made between the messages of a stream
 }
 
 // maxRoots bounds the functions that goroutines are told apart by; looseSize is

@@ -51,7 +51,7 @@ type rare struct {
 	early []interval // before the first stack told what it is
 	aide  *goroutine // the last one it created to make a connection, or to write a request
 	wrote int64      // of an aide that writes: until when
-	call  *callState
+	call  *asking
 
 	consumer *consumer  // nil: it is none
 	unit     *unit      // that the service marked and it is in

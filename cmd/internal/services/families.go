@@ -13,6 +13,7 @@ import (
 	"timesink/cmd/internal/services/server"
 	"timesink/cmd/internal/services/unruled"
 	"timesink/cmd/internal/services/upstream"
+	"timesink/cmd/internal/services/woven"
 )
 
 // A family is scenarios that one process serves.
@@ -28,6 +29,7 @@ var families = []family{
 	{"net/http", upstream.NetHTTP},
 	{"http clients", upstream.Clients},
 	{"rpc clients", upstream.RPC},
+	{"woven calls", woven.Scenarios},
 	{"file", local.Files},
 	{"sleep", local.Sleeps},
 	{"lock", local.Locks},

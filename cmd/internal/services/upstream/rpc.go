@@ -54,6 +54,9 @@ const (
 	later = 4 * time.Millisecond
 )
 
+// usual are the delays before the answers of a stream that asks for no other.
+var usual = []time.Duration{first, later, later}
+
 // peer is the service that is called.
 type peer struct {
 	pb.UnimplementedTestServiceServer
@@ -64,19 +67,38 @@ func (peer) UnaryCall(context.Context, *pb.SimpleRequest) (*pb.SimpleResponse, e
 	return &pb.SimpleResponse{}, nil
 }
 
-func (peer) StreamingOutputCall(_ *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer) error {
-	return answers(func() error { return stream.Send(&pb.StreamingOutputCallResponse{}) })
+func (peer) StreamingOutputCall(req *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer) error {
+	delays := usual
+	if asked := req.GetResponseParameters(); asked != nil {
+		delays = nil
+		for _, p := range asked {
+			delays = append(delays, time.Duration(p.GetIntervalUs())*time.Microsecond)
+		}
+	}
+	return answers(delays, func() error { return stream.Send(&pb.StreamingOutputCallResponse{}) })
 }
 
-// answers sends some, with delays.
-func answers(send func() error) error {
-	for _, delay := range []time.Duration{first, later, later} {
+// answers sends one after each of the delays.
+func answers(delays []time.Duration, send func() error) error {
+	for _, delay := range delays {
 		time.Sleep(delay)
 		if err := send(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// StreamingInputCall takes its time for each message.
+func (peer) StreamingInputCall(stream pb.TestService_StreamingInputCallServer) error {
+	for {
+		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
+			return stream.SendAndClose(&pb.StreamingInputCallResponse{})
+		} else if err != nil {
+			return err
+		}
+		time.Sleep(later)
+	}
 }
 
 func (peer) FullDuplexCall(stream pb.TestService_FullDuplexCallServer) error {
@@ -127,7 +149,7 @@ func serveConnect(ctx context.Context, _ scenario.Env, ready func(string)) error
 		return connect.NewResponse(&pb.SimpleResponse{}), nil
 	}))
 	mux.Handle(streamingPath, connect.NewServerStreamHandler(streamingPath, func(_ context.Context, _ *connect.Request[pb.StreamingOutputCallRequest], stream *connect.ServerStream[pb.StreamingOutputCallResponse]) error {
-		return answers(func() error { return stream.Send(&pb.StreamingOutputCallResponse{}) })
+		return answers(usual, func() error { return stream.Send(&pb.StreamingOutputCallResponse{}) })
 	}))
 	mux.Handle(duplexPath, connect.NewBidiStreamHandler(duplexPath, func(_ context.Context, stream *connect.BidiStream[pb.StreamingOutputCallRequest, pb.StreamingOutputCallResponse]) error {
 		return echoes(func() error { _, err := stream.Receive(); return err },
