@@ -30,7 +30,7 @@ func hostileReport() (*breakdown.Breakdown, []breakdown.Specimen) {
 	var bars breakdown.Bars
 	var specimens []breakdown.Specimen
 	var totals [breakdown.NumBuckets]int64
-	for i := range int64(200) {
+	for i := range int64(80) {
 		r := hostileRequest(i, &causes)
 		id := breakdown.RequestID{Goroutine: r.Goroutine, Start: r.Start}
 		var spent [breakdown.NumBuckets]int64
