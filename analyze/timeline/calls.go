@@ -56,10 +56,10 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	a := g.asks(r)
-	s, before := a.state(own.Bucket, c.Stream)
+	s, between := a.state(own.Bucket, c.Stream)
 	phase := iv.phase()
 	writes := isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
-	if !s.open || s.beginsAnew(iv, phase, writes, before) {
+	if !s.open || s.beginsAnew(iv, phase, writes, between) {
 		if !m.openCall(r, g, s, c, own, iv.start) {
 			return
 		}
@@ -143,13 +143,15 @@ func (a *asking) of(r *request) *[]breakdown.Call {
 // and whether it asked another one since.
 func (a *asking) state(bucket breakdown.Bucket, stream bool) (s *callState, between bool) {
 	last := a.last
-	a.last = slices.IndexFunc(a.calls, func(s callState) bool { return s.bucket == bucket && s.stream == stream })
-	if a.last < 0 {
-		a.last = len(a.calls)
-		a.calls = slices.Grow(a.calls, 1)[:a.last+1]
-		a.calls[a.last] = callState{bucket: bucket, stream: stream, asked: a.calls[a.last].asked[:0]}
+	for a.last = 0; a.last < len(a.calls); a.last++ {
+		if s = &a.calls[a.last]; s.bucket == bucket && s.stream == stream {
+			return s, last != a.last
+		}
 	}
-	return &a.calls[a.last], last != a.last
+	a.calls = slices.Grow(a.calls, 1)[:a.last+1]
+	s = &a.calls[a.last]
+	*s = callState{bucket: bucket, stream: stream, asked: s.asked[:0]} // used again
+	return s, true
 }
 
 // beginsAnew tells that an interval is of another call than the state's. Where others
