@@ -312,8 +312,8 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 			s.seq, s.until = e.seq, r.Start
 		}
 		s.n++
-		s.time += c.End - c.Start
-		s.union += max(0, c.End-max(c.Start, s.until))
+		s.time += c.Time()
+		s.union += max(0, c.End-max(c.Start, s.until)-c.Between)
 		s.until = max(s.until, c.End)
 		b.callCount++
 		if c.Dialed {

@@ -162,8 +162,25 @@ type Call struct {
 	Site       Frame
 	// Dialed tells that a connection was made for this call.
 	Dialed bool
+	// Between is how much of it the goroutine spent on other calls, before it went on
+	// with this one.
+	Between int64
 	// OnPath is how much of the call the request waited for.
 	OnPath int64
+}
+
+// Time is how long the call itself took.
+func (c *Call) Time() int64 { return c.End - c.Start - c.Between }
+
+// GoOn adds a part of the call that came apart from it.
+func (c *Call) GoOn(part *Call) {
+	gap := part.Start - c.End
+	if part.Start < c.Start {
+		gap = c.Start - part.End
+	}
+	c.Between += part.Between + max(0, gap)
+	c.Start, c.End = min(c.Start, part.Start), max(c.End, part.End)
+	c.Dialed = c.Dialed || part.Dialed
 }
 
 // Check holds the accounting identity: the path's segments follow one another

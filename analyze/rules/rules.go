@@ -31,8 +31,9 @@ type Class struct {
 	// Begins tells that a call begins with this stack, or goes on beginning.
 	Begins bool
 	// Stream tells that what is waited for belongs to a stream of messages, Opens
-	// that the stream is being opened.
-	Stream, Opens bool
+	// that the stream is being opened, Opened that it was, where a goroutine begins
+	// another with this stack.
+	Stream, Opens, Opened bool
 	// Whole tells that a wait with this stack ends with a whole answer.
 	Whole bool
 	// Follow tells how a wait with this stack and no own rule relates to the
@@ -277,6 +278,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 			}
 		}
 		c.Stream, c.Opens = c.Stream && !c.Begins, c.Opens && !c.Begins
+		c.Opened = c.Opens && funcs[0].client != nil && funcs[0].client.Opens
 		c.NoCall = noCall(funcs[from : i+1])
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.System = system(c.Own, funcs[from:i+1])

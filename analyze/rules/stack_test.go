@@ -67,6 +67,7 @@ func describe(c *Class) string {
 		{"no-call", c.NoCall},
 		{"stream-of-messages", c.Stream},
 		{"opens", c.Opens},
+		{"opened", c.Opened},
 		{"begins", c.Begins},
 		{"gathers", c.Gathers},
 		{"whole-answer", c.Whole},

@@ -35,7 +35,7 @@ type Rule struct {
 	Begins bool
 	// Stream: what is asked below this function, unless the call begins there too, is
 	// one call for all messages; others may be made between them. Opens: it begins
-	// with the goroutine that is begun below this function.
+	// with the goroutine that this function begins.
 	Stream, Opens bool
 	// Steps: the client works on goroutines of its own, so that the phases of a
 	// wait below this function are theirs.

@@ -57,6 +57,7 @@ var upstreams = []Rule{
 	{Func: "google.golang.org/grpc.(*ClientConn).waitForResolvedAddrs", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "grpc"},
 	{Func: "google.golang.org/grpc.invoke", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Begins: true},
 	{Func: "google.golang.org/grpc.newClientStream", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Stream: true, Opens: true},
+	{Func: "google.golang.org/grpc.newClientStreamWithParams", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Stream: true, Opens: true},
 	{Func: "google.golang.org/grpc.(*pickerWrapper).pick", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).NewStream", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*http2Client).write", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "grpc"},

@@ -17,8 +17,27 @@ type asking struct {
 	calls []callState
 	last  int
 	// loose are the calls of a goroutine that worked for no request that was
-	// known then; the one that turns out to have waited for them claims them.
-	loose []breakdown.Call
+	// known then; the one that turns out to have waited for them claims them. The
+	// ended ones are in the order of their end. As many as enough need not be
+	// forgotten yet.
+	loose  []looseCall
+	enough int
+}
+
+// maxStates is how many calls of a goroutine may go on at once.
+const maxStates = int(breakdown.Upstream) + 2
+
+type looseCall struct {
+	breakdown.Call
+	stream bool
+	opened bool // then it goes on with no other
+}
+
+// streamCall is the last stream that a goroutine opened, or listened to, for a
+// request.
+type streamCall struct {
+	goroutine int64
+	index     int // into the request's Calls
 }
 
 // callState is where a goroutine stands in a call.
@@ -60,12 +79,14 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	phase := iv.phase()
 	writes := isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
 	if !s.open || s.beginsAnew(iv, phase, writes, between) {
-		if !m.openCall(r, g, s, c, own, iv.start) {
+		if !r.resume(g, s, c) && !m.openCall(r, g, s, c, own, iv.start) {
 			return
 		}
 	}
-	calls := a.of(r)
-	call := &(*calls)[s.index]
+	call := a.call(s.index)
+	if between && call.End < iv.start {
+		call.Between += iv.start - call.End
+	}
 	call.End = iv.end
 	if getsReady(s.phase) && !getsReady(phase) {
 		call.Site, s.from = c.Site, c.caller() // the connection may have been asked for elsewhere
@@ -90,9 +111,13 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 }
 
-// noteStream sees that a goroutine opened a stream for a request: the client began a
-// goroutine of its own for it.
+// noteStream sees that a goroutine opened a stream, for the request that it works for
+// or, nil, for one not known yet: the client began a goroutine of its own for it.
 func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
+	if (r == nil || r.g != g) && g.helps(c) {
+		return
+	}
+	at = max(at, g.since)
 	s, _ := g.asks(r).state(c.Own.Bucket, true)
 	if s.open && s.begins || m.openCall(r, g, s, c, c.Own, at) {
 		s.begins = false
@@ -101,19 +126,63 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 
 // openCall makes a state that of a new call, unless no more of them are kept.
 func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, own *rules.Rule, at int64) bool {
-	calls := g.call.of(r)
-	if r != nil && !m.mayCall(r) {
-		s.open = false
+	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site}
+	a := g.call
+	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c.caller()}
+	switch {
+	case !s.open:
+	case r == nil:
+		s.index = len(a.loose)
+		a.loose = append(a.loose, looseCall{call, s.stream, c.Opens})
+		m.kept += looseSize
+	default:
+		s.index = len(r.Calls)
+		r.Calls = append(r.Calls, call)
+		if s.stream {
+			r.listens(g, s.index)
+		}
+	}
+	return s.open
+}
+
+// listens notes that a goroutine goes on with a stream.
+func (r *request) listens(g *goroutine, index int) {
+	for i := range r.listening {
+		if r.listening[i].goroutine == g.id {
+			r.listening[i].index = index
+			return
+		}
+	}
+	r.listening = append(r.listening, streamCall{g.id, index})
+}
+
+// streamOf is the index of the call that a goroutine's stream is, -1 for none. One
+// that another goroutine opened and left alone is that of who listens to it first.
+func (r *request) streamOf(g *goroutine, b breakdown.Bucket) int {
+	for _, s := range r.listening {
+		if s.goroutine == g.id && r.Calls[s.index].Bucket == b {
+			return s.index
+		}
+	}
+	for i := range r.listening {
+		s := &r.listening[i]
+		if c := &r.Calls[s.index]; c.Start == c.End && c.Bucket == b {
+			s.goroutine, c.Goroutine = g.id, g.id
+			return s.index
+		}
+	}
+	return -1
+}
+
+// resume makes a state go on with the goroutine's stream, where it has worked for
+// nobody, or for others, meanwhile.
+func (r *request) resume(g *goroutine, s *callState, c *class) bool {
+	if r == nil || s.open || !s.stream || c.Opens {
 		return false
 	}
-	*s = callState{bucket: s.bucket, stream: s.stream, index: len(*calls), open: true, asked: s.asked[:0], from: c.caller()}
-	*calls = append(*calls, breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site})
-	if r == nil {
-		m.kept += looseSize
-	} else if s.stream {
-		r.woven = true
-	}
-	return true
+	s.index = r.streamOf(g, s.bucket)
+	s.open = s.index >= 0
+	return s.open
 }
 
 // asks is what the goroutine asks for a request; none of another's calls goes on.
@@ -131,12 +200,12 @@ func (g *goroutine) asks(r *request) *asking {
 	return a
 }
 
-// of are the calls that the states count in.
-func (a *asking) of(r *request) *[]breakdown.Call {
-	if r == nil {
-		return &a.loose
+// call is the one at an index that a state has.
+func (a *asking) call(index int) *breakdown.Call {
+	if a.req == nil {
+		return &a.loose[index].Call
 	}
-	return &r.Calls
+	return &a.req.Calls[index]
 }
 
 // state returns where the goroutine stands with what it asks of a kind of system,
@@ -254,37 +323,57 @@ func (iv *interval) rule() *rules.Rule {
 // waited for it.
 func (m *machine) claim(r *request, g *goroutine, from, to int64) {
 	a := g.call
-	if a == nil || r == nil {
+	if a == nil || r == nil || len(a.loose) == 0 {
 		return
 	}
-	m.dropLoose(a, func(c *breakdown.Call) bool {
+	m.dropLoose(a, func(_ int, c *looseCall) bool {
 		if c.Start >= to || c.End <= from {
 			return false
 		}
-		if m.mayCall(r) {
-			r.Calls = append(r.Calls, *c)
+		at := -1
+		if c.stream && !c.opened {
+			at = r.streamOf(g, c.Bucket)
+		}
+		switch {
+		case at >= 0:
+			r.Calls[at].GoOn(&c.Call)
+		case m.mayCall(r):
+			r.Calls = append(r.Calls, c.Call)
+			if c.stream {
+				r.listens(g, len(r.Calls)-1)
+			}
 		}
 		return true
 	})
 }
 
-// forgetCalls drops the loose calls that ended before the horizon, but for one that
+// forgetCalls drops the loose calls that ended before the horizon, but for those that
 // may go on.
 func (m *machine) forgetCalls(g *goroutine, horizon int64) {
 	a := g.call
-	if a == nil || len(a.loose) == 0 || a.loose[0].End > horizon {
+	if a == nil || len(a.loose) == 0 || len(a.loose) < a.enough {
 		return
 	}
-	last := &a.loose[len(a.loose)-1]
-	m.dropLoose(a, func(c *breakdown.Call) bool { return c.End <= horizon && (c != last || a.req != nil) })
+	over := func(i int) bool { return a.loose[i].End <= horizon && !a.goesOn(i) }
+	for i := range min(len(a.loose), maxStates+1) { // among them is the first to end
+		if over(i) {
+			m.dropLoose(a, func(i int, _ *looseCall) bool { return over(i) })
+			a.enough = len(a.loose) + len(a.loose)/4
+			return
+		}
+	}
+}
+
+// goesOn tells a loose call that may go on.
+func (a *asking) goesOn(i int) bool {
+	return a.req == nil && slices.ContainsFunc(a.calls, func(s callState) bool { return s.open && s.index == i })
 }
 
 // dropLoose takes loose calls away; what was one of them does not go on.
-func (m *machine) dropLoose(a *asking, gone func(*breakdown.Call) bool) {
+func (m *machine) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 	kept := a.loose[:0]
 	for i := range a.loose {
-		c := &a.loose[i]
-		stays := !gone(c)
+		stays := !gone(i, &a.loose[i])
 		if a.req == nil {
 			for j := range a.calls {
 				if s := &a.calls[j]; s.index == i {
@@ -293,7 +382,7 @@ func (m *machine) dropLoose(a *asking, gone func(*breakdown.Call) bool) {
 			}
 		}
 		if stays {
-			kept = append(kept, *c)
+			kept = append(kept, a.loose[i])
 		}
 	}
 	m.kept -= looseSize * (len(a.loose) - len(kept))
@@ -327,6 +416,7 @@ func (m *machine) placeCalls(r *request) {
 		c := &r.Calls[i]
 		c.Start = min(max(c.Start, r.Start), r.End)
 		c.End = max(min(c.End, r.End), c.Start)
+		c.Between = min(c.Between, c.End-c.Start)
 	}
 	r.placeCalls(r.Path[r.inOrder():])
 }
@@ -337,7 +427,7 @@ func (r *request) placeCalls(path []breakdown.Segment) {
 		c := &r.Calls[i]
 		c.OnPath += onPath(path, c, c.Start, c.End)
 	}
-	if r.woven {
+	if len(r.listening) > 0 {
 		r.unweave(path)
 	}
 }
@@ -351,12 +441,18 @@ func (r *request) unweave(path []breakdown.Segment) {
 	}
 	slices.SortStableFunc(order, func(a, b *breakdown.Call) int { return cmp.Compare(a.Start, b.Start) })
 	for i, c := range order {
+		until := c.Start
 		for _, in := range order[i+1:] {
 			if in.Start >= c.End {
 				break
 			}
-			if in.Goroutine == c.Goroutine && in.Bucket == c.Bucket {
-				c.OnPath -= onPath(path, c, in.Start, min(in.End, c.End))
+			if in.Goroutine != c.Goroutine || in.Bucket != c.Bucket {
+				continue
+			}
+			from, to := max(in.Start, until), min(in.End, c.End)
+			if from < to {
+				c.OnPath -= onPath(path, c, from, to)
+				until = to
 			}
 		}
 	}

@@ -316,9 +316,9 @@ func (m *machine) create(r *record) {
 		if req := m.tag(parent); req != nil {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
 			m.branch(req, g)
-			if g.created != nil && g.created.Opens {
-				m.noteStream(req, parent, g.created, r.at)
-			}
+		}
+		if g.created != nil && g.created.Opened {
+			m.noteStream(m.tag(parent), parent, g.created, r.at)
 		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
 			parent.own().aide = g
@@ -519,7 +519,10 @@ func (m *machine) makeRoom(horizon int64) {
 		m.forgetDead(horizon)
 		for g := range m.gs.all() {
 			m.forget(g, horizon)
-			m.forgetCalls(g, horizon)
+			if g.call != nil {
+				g.call.enough = 0
+				m.forgetCalls(g, horizon)
+			}
 			if cap(g.past) > 4*len(g.past)+64 {
 				g.past = slices.Clone(g.past)
 			}

@@ -57,6 +57,15 @@ var testStacks = []string{
 	"runtime.chanrecv2 < main.consume",
 	"sync.(*WaitGroup).Wait < github.com/twmb/franz-go/pkg/kgo.(*Client).ProduceSync < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 	"runtime.chansend1 < main.get.func1 < github.com/twmb/franz-go/pkg/kgo.(*producer).finishPromises",
+	"google.golang.org/grpc.newClientStream < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"google.golang.org/grpc.newClientStream < main.worker",
+	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*http2Client).NewStream < google.golang.org/grpc.newClientStream < main.worker",
+	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*http2Client).write < google.golang.org/grpc.(*clientStream).SendMsg < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient < google.golang.org/grpc.(*clientStream).RecvMsg < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient < google.golang.org/grpc.(*clientStream).RecvMsg < main.worker",
+	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient < google.golang.org/grpc.(*clientStream).RecvMsg < main.get.func1",
+	"net/http.(*persistConn).roundTrip < main.worker",
+	"net/http.(*bodyEOFSignal).Read < main.worker",
 	"internal/poll.(*FD).Read < github.com/gorilla/websocket.(*Conn).NextReader < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 }
 
@@ -161,7 +170,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 		}
 	})
 	m.most = 500
-	m.room, m.mostCalls, m.causesRoom = 6*goroutineSize, 3, 20*causeSize
+	m.room, m.mostCalls, m.causesRoom = 6*goroutineSize, 3+len(data)/8%10, 20*causeSize
 	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
 		apply(m, &d)
 		checkKept(t, m)

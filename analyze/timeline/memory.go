@@ -79,13 +79,13 @@ type bounds struct {
 
 // A load is what is kept of an open request.
 type load struct {
-	weight  int64 // bytes
-	weighAt int   // parts, at which it is weighed again
-	weighed int   // segments of the path that were counted
-	behinds int   // what these hold of others
-	most    int   // branches, before those are dropped that nobody asks for
-	callCut bool
-	woven   bool // calls of it were made between the messages of a stream
+	weight    int64 // bytes
+	weighAt   int   // parts, at which it is weighed again
+	weighed   int   // segments of the path that were counted
+	behinds   int   // what these hold of others
+	most      int   // branches, before those are dropped that nobody asks for
+	callCut   bool
+	listening []streamCall // others may have been made between their messages
 }
 
 // maxRoots bounds the functions that goroutines are told apart by; looseSize is
@@ -344,7 +344,7 @@ func (m *machine) lose() {
 func (g *goroutine) holds() int {
 	n := len(g.past) + len(g.handed) + len(g.passes)
 	if g.call != nil {
-		n += 2 * len(g.call.loose)
+		n += looseSize * len(g.call.loose)
 	}
 	if g.buried {
 		n += goroutineSize / intervalSize
@@ -421,8 +421,9 @@ type outline struct {
 	own, answers                                                                           *rules.Rule
 	chain                                                                                  *breakdown.Chain
 	phase, wakes                                                                           breakdown.Phase
-	system, handler, kind, root                                                            string
+	system, handler, kind, root, library, unit                                             string
 	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare bool
+	begins, stream, opens, opened, streams, flushes, cut                                   bool
 	follow                                                                                 rules.Follow
 	role                                                                                   rules.Role
 	site                                                                                   breakdown.Frame
@@ -433,8 +434,9 @@ type outline struct {
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
-	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(),
+	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, unit: c.Unit,
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare,
+		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut,
 		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -125,5 +126,34 @@ func TestACondensedPathKeepsItsSums(t *testing.T) {
 	}
 	if r.Calls[0].OnPath != 10 {
 		t.Errorf("%d ns of the call are on the path, not 10", r.Calls[0].OnPath)
+	}
+}
+
+// Stacks that share an outline must mean the same in every way.
+func TestAnOutlineHoldsAllThatAStackMeans(t *testing.T) {
+	m := newMachine(newClasses(rules.New()), func(*breakdown.Request) {})
+	plain := &class{Class: &rules.Class{}}
+	fields := reflect.TypeFor[rules.Class]()
+	for i := range fields.NumField() {
+		other := &class{Class: &rules.Class{}}
+		switch f := reflect.ValueOf(other.Class).Elem().Field(i); f.Kind() {
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.String:
+			f.SetString("x")
+		case reflect.Int:
+			f.SetInt(1)
+		case reflect.Uint8:
+			f.SetUint(1)
+		case reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
+		case reflect.Struct:
+			f.Set(reflect.ValueOf(breakdown.Frame{Function: "x"}))
+		case reflect.Slice:
+			continue // Stack is what is cut, and Below points into it
+		}
+		if m.outline(plain) == m.outline(other) {
+			t.Errorf("stacks that differ in %s alone share an outline", fields.Field(i).Name)
+		}
 	}
 }

@@ -25,6 +25,8 @@ var Scenarios = []scenario.Scenario{
 	{Name: "rows read between calls", Needs: []string{"http", "postgres"}, Open: openRows, Want: calls(1 + 2)},
 	{Name: "a stream of gRPC, a query for each message", Needs: []string{"grpc", "postgres"}, Open: openMessages, Want: calls(1 + 3)},
 	{Name: "a stream of gRPC, a call for each message", Needs: []string{"grpc", "http"}, Open: openMessagesCalled, Want: calls(1 + 3)},
+	{Name: "a worker with a stream of gRPC, and calls", Needs: []string{"grpc", "http"}, Open: openWorker, Want: calls(2)},
+	{Name: "a stream of gRPC that another goroutine listens to", Needs: []string{"grpc"}, Open: openListener, Want: calls(1)},
 	{Name: "two streams of gRPC, one to read and one to write", Needs: []string{"grpc"}, Open: openStreams, Want: calls(2)},
 }
 
@@ -73,6 +75,7 @@ var (
 	openRows           = work((*service).rows)
 	openMessages       = work(func(s *service, ctx context.Context, w *scenario.Watch) error { return s.messages(ctx, w, s.ask) })
 	openMessagesCalled = work(func(s *service, ctx context.Context, w *scenario.Watch) error { return s.messages(ctx, w, s.get) })
+	openListener       = work((*service).listener)
 	openStreams        = work((*service).streams)
 )
 
@@ -215,5 +218,77 @@ func (s *service) streams(ctx context.Context, w *scenario.Watch) error {
 				return err
 			}
 		}
+	})
+}
+
+// openWorker has a goroutine that all requests share ask on one stream, call, and ask
+// again.
+func openWorker(ctx context.Context, env scenario.Env) (scenario.Work, error) {
+	s, err := connect(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := s.rpc.FullDuplexCall(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type job struct {
+		ctx   context.Context
+		watch *scenario.Watch
+		done  chan error
+	}
+	jobs := make(chan job)
+	go func() {
+		echo := func(w *scenario.Watch) error {
+			return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
+				if err := stream.Send(&pb.StreamingOutputCallRequest{}); err != nil {
+					return err
+				}
+				_, err := stream.Recv()
+				return err
+			})
+		}
+		for j := range jobs {
+			j.done <- errors.Join(echo(j.watch), s.get(j.ctx, j.watch), echo(j.watch))
+		}
+	}()
+	return func(ctx context.Context, w *scenario.Watch) error {
+		j := job{ctx, w, make(chan error, 1)}
+		w.Time(breakdown.Wait, breakdown.NoPhase, func() error {
+			jobs <- j
+			return nil
+		})
+		return <-j.done
+	}, nil
+}
+
+// listener sends to a stream, while a goroutine of its own takes the answers.
+func (s *service) listener(ctx context.Context, w *scenario.Watch) error {
+	return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
+		stream, err := s.rpc.FullDuplexCall(ctx)
+		if err != nil {
+			return err
+		}
+		received := make(chan error)
+		go func() {
+			for {
+				if _, err := stream.Recv(); err != nil {
+					received <- err
+					return
+				}
+			}
+		}()
+		for range 3 {
+			if err := stream.Send(&pb.StreamingOutputCallRequest{}); err != nil {
+				return err
+			}
+		}
+		if err := stream.CloseSend(); err != nil {
+			return err
+		}
+		if err := <-received; !errors.Is(err, io.EOF) {
+			return err
+		}
+		return nil
 	})
 }

@@ -1,0 +1,207 @@
+package timeline
+
+import (
+	"slices"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// A script is what goroutines do one after another, every 10 ns. Goroutine 1 serves
+// a request, which ends with the script.
+type script struct {
+	stacks  []string
+	records []record
+	at      int64
+}
+
+const (
+	served  = "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+	worker  = "main.worker"
+	receive = "runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient < google.golang.org/grpc.(*clientStream).RecvMsg < "
+	opens   = "google.golang.org/grpc.newClientStreamWithParams < google.golang.org/grpc.newClientStream < google.golang.org/grpc.(*ClientConn).NewStream < "
+	watches = "context.(*cancelCtx).propagateCancel < context.WithCancel < " + opens
+	invokes = "runtime.selectgo < google.golang.org/grpc/internal/transport.(*ClientStream).waitOnHeader < google.golang.org/grpc.(*clientStream).RecvMsg < google.golang.org/grpc.invoke < "
+	asks    = "runtime.selectgo < net/http.(*persistConn).roundTrip < net/http.(*Transport).roundTrip < "
+	reads   = "internal/poll.(*FD).Read < net/http.(*persistConn).Read < net/http.(*bodyEOFSignal).Read < "
+	queries = "internal/poll.(*FD).Read < github.com/lib/pq.(*conn).query < "
+)
+
+func newScript() *script {
+	s := &script{stacks: []string{""}, at: 100}
+	s.add(record{op: opStatus, g: 2, other: none, state: stateRunning})
+	s.serves(1)
+	return s
+}
+
+// serves has a goroutine begin to serve a request.
+func (s *script) serves(g int32) {
+	begins := s.stack("net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve")
+	s.add(record{op: opStatus, g: g, other: none, state: stateRunning, stack: begins})
+	s.add(record{op: opState, g: g, other: none, state: stateSyscall, stack: begins})
+	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+}
+
+func (s *script) stack(name string) int32 {
+	i := slices.Index(s.stacks, name)
+	if i < 0 {
+		i = len(s.stacks)
+		s.stacks = append(s.stacks, name)
+	}
+	return int32(i)
+}
+
+func (s *script) add(r record) {
+	s.at += 10
+	r.at = s.at
+	s.records = append(s.records, r)
+}
+
+// waits has a goroutine wait for the network, or for its client's goroutine.
+func (s *script) waits(g int32, stack string) {
+	reason := reasonSelect
+	if stack[0] == 'i' {
+		reason = reasonNetwork
+	}
+	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reason, stack: s.stack(stack)})
+	s.add(record{op: opWake, g: g, other: none, state: stateRunnable})
+	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+}
+
+// begins has a goroutine begin another.
+func (s *script) begins(g, other int32, stack string) {
+	s.add(record{op: opCreate, g: other, other: g, state: stateRunnable, stack: s.stack(stack), stack2: s.stack("main.get.func1")})
+	s.add(record{op: opState, g: other, other: none, state: stateRunning})
+}
+
+// blocks has a request wait until another goroutine gives it something.
+func (s *script) blocks(g int32) {
+	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reasonRecv, stack: s.stack("runtime.chanrecv1 < " + served)})
+}
+
+func (s *script) gives(g, to int32) {
+	s.add(record{op: opWake, g: to, other: g, state: stateRunning, stack2: s.stack("runtime.chansend1 < " + worker)})
+}
+
+// request plays the script and returns its request.
+func (s *script) request(t *testing.T) (got breakdown.Request) {
+	t.Helper()
+	s.add(record{op: opEnd, g: 1, other: none})
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+		if err := r.Check(); err != nil {
+			t.Error(err)
+		}
+		got = *r
+		got.Calls = slices.Clone(r.Calls)
+	})
+	apply(m, &decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
+	m.finish()
+	return got
+}
+
+func TestACallGoesOnWhileOthersAreMade(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(*script)
+		// calls are the goroutines that make them, between what they spend on others.
+		calls   []int64
+		between []int64
+	}{
+		{"an answer is read between queries", func(s *script) {
+			for _, stack := range []string{asks, reads, queries, reads} {
+				s.waits(1, stack+served)
+			}
+		}, []int64{1, 1}, []int64{50, 0}},
+		{"a second answer is read between queries", func(s *script) {
+			for _, stack := range []string{asks, queries, reads, asks, reads} {
+				s.waits(1, stack+served)
+			}
+		}, []int64{1, 1, 1}, []int64{50, 0, 0}},
+		{"a stream and calls of the same client", func(s *script) {
+			s.begins(1, 3, opens+served)
+			for _, stack := range []string{receive, invokes, receive, invokes, receive} {
+				s.waits(1, stack+served)
+			}
+		}, []int64{1, 1, 1}, []int64{100, 0, 0}},
+		{"two streams, one after another", func(s *script) {
+			s.begins(1, 3, opens+served)
+			s.waits(1, receive+served)
+			s.begins(1, 4, opens+served)
+			s.waits(1, receive+served)
+		}, []int64{1, 1}, []int64{0, 0}},
+		{"a stream whose context is watched", func(s *script) {
+			s.begins(1, 3, watches+served)
+			s.begins(1, 4, opens+served)
+			s.waits(1, receive+served)
+		}, []int64{1}, []int64{0}},
+		{"a stream that another goroutine listens to", func(s *script) {
+			s.begins(1, 3, opens+served)
+			s.begins(1, 4, "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve")
+			s.blocks(1)
+			s.waits(4, receive+"main.get.func1")
+			s.waits(4, receive+"main.get.func1")
+			s.gives(4, 1)
+		}, []int64{4}, []int64{50}},
+		{"a worker that nobody asked reads a stream and calls", func(s *script) {
+			s.blocks(1)
+			for _, stack := range []string{receive, asks, receive} {
+				s.waits(2, stack+worker)
+			}
+			s.gives(2, 1)
+		}, []int64{2, 2}, []int64{50, 0}},
+		{"a worker that nobody asked opens two streams", func(s *script) {
+			s.blocks(1)
+			s.begins(2, 3, opens+worker)
+			s.waits(2, receive+worker)
+			s.begins(2, 4, opens+worker)
+			s.waits(2, receive+worker)
+			s.gives(2, 1)
+		}, []int64{2, 2}, []int64{0, 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newScript()
+			c.do(s)
+			r := s.request(t)
+			var calls, between []int64
+			for _, call := range r.Calls {
+				calls, between = append(calls, call.Goroutine), append(between, call.Between)
+			}
+			if !slices.Equal(calls, c.calls) || !slices.Equal(between, c.between) {
+				t.Errorf("calls by the goroutines %d, with %d ns between, not by %d, with %d: %+v", calls, between, c.calls, c.between, r.Calls)
+			}
+		})
+	}
+}
+
+// A goroutine that listens to a stream and asks the database for each message is
+// never through with the stream; its queries must be forgotten all the same, though
+// there is always a request that has waited since before the last.
+func TestQueriesForAStreamAreForgotten(t *testing.T) {
+	s := newScript()
+	m := newMachine(newClasses(rules.New()), func(*breakdown.Request) {})
+	s.serves(6)
+	most := 0
+	s.blocks(1)
+	for i := range 500 {
+		request, next := int32(1), int32(6)
+		if i%2 == 1 {
+			request, next = next, request
+		}
+		s.waits(2, receive+worker)
+		s.waits(2, queries+worker)
+		s.blocks(next)
+		s.gives(5, request)
+		d := decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records}
+		apply(m, &d)
+		s.records = nil
+		for g := range m.gs.all() {
+			if g.call != nil {
+				most = max(most, len(g.call.loose))
+			}
+		}
+	}
+	if most == 0 || most > 100 {
+		t.Errorf("%d calls of nobody's were kept", most)
+	}
+}
