@@ -31,6 +31,11 @@ func branchesOf(r *breakdown.Request, short int64) []*branch {
 	}
 	for _, br := range list {
 		slices.SortStableFunc(br.calls, func(x, y *callPart) int { return cmp.Compare(x.Start, y.Start) })
+		until := int64(0)
+		for _, c := range br.calls {
+			until = max(until, c.End)
+			c.until = until
+		}
 	}
 	for i := range r.Path {
 		s := &r.Path[i]
@@ -67,7 +72,8 @@ func siteOf(s *breakdown.Segment) breakdown.Frame {
 	return s.Cause.Site
 }
 
-// callAt is the branch's call that a segment lies in, the latest to begin.
+// callAt is the branch's call that a segment lies in, the latest to begin. An earlier
+// one may go on when that has ended.
 func (br *branch) callAt(s *breakdown.Segment) *callPart {
 	i, _ := slices.BinarySearchFunc(br.calls, s.Start, func(c *callPart, at int64) int {
 		if c.Start <= at {
@@ -75,10 +81,12 @@ func (br *branch) callAt(s *breakdown.Segment) *callPart {
 		}
 		return 1
 	})
-	if i == 0 || br.calls[i-1].End < s.End {
-		return nil
+	for i--; i >= 0 && br.calls[i].until >= s.End; i-- {
+		if br.calls[i].End >= s.End {
+			return br.calls[i]
+		}
 	}
-	return br.calls[i-1]
+	return nil
 }
 
 // extend adds a segment to pieces, to the last of them where it goes on with the

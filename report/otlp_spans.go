@@ -78,6 +78,7 @@ type callPart struct {
 	*breakdown.Call
 	parts  []piece
 	phases [breakdown.NumPhases]int64
+	until  int64 // the latest end of the branch's calls up to this one
 }
 
 // A piece is a part of the path within one branch or call: a segment, several of

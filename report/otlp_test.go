@@ -420,6 +420,39 @@ func TestOnlyShortStepsAreMerged(t *testing.T) {
 	}
 }
 
+// What is asked between two messages of a stream has a span beside the stream's; the
+// steps after it are the stream's again.
+func TestAStreamGoesOnAfterACall(t *testing.T) {
+	r := breakdown.Request{Goroutine: 1, End: 100 * us}
+	for _, at := range []int64{0, 20, 30, 60} {
+		r.Path = append(r.Path, breakdown.Segment{Start: at * us, Goroutine: 1, Bucket: breakdown.Upstream, Phase: breakdown.BodyRead})
+	}
+	r.Path[1].Phase = breakdown.ResponseWait
+	r.Path[3].Bucket, r.Path[3].Phase = breakdown.CPU, breakdown.NoPhase
+	for i := range r.Path {
+		r.Path[i].End = r.End
+		if i > 0 {
+			r.Path[i-1].End = r.Path[i].Start
+		}
+	}
+	r.Calls = []breakdown.Call{
+		{End: 60 * us, Goroutine: 1, Bucket: breakdown.Upstream, System: "grpc", Between: 10 * us, OnPath: 50 * us},
+		{Start: 20 * us, End: 30 * us, Goroutine: 1, Bucket: breakdown.Upstream, System: "http", OnPath: 10 * us},
+	}
+	spans := spansOf(t, aCase{"a stream", &breakdown.Breakdown{}, []breakdown.Specimen{{Request: r}}})
+	below := map[string]int64{}
+	for _, s := range spans {
+		for _, parent := range spans {
+			if bytes.Equal(s.ParentSpanId, parent.SpanId) {
+				below[parent.Name+": "+s.Name] += s.length() / us
+			}
+		}
+	}
+	if below["gRPC: upstream body_read"] != 50 || below["HTTP: upstream response_wait"] != 10 {
+		t.Errorf("below the calls there are %v µs", below)
+	}
+}
+
 // One handler may serve several routes: a request is of the one that tells it.
 func TestARequestIsOfTheEndpointThatKnowsIt(t *testing.T) {
 	c := checkout()
