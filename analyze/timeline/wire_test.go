@@ -122,9 +122,21 @@ func recordedGenerations(t testing.TB, atLeast int, godebug string) []generation
 // fixtures are the recorded traces of each version of Go, by name.
 func fixtures(t testing.TB) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.trace.gz")
+	return tracesIn(t, "testdata")
+}
+
+// services are recorded traces of a service, one of each version of Go, of a flight
+// recorder and of another processor.
+func services(t testing.TB) map[string][]byte {
+	t.Helper()
+	return tracesIn(t, "../../cmd/internal/goversions/testdata")
+}
+
+func tracesIn(t testing.TB, folder string) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.trace.gz"))
 	if err != nil || len(files) == 0 {
-		t.Fatal("no traces in testdata: ", err)
+		t.Fatalf("no traces in %s: %v", folder, err)
 	}
 	all := map[string][]byte{}
 	for _, file := range files {
@@ -144,6 +156,17 @@ func fixtures(t testing.TB) map[string][]byte {
 		all[strings.TrimSuffix(filepath.Base(file), ".trace.gz")] = data
 	}
 	return all
+}
+
+func TestDecodersAgreeOnServices(t *testing.T) {
+	for name, data := range services(t) {
+		p := newPair()
+		for _, g := range generations(t, data) {
+			if _, known := wireHeaders[string(g.data[:headerLen])]; !p.agree(t, g) && known {
+				t.Errorf("%s: generation %d was left to the ordinary reader", name, g.index)
+			}
+		}
+	}
 }
 
 func TestDecodersAgreeOnEachVersionOfGo(t *testing.T) {

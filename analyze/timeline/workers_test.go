@@ -35,11 +35,17 @@ func told(t testing.TB, data []byte, workers int) []byte {
 
 // Also what is damaged is read the same by any number of workers, errors included.
 func TestWorkersMakeNoDifferenceToAnyFixture(t *testing.T) {
-	all := fixtures(t)
-	maps.Copy(all, readerFixtures(t))
-	for name, data := range all {
+	small := fixtures(t)
+	maps.Copy(small, readerFixtures(t))
+	sameByWorkers(t, small, 2, 3, 4, 8)
+	sameByWorkers(t, services(t), 4)
+}
+
+func sameByWorkers(t *testing.T, traces map[string][]byte, counts ...int) {
+	t.Helper()
+	for name, data := range traces {
 		one := told(t, data, 1)
-		for _, workers := range []int{2, 3, 4, 8} {
+		for _, workers := range counts {
 			if other := told(t, data, workers); !bytes.Equal(one, other) {
 				t.Errorf("%s: one worker says\n%.2000s\n%d say\n%.2000s", name, one, workers, other)
 			}
