@@ -80,6 +80,9 @@ const (
 func BenchmarkBounds(b *testing.B) {
 	exe := testbin.Build(b, "timesink/cmd/timesink")
 	once, twice := traces(b)
+	if size(b, once) < minBytes || size(b, twice) < 2*minBytes {
+		b.Fatalf("of %s and %s one is smaller than what is to be measured on, of %d bytes and twice as many", once, twice, minBytes)
+	}
 	var t table
 	for range b.N {
 		offline(b, &t, exe, once, twice)
@@ -109,11 +112,8 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	}
 
 	events, err := strconv.Atoi(strings.TrimSpace(bare.out.String()))
-	if err != nil || events < minEvents || size(b, once) < minBytes {
-		b.Fatalf("%s holds %s events in %d bytes: too little to measure on", once, strings.TrimSpace(bare.out.String()), size(b, once))
-	}
-	if longer := float64(size(b, twice)) / float64(size(b, once)); longer < 1.9 {
-		b.Fatalf("%s is only %.2f times as long as %s", twice, longer, once)
+	if err != nil || events < minEvents {
+		b.Fatalf("%s holds %q events: too little to measure on", once, strings.TrimSpace(bare.out.String()))
 	}
 	fmt.Printf("\n%.1f MB of trace, %.1f million events, and a trace of %.1f MB; medians of %d rounds in turn\n\n",
 		float64(size(b, once))/1e6, float64(events)/1e6, float64(size(b, twice))/1e6, rounds*b.N)
