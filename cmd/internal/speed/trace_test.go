@@ -43,7 +43,7 @@ func traces(b *testing.B) (once, twice string) {
 		// The service is not always as fast: a trace is a little longer than it must
 		// be, and recorded again where it came to less all the same.
 		for least := int64(minBytes * (i + 1)); !exists(path) || size(b, path) < least; {
-			seconds := least*6/5/rate + 1
+			seconds := least*4/3/rate + 1
 			record(b, pprof, seconds, path)
 			rate = min(rate, size(b, path)/seconds)
 		}
