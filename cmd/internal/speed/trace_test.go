@@ -23,9 +23,9 @@ const (
 	minEvents = 20_000_000
 )
 
-// traces returns a big trace and one of at least twice the least size. Each lies in the file that the
-// environment names, or is recorded into it; without a name it is recorded for
-// this run alone.
+// traces returns a big trace and one of at least twice the least size. Each lies in
+// the file that the environment names, or is recorded into it; without a name it is
+// recorded for this run alone.
 func traces(b *testing.B) (once, twice string) {
 	once = cmp.Or(os.Getenv("TIMESINK_BIG_TRACE"), scratch(b, "big.out"))
 	twice = cmp.Or(os.Getenv("TIMESINK_TWICE_TRACE"), scratch(b, "twice.out"))
