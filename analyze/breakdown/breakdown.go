@@ -236,8 +236,8 @@ type BucketTime struct {
 	// CallsPerRequest counts the calls on all branches, off the path too.
 	CallsPerRequest float64 `json:"calls_per_request"`
 	// CallTime is how long those calls lasted together, over complete requests:
-	// more than Total where calls overlap. Dials counts the connections made for
-	// them.
+	// more than Total where calls overlap, and without what their goroutines spent
+	// on others between. Dials counts the connections made for them.
 	CallTime int64       `json:"call_ns"`
 	Dials    int64       `json:"dials"`
 	Systems  []string    `json:"systems"`
