@@ -71,12 +71,16 @@ func work(do func(*service, context.Context, *scenario.Watch) error) func(contex
 }
 
 var (
-	openAnswer         = work((*service).answer)
-	openRows           = work((*service).rows)
-	openMessages       = work(func(s *service, ctx context.Context, w *scenario.Watch) error { return s.messages(ctx, w, s.ask) })
-	openMessagesCalled = work(func(s *service, ctx context.Context, w *scenario.Watch) error { return s.messages(ctx, w, s.get) })
-	openListener       = work((*service).listener)
-	openStreams        = work((*service).streams)
+	openAnswer   = work((*service).answer)
+	openRows     = work((*service).rows)
+	openMessages = work(func(s *service, ctx context.Context, w *scenario.Watch) error {
+		return s.messages(ctx, w, pauses, s.ask)
+	})
+	openMessagesCalled = work(func(s *service, ctx context.Context, w *scenario.Watch) error {
+		return s.messages(ctx, w, pauses, s.get)
+	})
+	openListener = work((*service).listener)
+	openStreams  = work((*service).streams)
 )
 
 func (s *service) ask(ctx context.Context, w *scenario.Watch) error {
@@ -155,8 +159,9 @@ func (s *service) get(ctx context.Context, w *scenario.Watch) error {
 	})
 }
 
-// messages asks another system for each message of a stream.
-func (s *service) messages(ctx context.Context, w *scenario.Watch, ask func(context.Context, *scenario.Watch) error) error {
+// messages asks another system for each message of a stream, which come after pauses;
+// without any, after those of the peer's choice.
+func (s *service) messages(ctx context.Context, w *scenario.Watch, pauses []*pb.ResponseParameters, ask func(context.Context, *scenario.Watch) error) error {
 	var stream grpc.ServerStreamingClient[pb.StreamingOutputCallResponse]
 	err := w.Time(breakdown.Upstream, breakdown.NoPhase, func() (err error) {
 		stream, err = s.rpc.StreamingOutputCall(ctx, &pb.StreamingOutputCallRequest{ResponseParameters: pauses})
@@ -206,19 +211,7 @@ func (s *service) streams(ctx context.Context, w *scenario.Watch) error {
 	if err != nil {
 		return err
 	}
-	return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
-		stream, err := s.rpc.StreamingOutputCall(ctx, &pb.StreamingOutputCallRequest{})
-		if err != nil {
-			return err
-		}
-		for {
-			if _, err := stream.Recv(); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-	})
+	return s.messages(ctx, w, nil, func(context.Context, *scenario.Watch) error { return nil })
 }
 
 // openWorker has a goroutine that all requests share ask on one stream, call, and ask
