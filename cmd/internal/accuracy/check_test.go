@@ -1,57 +1,137 @@
 package accuracy
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/truth"
 )
 
-// What waiting for cores explains is measured again, and nothing else is.
-func TestWhatIsMeasuredAgain(t *testing.T) {
-	const ms = 1_000_000
-	// n requests of 10 ms, all in one step for the database. In some of them the
-	// last two milliseconds of it were spent in a lock.
-	compare := func(n, locked, unseen int) Row {
-		var tool []Request
-		var service []truth.Request
-		for i := range n {
-			start := int64(i) * 20 * ms
-			end := start + 10*ms
-			service = append(service, truth.Request{Goroutine: int64(i), Start: start, End: end, Steps: []truth.Step{{Kind: "db", Start: start, End: end}}})
-			db := end
-			if i < locked {
-				db -= 2 * ms
-			}
-			r := breakdown.Request{Goroutine: int64(i), Start: start, End: end, Path: []breakdown.Segment{{Start: start, End: db, Bucket: breakdown.DB}}}
-			if db < end {
-				r.Path = append(r.Path, breakdown.Segment{Start: db, End: end, Bucket: breakdown.Lock})
-			}
-			if i >= unseen {
-				tool = append(tool, Reduce(&r))
-			}
-		}
-		return Compare("", tool, service, Named, nil, 0, int64(n)*20*ms)
+const msec = 1_000_000
+
+// agreeing makes n requests of 10 ms, all in one step for the database, as a service
+// and as the tool would have them.
+func agreeing(n int) (tool []breakdown.Request, service []truth.Request) {
+	for i := range int64(n) {
+		start := i * 20 * msec
+		end := start + 10*msec
+		service = append(service, truth.Request{Goroutine: i, Start: start, End: end, Steps: []truth.Step{{Kind: "db", Start: start, End: end}}})
+		tool = append(tool, breakdown.Request{Goroutine: i, Start: start, End: end, Path: []breakdown.Segment{{Start: start, End: end, Bucket: breakdown.DB}}})
 	}
+	return tool, service
+}
+
+// rowOf compares them. Every request of the tool's is followed by a millisecond on
+// the processor, so that gaps have where to be.
+func rowOf(tool []breakdown.Request, service []truth.Request, clients []load.Request) Row {
+	var reduced []Request
+	for i := range tool {
+		r := &tool[i]
+		r.Path = append(r.Path, breakdown.Segment{Start: r.End, End: r.End + msec, Bucket: breakdown.CPU})
+		r.End += msec
+		reduced = append(reduced, Reduce(r))
+	}
+	return Compare("", reduced, service, Named, clients, 0, int64(len(service))*20*msec)
+}
+
+// The bounds of a row: what a defect in the tool would do breaks them, and a machine
+// that is slow, in as far as it was measured to be, does not.
+func TestWhatBreaksABound(t *testing.T) {
+	// turn puts the end of a share of the requests into another bucket.
+	turn := func(tool []breakdown.Request, every int, ns int64, to breakdown.Bucket) {
+		for i := 0; i < len(tool); i += every {
+			r := &tool[i]
+			r.Path[0].End -= ns
+			r.Path = append(r.Path, breakdown.Segment{Start: r.End - ns, End: r.End, Bucket: to})
+		}
+	}
+	busy := Machine{Ran: msec, Delayed: msec}
 	for _, test := range []struct {
-		name              string
-		n, locked, unseen int
-		broken, again     bool
+		name    string
+		machine Machine
+		change  func(tool []breakdown.Request, service []truth.Request) ([]breakdown.Request, []truth.Request)
+		broken  string // part of what is said, "" for nothing
 	}{
-		{name: "all agree", n: 100},
-		{"a lock in one request of a hundred", 100, 1, 0, true, true},
-		{"a lock in one request of fifty", 100, 2, 0, true, false},
-		{"few requests in the window", 40, 0, 0, true, true},
-		{"few requests, of which one was not seen", 40, 0, 1, true, false},
-		{"half of the requests were not seen", 80, 0, 40, true, false},
+		{"all agree", Machine{}, nil, ""},
+		{"a lock in one request of a hundred", Machine{}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			turn(b, 100, 2*msec, breakdown.Lock)
+			return b, s
+		}, ""},
+		{"a lock in each request", Machine{}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			turn(b, 1, msec/2, breakdown.Lock)
+			return b, s
+		}, "neither in the step's bucket"},
+		{"a step that is called computing", Machine{Ran: msec / 10}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			turn(b, 1, 3*msec, breakdown.CPU)
+			return b, s
+		}, "are no computing"},
+		{"a step that waited for the processors", busy, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			turn(b, 1, 3*msec, breakdown.Scheduler)
+			return b, s
+		}, ""},
+		{"half of the requests were not seen", busy, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			return b[:len(b)/2], s
+		}, "missed"},
+		{"a request that never was", busy, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			return b, s[1:]
+		}, "unknown to it"},
+		{"a step longer than its stopwatch", Machine{}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			for i := range s {
+				s[i].Steps[0].End -= msec / 2
+			}
+			return b, s
+		}, "exceed the stopwatches"},
+		{"a preemption between stopwatch and event", busy, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			for i := range s {
+				s[i].Steps[0].End -= msec / 2
+			}
+			return b, s
+		}, ""},
+		{"no rule", Machine{}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
+			turn(b, 1, 10*msec, breakdown.Unknown)
+			return b, s
+		}, "unknown"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			row := compare(test.n, test.locked, test.unseen)
-			// A lock is in no bucket of the processor's: leave the gaps to others.
-			row.Buckets[breakdown.CPU] = ms
+			tool, service := agreeing(100)
+			if test.change != nil {
+				tool, service = test.change(tool, service)
+			}
+			row := rowOf(tool, service, nil)
+			row.Machine = test.machine
 			broken := row.Check()
-			if (len(broken) > 0) != test.broken || Again(broken) != test.again {
-				t.Errorf("measured again: %t, for %v", Again(broken), broken)
+			if test.broken == "" && len(broken) > 0 {
+				t.Errorf("broken: %v", broken)
+			}
+			if test.broken != "" && !strings.Contains(errors.Join(broken...).Error(), test.broken) {
+				t.Errorf("broken: %v, not %q", broken, test.broken)
+			}
+		})
+	}
+}
+
+// A request nests in what its client saw, but for what a server does with a processor
+// after the answer, and for the write during which the client got it.
+func TestARequestNestsInItsClients(t *testing.T) {
+	client := &load.Request{Start: 10 * msec, End: 20 * msec}
+	for _, test := range []struct {
+		name string
+		path []breakdown.Segment
+		want int64
+	}{
+		{"within", []breakdown.Segment{{Start: 11 * msec, End: 19 * msec, Bucket: breakdown.DB}}, 0},
+		{"a write that lasts", []breakdown.Segment{{Start: 11 * msec, End: 19 * msec, Bucket: breakdown.DB}, {Start: 19 * msec, End: 22 * msec, Bucket: breakdown.ClientIO}}, 0},
+		{"off its processor at the end", []breakdown.Segment{{Start: 11 * msec, End: 20 * msec, Bucket: breakdown.DB}, {Start: 20 * msec, End: 25 * msec, Bucket: breakdown.Scheduler}}, 0},
+		{"waiting for the next one", []breakdown.Segment{{Start: 11 * msec, End: 21 * msec, Bucket: breakdown.CPU}, {Start: 21 * msec, End: 25 * msec, Bucket: breakdown.ClientIO}}, 4 * msec},
+		{"begun before it was sent", []breakdown.Segment{{Start: 8 * msec, End: 19 * msec, Bucket: breakdown.DB}}, 2*msec - nest},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := Request{Start: test.path[0].Start, End: test.path[len(test.path)-1].End, Path: test.path}
+			if got := beyond(&r, client); got != test.want {
+				t.Errorf("%d ns lie beyond, not %d", got, test.want)
 			}
 		})
 	}
@@ -60,7 +140,6 @@ func TestWhatIsMeasuredAgain(t *testing.T) {
 // A library computes while it makes a connection: that is cpu, and no phase. What is
 // neither is missing.
 func TestAPhaseMayLackWhatRan(t *testing.T) {
-	const ms = 1_000_000
 	for _, test := range []struct {
 		name string
 		rest breakdown.Bucket // what the last millisecond of five is
@@ -70,12 +149,12 @@ func TestAPhaseMayLackWhatRan(t *testing.T) {
 			var tool []Request
 			var service []truth.Request
 			for i := range int64(100) {
-				start, end := i*20*ms, i*20*ms+5*ms
+				start, end := i*20*msec, i*20*msec+5*msec
 				service = append(service, truth.Request{Goroutine: i, Start: start, End: end, Steps: []truth.Step{{Kind: "cache/connect", Start: start, End: end}}})
 				tool = append(tool, Reduce(&breakdown.Request{Goroutine: i, Start: start, End: end, Path: []breakdown.Segment{
-					{Start: start, End: end - ms, Bucket: breakdown.Cache, Phase: breakdown.Connect}, {Start: end - ms, End: end, Bucket: test.rest}}}))
+					{Start: start, End: end - msec, Bucket: breakdown.Cache, Phase: breakdown.Connect}, {Start: end - msec, End: end, Bucket: test.rest}}}))
 			}
-			row := Compare("", tool, service, Named, nil, 0, 100*20*ms)
+			row := Compare("", tool, service, Named, nil, 0, 100*20*msec)
 			row.Measured[breakdown.Cache] = Pair{} // has a bound of its own
 			if broken := row.Check(); (len(broken) == 0) != test.fine {
 				t.Errorf("%v", broken)

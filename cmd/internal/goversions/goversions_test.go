@@ -27,10 +27,6 @@ func TestMain(m *testing.M) { testbin.Main(m) }
 
 var update = flag.Bool("update", false, "record the fixtures of the tests that run")
 
-// tries is how often a service is measured that misses the bounds only by waiting
-// for cores: something else uses the machine.
-const tries = 6
-
 // fixtures are the recorded traces.
 var fixtures = []struct {
 	name string

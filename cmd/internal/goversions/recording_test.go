@@ -38,6 +38,8 @@ type facts struct {
 	Go       string          `json:"go"`
 	Requests []truth.Request `json:"requests"`
 	Clients  []load.Request  `json:"clients"`
+	// Machine is what the processors cost the service meanwhile.
+	Machine accuracy.Machine `json:"machine"`
 }
 
 // mostBytes is how large a recorded trace may be.
@@ -117,9 +119,15 @@ func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 			broken = append(broken, fmt.Errorf("the trace's own relation of its clock to the wall's is %d ns off", apart))
 		}
 	}
+	ready, err := r.ready()
+	if err != nil {
+		t.Fatal(err)
+	}
 	said.Shift(offset)
 	said.Requests = slices.DeleteFunc(said.Requests, func(q accuracy.Request) bool { return q.Endpoint != "" && q.Endpoint == r.beside })
 	row := accuracy.Compare(name, said.Requests, r.facts.Requests, accuracy.Named, r.facts.Clients, said.Start, said.End)
+	row.Machine = r.facts.Machine
+	row.Machine.Ran += ready / int64(max(row.Requests, 1))
 	broken = append(broken, r.check(&row)...)
 	if math.Abs(row.Calls-calls) > 0.005*calls {
 		broken = append(broken, fmt.Errorf("%.3f calls a request, not %d", row.Calls, calls))
@@ -182,9 +190,40 @@ func (r *recording) offset() (int64, []error) {
 	}
 	first, second := best(offsets[:len(offsets)/2]), best(offsets[len(offsets)/2:])
 	if math.Abs(float64(first-second)) > drift {
-		return 0, []error{fmt.Errorf("the clocks move %d ns apart: %w", second-first, accuracy.ErrCores)}
+		return 0, []error{fmt.Errorf("the clocks move %d ns apart", second-first)}
 	}
 	return max(first, second), nil
+}
+
+// ready is how long goroutines were ready to run and did not, all together.
+func (r *recording) ready() (sum int64, err error) {
+	in, err := trace.NewReader(bytes.NewReader(r.trace))
+	if err != nil {
+		return 0, err
+	}
+	since := map[trace.GoID]trace.Time{}
+	for {
+		ev, err := in.ReadEvent()
+		if err == io.EOF {
+			return sum, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if ev.Kind() != trace.EventStateTransition || ev.StateTransition().Resource.Kind != trace.ResourceGoroutine {
+			continue
+		}
+		st := ev.StateTransition()
+		id := st.Resource.Goroutine()
+		from, to := st.Goroutine()
+		if at, ok := since[id]; ok && from == trace.GoRunnable {
+			sum += int64(ev.Time() - at)
+		}
+		delete(since, id)
+		if to == trace.GoRunnable {
+			since[id] = ev.Time()
+		}
+	}
 }
 
 // compute holds the processor's buckets against the step that only runs.
@@ -195,7 +234,7 @@ func compute(row *accuracy.Row, requests []truth.Request) []error {
 	}
 	spent /= int64(max(len(requests), 1))
 	if own := row.Buckets[breakdown.CPU] + row.Buckets[breakdown.GC] + row.Buckets[breakdown.Scheduler]; own < spent {
-		return []error{fmt.Errorf("cpu, gc and scheduler are %d ns, what only runs takes %d: %w", own, spent, accuracy.ErrCores)}
+		return []error{fmt.Errorf("cpu, gc and scheduler are %d ns, what only runs takes %d", own, spent)}
 	}
 	return nil
 }

@@ -150,21 +150,13 @@ func get(url string) ([]byte, error) {
 	return body, err
 }
 
-// record measures a service under load until nothing is wrong that waiting for
-// cores explains.
+// record measures a service under load.
 func record(t *testing.T, how build, take func(*serving) ([]byte, error)) *recording {
-	s := how.serve(t)
-	for try := 1; ; try++ {
-		r, err := s.record(t.Context(), take)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, broken := r.judge(t, "")
-		if !accuracy.Again(broken) || try == tries {
-			return r
-		}
-		t.Logf("once more: %v", broken)
+	r, err := how.serve(t).record(t.Context(), take)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return r
 }
 
 // record takes a trace of the service under load, and what it and its clients
@@ -180,7 +172,15 @@ func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error
 		failed <- err
 	}()
 	time.Sleep(500 * time.Millisecond) // the first requests are like no other
+	before, err := s.truth()
+	if err != nil {
+		return nil, err
+	}
 	data, err := take(s)
+	if err != nil {
+		return nil, err
+	}
+	during, err := s.truth()
 	if err != nil {
 		return nil, err
 	}
@@ -192,13 +192,29 @@ func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error
 	if result.Failed > 0 || result.Dropped > 0 || result.Statuses[http.StatusOK] != result.Count {
 		return nil, fmt.Errorf("of the requests %d failed, %d were dropped, the others' answers were %v: %s", result.Failed, result.Dropped, result.Statuses, result.Error)
 	}
+	last, err := s.truth()
+	if err != nil {
+		return nil, err
+	}
+	return &recording{trace: data, facts: facts{
+		Go: s.Go, Requests: slices.Concat(before.Requests, during.Requests, last.Requests), Clients: result.Requests,
+		Machine: accuracy.Machine{Ran: during.Ran - before.Ran, Delayed: during.Delayed - before.Delayed}.Per(len(during.Requests)),
+	}}, nil
+}
+
+// measured is what the service tells: the requests since it was asked last, and what
+// its threads have run, and were kept from running, so far.
+type measured struct {
+	Requests []truth.Request `json:"requests"`
+	Ran      int64           `json:"ran_ns"`
+	Delayed  int64           `json:"delayed_ns"`
+}
+
+func (s *serving) truth() (*measured, error) {
 	body, err := get(s.Admin + "/truth")
 	if err != nil {
 		return nil, err
 	}
-	var measured truth.Truth
-	if err := json.Unmarshal(body, &measured); err != nil {
-		return nil, err
-	}
-	return &recording{trace: data, facts: facts{s.Go, measured.Requests, result.Requests}}, nil
+	var m measured
+	return &m, json.Unmarshal(body, &m)
 }

@@ -19,6 +19,7 @@ type Meter struct{ DB *sql.DB } // whose pool is asked as well; may be nil
 type Reading struct {
 	at      int64
 	cpu     *truth.CPUTime
+	delay   int64
 	metrics []metrics.Sample
 	pool    sql.DBStats
 }
@@ -42,7 +43,7 @@ func (m Meter) Read(now int64) Reading {
 		metricMutex:      {Name: "/sync/mutex/wait/total:seconds"},
 	}
 	metrics.Read(samples)
-	reading := Reading{at: now, cpu: cpuTime(), metrics: samples}
+	reading := Reading{at: now, cpu: cpuTime(), delay: runDelay(), metrics: samples}
 	if m.DB != nil {
 		reading.pool = m.DB.Stats()
 	}
@@ -54,6 +55,7 @@ func (m Reading) Since(before Reading) truth.Totals {
 	t := truth.Totals{
 		Since: before.at, Until: m.at,
 		SchedLatency: scaled(m.histogram(before, metricSched), schedPeriod),
+		RunDelay:     max(0, m.delay-before.delay),
 		GCPause:      m.histogram(before, metricGCPause),
 		OtherPause:   m.histogram(before, metricOtherPause),
 		GCAssist:     m.seconds(metricAssist) - before.seconds(metricAssist),

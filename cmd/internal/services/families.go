@@ -20,39 +20,42 @@ import (
 type family struct {
 	name      string
 	scenarios []scenario.Scenario
+	// sample names what is measured where the whole table would take too long: one
+	// scenario, last, and what it needs beside it to be told from others.
+	sample []string
 }
 
 var families = []family{
-	{"pgx", db.Pgx},
-	{"postgres", db.Postgres},
-	{"cache", cache.Scenarios},
-	{"net/http", upstream.NetHTTP},
-	{"http clients", upstream.Clients},
-	{"rpc clients", upstream.RPC},
-	{"woven calls", woven.Scenarios},
-	{"file", local.Files},
-	{"sleep", local.Sleeps},
-	{"lock", local.Locks},
-	{"branches", causality.Branches},
-	{"timeouts", causality.Timeouts},
-	{"shared", causality.Shared},
-	{"workers", causality.Workers},
-	{"queue", queue.Scenarios},
-	{"consumers", queue.Consumers},
-	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB)},
-	{"embedded", db.Embedded},
-	{"http servers", server.HTTP},
-	{"middleware", server.Wrapped},
-	{"rpc servers", server.RPC},
-	{"streams", server.Streams},
-	{"long polls", server.Polls},
-	{"units", server.Units},
+	{"pgx", db.Pgx, []string{"pgxpool starved"}},
+	{"postgres", db.Postgres, []string{"pgx database/sql transaction"}},
+	{"cache", cache.Scenarios, []string{"go-redis starved"}},
+	{"net/http", upstream.NetHTTP, []string{"net/http's client, new connections"}},
+	{"http clients", upstream.Clients, []string{"fasthttp's client starved"}},
+	{"rpc clients", upstream.RPC, []string{"grpc-go's client, new connections"}},
+	{"woven calls", woven.Scenarios, []string{"a stream of gRPC, a query for each message"}},
+	{"file", local.Files, []string{"log to a slow pipe"}},
+	{"sleep", local.Sleeps, []string{"back-off with jitter"}},
+	{"lock", local.Locks, []string{"mutex over a query"}},
+	{"branches", causality.Branches, []string{"pipeline of three"}},
+	{"timeouts", causality.Timeouts, []string{"hedged call"}},
+	{"shared", causality.Shared, []string{"singleflight"}},
+	{"workers", causality.Workers, []string{"workers one after another"}},
+	{"queue", queue.Scenarios, []string{"kafka-go"}},
+	{"consumers", queue.Consumers, []string{"franz-go group"}},
+	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB), []string{"mysql starved"}},
+	{"embedded", db.Embedded, []string{"sqlite in Go transaction"}},
+	{"http servers", server.HTTP, []string{"net/http HTTP/2 over TLS"}},
+	{"middleware", server.Wrapped, []string{"echo, next(c)", "echo, next(c) to another"}},
+	{"rpc servers", server.RPC, []string{"grpc-go streaming"}},
+	{"streams", server.Streams, []string{"gorilla/websocket"}},
+	{"long polls", server.Polls, []string{"publish", "long poll by a hub"}},
+	{"units", server.Units, []string{"task that another goroutine ends"}},
 }
 
 var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
 
 // beside are scenarios that are no lines of the table.
-var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}}
+var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}, []string{unruled.Beanstalk.Name}}
 
 // find returns a scenario with what it leaves to the defaults filled in.
 func find(name string) (scenario.Scenario, error) {

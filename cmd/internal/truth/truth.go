@@ -90,6 +90,10 @@ type Totals struct {
 	// SchedLatency is the time goroutines were ready to run and did not. The
 	// runtime looks at every eighth time only, so that this is an estimate.
 	SchedLatency Range `json:"sched_latency"`
+	// RunDelay is the time the process's threads were ready to run while the
+	// kernel ran others, as far as the threads live; 0 where the system does not
+	// say.
+	RunDelay int64 `json:"run_delay_ns"`
 	// GCPause is the time the world was stopped for the collector, and
 	// OtherPause the time it was stopped for something else, such as the start
 	// of a trace.
@@ -119,4 +123,29 @@ type Range struct {
 	Low   int64 `json:"low_ns"`
 	High  int64 `json:"high_ns"`
 	Count int64 `json:"count"`
+}
+
+// Between returns what was spent between two readings with the same Since, of
+// which t is the later one.
+func (t Totals) Between(earlier Totals) Totals {
+	out := Totals{
+		Since:        earlier.Until,
+		Until:        t.Until,
+		SchedLatency: t.SchedLatency.minus(earlier.SchedLatency),
+		RunDelay:     t.RunDelay - earlier.RunDelay,
+		GCPause:      t.GCPause.minus(earlier.GCPause),
+		OtherPause:   t.OtherPause.minus(earlier.OtherPause),
+		GCAssist:     t.GCAssist - earlier.GCAssist,
+		MutexWait:    t.MutexWait - earlier.MutexWait,
+		PoolWaits:    t.PoolWaits - earlier.PoolWaits,
+		PoolWait:     t.PoolWait - earlier.PoolWait,
+	}
+	if t.CPU != nil && earlier.CPU != nil {
+		out.CPU = &CPUTime{User: t.CPU.User - earlier.CPU.User, System: t.CPU.System - earlier.CPU.System}
+	}
+	return out
+}
+
+func (r Range) minus(earlier Range) Range {
+	return Range{Low: r.Low - earlier.Low, High: r.High - earlier.High, Count: r.Count - earlier.Count}
 }

@@ -1,6 +1,6 @@
 // Package backing starts the real servers that scenarios need, on free ports in
 // temporary folders, and stops them when the test ends. Only tests import it. The
-// programs come from Debian's packages, which .ci/test installs.
+// programs come from Debian's packages, which .ci/lib.sh installs.
 package backing
 
 import (
@@ -49,7 +49,7 @@ func start(t testing.TB, program string, args func(folder string, port int) []st
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Fatalf("%v: it comes with Debian's package of that name, see .ci/test", err)
+		t.Fatalf("%v: it comes with Debian's package of that name, see .ci/lib.sh", err)
 	}
 	for range 3 {
 		var port int

@@ -28,7 +28,7 @@ exit $code`
 // startRabbitMQ starts a RabbitMQ and returns its address.
 func startRabbitMQ(t testing.TB) string {
 	if _, err := os.Stat(rabbitmqServer); err != nil {
-		t.Fatalf("%v: it comes with Debian's package rabbitmq-server, see .ci/test", err)
+		t.Fatalf("%v: it comes with Debian's package rabbitmq-server, see .ci/lib.sh", err)
 	}
 	return start(t, "sh", func(folder string, port int) []string {
 		args := []string{"-c", rabbitmq, folder, strconv.Itoa(port)}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -58,13 +59,31 @@ func New(peer string, scale int) *Service {
 	}
 }
 
-// Truth is what has been measured since it was asked last.
+// Truth is what has been measured since it was asked last, and what the processors
+// did for this process so far.
 func (s *Service) Truth() map[string]interface{} {
 	requests := []*request{}
 	for len(s.ended) > 0 {
 		requests = append(requests, <-s.ended)
 	}
-	return map[string]interface{}{"requests": requests}
+	ran, delayed := processors()
+	return map[string]interface{}{"requests": requests, "ran_ns": ran, "delayed_ns": delayed}
+}
+
+// processors is how long this process's threads that still live ran so far, and how
+// long the kernel kept them from it, as Linux has it; 0 elsewhere.
+func processors() (ran, delayed int64) {
+	threads, _ := filepath.Glob("/proc/self/task/*/schedstat")
+	for _, t := range threads {
+		text, err := os.ReadFile(t)
+		if err != nil {
+			continue // it has ended
+		}
+		var r, d int64
+		fmt.Sscan(string(text), &r, &d)
+		ran, delayed = ran+r, delayed+d
+	}
+	return ran, delayed
 }
 
 // Clock is the one that it measures with.
