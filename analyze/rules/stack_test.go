@@ -50,7 +50,7 @@ func describe(c *Class) string {
 		say("whole")
 	}
 	if c.Role != NoRole {
-		say("%s", [...]string{"", "idle", "read-header", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "unconnected", "fetch", "callback", "feed"}[c.Role])
+		say("%s", [...]string{"", "idle", "read-header", "beginning", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "unconnected", "fetch", "callback", "feed"}[c.Role])
 	}
 	if c.Kind != "" {
 		say("%s", c.Kind)

@@ -64,6 +64,7 @@ const (
 	NoRole      Role = iota
 	Idle             // waiting for, or reading, the first bytes of the next request
 	ReadHeader       // reading a request's header
+	Beginning        // about to call the handler of a request whose header has been read
 	Finishing        // ending the answer: the request is over when that is done
 	Closing          // the connection is being closed: the request is over
 	Hijacked         // the handler takes the connection over: the request is over

@@ -221,7 +221,7 @@ var firstCases = []tableCase{
 	{"a connection that closes", "syscall.shutdown < internal/poll.(*FD).Shutdown < net/http.(*conn).closeWriteAndWait < net/http.(*conn).serve", "closing http/1"},
 	{"a connection that has closed", "syscall.Close < internal/poll.(*FD).destroy < net.(*conn).Close < net/http.(*conn).close < net/http.(*conn).serve.func1", "closing http/1"},
 	{"the reader ahead of a request", netRead + " < net/http.(*connReader).backgroundRead < net/http.(*connReader).startBackgroundRead.gowrap2", "client_io http background served"},
-	{"the reader ahead of a request is begun", "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve", "client_io http connection http/1 served"},
+	{"the reader ahead of a request is begun", "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve", "client_io http beginning http/1 served"},
 	{"a request is finished", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).finishRequest < net/http.(*conn).serve", "client_io http finishing http/1 served"},
 	{"a connection is taken over", "sync.(*Cond).Wait < net/http.(*connReader).abortPendingRead < net/http.(*conn).hijackLocked < net/http.(*response).Hijack < " + handler, "client_io http hijacked" + strings.TrimPrefix(served, " connection")},
 	{"the loop of an HTTP/2 connection", "net/http.(*http2serverConn).serve < net/http.(*http2Server).serveConn < net/http.(*http2Server).ServeConn < net/http.http2ConfigureServer.func1 < net/http.(*conn).serve", "client_io http not-request http/1"},

@@ -28,11 +28,14 @@ type request struct {
 	open bool
 	// reading: only the reading of its first bytes has been seen, reads times;
 	// it may turn out to be the connection's end. stopped: by the collector, after
-	// such a read. served: a stack showed that it is a request.
+	// such a read. served: a stack showed that it is a request. headed: one showed
+	// that its header has been read. ahead: its goroutine began to read ahead.
 	reading bool
 	reads   int
 	stopped bool
 	served  bool
+	headed  bool
+	ahead   bool
 	given   bool // a consumer's: it waited for this
 	asked   bool // it gave something to a goroutine that is not its own
 	// streams: it comes or is answered bit by bit. flushes counts how often a bit
@@ -52,6 +55,7 @@ type request struct {
 // note takes what a stack of the request's own goroutine tells.
 func (r *request) note(c *class) {
 	r.served = r.served || c.Served
+	r.headed = r.headed || c.Served && c.Role != rules.Beginning
 	r.observer = r.observer || c.Observer
 	if r.depth < inner {
 		r.noteKind(c)
@@ -173,21 +177,6 @@ func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
 	return beyond
 }
 
-// next closes a request whose answer has been given, where a stack shows that
-// the goroutine went on without having been seen idle: the next request was
-// there already, or the connection is left.
-func (m *machine) next(g *goroutine, another bool) *request {
-	at := max(m.own(g).finished, m.own(g).Start)
-	beyond := m.done(g, at, false)
-	if !another {
-		g.conn = connIdle
-		return nil
-	}
-	r := m.begin(g, at)
-	r.Path = append(r.Path, beyond...)
-	return r
-}
-
 // begun looks at a new goroutine's first frame.
 func (m *machine) begun(g *goroutine, at int64) {
 	switch g.start.Role {
@@ -273,7 +262,7 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	}
 	r := m.own(g)
 	if r != nil && r.finished != 0 && c.Role != rules.Finishing {
-		if r = m.next(g, c.Served); r == nil {
+		if r = m.next(g, r.finished, c.Served); r == nil {
 			return
 		}
 	}
@@ -291,7 +280,7 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 // collects tells a stack that would be idle, but is at work for the collector: an
 // allocation there began a collection, or had to assist one.
 func (c *class) collects() bool {
-	return c.GC && (c.Role == rules.Idle || c.Role == rules.ReadHeader || c.Role == rules.Fetch)
+	return c.GC && (c.readsRequest() || c.Role == rules.Fetch)
 }
 
 // stopped tells that the collector made a goroutine wait, wherever it was: before,
@@ -331,13 +320,6 @@ func (r *request) within(c *class) {
 	if c.chain != nil && inner+c.Depth == r.depth {
 		r.pass(c.chain)
 	}
-}
-
-// readingHeader tells whether all that was seen of a request is the reading of
-// its first bytes.
-func (m *machine) readingHeader(g *goroutine) bool {
-	r := m.own(g)
-	return r != nil && r.reading
 }
 
 // idle takes a stack of reading the first bytes of a request. A read that finds
@@ -392,7 +374,7 @@ func (m *machine) woken(g *goroutine, at int64, waited *class, why uint8, handed
 	if waited == nil || why == reasonGC || why == reasonSync || waited.collects() || m.own(g) != nil {
 		return
 	}
-	if (waited.Role == rules.Idle && g.conn == connIdle) || (waited.Role == rules.ReadHeader && g.conn == connFresh) {
+	if g.conn == connIdle && waited.readsRequest() || g.conn == connFresh && waited.Role == rules.ReadHeader {
 		r := m.begin(g, at)
 		r.Kind, r.reading, r.served = waited.Kind, !handed, handed
 	}
@@ -429,7 +411,7 @@ func (m *machine) recognize(g *goroutine, c *class) {
 		for i := range early {
 			m.attribute(r, g, &early[i])
 		}
-	case c.Role == rules.Idle && lastWait(early) != 0:
+	case c.readsRequest() && lastWait(early) != 0:
 		// It was waiting for this request's first bytes.
 		g.conn = connActive
 		m.begin(g, lastWait(early)).reading = true

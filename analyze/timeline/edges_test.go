@@ -163,6 +163,9 @@ var clients = []client{
 		each(3, 30, func(int) { get(t, c, s.URL) })
 		c.CloseIdleConnections()
 	}},
+	{name: "TLS, large answers of a known length", tls: true, ask: func(t *testing.T, s *httptest.Server, _ string) {
+		each(4, 200, func(int) { get(t, s.Client(), s.URL+"/sized") })
+	}},
 	{name: "TLS that fails", tls: true, ask: func(t *testing.T, s *httptest.Server, addr string) {
 		for range 3 {
 			if c, err := tls.Dial("tcp", addr, &tls.Config{ServerName: "elsewhere"}); err == nil {
@@ -237,6 +240,9 @@ func (h *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/204":
 		w.WriteHeader(http.StatusNoContent)
+	case "/sized":
+		w.Header().Set("Content-Length", "100000")
+		w.Write(make([]byte, 100000))
 	case "/large":
 		w.Write(make([]byte, 4<<20))
 	case "/gone":

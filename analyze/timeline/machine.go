@@ -310,7 +310,11 @@ func (m *machine) create(r *record) {
 	m.met[r.g] = g
 	if parent != nil {
 		g.creator = parent
-		if g.created != nil {
+		switch {
+		case g.created == nil:
+		case g.start != nil && g.start.Role == rules.Background:
+			m.readsAhead(parent, r.at, g.created)
+		default:
 			m.seen(parent, r.at, g.created, stateRunning)
 		}
 		if req := m.tag(parent); req != nil {
