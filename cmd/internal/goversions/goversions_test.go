@@ -7,9 +7,7 @@
 //
 //	go test -run 'TestGoVersions/go1.22' ./cmd/internal/goversions -update
 //
-// Go before 1.21 is no module: its go command is looked for in /usr/lib/go-1.19,
-// where Debian's package golang-1.19-go has it. For arm64 the service runs under
-// qemu-aarch64-static, of qemu-user-static.
+// For arm64 the service runs under qemu-aarch64-static, of qemu-user-static.
 package goversions_test
 
 import (
@@ -33,7 +31,8 @@ var fixtures = []struct {
 	how  build
 	take func(*serving) ([]byte, error)
 }{
-	{"go1.19", build{language: "1.19", command: "/usr/lib/go-1.19/bin/go"}, traced},
+	{"go1.19", build{language: "1.19", toolchain: "go1.19.13"}, traced},
+	{"go1.20", build{language: "1.20", toolchain: "go1.20.14"}, traced},
 	{"go1.21", build{language: "1.21", toolchain: "go1.21.13"}, traced},
 	{"go1.22", build{language: "1.22", toolchain: "go1.22.12"}, traced},
 	{"go1.23", build{language: "1.23", toolchain: "go1.23.12"}, traced},

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 type build struct {
 	language  string   // of its go.mod: what GODEBUG is by default
 	toolchain string   // of GOTOOLCHAIN; "" is the one that tests
-	command   string   // go, where it is not on the PATH
+	module    string   // folder of testdata with its source; "" is service
 	arch      string   // "" is this machine's
 	under     string   // the emulator, where it needs one
 	scale     int      // of all that waits, where running takes longer
@@ -43,8 +44,8 @@ type source struct {
 }
 
 func (b *build) source(t *testing.T) *source {
-	s := &source{t.TempDir(), cmp.Or(b.command, "go"), append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")}
-	if err := os.CopyFS(s.folder, os.DirFS(filepath.Join("testdata", "service"))); err != nil {
+	s := &source{t.TempDir(), "go", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")}
+	if err := os.CopyFS(s.folder, os.DirFS(filepath.Join("testdata", cmp.Or(b.module, "service")))); err != nil {
 		t.Fatal(err)
 	}
 	if b.cgo {
@@ -52,6 +53,9 @@ func (b *build) source(t *testing.T) *source {
 	}
 	if b.toolchain != "" {
 		s.env = append(s.env, "GOTOOLCHAIN="+b.toolchain)
+	}
+	if strings.HasPrefix(b.toolchain, "go1.19.") || strings.HasPrefix(b.toolchain, "go1.20.") {
+		s.outsideModules(t)
 	}
 	if b.arch != "" {
 		s.env = append(s.env, "GOARCH="+b.arch)
@@ -61,6 +65,23 @@ func (b *build) source(t *testing.T) *source {
 		s.run(t, "mod", "vendor")
 	}
 	return s
+}
+
+// outsideModules reaches the toolchain by a path outside the module cache: those
+// before Go 1.21 did not foresee that they would be modules, and 1.19 does not find
+// the standard library's own dependencies there.
+func (s *source) outsideModules(t *testing.T) {
+	cmd := exec.Command("go", "env", "GOROOT")
+	cmd.Env = s.env
+	root, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "go")
+	if err := os.Symlink(strings.TrimSpace(string(root)), link); err != nil {
+		t.Fatal(err)
+	}
+	s.command, s.env = filepath.Join(link, "bin", "go"), append(s.env, "GOROOT="+link)
 }
 
 // run runs the go command.
