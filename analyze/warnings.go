@@ -36,7 +36,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 		w.addf("trace-truncated", "the trace's last %d bytes could not be used (%v); %s", sum.CutBytes, sum.Cut, covered)
 	}
 	if sum.Version < 22 {
-		w.addf("old-go", "the service runs a Go before 1.22: its traces rarely tell when a system call ended, so that most of the time in files counts as cpu, and recording them is expensive")
+		w.oldGo(sum)
 	}
 	w.given(sum)
 	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
@@ -53,6 +53,21 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	if answered > 0 && 2*len(match.pairs) < answered {
 		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", len(match.pairs), answered)
 	}
+}
+
+// oldGo warns of what traces of Go before 1.22 do not tell.
+func (w *warnings) oldGo(sum *timeline.Summary) {
+	files := ""
+	if sum.InCalls > 0 {
+		files = fmt.Sprintf("; of the requests' time in files %s is an estimate, the time from one call to the next in one function", dur(sum.InCalls))
+	}
+	switch {
+	case sum.AfterCalls > 0 && files == "":
+		files = fmt.Sprintf("; of the requests' cpu up to %s, which followed a call to a file, may be time in files", dur(sum.AfterCalls))
+	case sum.AfterCalls > 0:
+		files += fmt.Sprintf("; of their cpu up to %s, which followed a call, may be time in files too", dur(sum.AfterCalls))
+	}
+	w.addf("old-go", "the service runs a Go before 1.22: its traces rarely tell when a system call ended, and recording them is expensive%s", files)
 }
 
 // given tells what was given up for want of memory.
@@ -93,7 +108,8 @@ func (w *warnings) offCPU(sum *timeline.Summary) {
 		return
 	}
 	sampled := sum.SamplesRunning * defaultPeriod
-	if gap := sum.Running - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
+	// In an old trace a goroutine also seems to run while it is in a system call.
+	if gap := sum.Running - sum.AfterCalls - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
 		w.addf("cpu-throttled", "goroutines ran for %s, but CPU samples account for %s: the processor was taken away (a CPU limit, or neighbours), so part of cpu is waiting for a core",
 			dur(sum.Running), dur(sampled))
 	}

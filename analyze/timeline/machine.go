@@ -22,6 +22,7 @@ type machine struct {
 	ids     []int64
 	met     []*goroutine // by number: those seen in it already
 	units   bool         // the user takes functions for units of work
+	instant bool         // the trace rarely tells when a system call ended
 	tasks   map[int64]*goroutine
 
 	start, now   int64
@@ -108,6 +109,9 @@ func (m *machine) step(r *record) {
 		}
 	case opAssist, opAssisted:
 		g := m.goroutine(r.g)
+		if m.instant {
+			m.followCall(g, r.at, stateRunning, nil)
+		}
 		m.close(g, r.at, nil, nil)
 		g.assist = r.op == opAssist
 	case opStop:
@@ -160,6 +164,9 @@ func (m *machine) meet(number int32) *goroutine {
 
 // enter moves a goroutine to another state.
 func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reason uint8, waker *goroutine, wakerClass *class) {
+	if m.instant {
+		m.followCall(g, at, state, class)
+	}
 	m.close(g, at, waker, wakerClass)
 	at = g.since
 	g.state, g.class, g.reason = state, class, reason
@@ -334,6 +341,9 @@ func (m *machine) create(r *record) {
 }
 
 func (m *machine) end(g *goroutine, at int64) {
+	if m.instant {
+		m.followCall(g, at, stateUnknown, nil)
+	}
 	m.close(g, at, nil, nil)
 	at = g.since
 	m.ended(g, at)

@@ -66,6 +66,8 @@ var testStacks = []string{
 	"runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readClient < google.golang.org/grpc.(*clientStream).RecvMsg < main.get.func1",
 	"net/http.(*persistConn).roundTrip < main.worker",
 	"net/http.(*bodyEOFSignal).Read < main.worker",
+	"syscall.Fsync < os.(*File).Sync < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
+	"syscall.unlinkat < os.Remove < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 	"internal/poll.(*FD).Read < github.com/gorilla/websocket.(*Conn).NextReader < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 }
 
@@ -169,7 +171,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 			}
 		}
 	})
-	m.most = 500
+	m.most, m.instant = 500, len(data)%2 == 1
 	m.room, m.mostCalls, m.causesRoom = 6*goroutineSize, 3+len(data)/8%10, 20*causeSize
 	for _, d := range recordsFrom(data, stackClasses(table, testStacks)) {
 		apply(m, &d)

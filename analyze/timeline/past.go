@@ -58,6 +58,8 @@ type rare struct {
 	ran      []interval // since its last stack, and
 	outside  bool       // whether one was not of a unit
 
+	called *class // the system call of a file's that it made last, until its next event
+
 	// That its request waits at, if the stack is Bare; and when the goroutine, which
 	// has none, last had news.
 	waitsAt *class

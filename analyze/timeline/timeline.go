@@ -41,6 +41,11 @@ type Summary struct {
 	// Samples counts the CPU samples, SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
+	// InCalls is how much of the time that counts as file is not known to be: a
+	// trace of Go before 1.22 rarely tells when a system call ended. AfterCalls is
+	// how long goroutines of requests ran after one of a file's, as cpu, part of
+	// which may have been in it.
+	InCalls, AfterCalls int64
 
 	// What was given up for want of memory. Forgotten counts how often a wait
 	// went on for so long that what all the goroutines did meanwhile was too
@@ -124,7 +129,7 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	c.most = int(sh.stacks)
 	m := newMachine(c, emit)
 	m.bound(sh)
-	m.sum.Version = s.version
+	m.sum.Version, m.instant = s.version, s.version < 22
 	if o.Workers > 1 {
 		m.teller = newTeller(emit)
 	}

@@ -138,10 +138,11 @@ func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 
 // check holds the bounds. A trace of Go before 1.22 tells the end of a system call
 // only where the runtime took its processor away meanwhile: what it has in files is
-// no more than what it was, and the rest counts as cpu.
+// no more than what it was, two thirds of it where one call follows another, and the
+// rest counts as cpu.
 func (r *recording) check(row *accuracy.Row) []error {
 	files := row.Measured[breakdown.File]
-	if r.trace[len("go 1.")] == '2' && r.trace[len("go 1.2")] >= '2' || files.Tool > files.Service || files.Service-files.Tool > row.Buckets[breakdown.CPU] {
+	if r.trace[len("go 1.")] == '2' && r.trace[len("go 1.2")] >= '2' || files.Tool > files.Service || 3*files.Tool < 2*files.Service || files.Service-files.Tool > row.Buckets[breakdown.CPU] {
 		return row.Check()
 	}
 	rest := *row
