@@ -27,6 +27,9 @@ import (
 	"timesink/collect/capture"
 )
 
+// asleep is how long a handler that sleeps is asked to.
+const asleep = 3 * time.Millisecond
+
 // asks are what the clients of the answers service ask for over and over, each on
 // a connection of its own and without a pause. Where the answer's length is given,
 // nothing is left to be written when the handler has returned.
@@ -87,44 +90,36 @@ func TestRequestsWithoutAPause(t *testing.T) {
 	fmt.Printf("\n%s\n", &table)
 }
 
-// answers measures the service under load until nothing is wrong that waiting for
-// cores explains.
+// answers measures the service under load.
 func (b *build) answers(t *testing.T) *recording {
 	exe := filepath.Join(t.TempDir(), "answers")
 	b.source(t).run(t, "build", "-o", exe, ".")
 	var s struct{ Go, Work, TLS, Admin string }
 	testbin.Start(t, exe, nil, &s)
-	for try := 1; ; try++ {
-		ctx, stop := context.WithCancel(t.Context())
-		sent := make([][]load.Request, len(asks))
-		failed := make([]error, len(asks))
-		var all sync.WaitGroup
-		for i := range asks {
-			address := s.Work
-			if asks[i].tls {
-				address = s.TLS
-			}
-			all.Go(func() { sent[i], failed[i] = ask(ctx, i, address) })
+	ctx, stop := context.WithCancel(t.Context())
+	sent := make([][]load.Request, len(asks))
+	failed := make([]error, len(asks))
+	var all sync.WaitGroup
+	for i := range asks {
+		address := s.Work
+		if asks[i].tls {
+			address = s.TLS
 		}
-		time.Sleep(300 * time.Millisecond) // the first requests are like no other
-		data, err := get("http://" + s.Admin + "/debug/pprof/trace?seconds=0.5")
-		stop()
-		all.Wait()
-		told, unheard := get("http://" + s.Admin + "/truth")
-		if err := errors.Join(append(failed, err, unheard)...); err != nil {
-			t.Fatal(err)
-		}
-		var measured truth.Truth
-		if err := json.Unmarshal(told, &measured); err != nil {
-			t.Fatal(err)
-		}
-		r := &recording{trace: data, facts: facts{s.Go, measured.Requests, slices.Concat(sent...)}}
-		_, broken := r.count(t, "")
-		if !accuracy.Again(broken) || try == tries {
-			return r
-		}
-		t.Logf("once more: %v", broken)
+		all.Go(func() { sent[i], failed[i] = ask(ctx, i, address) })
 	}
+	time.Sleep(300 * time.Millisecond) // the first requests are like no other
+	data, err := get("http://" + s.Admin + "/debug/pprof/trace?seconds=0.5")
+	stop()
+	all.Wait()
+	told, unheard := get("http://" + s.Admin + "/truth")
+	if err := errors.Join(append(failed, err, unheard)...); err != nil {
+		t.Fatal(err)
+	}
+	var measured truth.Truth
+	if err := json.Unmarshal(told, &measured); err != nil {
+		t.Fatal(err)
+	}
+	return &recording{trace: data, facts: facts{Go: s.Go, Requests: measured.Requests, Clients: slices.Concat(sent...)}}
 }
 
 // ask sends requests of one kind, one after another, until the context ends.
@@ -176,7 +171,7 @@ func (r *recording) count(t *testing.T, name string) (line string, broken []erro
 
 	found := slices.DeleteFunc(said.Requests, func(q accuracy.Request) bool { return q.Incomplete })
 	p := r.pair(found, said.Start, said.End)
-	if 100*p.unfound > p.sent || p.sent < 100 {
+	if 100*p.unfound > p.sent || p.sent < 20 {
 		fail("%d of %d requests that were sent are not found", p.unfound, p.sent)
 	}
 	if 100*p.early > p.sent {
@@ -192,12 +187,14 @@ func (r *recording) count(t *testing.T, name string) (line string, broken []erro
 		fail("wall: the service measured %d ns, the tool says %d", row.Wall.Service, row.Wall.Tool)
 	}
 	for b, p := range row.Measured {
-		if own := p.Tool - row.Aside[b]; own > p.Service {
+		// What a handler leaves in its buffers is written right after its last stopwatch.
+		if own := p.Tool - row.Aside[b]; own > p.Service && breakdown.Bucket(b) != breakdown.ClientIO {
 			fail("%s: the tool says %d ns within the stopwatches, which say %d", breakdown.Bucket(b), own, p.Service)
 		}
 	}
-	if p := row.Measured[breakdown.Sleep]; p.Tool < p.Service-p.Service/10-int64(100_000*row.Steps[breakdown.Sleep]) {
-		fail("sleep: the tool says %d ns, the stopwatches around it %d: %w", p.Tool, p.Service, accuracy.ErrCores)
+	// What a sleep takes beyond what it was asked to is the processor's.
+	if least := int64(row.Steps[breakdown.Sleep] * float64(asleep)); row.Measured[breakdown.Sleep].Tool < least-least/10 {
+		fail("sleep: the tool says %d ns, the handlers slept for %d or more", row.Measured[breakdown.Sleep].Tool, least)
 	}
 	if u := row.Buckets[breakdown.Unknown]; 200*u > row.Wall.Tool {
 		fail("%d of %d ns are unknown", u, row.Wall.Tool)
