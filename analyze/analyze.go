@@ -94,7 +94,7 @@ func (l *Live) Read(ctx context.Context, trace io.Reader) {
 func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 	<-l.done
 	if l.err != nil {
-		return nil, hinted(l.err)
+		return nil, hinted(l.err, c)
 	}
 	l.a.complete(c, l.sum, l.match, l.a.probes(c))
 	return l.a.finish()
@@ -139,7 +139,7 @@ func (a *answer) add(ctx context.Context, c *capture.Capture) error {
 	match := newMatcher(len(probes), a.f)
 	sum, err := a.read(ctx, r, match)
 	if err != nil {
-		return hinted(err)
+		return hinted(err, c)
 	}
 	a.complete(c, sum, match, probes)
 	return nil
@@ -158,7 +158,7 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 	var broken error
 	reader := reader(a.opts)
 	if a.opts.Grown != nil {
-		reader.After = func(start, now int64) { a.opts.Grown(a.f.snapshot(now - start)) }
+		reader.After = func(covered int64) { a.opts.Grown(a.f.snapshot(covered)) }
 	}
 	sum, err := reader.Read(ctx, trace, func(req *breakdown.Request) {
 		if err := req.Check(); err != nil && broken == nil {
@@ -213,8 +213,8 @@ func (a *answer) finish() (*breakdown.Breakdown, error) {
 	return b, b.Check()
 }
 
-// hinted adds what to try to an error of the trace's reading.
-func hinted(err error) error {
+// hinted adds what to try to an error of the reading of a capture's trace.
+func hinted(err error, c *capture.Capture) error {
 	e := &capture.Error{Op: "read the trace", Err: err}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -223,12 +223,34 @@ func hinted(err error) error {
 		e.Hint = "give it more, such as --memory 2GB, or collect a shorter window"
 	case errors.Is(err, timeline.ErrNotTrace):
 		e.Hint = "give a capture, or a trace from /debug/pprof/trace, runtime/trace or go test -trace"
-	case errors.Is(err, timeline.ErrNoGeneration):
-		e.Hint = "the trace was cut within its first second: collect again with a longer window, -d 10s"
+	case errors.Is(err, timeline.ErrEndsWithin):
+		e.Hint = cutHint(c)
+	case err == timeline.ErrNoGeneration:
+		e.Hint = "it holds no event: collect again, and let the window end"
 	default:
 		e.Hint = "the trace may be damaged, or from a newer Go than this timesink knows"
 	}
 	return e
+}
+
+// cutHint says how to get a trace that does not end within its first generation. A
+// longer window helps no trace that ended before its time.
+func cutHint(c *capture.Capture) string {
+	ended := ""
+	if m := c.Manifest(); m != nil {
+		ended = m.Window.Ended
+	}
+	switch ended {
+	case capture.EndedInterrupted:
+		return "it was interrupted: collect again, and let the window end"
+	case capture.EndedMaxBytes:
+		return "it reached the size allowed: collect again with a larger --max-bytes"
+	case capture.EndedDisk:
+		return "the disk was full: make room and collect again"
+	case capture.EndedLag, capture.EndedCut:
+		return "the stream was cut: collect again from nearer to the service, past proxies and write timeouts"
+	}
+	return "the file is not whole: copy it again from where it was made, or collect again"
 }
 
 // source describes what was analyzed. Of several instances it keeps what is
@@ -259,12 +281,11 @@ func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, matc
 	}
 	keep(&s.Target, target)
 	keep(&s.GoVersion, goVersion)
-	window := sum.End - sum.Start
-	if window > 0 {
-		s.Saturated = max(s.Saturated, float64(sum.Saturated)/float64(window))
+	if sum.Covered > 0 {
+		s.Saturated = max(s.Saturated, float64(sum.Saturated)/float64(sum.Covered))
 	}
-	s.Window = max(s.Window, window)
-	s.Covered = max(s.Covered, window)
+	s.Window = max(s.Window, sum.Window())
+	s.Covered = max(s.Covered, sum.Covered)
 	s.GOMAXPROCS = max(s.GOMAXPROCS, sum.GOMAXPROCS)
 	if cost := match.cost(); cost != nil && s.Cost == nil {
 		s.Cost = cost

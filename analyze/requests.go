@@ -72,7 +72,7 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 	if left == 0 || err == nil {
 		return nil
 	}
-	return fmt.Errorf("reading the requests to show: %w", hinted(err))
+	return fmt.Errorf("reading the requests to show: %w", hinted(err, c))
 }
 
 // clone is a copy of a request that stays as it is when the request is over. The

@@ -296,9 +296,13 @@ func (e *events) read(g generation) error {
 	}
 	e.in = interner{shared: e.shared, stacks: map[trace.Stack]int32{trace.NoStack: 0}, reasons: map[string]uint8{}, classes: []*class{nil}}
 	defer func() { d.classes = e.in.classes }()
+	edges := 0
 	for {
 		ev, err := r.ReadEvent()
 		if err == io.EOF {
+			if edges < 2 && g.number != 0 { // the reader hands on what it met amid a table
+				return io.ErrUnexpectedEOF
+			}
 			return nil
 		}
 		if err != nil {
@@ -306,7 +310,9 @@ func (e *events) read(g generation) error {
 		}
 		d.events++
 		at := int64(ev.Time())
-		if ev.Kind() != trace.EventSync {
+		if ev.Kind() == trace.EventSync {
+			edges++
+		} else {
 			if d.first == 0 {
 				d.first = at
 			}

@@ -3,6 +3,7 @@ package timeline
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +20,14 @@ var ErrNotTrace = errors.New("not a Go execution trace")
 // ErrMemory is wrapped by what Read returns for a trace of which nothing can be
 // read in the memory that it may take.
 var ErrMemory = errors.New("the memory is too little")
+
+// ErrEndsWithin is wrapped by Summary.Cut, and by what Read returns, for a trace
+// that ends in the middle of a generation.
+var ErrEndsWithin = errors.New("it ends within")
+
+// ErrAnother is wrapped by Summary.Cut for a trace with another one behind it in the
+// same input, which is not read.
+var ErrAnother = errors.New("another trace begins")
 
 // headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
 const headerLen = 16
@@ -46,9 +55,14 @@ const oldExpansion = 17
 // A generation is a readable trace by itself: the header and the batches of
 // about one second.
 type generation struct {
-	index int
-	data  []byte
-	lost  int64 // bytes, where it was larger than may be kept; data is empty then
+	number uint64 // that its batches carry; 0 before Go 1.22
+	after  uint64 // the number of the one before it; 0 for the first
+	data   []byte
+	lost   int64 // bytes, where it was larger than may be kept; data is empty then
+	// follows is what stands where the next batch should begin, if not another
+	// generation: io.EOF or damage. Before Go 1.26 only decoding then tells whether
+	// the generation is whole.
+	follows error
 }
 
 // A splitter cuts a trace into generations as it arrives, looking only at the
@@ -58,10 +72,12 @@ type splitter struct {
 	version int // the minor version of Go in the header
 	header  [headerLen]byte
 	next    []byte // the header of a batch that belongs to the next generation
-	index   int
-	offset  int64 // bytes consumed so far
-	whole   int64 // bytes in whole generations
+	over    []byte // whole batches that belong to it
+	last    uint64 // the number of the newest generation
+	offset  int64  // bytes consumed so far
+	whole   int64  // bytes in whole generations
 	done    bool
+	broken  error        // found after the generation returned last
 	most    int          // bytes that a generation may have, 0 for no bound
 	spare   *spare[byte] // buffers to use again, nil for none
 }
@@ -77,36 +93,48 @@ func newSplitter(r io.Reader) (*splitter, error) {
 		return nil, fmt.Errorf("reading the trace's header: %w", err)
 	}
 	s.offset = headerLen
-	version, ok := bytes.CutPrefix(s.header[:], []byte("go 1."))
+	s.version, err = versionOf(s.header[:])
+	return s, err
+}
+
+// versionOf returns the minor version of Go in a trace's header.
+func versionOf(header []byte) (int, error) {
+	version, ok := bytes.CutPrefix(header, []byte("go 1."))
 	version, _, ok2 := bytes.Cut(version, []byte(" trace"))
-	s.version, err = strconv.Atoi(string(version))
+	minor, err := strconv.Atoi(string(version))
 	if !ok || !ok2 || err != nil {
-		return nil, fmt.Errorf("%w: it begins with %q", ErrNotTrace, s.header[:])
+		return 0, fmt.Errorf("%w: it begins with %q", ErrNotTrace, header)
 	}
-	return s, nil
+	return minor, nil
 }
 
 // generation returns the next whole generation, or io.EOF after the last. Any
 // other error means that what follows the generations already returned is cut
 // or damaged. A generation that the input ends within, between two batches,
-// cannot be told from a whole one before Go 1.26.
+// cannot be told from a whole one before Go 1.26: see follows.
 func (s *splitter) generation() (generation, error) {
 	if s.done {
-		return generation{}, io.EOF
+		return generation{after: s.last}, cmp.Or(s.broken, io.EOF)
 	}
-	g := generation{index: s.index, data: append(s.buffer(), s.header[:]...)}
-	s.index++
+	g := generation{after: s.last, data: append(s.buffer(), s.header[:]...)}
 	if s.version < firstSplit {
 		return s.rest(g)
 	}
 	g.data = append(g.data, s.next...)
-	current := uint64(0)
+	edge := edge{clocked: len(s.over) > 0}
+	if edge.clocked {
+		g.number = s.last
+		g.data, s.over = append(g.data, s.over...), nil
+	}
 	if len(s.next) > 0 {
-		current, _ = binary.Uvarint(s.next[batchGen(s.next[0]):])
+		g.number, _ = binary.Uvarint(s.next[batchGen(s.next[0]):])
+		s.last = g.number
+		at := len(g.data) - len(s.next)
 		if err := s.body(&g, s.next); err != nil {
 			s.done = true
 			return g, err
 		}
+		s.ends(&g, &edge, at, len(s.next))
 		s.next = nil
 	}
 	for {
@@ -118,32 +146,83 @@ func (s *splitter) generation() (generation, error) {
 				return g, io.EOF
 			}
 			if s.version >= firstEnd {
-				return g, fmt.Errorf("the generation has no end: %w", io.ErrUnexpectedEOF)
+				return g, io.ErrUnexpectedEOF
 			}
-			s.whole = s.offset
+			s.whole, g.follows = s.offset, io.EOF
 			return g, nil
 		case err != nil:
 			s.done = true
+			var stray *strayError
+			if errors.As(err, &stray) && g.number != 0 && s.version < firstEnd {
+				s.whole, g.follows, s.broken = stray.at, err, err
+				return g, nil
+			}
 			return g, err
 		case head[0] == evEndOfGeneration:
 			g.data = append(g.data, head...)
 			s.whole = s.offset
 			return g, nil
-		case current != 0 && gen != current && s.version < firstEnd:
+		case g.number != 0 && gen != g.number && s.version < firstEnd:
 			s.next = head
 			s.whole = s.offset - int64(len(head))
 			return g, nil
 		}
-		current = gen
+		if g.number == 0 {
+			g.number, s.last = gen, gen
+		}
 		if g.data = append(g.data, head...); s.most > 0 && len(g.data) > s.most {
 			g.lost += int64(len(g.data))
 			g.data = g.data[:0]
 		}
+		at := len(g.data) - len(head)
 		if err := s.body(&g, head); err != nil {
 			s.done = true
 			return g, err
 		}
+		if s.ends(&g, &edge, at, len(head)) {
+			return g, nil
+		}
 	}
+}
+
+// An edge finds the boundary between two generations of the same number, one right
+// after the other, before Go 1.26, where no event marks it.
+type edge struct {
+	clocked bool // the clock's frequency was seen: there is one in each generation
+	stacked bool // stacks were seen: they come after all events
+	at      int  // offset in the data of the first events after the stacks
+}
+
+// ends looks at the batch at offset at of a generation's data. It reports whether that
+// batch belongs to another generation of the same number, and keeps that one's
+// batches for the next call of generation.
+func (s *splitter) ends(g *generation, e *edge, at, head int) bool {
+	if s.version >= firstEnd || g.lost > 0 || g.data[at] != evEventBatch || at+head == len(g.data) {
+		return false
+	}
+	switch g.data[at+head] {
+	case evStacks:
+		e.stacked, e.at = true, 0
+		return false
+	case evStrings, evCPUSamples:
+		return false
+	case evFrequency, evSync:
+		if e.clocked {
+			break
+		}
+		e.clocked = true
+		fallthrough
+	default:
+		if e.stacked && e.at == 0 {
+			e.at = at
+		}
+		return false
+	}
+	split := cmp.Or(e.at, at)
+	s.over = slices.Clone(g.data[split:])
+	g.data = g.data[:split]
+	s.whole = s.offset - int64(len(s.over))
+	return true
 }
 
 // buffer returns an empty one for a generation.
@@ -203,7 +282,7 @@ func (s *splitter) batchHeader() (head []byte, gen uint64, err error) {
 		s.offset++
 		head = append(head, exp)
 	default:
-		return nil, 0, fmt.Errorf("damaged at byte %d: event type %d where a batch should begin", s.offset-1, typ)
+		return nil, 0, s.stray(typ)
 	}
 	var fields [4]uint64
 	for i := range fields {
@@ -216,6 +295,30 @@ func (s *splitter) batchHeader() (head []byte, gen uint64, err error) {
 	}
 	return head, fields[0], nil
 }
+
+// A strayError is a byte where a batch should begin that begins none.
+type strayError struct {
+	at      int64 // offset in the trace
+	typ     byte
+	another bool // it begins the header of another trace
+}
+
+func (s *splitter) stray(typ byte) error {
+	e := &strayError{at: s.offset - 1, typ: typ}
+	rest, _ := s.r.Peek(headerLen - 1)
+	_, err := versionOf(append([]byte{typ}, rest...))
+	e.another = err == nil
+	return e
+}
+
+func (e *strayError) Error() string {
+	if e.another {
+		return fmt.Sprintf("%v at byte %d", ErrAnother, e.at)
+	}
+	return fmt.Sprintf("damaged at byte %d: event type %d where a batch should begin", e.at, e.typ)
+}
+
+func (e *strayError) Is(target error) bool { return e.another && target == ErrAnother }
 
 func (s *splitter) uvarint(head []byte) (uint64, []byte, error) {
 	start := len(head)

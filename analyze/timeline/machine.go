@@ -26,6 +26,8 @@ type machine struct {
 	tasks   map[int64]*goroutine
 
 	start, now   int64
+	from         int64 // where the stretch without a gap began, 0 between two
+	row          row
 	oldest       *goroutine // of the open waits, by their start
 	newest       *goroutine
 	kept, most   int          // intervals and what weighs like them, and how many there may be
@@ -56,9 +58,7 @@ func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
 
 // apply takes one generation.
 func (m *machine) apply(d *decoded) {
-	if m.start == 0 {
-		m.start = d.first
-	}
+	m.stretch(d.first)
 	if m.known == 0 {
 		m.known = d.first
 	}
@@ -689,24 +689,7 @@ func (m *machine) rootOf(c *class) *Root {
 
 // finish closes all that is open at the window's end.
 func (m *machine) finish() *Summary {
-	gs := slices.SortedFunc(m.gs.all(), func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
-	for _, g := range gs {
-		m.cut(g)
-	}
-	for _, g := range gs {
-		if g.state != stateUnknown && m.now > g.since {
-			iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, open: true}
-			if g.class == nil || !g.class.Observer {
-				g.root.Spent[ownBucket(&iv)] += m.now - g.since
-			}
-			if g.state == stateRunning {
-				m.sum.Running += m.now - g.since
-			}
-		}
-	}
-	if m.busySince != 0 {
-		m.sum.Saturated += m.now - m.busySince
-	}
+	m.leave()
 	for _, r := range m.roots {
 		m.sum.Roots = append(m.sum.Roots, *r)
 	}
@@ -714,5 +697,6 @@ func (m *machine) finish() *Summary {
 		return cmp.Or(cmp.Compare(b.Wall(), a.Wall()), cmp.Compare(a.Function, b.Function))
 	})
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
+	m.sum.Covered = m.covered()
 	return &m.sum
 }

@@ -331,15 +331,6 @@ func (m *machine) evict(target int64) {
 	m.forgetDead(m.horizon())
 }
 
-// lose stops following all: what they did in a generation that could not be read
-// is not known.
-func (m *machine) lose() {
-	before := m.sum.Evicted
-	m.evict(-1)
-	m.sum.Evicted = before
-	m.known = 0 // and what is seen next was there when the next generation began
-}
-
 // holds is how many intervals and the like are kept of a goroutine.
 func (g *goroutine) holds() int {
 	n := len(g.past) + len(g.handed) + len(g.passes)

@@ -1,7 +1,9 @@
 package timeline
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"sync"
 
@@ -24,11 +26,11 @@ type pipeline struct {
 // A result is a decoded generation, or why it could not be.
 type result struct {
 	decoded
-	index int
-	from  int64 // where in the trace it begins
-	held  int64 // of the pipeline's room
-	lost  int64 // bytes of a generation that was too large to be read
-	err   error
+	number uint64 // that its batches carry; 0 before Go 1.22
+	from   int64  // where in the trace it begins
+	held   int64  // of the pipeline's room
+	lost   int64  // bytes of a generation that was too large to be read
+	err    error
 	// whole is a generation whose records would take more room than there is:
 	// they are yet to be made, piece by piece.
 	whole *generation
@@ -79,7 +81,7 @@ func (p *pipeline) read(ctx context.Context, row chan<- chan result) {
 		if err == io.EOF {
 			return
 		}
-		r := result{index: g.index, from: from, lost: g.lost, err: err}
+		r := result{number: g.number, from: from, lost: g.lost, err: g.unread(err)}
 		r.held = min(p.size(&g), p.shares.decoding)
 		if p.room.Acquire(ctx, r.held) != nil {
 			return
@@ -104,15 +106,53 @@ func (p *pipeline) read(ctx context.Context, row chan<- chan result) {
 // decode decodes a generation; of one too large for that it only tells whether
 // it can be.
 func (p *pipeline) decode(g generation, r *result) {
+	var err error
 	switch {
 	case g.lost > 0:
 	case p.size(&g) > p.shares.decoding:
 		r.whole = &g
-		r.decoded, r.err = decodePieces(g, p.classes, nil)
+		r.decoded, err = decodePieces(g, p.classes, nil)
 	default:
-		r.decoded, r.err = decode(g, p.classes, p.records.take())
+		r.decoded, err = decode(g, p.classes, p.records.take())
 		p.data.give(g.data)
 	}
+	r.err = g.undecoded(err)
+}
+
+// unread returns a read error with the generation's name, nil for nil.
+func (g *generation) unread(err error) error {
+	switch {
+	case err == io.ErrUnexpectedEOF:
+		return fmt.Errorf("%w %s", ErrEndsWithin, g.name())
+	case err == nil || g.number == 0:
+		return err
+	}
+	return fmt.Errorf("%s: %w", g.name(), err)
+}
+
+// undecoded returns a decoding error with the generation's name, nil for nil. Where
+// the input's end or damage follows the generation, that is the cause.
+func (g *generation) undecoded(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case g.follows == io.EOF:
+		return fmt.Errorf("%w %s, or is damaged there (%w)", ErrEndsWithin, g.name(), err)
+	case g.follows != nil:
+		return g.unread(g.follows)
+	case g.number == 0: // Go before 1.22
+		return err
+	}
+	return fmt.Errorf("%s: %w", g.name(), err)
+}
+
+// name returns what messages call the generation. If its own number could not be read,
+// it is the one expected.
+func (g *generation) name() string {
+	if g.after == 0 {
+		return "its first generation"
+	}
+	return fmt.Sprintf("generation %d", cmp.Or(g.number, g.after+1))
 }
 
 // size is what a generation takes while it is decoded and applied, in bytes.

@@ -228,7 +228,7 @@ func TestWhatIsNoTraceSaysWhy(t *testing.T) {
 		{"a header alone", string(header), timeline.ErrNoGeneration, "no whole generation"},
 		{"a header and garbage", string(header) + "this is no trace", timeline.ErrNoGeneration, "damaged at byte 16"},
 		{"a header and zeros", string(header) + strings.Repeat("\x00", 1000), timeline.ErrNoGeneration, "damaged at byte 16"},
-		{"less than a generation", string(served()[:2000]), timeline.ErrNoGeneration, "unexpected EOF"},
+		{"less than a generation", string(served()[:2000]), timeline.ErrNoGeneration, "it ends within its first generation"},
 		{"a version to come", "go 1.99 trace\x00\x00\x00" + string(served()[16:]), timeline.ErrNoGeneration, "version"},
 		{"an old version's garbage", "go 1.19 trace\x00\x00\x00" + "garbage", timeline.ErrNoGeneration, ""},
 	} {
@@ -270,6 +270,9 @@ func FuzzRead(f *testing.F) {
 	f.Add(record(f, func() {}))
 	f.Add([]byte("go 1.26 trace\x00\x00\x00"))
 	f.Add([]byte("go 1.21 trace\x00\x00\x00"))
+	for _, faulty := range timeline.FaultyTraces(f) {
+		f.Add(faulty)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := int64(0)
 		sum, err := timeline.Read(t.Context(), bytes.NewReader(data), rules.New(), 2, func(r *breakdown.Request) {
@@ -282,7 +285,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		if sum.Requests != n || sum.End < sum.Start || sum.Generations == 0 || sum.CutBytes < 0 || sum.CutBytes > int64(len(data)) ||
-			sum.Running < 0 || sum.Saturated < 0 || sum.SamplesRunning > sum.Samples {
+			sum.Running < 0 || sum.Saturated < 0 || sum.SamplesRunning > sum.Samples || sum.Covered < 0 || sum.Lost < 0 || sum.Covered > sum.End-sum.Start {
 			t.Errorf("%d requests, and the summary is %+v", n, sum)
 		}
 	})
@@ -294,6 +297,9 @@ func FuzzSplit(f *testing.F) {
 	f.Add(data[:min(len(data), 200_000)])
 	f.Add(data[:17])
 	f.Add([]byte("go 1.25 trace\x00\x00\x00\x31\x00\x01\x01\x01\x00\x01\x02\x01\x01\x00"))
+	for _, faulty := range timeline.FaultyTraces(f) {
+		f.Add(faulty)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		bounds, err := timeline.Boundaries(bytes.NewReader(data))
 		if err != nil && errors.Is(err, io.EOF) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -26,7 +27,14 @@ type Summary struct {
 	Generations int   // read
 	Events      int64 // read
 	Requests    int64
-	Start, End  int64
+	Start, End  int64 // of the first and last event read
+	// Covered is how much of the trace's time was read. Lost is how much was not, by
+	// its generations' numbers and times: see Missing, Late and Skipped. What follows
+	// the last generation read is in neither.
+	Covered, Lost int64
+	// Missing are the generations that never came though later ones did. Late came
+	// after later ones, Repeated more than once; these were left out.
+	Missing, Late, Repeated Numbers
 	// Clock relates the trace's clock to the wall's, where the trace does (from
 	// Go 1.25 on).
 	Clock *Clock
@@ -69,6 +77,9 @@ type Summary struct {
 	Roots []Root
 }
 
+// Window returns how much time the trace tells of, covered or lost, in ns.
+func (s *Summary) Window() int64 { return s.Covered + min(s.Lost, math.MaxInt64-s.Covered) }
+
 // A Clock is one moment on two clocks.
 type Clock struct {
 	Trace int64 // ns
@@ -101,9 +112,9 @@ type Reader struct {
 	// 0, and MinMemory at least. Where a trace needs more, details are given up
 	// in steps that the Summary counts.
 	Memory int64
-	// After, where set, is called after each generation, with the moment that
-	// the trace has come to.
-	After func(start, now int64)
+	// After, where set, is called after each generation, with how much of the
+	// trace's time was read.
+	After func(covered int64)
 }
 
 // Read reads a trace with DefaultMemory.
@@ -140,15 +151,15 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	for d := range generations {
 		if d.err != nil {
 			p.stop()
-			m.sum.Cut = fmt.Errorf("generation %d: %w", d.index+1, d.err)
+			m.sum.Cut = d.err
 			m.sum.CutBytes = s.discard() - max(d.from, headerLen)
 			break
 		}
 		m.generation(p, &d)
 		p.recycle(&d)
 		if o.After != nil {
-			start, now := m.start, m.now
-			m.afterwards(func() { o.After(start, now) })
+			covered := m.covered()
+			m.afterwards(func() { o.After(covered) })
 		}
 	}
 	m.toldAll()
@@ -171,10 +182,11 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 // generation takes what was decoded of a generation.
 func (m *machine) generation(p *pipeline, d *result) {
 	switch {
+	case !m.inOrder(d):
 	case d.lost > 0:
 		m.sum.Skipped++
 		m.sum.SkippedBytes += d.lost
-		m.lose()
+		m.interrupt()
 	case len(d.records) > 0 || d.whole != nil: // else it is nothing but its edges
 		m.sum.Generations++
 		m.sum.Events += d.events

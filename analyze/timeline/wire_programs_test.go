@@ -59,7 +59,7 @@ func decodesAll(t *testing.T, data []byte, seen *[256]int) {
 		if !p.agree(t, g) {
 			_, err := ordinary(g, newClasses(rulesTable()), nil)
 			if err == nil {
-				t.Errorf("generation %d of %d was left to the ordinary reader, which decodes it", g.index, len(all))
+				t.Errorf("generation %d of %d was left to the ordinary reader, which decodes it", g.number, len(all))
 			} else if len(all) == 1 {
 				t.Errorf("the only generation: %v", err)
 			}

@@ -51,22 +51,22 @@ func (p pair) agree(t testing.TB, g generation) bool {
 	}
 	want, err := ordinary(g, p.ordinary, nil)
 	if err != nil {
-		t.Fatalf("generation %d: ours decodes what the ordinary reader refuses: %v", g.index, err)
+		t.Fatalf("generation %d: ours decodes what the ordinary reader refuses: %v", g.number, err)
 	}
 	for i := range min(len(got.records), len(want.records)) {
 		if got.records[i] != want.records[i] {
-			t.Fatalf("generation %d, record %d of %d:\nours     %+v\nordinary %+v", g.index, i, len(want.records), got.records[i], want.records[i])
+			t.Fatalf("generation %d, record %d of %d:\nours     %+v\nordinary %+v", g.number, i, len(want.records), got.records[i], want.records[i])
 		}
 	}
 	if len(got.records) != len(want.records) {
-		t.Fatalf("generation %d: %d records, the ordinary reader has %d", g.index, len(got.records), len(want.records))
+		t.Fatalf("generation %d: %d records, the ordinary reader has %d", g.number, len(got.records), len(want.records))
 	}
 	got.records, want.records = nil, nil
 	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("generation %d:\nours     %+v\nordinary %+v", g.index, got, want)
+		t.Fatalf("generation %d:\nours     %+v\nordinary %+v", g.number, got, want)
 	}
 	if !slices.Equal(p.own.reasons, p.ordinary.reasons) {
-		t.Fatalf("generation %d: reasons %q, the ordinary reader has %q", g.index, p.own.reasons, p.ordinary.reasons)
+		t.Fatalf("generation %d: reasons %q, the ordinary reader has %q", g.number, p.own.reasons, p.ordinary.reasons)
 	}
 	return true
 }
@@ -163,7 +163,7 @@ func TestDecodersAgreeOnServices(t *testing.T) {
 		p := newPair()
 		for _, g := range generations(t, data) {
 			if _, known := wireHeaders[string(g.data[:headerLen])]; !p.agree(t, g) && known {
-				t.Errorf("%s: generation %d was left to the ordinary reader", name, g.index)
+				t.Errorf("%s: generation %d was left to the ordinary reader", name, g.number)
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func TestDecodersAgreeOnEachVersionOfGo(t *testing.T) {
 			p := newPair()
 			for _, g := range all {
 				if !p.agree(t, g) {
-					t.Errorf("generation %d was left to the ordinary reader", g.index)
+					t.Errorf("generation %d was left to the ordinary reader", g.number)
 				}
 			}
 		})
@@ -198,7 +198,7 @@ func TestDecodersAgreeOnABusyProgram(t *testing.T) {
 				if !p.agree(t, g) {
 					left++
 					if _, err := ordinary(g, newClasses(rulesTable()), nil); err == nil {
-						t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.index)
+						t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.number)
 					}
 				}
 			}
@@ -239,7 +239,7 @@ func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
 					continue
 				}
 				if _, err := ordinary(g, newClasses(rulesTable()), nil); err == nil {
-					t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.index)
+					t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.number)
 				}
 			}
 			p.agree(t, generation{data: data})
