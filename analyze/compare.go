@@ -73,8 +73,8 @@ func side(b *breakdown.Breakdown) breakdown.Side {
 	for i := range b.Endpoints {
 		s.Requests += b.Endpoints[i].Requests
 	}
-	if b.Source.Window > 0 {
-		s.Rate = round(float64(s.Requests)/float64(s.Captures)/(float64(b.Source.Window)/1e9), 1000)
+	if read := cmp.Or(b.Source.Covered, b.Source.Window); read > 0 {
+		s.Rate = round(float64(s.Requests)/float64(s.Captures)/(float64(read)/1e9), 1000)
 	}
 	return s
 }
@@ -573,7 +573,7 @@ func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) 
 	for i, of := range []*breakdown.Breakdown{before, after} {
 		name := []string{"before", "after"}[i]
 		for _, from := range of.Warnings {
-			if from.Code == "trace-truncated" || strings.HasPrefix(from.Code, "memory-") {
+			if from.Code == "trace-truncated" || strings.HasPrefix(from.Code, "generations-") {
 				w.addf(from.Code, "%s: %s", name, from.Message)
 			}
 		}

@@ -176,12 +176,12 @@ func TestSidesThatAreNotAlikeAreWarnedOf(t *testing.T) {
 	before.Source.GOMAXPROCS, after.Source.GOMAXPROCS = 2, 4
 	before.Source.ProbeRate, after.Source.ProbeRate = 5, 50
 	after.Source.Window = 5e9
-	after.Warnings = []breakdown.Warning{{Code: "trace-truncated", Message: "cut"}}
+	after.Warnings = []breakdown.Warning{{Code: "trace-truncated", Message: "cut"}, {Code: "generations-missing", Message: "a gap"}}
 	codes := map[string]bool{}
 	for _, w := range compared(t, before, after).Warnings {
 		codes[w.Code] = true
 	}
-	for _, want := range []string{"other-load", "other-gomaxprocs", "other-go", "other-probes", "trace-truncated"} {
+	for _, want := range []string{"other-load", "other-gomaxprocs", "other-go", "other-probes", "trace-truncated", "generations-missing"} {
 		if !codes[want] {
 			t.Errorf("no warning %s among %v", want, codes)
 		}

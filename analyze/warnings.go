@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"timesink/analyze/breakdown"
@@ -27,19 +28,23 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	for _, from := range c.Warnings() {
 		w.addf(from.Code, "%s", from.Message)
 	}
-	window := sum.End - sum.Start
+	asked := int64(0)
+	if m := c.Manifest(); m != nil {
+		asked = m.Window.TraceAsked
+	}
 	if sum.Cut != nil {
-		covered := fmt.Sprintf("the %s before it are covered", dur(window))
-		if m := c.Manifest(); m != nil && m.Window.TraceAsked > 0 {
-			covered = fmt.Sprintf("%s of %s are covered", dur(window), dur(m.Window.TraceAsked))
+		covered := fmt.Sprintf("the %s before it are covered", dur(sum.Covered))
+		if asked > 0 {
+			covered = fmt.Sprintf("%s of %s are covered", dur(sum.Covered), dur(asked))
 		}
 		w.addf("trace-truncated", "the trace's last %d bytes could not be used (%v); %s", sum.CutBytes, sum.Cut, covered)
 	}
+	w.generations(sum, asked)
 	if sum.Version < 22 {
 		w.oldGo(sum)
 	}
 	w.given(sum)
-	if window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
+	if window := sum.Covered; window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
 		w.addf("cores-saturated", "all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were",
 			sum.GOMAXPROCS, 100*float64(sum.Saturated)/float64(window))
 	}
@@ -50,7 +55,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 			answered++
 		}
 	}
-	if answered > 0 && 2*len(match.pairs) < answered {
+	if seen := float64(answered) * share(sum.Covered, sum.Window()); 2*float64(len(match.pairs)) < seen {
 		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", len(match.pairs), answered)
 	}
 }
@@ -68,6 +73,51 @@ func (w *warnings) oldGo(sum *timeline.Summary) {
 		files += fmt.Sprintf("; of their cpu up to %s, which followed a call, may be time in files too", dur(sum.AfterCalls))
 	}
 	w.addf("old-go", "the service runs a Go before 1.22: its traces rarely tell when a system call ended, and recording them is expensive%s", files)
+}
+
+// generations warns of those that are missing, and of those that do not stand where
+// their numbers say.
+func (w *warnings) generations(sum *timeline.Summary, asked int64) {
+	covered := fmt.Sprintf("%s of %s are covered", dur(sum.Covered), dur(cmp.Or(asked, sum.Window())))
+	tell := func(code string, n *timeline.Numbers, one, more string) {
+		if verb := one; n.Count > 0 {
+			if n.Count > 1 {
+				verb = more
+			}
+			w.addf(code, "%s %s", numbered(n), verb)
+		}
+	}
+	tell("generations-missing", &sum.Missing, "is missing from the trace: "+covered+", and requests that cross the gap count as cut",
+		"are missing from the trace: "+covered+", and requests that cross a gap count as cut")
+	tell("generations-out-of-order", &sum.Late, "comes after a later one in the trace and was left out: "+covered,
+		"come after a later one in the trace and were left out: "+covered)
+	tell("generations-repeated", &sum.Repeated, "is in the trace more than once and was counted once", "are in the trace more than once and were counted once")
+}
+
+// numbered names generations by their numbers.
+func numbered(n *timeline.Numbers) string {
+	const most = 3
+	var list []string
+	rest := n.Count
+	for _, r := range n.Runs[:min(len(n.Runs), most)] {
+		text := fmt.Sprint(r.First)
+		if r.Last > r.First {
+			text = fmt.Sprintf("%d to %d", r.First, r.Last)
+		}
+		list = append(list, text)
+		rest -= r.Last - r.First + 1
+	}
+	if rest > 0 {
+		list = append(list, fmt.Sprintf("%d more", rest))
+	}
+	what := "generations "
+	if n.Count == 1 {
+		what = "generation "
+	}
+	if last := len(list) - 1; last > 0 {
+		return what + strings.Join(list[:last], ", ") + " and " + list[last]
+	}
+	return what + list[0]
 }
 
 // given tells what was given up for want of memory.

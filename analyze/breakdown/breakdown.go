@@ -43,8 +43,8 @@ type Source struct {
 	Target     string     `json:"target,omitempty"`
 	GoVersion  string     `json:"go_version,omitempty"`
 	CapturedAt *time.Time `json:"captured_at,omitempty"`
-	// Window is the time between the trace's first and last event; Covered is
-	// the part of what was asked for that could be read.
+	// Window is the time that the trace tells of: between its first and last event,
+	// and of generations out of order. Covered is the part of it that was read.
 	Window     int64 `json:"window_ns"`
 	Covered    int64 `json:"covered_ns"`
 	Asked      int64 `json:"asked_ns,omitempty"`
