@@ -420,6 +420,19 @@ func TestWhatFollowsATraceIsTold(t *testing.T) {
 	}
 }
 
+// A table that ends early is damage, though the ordinary reader then returns io.EOF as
+// at the end of a trace: the generation must not vanish in silence.
+func TestATableThatEndsEarlyIsDamage(t *testing.T) {
+	for name, a := range rows(t) {
+		b := apart{header: a.header, parts: slices.Clone(a.parts)}
+		b.parts[1] = behindFirst(b.parts[1], []byte{evEventBatch}, []byte{evStrings, evString})
+		sum := readAs(t, bytes.NewReader(b.whole()), 2, plenty).sum
+		if sum.Generations != 1 || sum.Cut == nil || sum.CutBytes == 0 {
+			t.Errorf("%s: %d generations were read, and then %v", name, sum.Generations, sum.Cut)
+		}
+	}
+}
+
 // A trace cut within its first generation says so, wherever it was cut.
 func TestATraceCutWithinItsFirstGenerationSaysSo(t *testing.T) {
 	for name, a := range rows(t) {
