@@ -3,8 +3,6 @@ package analyze
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -210,43 +208,6 @@ func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	if e.Requests > 0 && e.Requests < 20 {
 		w.addf("few-requests", "%s: %s are few; percentiles of so few say little", title(e), plural(e.Requests, "complete request"))
 	}
-}
-
-// unruled names the libraries, or else the service's own functions, that a notable
-// part of an endpoint's time is spent waiting in and that no rule knows, with the
-// rule to add.
-func (w *warnings) unruled(e *breakdown.Endpoint, f *fold) {
-	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
-	if sums == nil {
-		return
-	}
-	spent := map[string]int64{}
-	for _, b := range []breakdown.Bucket{breakdown.Unknown, breakdown.Wait} {
-		for c, t := range sums.buckets[b].causes {
-			if where := unruledAt(c, b); where != "" {
-				spent[where] += *t
-			}
-		}
-	}
-	names := slices.SortedFunc(maps.Keys(spent), func(a, b string) int { return cmp.Or(cmp.Compare(spent[b], spent[a]), cmp.Compare(a, b)) })
-	for _, name := range names[:min(len(names), 3)] {
-		if t := spent[name]; float64(t) >= negligible*float64(e.Wall.Total) {
-			w.addf("unknown-library", "%s: %s per request (%.0f%%) wait in %s, which no rule knows; if it is a database's client, add --rule db=%s (or cache=, queue/fetch=, upstream=, lock=, sleep=, file= …)",
-				title(e), dur(mean(t, e.Requests)), 100*float64(t)/float64(e.Wall.Total), name, name)
-		}
-	}
-}
-
-// unruledAt is what a rule could name to explain a cause: the library, or, where
-// the service itself waits for the network, its function.
-func unruledAt(c *breakdown.Cause, b breakdown.Bucket) string {
-	switch {
-	case c.Rule != "" || c.Library == "" && (b != breakdown.Unknown || c.Reason != "network"):
-		return ""
-	case c.Library != "":
-		return c.Library
-	}
-	return c.Site.Function
 }
 
 // title is how a reader knows an endpoint.

@@ -118,7 +118,7 @@ type function struct {
 	phase    *Rule // refines any bucket
 	loops    []*Loop
 	service  bool
-	library  bool // neither the service's own nor of GOROOT, nor what only joins goroutines
+	library  bool // written by others: not the service's own, not of GOROOT, not glue, nor what only joins goroutines
 	standard bool // of the standard library
 	dispatch dispatch
 	unit     bool // of work, as the user says
@@ -449,9 +449,9 @@ func (t *Table) function(f breakdown.Frame) *function {
 		return known
 	}
 	name := BaseName(f.Function)
-	fn := &function{service: isService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
+	fn := &function{service: IsService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
 	fn.unit = t.units != nil && t.units.MatchString(f.Function)
-	fn.library = !fn.service && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
+	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {
 			fn.add(&t.own[i])

@@ -7,8 +7,9 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// isService tells the service's own code from its dependencies and from the
-// standard library by the file's path, which also holds under -trimpath:
+// IsService reports whether a function is the service's own code. The path of its
+// file tells that from dependencies and from the standard library, also under
+// -trimpath:
 //
 //	/home/me/shop/api.go, example.com/shop/api.go                the service
 //	/go/pkg/mod/github.com/jackc/pgx/v5@v5.7.1/conn.go           a module
@@ -18,21 +19,32 @@ import (
 //	/usr/local/go/src/net/http/server.go, net/http/server.go     GOROOT
 //
 // Package main is the service wherever its files lie.
-func isService(f breakdown.Frame) bool {
+func IsService(f breakdown.Frame) bool {
 	pkg := packageOf(f.Function)
 	file := strings.ReplaceAll(f.File, `\`, "/")
 	switch {
-	case strings.HasPrefix(path.Base(file), "_cgo_"):
-		return false // cgo's glue, whoever calls C through it
+	case isCgo(file):
+		return false // whoever calls C through it
 	case pkg == "main":
 		return true
-	case file == "", strings.HasPrefix(file, "<"):
+	case isGlue(f):
 		return false
 	case versioned(file), strings.Contains(file, "/vendor/"+pkg+"/"), strings.HasPrefix(pkg, "vendor/"):
 		return false
 	}
 	return !isStandard(pkg, path.Dir(file))
 }
+
+// isGlue reports whether a function has no source file of its own: cgo or the
+// compiler wrote it, in the package of the code that needs it. Its name does not
+// tell the service's package from a library's.
+func isGlue(f breakdown.Frame) bool {
+	return f.File == "" || strings.HasPrefix(f.File, "<") || isCgo(strings.ReplaceAll(f.File, `\`, "/"))
+}
+
+// isCgo reports whether cgo generated a file: _cgo_gotypes.go holds the Go side of
+// each C function.
+func isCgo(file string) bool { return strings.HasPrefix(path.Base(file), "_cgo_") }
 
 // versioned tells a path with a module's version in it: "…@v1.7.2/…".
 func versioned(file string) bool {
