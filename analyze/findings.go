@@ -96,26 +96,22 @@ func sequentialCalls(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
 	}
 }
 
-func dialPerCall(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
+func dialPerCall(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Upstream]
-	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
-	if sums == nil {
-		return nil
-	}
-	b := &sums.buckets[breakdown.Upstream]
 	// One call in two is no accident of a connection that expired.
-	if b.callCount == 0 || 2*b.dialCount < b.callCount {
+	dialed := t.DialPercent()
+	if dialed < 50 {
 		return nil
 	}
-	saves := phase(t, breakdown.DNS, breakdown.Connect, breakdown.TLS)
+	title := "every upstream call dials a new connection"
+	if dialed < 100 {
+		title = fmt.Sprintf("%d%% of the upstream calls dial a new connection", dialed)
+	}
 	return &breakdown.Finding{
-		ID:    "dial-per-call",
-		Title: "upstream calls do not reuse connections",
-		Evidence: []string{
-			fmt.Sprintf("a connection was made for %.0f%% of the calls", 100*float64(b.dialCount)/float64(b.callCount)),
-			"called at " + place(busiest(t).Frame),
-		},
-		SavesUpTo: saves,
+		ID:        "dial-per-call",
+		Title:     title,
+		Evidence:  []string{"called at " + place(busiest(t).Frame)},
+		SavesUpTo: phase(t, breakdown.DNS, breakdown.Connect, breakdown.TLS),
 		Try:       "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end",
 	}
 }

@@ -70,7 +70,9 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"calls at once", parallel, "", 0, ""},
 		{"one call", cpu.call(breakdown.Upstream, breakdown.ResponseWait, 50*msec, false), "", 0, ""},
 		{"a call that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 20*msec, true),
-			"dial-per-call", 5 * msec, "100% of the calls"},
+			"dial-per-call", 5 * msec, "every upstream call dials"},
+		{"a call of two that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 2*msec, true).call(breakdown.Upstream, breakdown.ResponseWait, msec/10, false),
+			"dial-per-call", 5 * msec, "50% of the upstream calls dial"},
 		{"a starved pool", cpu.spend(breakdown.DB, breakdown.PoolWait, 30*msec, behind(breakdown.DB, 25*msec)).call(breakdown.DB, breakdown.Query, 5*msec, false),
 			"pool-starved", 30 * msec, "meanwhile in db for 25.0 ms"},
 		{"a pool that is waited for a little", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
@@ -110,8 +112,8 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		if got.SavesUpTo != c.saves || got.Endpoint != "main.get" || got.Title == "" || got.Try == "" {
 			t.Errorf("%s: %+v, it should save up to %d ns", c.name, got, c.saves)
 		}
-		if !strings.Contains(strings.Join(got.Evidence, "\n"), c.says) {
-			t.Errorf("%s: the evidence %q does not say %q", c.name, got.Evidence, c.says)
+		if !strings.Contains(got.Title+"\n"+strings.Join(got.Evidence, "\n"), c.says) {
+			t.Errorf("%s: %q with the evidence %q does not say %q", c.name, got.Title, got.Evidence, c.says)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
 			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests)})
 		}
 	}
-	out.Dials = b.dialCount
+	out.Calls, out.Dials = b.callCount, b.dialCount
 	for _, c := range b.calls {
 		out.CallTime += c.time
 	}

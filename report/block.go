@@ -246,32 +246,37 @@ func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
 }
 
 func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
-	switch p {
-	case breakdown.Connect:
-		if b.dialsAnew(t) {
-			return []string{"every call dials anew"}
-		}
-	case breakdown.PoolWait:
+	if p == breakdown.PoolWait {
 		return b.holders(t)
+	}
+	if text := b.dials(t, p); text != "" {
+		return []string{text}
 	}
 	return nil
 }
 
-// dialsAnew tells whether the analysis found that calls of this endpoint do not
-// reuse connections, and that t is where most of its dialing is done.
-func (b *block) dialsAnew(t *breakdown.BucketTime) bool {
-	for i := range b.e.Buckets {
-		if dialing(&b.e.Buckets[i]) > dialing(t) {
-			return false
-		}
+// dials says how many of a bucket's calls dial, beside the phase that most of the
+// dialing is in.
+func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
+	i := slices.IndexFunc(b.phases(t), func(p breakdown.PhaseTime) bool { return slices.Contains(dialPhases, p.Phase) })
+	if i < 0 || b.phases(t)[i].Phase != p {
+		return ""
 	}
-	return slices.ContainsFunc(b.b.Findings, func(f breakdown.Finding) bool {
-		return f.ID == "dial-per-call" && f.Endpoint == b.e.Name
-	})
+	switch dialed := t.DialPercent(); dialed {
+	case 0:
+		return ""
+	case 100:
+		return "every call dials a new connection"
+	default:
+		return fmt.Sprintf("%d%% of the calls dial a new connection", dialed)
+	}
 }
 
+// dialPhases are what it takes to get a new connection.
+var dialPhases = []breakdown.Phase{breakdown.DNS, breakdown.Connect, breakdown.TLS}
+
 func dialing(t *breakdown.BucketTime) int64 {
-	return phaseTotal(t, breakdown.DNS, breakdown.Connect, breakdown.TLS)
+	return phaseTotal(t, dialPhases...)
 }
 
 func phaseTotal(t *breakdown.BucketTime, of ...breakdown.Phase) int64 {

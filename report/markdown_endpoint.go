@@ -97,11 +97,7 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 		return rows
 	}
 	for _, p := range b.phases(t) {
-		note := ""
-		if p.Phase == breakdown.Connect && b.dialsAnew(t) {
-			note = m.plain("every call dials anew")
-		}
-		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(p.Mean)), m.plain(percent(ratio(p.Mean, b.whole))), "", "", note)
+		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(p.Mean)), m.plain(percent(ratio(p.Mean, b.whole))), "", "", m.plain(b.dials(t, p.Phase)))
 	}
 	return rows
 }

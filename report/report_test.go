@@ -219,6 +219,35 @@ func TestSavingsAreClaimedFlatlyOnlyWhereTheyHold(t *testing.T) {
 	}
 }
 
+func TestDialingIsSaidOnceAndAsItIs(t *testing.T) {
+	for _, c := range []struct {
+		calls, dials int64
+		want         string // "" for nothing
+	}{
+		{1000, 0, ""},
+		{0, 0, ""},
+		{1000, 1, "1% of the calls dial a new connection"},
+		{1000, 577, "58% of the calls dial a new connection"},
+		{1000, 999, "99% of the calls dial a new connection"},
+		{1000, 1000, "every call dials a new connection"},
+	} {
+		for bucket, phase := range map[breakdown.Bucket]breakdown.Phase{breakdown.DB: breakdown.Query, breakdown.Cache: breakdown.Command, breakdown.Upstream: breakdown.ResponseWait} {
+			b := of(source(), decode(1000, part{bucket: bucket, mean: 30 * ms, phases: phases(breakdown.Connect, 10*ms, phase, 20*ms)}, part{bucket: breakdown.CPU, mean: ms}))
+			b.Endpoints[0].Buckets[bucket].Calls, b.Endpoints[0].Buckets[bucket].Dials = c.calls, c.dials
+			var markdown, html bytes.Buffer
+			if err := errors.Join(report.Markdown(&markdown, b, report.MarkdownOptions{}), report.HTML(&html, b, nil, report.HTMLOptions{})); err != nil {
+				t.Fatal(err)
+			}
+			for format, page := range map[string]string{"text": text(t, b, report.TextOptions{}), "markdown": markdown.String(), "HTML": html.String()} {
+				want := map[bool]int{true: 1}[c.want != ""]
+				if strings.Count(page, "a new connection") != want || !strings.Contains(page, c.want) {
+					t.Errorf("%d of %d %s calls dial: the %s does not say %q once:\n%s", c.dials, c.calls, bucket, format, c.want, page)
+				}
+			}
+		}
+	}
+}
+
 func TestAllThirteenBucketsAreNamed(t *testing.T) {
 	page := text(t, sequential(), report.TextOptions{})
 	for _, name := range []string{"upstream HTTP", "database", "CPU", "scheduler", "GC", "client I/O", "cache", "queue", "locks", "busy worker", "sleep", "files", "unknown"} {

@@ -237,7 +237,8 @@ type BucketTime struct {
 	CallsPerRequest float64 `json:"calls_per_request"`
 	// CallTime is how long those calls lasted together, over complete requests:
 	// more than Total where calls overlap, and without what their goroutines spent
-	// on others between. Dials counts the connections made for them.
+	// on others between. Calls counts them, Dials those that a connection was made for.
+	Calls    int64       `json:"calls"`
 	CallTime int64       `json:"call_ns"`
 	Dials    int64       `json:"dials"`
 	Systems  []string    `json:"systems"`
@@ -248,6 +249,19 @@ type BucketTime struct {
 	Holders []Holder `json:"holders,omitempty"`
 	// IncompleteTotal is the incomplete requests' time in this bucket.
 	IncompleteTotal int64 `json:"incomplete_ns"`
+}
+
+// DialPercent returns the share of the calls that a connection was made for, in whole
+// percent: 100 only where it was each of them, 0 only where it was none or nothing
+// was called.
+func (t *BucketTime) DialPercent() int {
+	if t.Calls <= 0 || t.Dials <= 0 {
+		return 0
+	}
+	if t.Dials >= t.Calls {
+		return 100
+	}
+	return int(min(max((200*t.Dials+t.Calls)/(2*t.Calls), 1), 99))
 }
 
 // PhaseTime is one phase's part of a bucket.
