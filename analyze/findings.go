@@ -129,9 +129,7 @@ func poolStarved(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 		SavesUpTo: waits,
 		Try:       "raise the pool's limit (SetMaxOpenConns, MaxConns), or hold each connection for a shorter time",
 	}
-	if len(t.Holders) > 0 {
-		found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
-	}
+	found.Evidence = append(found.Evidence, heldBy("held by", t, e.Requests)...)
 	return found
 }
 
@@ -150,26 +148,29 @@ func lockHeld(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	for _, s := range t.Sites[:min(1, len(t.Sites))] {
 		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
 	}
-	if len(t.Holders) > 0 {
-		found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
-		if doing := t.Holders[0].Doing; doing <= breakdown.Upstream {
-			found.ID = "lock-held-across-call"
-			found.Title = "a lock is held across a " + called[doing] + " call"
-			found.Try = "release the lock before the call, or take it after"
-		}
+	found.Evidence = append(found.Evidence, heldBy("held by", t, e.Requests)...)
+	if h := t.Culprit(); h != nil && called[h.Doing[0].Doing] != "" {
+		found.ID = "lock-held-across-call"
+		found.Title = "a lock is held across " + called[h.Doing[0].Doing]
+		found.Try = "release the lock before the call, or take it after"
 	}
 	return found
 }
 
+// called are calls to the systems that a bucket stands for, as they are spoken of.
 var called = map[breakdown.Bucket]string{
-	breakdown.DB: "database", breakdown.Cache: "cache", breakdown.Queue: "queue", breakdown.Upstream: "upstream",
+	breakdown.DB: "a database call", breakdown.Cache: "a cache call", breakdown.Queue: "a queue call", breakdown.Upstream: "an upstream call",
 }
 
-// heldBy puts the holders into words.
-func heldBy(holders []breakdown.Holder, requests int64) []string {
+// heldBy names those that kept requests waiting the longest, and what each was in
+// for most of that.
+func heldBy(who string, t *breakdown.BucketTime, requests int64) []string {
 	var out []string
-	for _, h := range holders[:min(len(holders), 2)] {
-		out = append(out, fmt.Sprintf("let go at %s, meanwhile in %s for %s per request", place(h.Frame), h.Doing, dur(mean(h.Total, requests))))
+	list := t.Holdings()
+	for _, h := range list[:min(len(list), 2)] {
+		most := h.Doing[0]
+		out = append(out, fmt.Sprintf("%s %s, which was in %s for %s of %s per request",
+			who, place(h.Frame), cmp.Or(called[most.Doing], most.Doing.String()), dur(mean(most.Total, requests)), dur(mean(h.Total, requests))))
 	}
 	return out
 }
@@ -204,7 +205,7 @@ func workerQueue(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	for _, s := range t.Sites[:min(1, len(t.Sites))] {
 		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
 	}
-	found.Evidence = append(found.Evidence, heldBy(t.Holders, e.Requests)...)
+	found.Evidence = append(found.Evidence, heldBy("queued behind", t, e.Requests)...)
 	return found
 }
 

@@ -156,10 +156,8 @@ func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	if wait := phaseTotal(t, breakdown.PoolWait); ratio(wait, t.Total) >= most {
 		text = fmt.Sprintf(", %s of it waiting for a connection from the pool", percent(ratio(wait, t.Total)))
 	}
-	if holders := holdersOf(t); len(holders) > 0 && ratio(holders[0].total, t.Total) >= most {
-		if h := holders[0]; h.doing[0].Doing != t.Bucket { // else the name of the bucket has said it
-			text += fmt.Sprintf(", held by %s while it was in %s", shorten(function(h.Function), 50), words[h.doing[0].Doing].spoken)
-		}
+	if h := t.Culprit(); h != nil && h.Doing[0].Doing != t.Bucket { // else the name of the bucket has said it
+		text += fmt.Sprintf(", held by %s while it was in %s", shorten(function(h.Function), 50), words[h.Doing[0].Doing].spoken)
 	}
 	return text
 }

@@ -416,13 +416,13 @@ const maxHolders = 2
 // holders says who kept the requests waiting, and what those did meanwhile.
 func (b *block) holders(t *breakdown.BucketTime) []string {
 	var lines []string
-	for i, h := range holdersOf(t) {
+	for i, h := range t.Holdings() {
 		if i >= maxHolders && !b.verbose {
 			break
 		}
 		var doing []string
-		for i, d := range h.doing {
-			if i == 0 || b.verbose || ratio(d.Total, h.total) >= detailed {
+		for i, d := range h.Doing {
+			if i == 0 || b.verbose || ratio(d.Total, h.Total) >= detailed {
 				doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
 			}
 		}
@@ -434,35 +434,6 @@ func (b *block) holders(t *breakdown.BucketTime) []string {
 		lines = append(lines, indented(wrapList(what, doing, b.notes-2))...)
 	}
 	return lines
-}
-
-// A holding is all that one holder did while requests waited for it.
-type holding struct {
-	breakdown.Frame
-	total int64
-	doing []breakdown.Holder
-}
-
-// holdersOf gathers a bucket's holders by their frame, the longest first.
-func holdersOf(t *breakdown.BucketTime) []holding {
-	var list []holding
-	for _, h := range t.Holders {
-		if h.Total <= 0 {
-			continue
-		}
-		i := slices.IndexFunc(list, func(o holding) bool { return o.Frame == h.Frame })
-		if i < 0 {
-			i = len(list)
-			list = append(list, holding{Frame: h.Frame})
-		}
-		list[i].total += h.Total
-		list[i].doing = append(list[i].doing, h)
-	}
-	for _, h := range list {
-		slices.SortStableFunc(h.doing, func(x, y breakdown.Holder) int { return int(min(max(y.Total-x.Total, -1), 1)) })
-	}
-	slices.SortStableFunc(list, func(x, y holding) int { return int(min(max(y.total-x.total, -1), 1)) })
-	return list
 }
 
 // fewestSamples is how many CPU samples say anything.

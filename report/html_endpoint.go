@@ -192,8 +192,8 @@ func siteName(f breakdown.Frame) string {
 }
 
 func (v *endpointView) holders(b *block, t *breakdown.BucketTime) {
-	for _, h := range holdersOf(t) {
-		for _, d := range h.doing {
+	for _, h := range t.Holdings() {
+		for _, d := range h.Doing {
 			if len(v.Holders) < maxRows {
 				v.Holders = append(v.Holders, holderRow{
 					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Frame), words[d.Doing].label,

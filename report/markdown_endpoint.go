@@ -125,20 +125,20 @@ func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
 			}
 		}
 	}
-	if holders := holdersOf(t); len(holders) > 0 {
+	if holders := t.Holdings(); len(holders) > 0 {
 		parts = append(parts, m.holding(b, t, &holders[0]))
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
 
-func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *holding) string {
+func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *breakdown.Holding) string {
 	who, what := "held by ", ", meanwhile in "
 	if t.Bucket == breakdown.Wait {
 		who, what = "behind ", ", which was busy in "
 	}
 	var doing []string
-	for i, d := range h.doing {
-		if i == 0 || ratio(d.Total, h.total) >= detailed {
+	for i, d := range h.Doing {
+		if i == 0 || ratio(d.Total, h.Total) >= detailed {
 			doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
 		}
 	}
@@ -171,9 +171,9 @@ func (m *markdown) holders(e *breakdown.Endpoint, place int) {
 	begin, end := m.fold("who kept requests waiting")
 	p := part{head: begin + m.header("waiting in", "\tmean", "for whom"), foot: end, one: "holder", many: "holders"}
 	for _, t := range ranked(e.Buckets, total) {
-		for _, h := range holdersOf(t) {
+		for _, h := range t.Holdings() {
 			p.rows = append(p.rows, func() string {
-				return m.row(prose(m, label(t)), m.plain(b.scale.atLeastVisible(h.total/max(e.Requests, 1))), m.holding(b, t, &h))
+				return m.row(prose(m, label(t)), m.plain(b.scale.atLeastVisible(h.Total/max(e.Requests, 1))), m.holding(b, t, &h))
 			})
 		}
 	}
