@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 )
 
 // answer is the last line of a page: where the time is, and what the usual
-// suspect, the database, has to do with it.
+// suspect, the database, or the next largest part has to do with it.
 func answer(b *breakdown.Breakdown) string {
 	e := busiest(b)
 	switch {
@@ -19,8 +20,8 @@ func answer(b *breakdown.Breakdown) string {
 		return withoutCompleted(b, e)
 	}
 	sentences := []string{whereTheTimeIs(b, e)}
-	if s := suspect(e); s != nil {
-		sentences = append(sentences, savingOf(e, s).sentence(e, free(s)))
+	if s := besides(e); s != "" {
+		sentences = append(sentences, s)
 	}
 	if s := butIncomplete(e); s != "" {
 		sentences = append(sentences, s)
@@ -134,32 +135,50 @@ func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 // of it, it names two and says how much they hold.
 func inBuckets(e *breakdown.Endpoint, list []*breakdown.BucketTime) string {
 	top := list[0]
-	share := ratio(top.Total, e.Wall.Total)
-	if share >= 0.5 || len(list) < 2 {
+	if !isSpread(e, list) {
+		if p := mostly(top); p != nil && 2*p.total(top) >= e.Wall.Total {
+			return "spent " + p.instead(top) + " (" + percent(ratio(p.total(top), e.Wall.Total)) + ")" + heldWhile(top)
+		}
 		return "in " + spoken(top) + because(e, top)
 	}
 	return fmt.Sprintf("spread: %s in %s%s, %s in %s",
-		percent(share), spoken(top), because(e, top), percent(ratio(list[1].Total, e.Wall.Total)), spoken(list[1]))
+		percent(ratio(top.Total, e.Wall.Total)), spoken(top), because(e, top), percent(ratio(list[1].Total, e.Wall.Total)), spoken(list[1]))
+}
+
+// isSpread reports whether no bucket holds half of the time, so that the answer names
+// two.
+func isSpread(e *breakdown.Endpoint, list []*breakdown.BucketTime) bool {
+	return 2*list[0].Total < e.Wall.Total && len(list) > 1
 }
 
 // because adds what a bucket's name alone does not tell: that the time is spent
-// on the way to the system, or behind somebody else.
+// on the service's own side, or behind somebody else.
 func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
-	const most = 0.5
-	if dial := dialing(t); ratio(dial, t.Total) >= most {
-		return fmt.Sprintf(", %s of it making connections", percent(ratio(dial, t.Total)))
-	}
 	text := ""
+	if p := mostly(t); p != nil {
+		text = fmt.Sprintf(", %s of it %s", percent(ratio(p.total(t), t.Total)), p.spent)
+	}
 	if l := computes(e); t.Bucket == breakdown.CPU && l != nil {
 		text = ", " + within(l)
 	}
-	if wait := phaseTotal(t, breakdown.PoolWait); ratio(wait, t.Total) >= most {
-		text = fmt.Sprintf(", %s of it waiting for a connection from the pool", percent(ratio(wait, t.Total)))
+	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
+		return text // the name of the bucket has said it
 	}
-	if h := t.Culprit(); h != nil && h.Doing[0].Doing != t.Bucket { // else the name of the bucket has said it
-		text += fmt.Sprintf(", held by %s while it was in %s", shorten(function(h.Function), 50), words[h.Doing[0].Doing].spoken)
+	return text + heldWhile(t)
+}
+
+// heldWhile names who kept requests waiting for most of a bucket's time, and what
+// that one was in.
+func heldWhile(t *breakdown.BucketTime) string {
+	h := t.Culprit()
+	if h == nil {
+		return ""
 	}
-	return text
+	by := "held by"
+	if t.Bucket == breakdown.Wait {
+		by = "behind"
+	}
+	return fmt.Sprintf(", %s %s while it was in %s", by, shorten(function(h.Function), 50), words[h.Doing[0].Doing].spoken)
 }
 
 // computes is the system that most of the running time is in calls to, nil where
@@ -173,101 +192,57 @@ func computes(e *breakdown.Endpoint) *breakdown.CPULibrary {
 	return nil
 }
 
-// suspect is the bucket that the second sentence speaks of: the database where
-// there is any, for it is what gets blamed, else the one after the largest.
-func suspect(e *breakdown.Endpoint) *breakdown.BucketTime {
+// notable is the share of the wall time from which a part is worth a second
+// sentence. It is that from which findings speak.
+const notable = 0.10
+
+// besides is the second sentence. It answers what would be asked next: would the
+// usual suspect, the database, matter? The answer to that is given however small it
+// is. Where there is no database it tells what else a notable part of the time is,
+// and where there is no such part it is silent.
+func besides(e *breakdown.Endpoint) string {
 	list := ranked(e.Buckets, total)
-	for _, t := range list {
-		if t.Bucket == breakdown.DB {
-			return t
-		}
+	if i := slices.IndexFunc(list, func(t *breakdown.BucketTime) bool { return t.Bucket == breakdown.DB }); i >= 0 {
+		return savingOf(e, list[i]).sentence(e, list[i])
+	}
+	if len(list) > 0 && mostly(list[0]) != nil {
+		return savingOf(e, list[0]).sentence(e, list[0])
 	}
 	for i, t := range list {
-		if i > 0 && t.Bucket != breakdown.Unknown {
-			return t
+		switch {
+		case i == 0 || t.Bucket == breakdown.Unknown:
+			continue
+		case !isNotable(e, t):
+			return ""
+		case t.Bucket <= breakdown.Upstream:
+			return savingOf(e, t).sentence(e, t)
+		case isSpread(e, list) && i == 1:
+			return "" // the first sentence has named it
 		}
+		return fmt.Sprintf("Another %s (%s) is in %s%s.", scaleOf(e.Wall.Mean).column(t.Mean), percent(ratio(t.Total, e.Wall.Total)), spoken(t), because(e, t))
 	}
-	return nil
+	return ""
 }
 
-// A saving is what the absence of a bucket would save in the mean, and the ways
-// in which that figure may be off. They are zero where they are too small to
-// matter.
-type saving struct {
-	ns       int64 // mean wall time less the ceiling
-	queued   int64 // up to so much more, as requests wait elsewhere for one that is in this bucket
-	shadowed int64 // up to so much less, as other calls run hidden beside it
-	computed int64 // about so much more, as the system's work is in cpu
-	held     int64 // up to so much less, as connections are held for other work than this bucket's
+// isNotable reports whether a bucket holds a notable part of the time, and that not by
+// the chance of a few requests: its mean is beyond two of its standard errors.
+func isNotable(e *breakdown.Endpoint, t *breakdown.BucketTime) bool {
+	return ratio(t.Total, e.Wall.Total) >= notable && float64(t.Mean) > 2*standardError(t.Hist)
 }
 
-// savingOf reads the saving out of a bucket. An error matters from a twentieth
-// of the saving on, and from half a percent of the wall time on: below either
-// the figure is as good as it is printed.
-func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
-	s := saving{ns: max(e.Wall.Mean-t.Ceiling, 0)}
-	matters := func(ns int64) bool { return 20*ns >= s.ns && 200*ns >= e.Wall.Mean && ns > 0 }
-	if queued := min(t.QueuedBehind, e.Wall.Mean-s.ns); matters(queued) {
-		s.queued = queued
-	}
-	if shadowed := min(t.Shadowed, s.ns); matters(shadowed) {
-		s.shadowed = shadowed
-	}
-	if held := min(heldForOthers(e, t), s.ns-s.shadowed); matters(held) {
-		s.held = held
-	}
-	if l := computes(e); l != nil && l.Bucket == t.Bucket && matters(l.Estimate) {
-		s.computed = l.Estimate
-	}
-	return s
-}
-
-// heldForOthers is the part of a bucket's pool wait in which the connections
-// were held for work in other buckets: they would be, were this one free.
-func heldForOthers(e *breakdown.Endpoint, t *breakdown.BucketTime) int64 {
-	if phaseTotal(t, breakdown.PoolWait) == 0 {
+// standardError is that of the mean of what a histogram counts, 0 where there is
+// nothing to tell it from.
+func standardError(h *breakdown.Histogram) float64 {
+	if h == nil || h.N() < 2 {
 		return 0
 	}
-	sum := int64(0)
-	for _, h := range t.Holders {
-		if h.Doing != t.Bucket {
-			sum += h.Total
-		}
-	}
-	return sum / max(e.Requests, 1)
-}
-
-// sentence says what would be saved: flatly where the figure holds, else as a
-// range and why.
-func (s saving) sentence(e *breakdown.Endpoint, subject string) string {
-	scale := scaleOf(e.Wall.Mean)
-	low, high := s.ns-s.shadowed-s.held, min(s.ns+s.queued+s.computed, e.Wall.Mean)
-	if 2000*high < e.Wall.Mean {
-		return fmt.Sprintf("%s would save next to nothing (%s).", subject, scale.atLeastVisible(s.ns))
-	}
-	var why []string
-	if s.queued > 0 {
-		why = append(why, "requests queue behind it for "+scale.column(s.queued))
-	}
-	if s.computed > 0 {
-		why = append(why, "about "+scale.column(s.computed)+" of CPU are its work")
-	}
-	if s.shadowed > 0 {
-		why = append(why, "up to "+scale.column(s.shadowed)+" of other calls run hidden beside it")
-	}
-	if s.held > 0 {
-		why = append(why, "its connections are held for other work for "+scale.column(s.held))
-	}
-	if len(why) == 0 {
-		return fmt.Sprintf("%s would save %s (%s).", subject, scale.column(s.ns), percent(ratio(s.ns, e.Wall.Mean)))
-	}
-	because := strings.Join(why, ", and ")
-	if 2000*low < e.Wall.Mean {
-		return fmt.Sprintf("%s would save at most %s (%s): %s.", subject, scale.column(high), percent(ratio(high, e.Wall.Mean)), because)
-	}
-	from := strings.TrimSuffix(scale.column(low), " "+scale.unit)
-	return fmt.Sprintf("%s would save %s to %s (%s to %s): %s.",
-		subject, from, scale.column(high), percent(ratio(low, e.Wall.Mean)), percent(ratio(high, e.Wall.Mean)), because)
+	n, sum, squares := float64(h.N()), 0.0, 0.0
+	h.Each(func(lo, hi, count int64) {
+		x := (float64(lo) + float64(hi)) / 2
+		sum += x * float64(count)
+		squares += x * x * float64(count)
+	})
+	return math.Sqrt(max(squares-sum*sum/n, 0) / (n - 1) / n)
 }
 
 // butIncomplete speaks up where the requests that the window cut would change

@@ -275,10 +275,6 @@ func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
 // dialPhases are what it takes to get a new connection.
 var dialPhases = []breakdown.Phase{breakdown.DNS, breakdown.Connect, breakdown.TLS}
 
-func dialing(t *breakdown.BucketTime) int64 {
-	return phaseTotal(t, dialPhases...)
-}
-
 func phaseTotal(t *breakdown.BucketTime, of ...breakdown.Phase) int64 {
 	sum := int64(0)
 	for _, p := range t.Phases {
@@ -302,8 +298,9 @@ func (b *block) ceiling(t *breakdown.BucketTime) []string {
 	if !b.claims(t) {
 		return []string{drawn}
 	}
-	note := []string{pad(drawn, columns) + "  if free: " + b.scale.change(b.e.Wall.Mean, t.Ceiling)}
-	for _, reserve := range savingOf(b.e, t).reserves(b.scale) {
+	s := savingOf(b.e, t)
+	note := []string{pad(drawn, columns) + "  if free: " + b.scale.change(b.e.Wall.Mean, s.left(b.e))}
+	for _, reserve := range s.reserves(b.scale) {
 		note = append(note, wrap(reserve, b.notes)...)
 	}
 	return note
@@ -313,20 +310,6 @@ func (b *block) ceiling(t *breakdown.BucketTime) []string {
 func (b *block) claims(t *breakdown.BucketTime) bool {
 	share := ratio(b.of(t), b.whole)
 	return t.Bucket != breakdown.Unknown && b.e.Requests > 0 && (share >= ownLine || share >= 0.0005 && t.Bucket == breakdown.DB)
-}
-
-// reserves are the ways in which the figure may err.
-func (s saving) reserves(unit scale) (list []string) {
-	if s.queued > 0 {
-		list = append(list, "up to "+unit.short(s.queued)+" more: others queue behind it")
-	}
-	if s.shadowed > 0 {
-		list = append(list, "up to "+unit.short(s.shadowed)+" less: calls hide beside it")
-	}
-	if s.held > 0 {
-		list = append(list, "up to "+unit.short(s.held)+" less: held for other work")
-	}
-	return list
 }
 
 func (b *block) percentiles(t *breakdown.BucketTime) string {

@@ -127,21 +127,11 @@ func (v *endpointView) buckets(b *block) {
 // free says what the mean would be were the bucket free, as the text does, and in
 // what ways that errs.
 func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
-	share := ratio(b.of(t), b.whole)
-	if t.Bucket == breakdown.Unknown || share < 0.0005 || share < ownLine && t.Bucket != breakdown.DB {
+	if !b.claims(t) {
 		return
 	}
-	r.Free = b.scale.change(b.e.Wall.Mean, t.Ceiling)
 	s := savingOf(b.e, t)
-	if s.queued > 0 {
-		r.Errs = append(r.Errs, "up to "+b.scale.short(s.queued)+" more: others queue behind it")
-	}
-	if s.shadowed > 0 {
-		r.Errs = append(r.Errs, "up to "+b.scale.short(s.shadowed)+" less: calls hide beside it")
-	}
-	if s.held > 0 {
-		r.Errs = append(r.Errs, "up to "+b.scale.short(s.held)+" less: held for other work")
-	}
+	r.Free, r.Errs = b.scale.change(b.e.Wall.Mean, s.left(b.e)), s.reserves(b.scale)
 }
 
 // parts are the phases, the call sites and the holders of all buckets, in the

@@ -89,7 +89,8 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 		drawn = bar(share, barColumns)
 	}
 	if b.claims(t) {
-		figures := append([]string{b.scale.change(b.e.Wall.Mean, t.Ceiling)}, savingOf(b.e, t).reserves(b.scale)...)
+		s := savingOf(b.e, t)
+		figures := append([]string{b.scale.change(b.e.Wall.Mean, s.left(b.e))}, s.reserves(b.scale)...)
 		free = m.plain(strings.Join(figures, "; "))
 	}
 	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.scale.atLeastVisible(b.of(t))), m.plain(percent(share)), drawn, free, m.how(b, t))

@@ -17,23 +17,25 @@ import (
 type bucketWords struct {
 	label  string // in a table
 	spoken string // "The time is in …"
-	free   string // "… would save 4.4 ms"
+	// Of the buckets of other systems:
+	itself string // "The time is spent not in … but …"
+	plain  string // "A free … would save 4.4 ms", where the system has no name
 }
 
 var words = [breakdown.NumBuckets]bucketWords{
-	breakdown.DB:        {"database", "the database", "A free database"},
-	breakdown.Cache:     {"cache", "the cache", "A free cache"},
-	breakdown.Queue:     {"queue", "the queue", "A free queue"},
-	breakdown.Upstream:  {"upstream calls", "upstream calls", "Free upstream calls"},
-	breakdown.CPU:       {"CPU", "CPU", "Free CPU"},
-	breakdown.GC:        {"GC", "the garbage collector", "No garbage collection"},
-	breakdown.Scheduler: {"scheduler", "the scheduler (ready to run, no processor free)", "A processor always free"},
-	breakdown.Lock:      {"locks", "locks", "Never waiting for a lock"},
-	breakdown.Wait:      {"busy worker", "waiting for a busy worker", "A worker always free"},
-	breakdown.Sleep:     {"sleep", "sleep", "Never sleeping"},
-	breakdown.File:      {"files", "files", "Free file access"},
-	breakdown.ClientIO:  {"client I/O", "client I/O", "A client that never lags"},
-	breakdown.Unknown:   {"unknown", "what no rule explains (unknown)", ""},
+	breakdown.DB:        {"database", "the database", "the database itself", "database"},
+	breakdown.Cache:     {"cache", "the cache", "the cache itself", "cache"},
+	breakdown.Queue:     {"queue", "the queue", "the queue itself", "queue"},
+	breakdown.Upstream:  {"upstream calls", "upstream calls", "the upstream itself", "upstream"},
+	breakdown.CPU:       {label: "CPU", spoken: "CPU"},
+	breakdown.GC:        {label: "GC", spoken: "the garbage collector"},
+	breakdown.Scheduler: {label: "scheduler", spoken: "the scheduler (ready to run, no processor free)"},
+	breakdown.Lock:      {label: "locks", spoken: "locks"},
+	breakdown.Wait:      {label: "busy worker", spoken: "queues for busy workers"},
+	breakdown.Sleep:     {label: "sleep", spoken: "sleep"},
+	breakdown.File:      {label: "files", spoken: "files"},
+	breakdown.ClientIO:  {label: "client I/O", spoken: "client I/O"},
+	breakdown.Unknown:   {label: "unknown", spoken: "what no rule explains (unknown)"},
 }
 
 // systemNames are the systems' own spellings. Others are shown as they came.
@@ -88,15 +90,27 @@ func spoken(t *breakdown.BucketTime) string {
 	return words[t.Bucket].spoken
 }
 
-// free begins a sentence that says what a bucket's absence would save.
+// free begins a sentence that says what would be saved were another system free.
 func free(t *breakdown.BucketTime) string {
-	if s := systems(t); s != "" && t.Bucket <= breakdown.Queue {
-		if len(t.Systems) > 1 {
-			return "Free " + s
-		}
-		return "A free " + s
+	name := systems(t)
+	switch {
+	case t.Bucket == breakdown.Upstream:
+		return "Free " + spoken(t) + strings.Repeat(" calls", min(len(name), 1))
+	case name == "":
+		return "A free " + words[t.Bucket].plain
+	case len(t.Systems) > 1:
+		return "Free " + name
 	}
-	return words[t.Bucket].free
+	return "A free " + name
+}
+
+// instant is the same where that system has most of the time. It claims nothing of
+// what takes it that long: its work, its locks, the network to it.
+func instant(t *breakdown.BucketTime) string {
+	if name := systems(t); name != "" && t.Bucket != breakdown.Upstream {
+		return "Instant answers from " + name
+	}
+	return "Instant answers from the " + words[t.Bucket].plain
 }
 
 // list joins names as a sentence does.

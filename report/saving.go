@@ -1,0 +1,183 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// An ownPart is a part of another system's bucket that is spent on the service's own
+// side: it would stay were the other side free.
+type ownPart struct {
+	phases []breakdown.Phase
+	spent  string // "The time is spent …"
+}
+
+var poolWait = ownPart{[]breakdown.Phase{breakdown.PoolWait}, "waiting for a connection from the service's own pool"}
+
+var ownParts = []ownPart{
+	poolWait,
+	{dialPhases, "dialing connections"},
+	{[]breakdown.Phase{breakdown.BatchDelay}, "waiting for the client's own batches to fill"},
+}
+
+func (p *ownPart) total(t *breakdown.BucketTime) int64 { return phaseTotal(t, p.phases...) }
+
+// instead says what a bucket's time is spent on that is mostly this part. It clears the
+// other side, save where the pool's connections were busy with it.
+func (p *ownPart) instead(t *breakdown.BucketTime) string {
+	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
+		return p.spent
+	}
+	return "not in " + words[t.Bucket].itself + " but " + p.spent
+}
+
+// mostly is the part on the service's own side that holds at least half of a bucket,
+// nil where there is none.
+func mostly(t *breakdown.BucketTime) *ownPart {
+	for i := range ownParts {
+		if p := &ownParts[i]; p.total(t) > 0 && 2*p.total(t) >= t.Total {
+			return p
+		}
+	}
+	return nil
+}
+
+// A saving is what the absence of a bucket would save in the mean, without what it
+// spends on the service's own side, and the ways in which that figure may be off.
+// They are zero where they are too small to matter.
+type saving struct {
+	ns       int64 // mean wall time less what it would be
+	queued   int64 // up to so much more, as requests wait elsewhere for one that is in this bucket
+	pooled   int64 // up to so much more, as requests wait in the pool for connections that are busy with it
+	shadowed int64 // up to so much less, as other calls run hidden beside it
+	computed int64 // about so much more, as the system's work is in cpu
+	own      []ownTime
+}
+
+// An ownTime is what one part takes that stays.
+type ownTime struct {
+	*ownPart
+	mean int64
+}
+
+// savingOf reads the saving out of a bucket. An error matters from a twentieth
+// of the saving on, and from half a percent of the wall time on: below either
+// the figure is as good as it is printed.
+func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
+	s := saving{ns: max(e.Wall.Mean-t.Ceiling, 0)}
+	for i := range ownParts {
+		if mean := ownParts[i].total(t) / max(e.Requests, 1); mean > 0 {
+			s.own = append(s.own, ownTime{&ownParts[i], mean})
+			s.ns = max(s.ns-mean, 0)
+		}
+	}
+	matters := func(ns int64) bool { return 20*ns >= s.ns && 200*ns >= e.Wall.Mean && ns > 0 }
+	if queued := min(t.QueuedBehind, e.Wall.Mean-s.ns); matters(queued) {
+		s.queued = queued
+	}
+	if pooled := (poolWait.total(t) - heldForOthers(t)) / max(e.Requests, 1); matters(pooled) {
+		s.pooled = pooled
+	}
+	if shadowed := min(t.Shadowed, s.ns); matters(shadowed) {
+		s.shadowed = shadowed
+	}
+	if l := computes(e); l != nil && l.Bucket == t.Bucket && matters(l.Estimate) {
+		s.computed = l.Estimate
+	}
+	return s
+}
+
+// heldForOthers is the part of a bucket's pool wait in which the connections
+// were held for work in other buckets: they would be, were this one free.
+func heldForOthers(t *breakdown.BucketTime) int64 {
+	sum := int64(0)
+	for _, h := range t.Holders {
+		if h.Doing != t.Bucket {
+			sum += h.Total
+		}
+	}
+	return min(sum, poolWait.total(t))
+}
+
+// left is the mean wall time that a saving would leave.
+func (s saving) left(e *breakdown.Endpoint) int64 { return e.Wall.Mean - s.ns }
+
+// reserves are the ways in which the figure may err.
+func (s saving) reserves(unit scale) (list []string) {
+	if s.queued > 0 {
+		list = append(list, "up to "+unit.short(s.queued)+" more: others queue behind it")
+	}
+	if s.pooled > 0 {
+		list = append(list, "up to "+unit.short(s.pooled)+" more: pool waits behind it")
+	}
+	if s.shadowed > 0 {
+		list = append(list, "up to "+unit.short(s.shadowed)+" less: calls hide beside it")
+	}
+	return list
+}
+
+// sentence says what would be saved: flatly where the figure holds, else as a
+// range and why. What stays on the service's own side is told beside it, where it is
+// notable and the first sentence has not told it.
+func (s saving) sentence(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	return s.claim(e, t) + s.stays(e, t) + "."
+}
+
+func (s saving) claim(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	scale := scaleOf(e.Wall.Mean)
+	low, high := s.ns-s.shadowed, min(s.ns+s.queued+s.pooled+s.computed, e.Wall.Mean)
+	subject := free(t)
+	switch {
+	case 2000*high < e.Wall.Mean:
+		return fmt.Sprintf("%s would save next to nothing (%s)", subject, scale.atLeastVisible(s.ns))
+	case 2*s.ns >= e.Wall.Mean:
+		subject = instant(t)
+	}
+	because := strings.Join(s.reasons(scale), ", and ")
+	switch from := strings.TrimSuffix(scale.column(low), " "+scale.unit); {
+	case because == "":
+		return fmt.Sprintf("%s would save %s (%s)", subject, scale.column(s.ns), percent(ratio(s.ns, e.Wall.Mean)))
+	case 2000*low < e.Wall.Mean:
+		return fmt.Sprintf("%s would save at most %s (%s): %s", subject, scale.column(high), percent(ratio(high, e.Wall.Mean)), because)
+	default:
+		return fmt.Sprintf("%s would save %s to %s (%s to %s): %s",
+			subject, from, scale.column(high), percent(ratio(low, e.Wall.Mean)), percent(ratio(high, e.Wall.Mean)), because)
+	}
+}
+
+func (s saving) reasons(scale scale) (why []string) {
+	if s.queued > 0 {
+		why = append(why, "requests queue behind it for "+scale.column(s.queued))
+	}
+	if s.pooled > 0 {
+		why = append(why, "requests wait up to "+scale.column(s.pooled)+" for connections that are busy with it")
+	}
+	if s.computed > 0 {
+		why = append(why, "about "+scale.column(s.computed)+" of CPU are its work")
+	}
+	if s.shadowed > 0 {
+		why = append(why, "up to "+scale.column(s.shadowed)+" of other calls run hidden beside it")
+	}
+	return why
+}
+
+// stays tells what takes a notable part of the time whatever the other side does.
+func (s saving) stays(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	text := ""
+	said := mostly(t)
+	if ranked(e.Buckets, total)[0] != t {
+		said = nil
+	}
+	for _, own := range s.own {
+		if slices.Contains(own.phases, breakdown.PoolWait) {
+			own.mean -= s.pooled
+		}
+		if own.ownPart != said && ratio(own.mean, e.Wall.Mean) >= notable {
+			text += fmt.Sprintf("; another %s (%s) is spent %s", scaleOf(e.Wall.Mean).column(own.mean), percent(ratio(own.mean, e.Wall.Mean)), own.spent)
+		}
+	}
+	return text
+}
