@@ -32,7 +32,7 @@ type fold struct {
 // What is kept of each, in bytes, with the slack of maps. A histogram tells its
 // own size.
 const (
-	endpointSize = 6000
+	endpointSize = 7600
 	sumSize      = 400
 )
 
@@ -99,6 +99,7 @@ type bucketSums struct {
 	total, incomplete    int64
 	hist                 breakdown.Histogram
 	phases               [breakdown.NumPhases]int64
+	incompletePhases     [breakdown.NumPhases]int64
 	causes               map[*breakdown.Cause]*int64
 	cause                *breakdown.Cause // the last one, and its time: the next is often the same
 	caused               *int64
@@ -175,6 +176,7 @@ func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
 		for i := range r.Path {
 			s := &r.Path[i]
 			e.buckets[s.Bucket].incomplete += s.End - s.Start
+			e.buckets[s.Bucket].incompletePhases[s.Phase] += s.End - s.Start
 		}
 		return e
 	}

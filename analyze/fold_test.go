@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,5 +147,26 @@ func TestSamplesTellWhatSystemsWorkWithinTheProcess(t *testing.T) {
 	want := breakdown.CPULibrary{Bucket: breakdown.DB, System: "sqlite", Samples: 2, OfSamples: 4, Estimate: 1500}
 	if got := f.endpoints()[0].CPULibraries; len(got) != 1 || got[0] != want {
 		t.Errorf("the processor was used by %+v, not %+v", got, want)
+	}
+}
+
+// Requests that hang complete in no window: what they wait for must not be lost.
+func TestThePhasesOfCutRequestsAreKept(t *testing.T) {
+	f := newFold(0)
+	whole := made{}.call(breakdown.DB, breakdown.Query, 5*msec, false).request()
+	cut := made{}.spend(breakdown.DB, breakdown.PoolWait, 900*msec).spend(breakdown.DB, breakdown.Query, 20*msec).request()
+	cut.Incomplete = true
+	f.add(whole)
+	f.add(cut)
+	b := breakdown.Breakdown{Endpoints: f.endpoints()}
+	if err := b.Check(); err != nil {
+		t.Error(err)
+	}
+	want := []breakdown.PhaseTime{
+		{Phase: breakdown.PoolWait, IncompleteTotal: 900 * msec},
+		{Phase: breakdown.Query, Total: 5 * msec, Mean: 5 * msec, IncompleteTotal: 20 * msec},
+	}
+	if got := b.Endpoints[0].Buckets[breakdown.DB].Phases; !slices.Equal(got, want) {
+		t.Errorf("the phases are %+v, not %+v", got, want)
 	}
 }

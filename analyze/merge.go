@@ -86,6 +86,7 @@ func (b *bucketSums) merge(o *bucketSums) {
 	b.hist.Merge(&o.hist)
 	for p := range b.phases {
 		b.phases[p] += o.phases[p]
+		b.incompletePhases[p] += o.incompletePhases[p]
 	}
 	b.causes = sumInto(b.causes, o.causes)
 	for site, s := range o.calls {

@@ -111,8 +111,8 @@ func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
 		out.CallsPerRequest = round(float64(b.callCount)/float64(e.requests), 1000)
 	}
 	for p, t := range b.phases {
-		if t > 0 && p != int(breakdown.NoPhase) {
-			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests)})
+		if incomplete := b.incompletePhases[p]; (t > 0 || incomplete > 0) && p != int(breakdown.NoPhase) {
+			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests), IncompleteTotal: incomplete})
 		}
 	}
 	out.Calls, out.Dials = b.callCount, b.dialCount

@@ -202,7 +202,7 @@ func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 		w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", title(e), 100*u.Share)
 	}
 	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() {
-		w.addf("incomplete-requests", "%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) would see more whole ones",
+		w.addf("incomplete-requests", "%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) may see more whole ones",
 			title(e), plural(e.Incomplete, "request"), 100*float64(e.IncompleteTime)/float64(whole))
 	}
 	if e.Requests > 0 && e.Requests < 20 {

@@ -105,12 +105,15 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	in := "what is not known"
 	if top := ranked(e.Buckets, incomplete); len(top) > 0 {
 		in = fmt.Sprintf("%s (%s)", spoken(top[0]), percent(ratio(incomplete(top[0]), e.IncompleteTime)))
+		if p := mostlyOf(top[0], incomplete, incompleteIn); p != nil {
+			in += fmt.Sprintf(", %s of it %s", percent(ratio(p.time(top[0], incompleteIn), incomplete(top[0]))), p.spent)
+		}
 	}
 	whose := ""
 	if several(b) {
 		whose = " of " + spokenTitle(e) + ", which most request time goes to,"
 	}
-	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would tell more.",
+	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would tell whether they end.",
 		whose, counted(e.Incomplete, "was", "were"), in)
 }
 

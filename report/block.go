@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,7 @@ type block struct {
 	e     *breakdown.Endpoint
 	scale scale
 	of    func(*breakdown.BucketTime) int64 // the time shown of a bucket: a mean, or a sum over incomplete requests
+	in    func(*breakdown.PhaseTime) int64  // the same of a phase
 	whole int64                             // what the shown times sum to
 	notes int                               // columns of the note
 }
@@ -28,9 +30,9 @@ const (
 
 // block lays out nothing yet.
 func (t *text) block(e *breakdown.Endpoint) *block {
-	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }}
+	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }, in: func(p *breakdown.PhaseTime) int64 { return p.Mean }}
 	if e.Requests == 0 {
-		b.whole, b.of = e.IncompleteTime, incomplete
+		b.whole, b.of, b.in = e.IncompleteTime, incomplete, incompleteIn
 	}
 	b.scale = scaleOf(b.whole)
 	return b
@@ -199,10 +201,10 @@ func noted(note ...string) []row {
 // the code and in which phases the time was spent.
 func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	rows := []row{b.row(shorten(label(t), nameColumns), b.of(t), b.ceiling(t)...)}
-	if b.e.Requests == 0 || t.Total == 0 || !withDetail && !b.verbose {
+	if b.of(t) == 0 || !withDetail && !b.verbose {
 		return rows
 	}
-	if b.verbose {
+	if b.verbose && b.e.Requests > 0 {
 		rows = append(rows, noted(b.percentiles(t))...)
 	}
 	sites, alone := b.sites(t)
@@ -220,7 +222,7 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	}
 	for _, p := range phases {
 		note := slices.Concat(sites, b.phaseNote(t, p.Phase))
-		rows = append(rows, b.row("  "+phaseName(p.Phase), p.Mean, note...))
+		rows = append(rows, b.row("  "+phaseName(p.Phase), b.in(&p), note...))
 		sites = nil
 	}
 	return rows
@@ -237,11 +239,11 @@ func phaseName(p breakdown.Phase) string {
 func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
 	var list []breakdown.PhaseTime
 	for _, p := range t.Phases {
-		if p.Total > 0 && (b.verbose || ratio(p.Total, t.Total) >= 0.01) {
+		if b.in(&p) > 0 && (b.verbose || ratio(b.in(&p), b.of(t)) >= 0.01) {
 			list = append(list, p)
 		}
 	}
-	slices.SortStableFunc(list, func(x, y breakdown.PhaseTime) int { return int(min(max(y.Total-x.Total, -1), 1)) })
+	slices.SortStableFunc(list, func(x, y breakdown.PhaseTime) int { return cmp.Compare(b.in(&y), b.in(&x)) })
 	return list
 }
 
@@ -274,16 +276,6 @@ func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
 
 // dialPhases are what it takes to get a new connection.
 var dialPhases = []breakdown.Phase{breakdown.DNS, breakdown.Connect, breakdown.TLS}
-
-func phaseTotal(t *breakdown.BucketTime, of ...breakdown.Phase) int64 {
-	sum := int64(0)
-	for _, p := range t.Phases {
-		if slices.Contains(of, p.Phase) {
-			sum += p.Total
-		}
-	}
-	return sum
-}
 
 // ceiling draws a bucket's share and says what its absence would leave, and in
 // which way that figure errs.

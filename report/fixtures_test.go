@@ -29,6 +29,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"nothing":           nothing,
 	"incomplete-only":   incompleteOnly,
 	"incomplete-most":   incompleteMost,
+	"stuck":             stuck,
 	"truncated":         truncated,
 	"hostile":           hostile,
 	"hidden-calls":      hiddenCalls,
@@ -347,6 +348,14 @@ func nothing() *breakdown.Breakdown { return &breakdown.Breakdown{} }
 func incompleteOnly() *breakdown.Breakdown {
 	e := endpoint("main.(*API).Report", 0)
 	cut(&e, 8, map[breakdown.Bucket]int64{breakdown.Lock: 71 * s, breakdown.DB: 8900 * ms, breakdown.CPU: 20 * ms})
+	return of(source(), e)
+}
+
+// stuck are requests that hold a connection each and wait for a second one.
+func stuck() *breakdown.Breakdown {
+	e := endpoint("main.(*API).Orders", 0)
+	cut(&e, 38, map[breakdown.Bucket]int64{breakdown.DB: 111 * s, breakdown.CPU: 20 * ms})
+	e.Buckets[breakdown.DB].Phases = []breakdown.PhaseTime{{Phase: breakdown.PoolWait, IncompleteTotal: 110 * s}, {Phase: breakdown.Query, IncompleteTotal: s}}
 	return of(source(), e)
 }
 

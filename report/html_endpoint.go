@@ -54,11 +54,7 @@ type cpuRow struct{ Function, Position, Samples, Share string }
 // endpointView gathers what is shown of the endpoint at a place.
 func (t *text) endpointView(i int, charts *charts) *endpointView {
 	e := &t.b.Endpoints[i]
-	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }}
-	if e.Requests == 0 {
-		b.whole, b.of = e.IncompleteTime, incomplete
-	}
-	b.scale = scaleOf(b.whole)
+	b := t.block(e)
 	v := &endpointView{Number: i, Kind: clean(e.Kind), NoDetail: e.Detail == nil}
 	v.overviewRow = overviewRow{ID: fmt.Sprintf("endpoint-%d", i), Title: title(e), Requests: count(e.Requests), Share: percent(ratio(requestTime(e), t.requestTime()))}
 	if e.Requests > 0 {
@@ -138,11 +134,11 @@ func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
 // order of the buckets.
 func (v *endpointView) parts(b *block) {
 	left := 0
-	for _, t := range unknownLast(ranked(b.e.Buckets, total)) {
+	for _, t := range unknownLast(ranked(b.e.Buckets, b.of)) {
 		name := t.Bucket.String()
 		for _, p := range b.phases(t) {
 			v.Phases = append(v.Phases, phaseRow{
-				name, label(t), phaseName(p.Phase), phaseMeanings[p.Phase], b.scale.atLeastVisible(p.Mean), percent(ratio(p.Total, b.e.Wall.Total)),
+				name, label(t), phaseName(p.Phase), phaseMeanings[p.Phase], b.scale.atLeastVisible(b.in(&p)), percent(ratio(b.in(&p), b.whole)),
 				strings.Join(phaseNotes(b, t, p.Phase), " "),
 			})
 		}

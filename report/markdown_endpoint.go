@@ -94,11 +94,8 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 		free = m.plain(strings.Join(figures, "; "))
 	}
 	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.scale.atLeastVisible(b.of(t))), m.plain(percent(share)), drawn, free, m.how(b, t))
-	if b.e.Requests == 0 {
-		return rows
-	}
 	for _, p := range b.phases(t) {
-		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(p.Mean)), m.plain(percent(ratio(p.Mean, b.whole))), "", "", m.plain(b.dials(t, p.Phase)))
+		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(b.in(&p))), m.plain(percent(ratio(b.in(&p), b.whole))), "", "", m.plain(b.dials(t, p.Phase)))
 	}
 	return rows
 }

@@ -185,6 +185,7 @@ func TestTheLastLineIsTheAnswer(t *testing.T) {
 		"fast":              "The time is in CPU. Another 3.9 µs (21.1%) is in client I/O.",
 		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and there it is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
 		"incomplete-most":   "The time is in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",
+		"stuck":             "No request completed within the window: 38 were cut by its edges, with most of their time in the database (99.9%), 99.1% of it waiting for a connection from the service's own pool. A longer window would tell whether they end.",
 		"held-connections":  "The time is in the database, 75.0% of it waiting for a connection from the service's own pool, held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 10.0 to 12.0 ms (15.2% to 18.2%): requests wait up to 2.0 ms for connections that are busy with it.",
 		"hidden-calls":      "The time is in upstream gRPC and HTTP, 75.0% of it waiting for a connection from the service's own pool. A free database would save 20.0 ms (31.2%).",
 		"nothing":           "No request was seen.",

@@ -23,7 +23,16 @@ var ownParts = []ownPart{
 	{[]breakdown.Phase{breakdown.BatchDelay}, "waiting for the client's own batches to fill"},
 }
 
-func (p *ownPart) total(t *breakdown.BucketTime) int64 { return phaseTotal(t, p.phases...) }
+func (p *ownPart) total(t *breakdown.BucketTime) int64 { return p.time(t, totalIn) }
+
+func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) int64) (sum int64) {
+	for i := range t.Phases {
+		if slices.Contains(p.phases, t.Phases[i].Phase) {
+			sum += in(&t.Phases[i])
+		}
+	}
+	return sum
+}
 
 // instead says what a bucket's time is spent on that is mostly this part. It clears the
 // other side, save where the pool's connections were busy with it.
@@ -36,9 +45,11 @@ func (p *ownPart) instead(t *breakdown.BucketTime) string {
 
 // mostly is the part on the service's own side that holds at least half of a bucket,
 // nil where there is none.
-func mostly(t *breakdown.BucketTime) *ownPart {
+func mostly(t *breakdown.BucketTime) *ownPart { return mostlyOf(t, total, totalIn) }
+
+func mostlyOf(t *breakdown.BucketTime, of func(*breakdown.BucketTime) int64, in func(*breakdown.PhaseTime) int64) *ownPart {
 	for i := range ownParts {
-		if p := &ownParts[i]; p.total(t) > 0 && 2*p.total(t) >= t.Total {
+		if p := &ownParts[i]; p.time(t, in) > 0 && 2*p.time(t, in) >= of(t) {
 			return p
 		}
 	}

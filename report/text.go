@@ -397,9 +397,11 @@ func largest(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.Buc
 	return strings.Join(parts, ", ")
 }
 
-func total(t *breakdown.BucketTime) int64      { return t.Total }
-func incomplete(t *breakdown.BucketTime) int64 { return t.IncompleteTotal }
-func both(t *breakdown.BucketTime) int64       { return t.Total + t.IncompleteTotal }
+func total(t *breakdown.BucketTime) int64       { return t.Total }
+func incomplete(t *breakdown.BucketTime) int64  { return t.IncompleteTotal }
+func totalIn(p *breakdown.PhaseTime) int64      { return p.Total }
+func incompleteIn(p *breakdown.PhaseTime) int64 { return p.IncompleteTotal }
+func both(t *breakdown.BucketTime) int64        { return t.Total + t.IncompleteTotal }
 
 // ranked are the buckets that hold any time, the largest first.
 func ranked(buckets []breakdown.BucketTime, of func(*breakdown.BucketTime) int64) []*breakdown.BucketTime {

@@ -269,6 +269,8 @@ type PhaseTime struct {
 	Phase Phase `json:"phase"`
 	Total int64 `json:"total_ns"`
 	Mean  int64 `json:"mean_ns"`
+	// IncompleteTotal is the incomplete requests' time in this phase.
+	IncompleteTotal int64 `json:"incomplete_ns"`
 }
 
 // Other names the site that gathers what the listed ones leave of a bucket.

@@ -51,15 +51,19 @@ func checkBuckets(buckets []BucketTime, wall int64) error {
 }
 
 func checkParts(t BucketTime) error {
-	phases, sites := int64(0), int64(0)
+	phases, sites, incomplete := int64(0), int64(0), int64(0)
 	for _, p := range t.Phases {
 		phases += p.Total
+		incomplete += p.IncompleteTotal
 	}
 	for _, s := range t.Sites {
 		sites += s.Total
 	}
 	if len(t.Phases) > 0 && phases != t.Total {
 		return fmt.Errorf("phases sum to %d ns of %d", phases, t.Total)
+	}
+	if incomplete > t.IncompleteTotal {
+		return fmt.Errorf("phases of incomplete requests sum to %d ns of %d", incomplete, t.IncompleteTotal)
 	}
 	if len(t.Sites) > 0 && sites != t.Total {
 		return fmt.Errorf("sites sum to %d ns of %d", sites, t.Total)
