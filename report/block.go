@@ -317,11 +317,11 @@ func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 	shown, rest := b.shownSites(t)
 	alone = len(shown) == 1 && rest < t.Total/100
 	for _, s := range shown {
-		where, how := b.place(s.Frame, b.notes-2), calls(s.CallsPerRequest, s.Concurrency)
+		how := shorten(calls(s.CallsPerRequest, s.Concurrency), b.notes)
 		if alone {
-			lines = append(lines, flow(b.notes, how, where)...)
+			lines = append(lines, flow(b.notes, how, placeIn(s.Frame, b.notes-2))...)
 		} else {
-			lines = append(lines, flow(b.notes, where, b.scale.atLeastVisible(s.Mean), how)...)
+			lines = append(lines, b.site(s.Frame, b.scale.atLeastVisible(s.Mean), how)...)
 		}
 		if b.verbose && s.Why != "" {
 			lines = append(lines, indented(wrap("because: "+clean(s.Why), b.notes-2))...)
@@ -334,6 +334,15 @@ func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 		return []string{calls(t.CallsPerRequest, 0)}, true
 	}
 	return lines, alone
+}
+
+// site is one call site of several, on two lines at most.
+func (b *block) site(f breakdown.Frame, mean, how string) []string {
+	lines := flow(b.notes, placeIn(f, b.notes-2), mean, how)
+	if len(lines) > 2 {
+		lines = []string{placeIn(f, b.notes-width("   "+mean)) + "   " + mean, how}
+	}
+	return lines
 }
 
 // shownSites are the call sites worth a line, and the total of the others.
@@ -356,9 +365,9 @@ func indented(lines []string) []string {
 	return lines
 }
 
-// place is a frame in at most limit columns: the function's name is cut, never
+// placeIn is a frame in at most limit columns: the function's name is cut, never
 // its line.
-func (b *block) place(f breakdown.Frame, limit int) string {
+func placeIn(f breakdown.Frame, limit int) string {
 	where := position(f)
 	if where == "" || width(where) > limit/2 {
 		return shorten(place(f), limit)
@@ -405,8 +414,12 @@ func (b *block) holders(t *breakdown.BucketTime) []string {
 		if t.Bucket == breakdown.Wait {
 			who, what = "behind ", "which was busy in "
 		}
-		lines = append(lines, who+b.place(h.Frame, b.notes-len(who)))
-		lines = append(lines, indented(wrapList(what, doing, b.notes-2))...)
+		lines = append(lines, who+placeIn(h.Frame, b.notes-len(who)))
+		list := wrapList(what, doing, b.notes-2)
+		if len(list) > 1 && !b.verbose {
+			list = []string{wrapList(what, doing, b.notes-4)[0] + " …"}
+		}
+		lines = append(lines, indented(list)...)
 	}
 	return lines
 }

@@ -108,9 +108,9 @@ func (t *compared) endpoint(e *breakdown.EndpointChange) error {
 	if e.Route != "" {
 		name = title(&breakdown.Endpoint{Name: e.Name})
 	}
-	t.fields(bold, 0, changeTitle(e), name, counted(e.RequestsBefore, "request", "requests")+" → "+count(e.RequestsAfter))
+	t.fields(bold, 0, shorten(changeTitle(e), t.width), shorten(name, t.width), counted(e.RequestsBefore, "request", "requests")+" → "+count(e.RequestsAfter))
 	if e.Was != "" {
-		t.text(plain, 2, "", "was "+clean(e.Was))
+		t.line(plain, "  was "+shorten(clean(e.Was), t.width-6))
 	}
 	if len(e.Wall) == 0 {
 		return nil
@@ -121,6 +121,10 @@ func (t *compared) endpoint(e *breakdown.EndpointChange) error {
 	for i := range e.Wall {
 		c := &e.Wall[i]
 		rows = append(rows, row{cells: []string{c.Quantity, unit.column(c.Before), unit.column(c.After), signedTime(unit, c.Delta), signed(c.Relative)}, note: t.tested(c, unit)})
+	}
+	left := t.beside(2, rows)
+	for i := range rows {
+		rows[i].note = wrap(rows[i].note[0], left)
 	}
 	if err := t.table(2, rows); err != nil {
 		return err
@@ -222,7 +226,8 @@ func (t *compared) bucket(b *breakdown.BucketChange, unit scale) {
 	}
 	for _, s := range b.Sites[:min(sites, len(b.Sites))] {
 		if s.Delta != 0 && s.Function != breakdown.Other {
-			t.text(dim, 6, "", signedTime(unit, s.Delta)+" at "+place(s.Frame))
+			head := signedTime(unit, s.Delta) + " at "
+			t.line(dim, spaces(6)+head+placeIn(s.Frame, t.width-6-width(head)))
 		}
 	}
 }
@@ -299,7 +304,7 @@ func verdict(c *breakdown.Comparison) string {
 	mean := &e.Wall[0]
 	unit := scaleOf(max(mean.Before, mean.After))
 	if !mean.Significant {
-		text := fmt.Sprintf("%s: the samples cannot tell a change of the mean (%s) from chance", changeTitle(e), signedTime(unit, mean.Delta))
+		text := fmt.Sprintf("%s: the samples cannot tell a change of the mean (%s) from chance", shorten(changeTitle(e), 60), signedTime(unit, mean.Delta))
 		if mean.Needs != "" {
 			text += "; it takes " + mean.Needs
 		}
@@ -309,7 +314,7 @@ func verdict(c *breakdown.Comparison) string {
 	if mean.Delta < 0 {
 		word = "faster"
 	}
-	text := fmt.Sprintf("%s answers %s (%s) %s at the mean", changeTitle(e), unit.short(magnitude(mean.Delta)), percent(math.Abs(mean.Relative)), word)
+	text := fmt.Sprintf("%s answers %s (%s) %s at the mean", shorten(changeTitle(e), 60), unit.short(magnitude(mean.Delta)), percent(math.Abs(mean.Relative)), word)
 	var most *breakdown.BucketChange
 	for i := range e.Buckets {
 		b := &e.Buckets[i]

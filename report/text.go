@@ -349,43 +349,6 @@ func worked(t *breakdown.BucketTime) int64 {
 	return t.Total
 }
 
-// roots is the page's middle where there was no request: the goroutines by the
-// function they began in.
-func (t *text) roots(roots []breakdown.Root) error {
-	const shown = 10
-	whole := int64(0)
-	for _, r := range roots {
-		whole += atWork(&r)
-	}
-	scale := scaleOf(whole)
-	rows := []row{{cells: []string{"goroutines began in", "count", "waiting", "sleep", "at work", "share"}, note: []string{"of it"}}}
-	for _, r := range roots[:min(len(roots), shown)] {
-		work := atWork(&r)
-		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(&r, b), r.Wall)) }
-		cells := []string{shorten(function(r.Function), 32), count(r.Goroutines), in(breakdown.Wait), in(breakdown.Sleep), scale.atLeastVisible(work), percent(ratio(work, whole))}
-		rows = append(rows, row{cells: cells, note: []string{largest(r.Buckets, work, worked)}})
-	}
-	left := t.width - 2
-	for i := range rows[0].cells {
-		widest := 0
-		for _, r := range rows {
-			widest = max(widest, width(r.cells[i]))
-		}
-		left -= widest + gutter
-	}
-	for i := range rows {
-		rows[i].note = wrap(rows[i].note[0], left)
-	}
-	if err := t.table(2, rows); err != nil {
-		return err
-	}
-	if len(roots) > shown {
-		t.line(plain, fmt.Sprintf("  and %d more", len(roots)-shown))
-	}
-	t.line(plain, "")
-	return nil
-}
-
 // largest names the up to two buckets that hold most of a whole.
 func largest(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) string {
 	var parts []string

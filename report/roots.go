@@ -1,0 +1,110 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+const (
+	shownRoots = 10
+	// The columns of the longest name where a note of one line leaves no more, and
+	// what a name is not cut below to have its note beside it.
+	rootColumns = 32
+	rootAtLeast = 20
+)
+
+// roots is the page's middle where there was no request: the goroutines by the
+// function they began in. A row takes two lines at most.
+func (t *text) roots(roots []breakdown.Root) error {
+	whole := int64(0)
+	for i := range roots {
+		whole += atWork(&roots[i])
+	}
+	scale := scaleOf(whole)
+	rows := []row{{cells: []string{"goroutines began in", "count", "waiting", "sleep", "at work", "share"}, note: []string{"of it"}}}
+	for i := range roots[:min(len(roots), shownRoots)] {
+		r := &roots[i]
+		work := atWork(r)
+		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(r, b), r.Wall)) }
+		rows = append(rows, row{
+			cells: []string{function(r.Function), count(r.Goroutines), in(breakdown.Wait), in(breakdown.Sleep), scale.atLeastVisible(work), percent(ratio(work, whole))},
+			note:  []string{largest(r.Buckets, work, worked)},
+		})
+	}
+	if err := t.named(2, rows); err != nil {
+		return err
+	}
+	if len(roots) > shownRoots {
+		t.line(plain, fmt.Sprintf("  and %d more", len(roots)-shownRoots))
+	}
+	t.line(plain, "")
+	return nil
+}
+
+// named writes a table whose first cells are names that somebody else chose, and whose
+// notes are lists of a few items. It makes room by cutting the names and by breaking
+// the notes once. Where that would leave too little of the names, it puts the notes
+// below their rows.
+func (p *page) named(indent int, rows []row) error {
+	natural := widest(rows, func(r *row) int { return width(r.cells[0]) })
+	left := p.beside(indent, rows) + natural // to the names and the notes
+	oneLine := widest(rows, func(r *row) int { return width(r.note[0]) })
+	twoLines := widest(rows, func(r *row) int { return broken(r.note[0]) })
+	names := min(natural, max(left-oneLine, min(rootColumns, left-twoLines)))
+	if names < min(natural, rootAtLeast) {
+		return p.notedBelow(indent, rows, max(left+gutter, 1))
+	}
+	for i, r := range rows {
+		rows[i].cells[0] = shorten(r.cells[0], names)
+		rows[i].note = wrapList("", strings.Split(r.note[0], ", "), left-names)
+	}
+	return p.table(indent, rows)
+}
+
+// beside is how many columns the cells of a table leave to its notes.
+func (p *page) beside(indent int, rows []row) int {
+	left := p.width - indent
+	for i := range rows[0].cells {
+		left -= widest(rows, func(r *row) int { return width(r.cells[i]) }) + gutter
+	}
+	return left
+}
+
+func widest(rows []row, of func(*row) int) (columns int) {
+	for i := range rows {
+		columns = max(columns, of(&rows[i]))
+	}
+	return columns
+}
+
+// broken is the fewest columns that a list of two takes on two lines.
+func broken(note string) int {
+	head, rest, ok := strings.Cut(note, ", ")
+	if !ok {
+		return width(note)
+	}
+	return max(width(head+","), width(rest))
+}
+
+// notedBelow writes the rows of a table with each note on a line of its own.
+func (p *page) notedBelow(indent int, rows []row, names int) error {
+	lines := page{width: p.width}
+	bare := make([]row, len(rows))
+	for i, r := range rows {
+		bare[i].cells = append([]string{shorten(r.cells[0], names)}, r.cells[1:]...)
+	}
+	if err := lines.table(indent, bare); err != nil {
+		return err
+	}
+	i := 0
+	for l := range strings.Lines(lines.String()) {
+		p.WriteString(l)
+		if i > 0 && rows[i].note[0] != "" { // the first row is the heads
+			p.line(plain, spaces(indent+2)+shorten(rows[0].note[0]+": "+rows[i].note[0], p.width-indent-2))
+		}
+		i++
+	}
+	return nil
+}
