@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -94,7 +95,7 @@ func (c *client) get(ctx context.Context, endpoint string) (*http.Response, erro
 	setHeader(req, a.Header)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.failed(endpoint, err)
+		return nil, c.failed(endpoint, endedBy(ctx, err))
 	}
 	return resp, nil
 }
@@ -142,7 +143,7 @@ func (c *client) fetch(ctx context.Context, endpoint string, limit int64) answer
 	case a.status != http.StatusOK:
 		a.err = c.refused(endpoint, resp, a.body)
 	case err != nil:
-		a.err = c.failed(endpoint, err)
+		a.err = c.failed(endpoint, endedBy(ctx, err))
 	}
 	return a
 }
@@ -153,7 +154,11 @@ func (c *client) refused(endpoint string, resp *http.Response, body []byte) erro
 	if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.String() != "" {
 		location = c.scrub.text(shown(resp.Request.URL.ResolveReference(u)))
 	}
-	return withOp(c.op(endpoint), statusFault(resp.StatusCode, location, c.scrub.text(quote(body))))
+	err := statusFault(resp.StatusCode, location, c.scrub.text(quote(body)))
+	if name, _, _ := strings.Cut(endpoint, "?"); name == "trace" && errors.Is(err, ErrNotFound) && ofPprof(resp.Header) {
+		err = &capture.Error{Err: err.(*capture.Error).Err, Hint: c.target.traceHint()}
+	}
+	return withOp(c.op(endpoint), err)
 }
 
 // failed explains why no answer came.

@@ -15,6 +15,11 @@
 //     little less, so that CPU samples cover all of it, and probes in open loop;
 //  4. a goroutine profile once more.
 //
+// Without the trace there is no capture. Everything else stands beside it: a page
+// that is slow or missing delays neither the window nor the answer by more than
+// two and three seconds, and is a warning. Only the first goroutine profile, and
+// the index that it needs, are waited for at all before the window.
+//
 // It does no harm if it can help it: the trace goes from the socket to the disk
 // with nothing between, and ends early when it falls behind the service (which
 // would hold the rest in memory), when the disk fills up, at a size, or when
@@ -114,6 +119,7 @@ func Run(ctx context.Context, cfg Config, path string) (*capture.Manifest, error
 	}
 	stop := c.observe()
 	defer stop()
+	defer c.dropBeside()
 	if err := c.survey(ctx); err != nil {
 		return nil, err
 	}

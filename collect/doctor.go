@@ -1,11 +1,14 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"timesink/collect/capture"
@@ -96,48 +99,81 @@ type doctor struct {
 
 // examine asks everything. The error says that no answer came.
 func (d *doctor) examine(ctx context.Context, window time.Duration) error {
-	index := d.survey.index(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	index, _ := d.first(ctx, &beside)
 	d.index = index.err
-	if index.status == 0 {
-		return index.err
-	}
-	if errors.Is(d.index, ErrUnauthorized) || errors.Is(d.index, ErrRedirected) || errors.Is(d.index, ErrCertificate) {
+	switch {
+	case settles(d.index) && index.status == 0:
+		return d.index
+	case settles(d.index):
 		return nil // everything else would say the same
 	}
-	d.mutex(ctx)
-	d.block(ctx)
-	d.goroutine(ctx)
-	d.metrics(ctx)
+	for _, ask := range []func(context.Context){
+		func(ctx context.Context) { d.mutex(ctx) },
+		func(ctx context.Context) { d.metrics(ctx) },
+		func(ctx context.Context) { d.fit(ctx, window) },
+		d.block,
+		func(ctx context.Context) { d.goroutine(ctx, index) },
+	} {
+		beside.Go(func() { ask(ctx) })
+	}
 	d.takeTrace(ctx)
 	d.takeProfile(ctx, index.took)
-	if longest, ok := d.longest(ctx, profileSeconds(window)); ok {
-		d.diagnosis.Longest = int64(min(time.Duration(longest)*time.Second, window))
-	}
-	if ctx.Err() != nil {
+	beside.Wait()
+	switch {
+	case ctx.Err() != nil:
 		return d.client.failed("", ctx.Err())
+	case index.status == 0 && !isLate(d.index) && d.trace != nil:
+		return d.index
 	}
 	return nil
 }
 
-func (d *doctor) block(ctx context.Context) {
-	a := d.ask(ctx, "block", "block?debug=1", maxHead)
-	if n := d.service.BlockEvents; a.err == nil && n != nil {
-		text := "off, or nothing has blocked yet"
-		if *n > 0 {
-			text = fmt.Sprintf("on, or was: %d stacks", *n)
+// fit learns how long a window may be.
+func (d *doctor) fit(ctx context.Context, window time.Duration) {
+	for _, page := range []string{"goroutine", "mutex"} {
+		if longest, ok := d.longest(ctx, page, profileSeconds(window)); ok {
+			d.diagnosis.Longest = int64(min(time.Duration(longest)*time.Second, window))
+			return
 		}
-		d.note(true, "%s", text)
 	}
 }
 
-func (d *doctor) goroutine(ctx context.Context) {
-	if d.service.Goroutines > manyGoroutines {
+func (d *doctor) block(ctx context.Context) {
+	a := d.ask(ctx, "block", "block?debug=1", maxHead)
+	n := d.known().BlockEvents
+	switch {
+	case a.err != nil:
+	case !bytes.HasPrefix(a.body, []byte("--- contention")):
+		d.note("block", false, "no block profile, but %s", capture.Sniff(a.body).What)
+	case n == nil:
+	case *n > 0:
+		d.note("block", true, "on, or was: %d stacks", *n)
+	default:
+		d.note("block", true, "off, or nothing has blocked yet")
+	}
+}
+
+func (d *doctor) goroutine(ctx context.Context, index answer) {
+	n := d.known().Goroutines
+	if n > manyGoroutines || isLate(index.err) {
 		d.enter("goroutine", 0, nil, 0)
-		d.note(false, "not asked for: with %d goroutines it would stop the service for a while", d.service.Goroutines)
+		if isLate(index.err) {
+			d.note("goroutine", false, "not asked for: the index, which counts the goroutines, gave %s", lateForWindow.what)
+		} else {
+			d.note("goroutine", false, "not asked for: with %d goroutines it would stop the service for a while", n)
+		}
 		return
 	}
 	a := d.ask(ctx, "goroutine", "goroutine", maxGoroutine)
-	if a.err == nil && !a.more {
+	switch {
+	case a.err != nil:
+	case !isGzip(a.body):
+		d.note("goroutine", false, "no profile, but %s", capture.Sniff(a.body).What)
+	case !a.more:
 		d.goroutines(a.body)
 	}
 }
@@ -153,10 +189,10 @@ func (d *doctor) takeTrace(ctx context.Context) {
 	case a.err != nil:
 	case !capture.IsTrace(a.body):
 		d.trace = d.client.notTrace(endpoint, a.body)
-		d.note(false, "%s", told(d.trace))
+		d.note("trace", false, "%s", told(d.trace))
 	default:
 		d.format = capture.TraceVersion(a.body)
-		d.note(true, "format %s; %s s were taken", d.format, fmt.Sprint(glance.Seconds()))
+		d.note("trace", true, "format %s; %s s were taken", d.format, fmt.Sprint(glance.Seconds()))
 	}
 }
 
@@ -172,7 +208,7 @@ func (d *doctor) takeProfile(ctx context.Context, roundTrip time.Duration) {
 	switch {
 	case errors.Is(a.err, ErrInterrupted) && ctx.Err() == nil:
 		d.enter("profile", http.StatusOK, nil, took)
-		d.note(true, "begins; it was cut after %.1f s", took.Seconds())
+		d.note("profile", true, "begins; it was cut after %.1f s", took.Seconds())
 	case a.err == nil && !isGzip(a.body):
 		d.profile = withOp(d.client.op("profile"), newFault(ErrStatus, pprofHint, "no profile, but %s", capture.Sniff(a.body).What))
 		d.enter("profile", a.status, d.profile, took)
@@ -191,16 +227,17 @@ func (d *doctor) conclude() *Diagnosis {
 	g.Service = d.service
 	g.Advice = []Advice{}
 	switch {
-	case d.index != nil && !errors.Is(d.index, ErrNotFound):
+	case settles(d.index):
 		g.Err = d.index
-	case d.trace != nil && d.index != nil:
+	case d.trace != nil && d.index != nil && !isLate(d.index) && !d.diagnosis.TraceRunning && !d.shows():
 		g.Err = d.index // not even an index: the trace's 404 says less
 	default:
-		g.Err = d.trace
+		g.Err = d.explainTrace(d.trace)
 	}
 	for _, row := range advice {
 		if row.when(d) {
-			g.Advice = append(g.Advice, Advice{ID: row.id, What: row.what(d), Code: row.code})
+			code := strings.ReplaceAll(row.code, defaultIndex, d.client.target.base.Path)
+			g.Advice = append(g.Advice, Advice{ID: row.id, What: row.what(d), Code: code})
 		}
 	}
 	return g
@@ -215,13 +252,13 @@ var advice = []struct {
 }{
 	{"access", func(d *doctor) bool { return errors.Is(d.index, ErrUnauthorized) },
 		say("the port is guarded: " + accessHint), ""},
-	{"pprof-missing", func(d *doctor) bool { return errors.Is(d.index, ErrNotFound) && d.trace != nil },
+	{"pprof-missing", func(d *doctor) bool { return errors.Is(d.index, ErrNotFound) && d.trace != nil && !d.shows() },
 		say("nothing can be collected without net/http/pprof: serve it, best on a port of its own that only the inside reaches"),
 		"import _ \"net/http/pprof\"\n\ngo func() { log.Print(http.ListenAndServe(\"localhost:6060\", nil)) }()"},
-	{"trace-missing", func(d *doctor) bool { return d.index == nil && errors.Is(d.trace, ErrNotFound) },
+	{"trace-missing", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, ErrNotFound) },
 		say("pprof is there, but the trace is not: a router of its own needs each handler"),
 		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
-	{"trace-replaced", func(d *doctor) bool { return d.index == nil && errors.Is(d.trace, capture.ErrNotTrace) },
+	{"trace-replaced", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, capture.ErrNotTrace) },
 		say("something other than net/http/pprof answers where the trace should be: register the handler before what catches all paths"),
 		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
 	{"trace-running", func(d *doctor) bool { return d.diagnosis.TraceRunning },
@@ -237,6 +274,8 @@ var advice = []struct {
 		"mux.HandleFunc(\"/debug/pprof/profile\", pprof.Profile)"},
 	{"profile-running", func(d *doctor) bool { return d.diagnosis.ProfileRunning },
 		say("somebody takes a CPU profile, as a continuous profiler does: its samples are in the trace, so that nothing is lost"), ""},
+	{"index-late", func(d *doctor) bool { return isLate(d.index) },
+		say("the index is slow: a run goes on without it after " + secondsText(headStart) + ", and takes no goroutine profiles, for it does not know how many goroutines there are"), ""},
 	{"goroutines-many", func(d *doctor) bool { return d.service.Goroutines > manyGoroutines },
 		func(d *doctor) string {
 			return fmt.Sprintf("with %d goroutines the goroutine profiles are left out, for they stop the world", d.service.Goroutines)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -75,6 +76,7 @@ func reachFault(err error) error {
 	}
 	f := &fault{kind: ErrUnreachable, seen: err.Error(), cause: err}
 	hint := "check the address, and that the way there is open (VPN, firewall, kubectl port-forward)"
+	var late *lateError
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
@@ -82,6 +84,8 @@ func reachFault(err error) error {
 	var verification *tls.CertificateVerificationError
 	var alert tls.AlertError
 	switch {
+	case errors.As(err, &late):
+		f.seen, hint = late.Error(), doctorHint
 	case errors.Is(err, context.Canceled):
 		f.kind, f.seen, hint = ErrInterrupted, "interrupted", ""
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -107,6 +111,37 @@ func reachFault(err error) error {
 		hint = "check that HTTP is spoken on that port, and what the service logs"
 	}
 	return &capture.Error{Err: f, Hint: hint}
+}
+
+// A lateError says that one of the side requests was given up, for the window or
+// the answer would have waited for it.
+type lateError struct{ what string }
+
+func (e *lateError) Error() string { return e.what }
+
+// isLate reports whether a request was given up for that reason.
+func isLate(err error) bool {
+	var late *lateError
+	return errors.As(err, &late)
+}
+
+// endedBy returns why a request failed: where it was given up, that says more than
+// what the transport made of it.
+func endedBy(ctx context.Context, err error) error {
+	var late *lateError
+	if errors.As(context.Cause(ctx), &late) {
+		return late
+	}
+	return err
+}
+
+// settles reports whether an error about one page of a service is one about all:
+// nobody is there, or lets nobody in.
+func settles(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || slices.ContainsFunc(
+		[]error{ErrNoHost, ErrRefused, ErrCertificate, ErrUnauthorized, ErrRedirected, ErrInterrupted},
+		func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // isRefused knows Windows' number too, which package syscall does not match

@@ -20,7 +20,8 @@ import (
 //	or, from Go 1.26 on, one byte that ends a generation
 //
 // All numbers but the first byte are varints. The unit of time is in a batch
-// that begins with a frequency event, or with a sync event and then that one.
+// that begins with a frequency event, or with a sync event and then that one. From
+// Go 1.25 on, a snapshot of the wall clock follows it there.
 // On anything else, older formats among it, the position is lost: known is
 // false from there on, and nothing is claimed.
 type position struct {
@@ -32,7 +33,11 @@ type position struct {
 	generation  uint64 // of the newest batch
 	generations int    // how many have begun
 	first, last uint64 // batch times, in units
+	earliest    uint64 // of them
 	frequency   uint64 // units per second
+
+	clock   time.Time // the service's wall clock at clockAt, zero when it is not known
+	clockAt uint64    // in units
 }
 
 // Numbers of the format, from Go's internal/trace/tracev2: they never change
@@ -42,10 +47,12 @@ const (
 	eventFrequency         = 8
 	eventExperimentalBatch = 49
 	eventSync              = 50
+	eventClockSnapshot     = 51
 	eventEndOfGeneration   = 52
 
 	traceHeaderSize = 16
-	maxBatchHead    = 2 + 4*binary.MaxVarintLen64 + 2 + binary.MaxVarintLen64
+	maxSync         = 1 + 1 + binary.MaxVarintLen64 + 1 + 4*binary.MaxVarintLen64
+	maxBatchHead    = 2 + 4*binary.MaxVarintLen64 + maxSync
 )
 
 // Write follows the trace. It cannot fail.
@@ -110,19 +117,20 @@ func (p *position) parse() int {
 		fields[i], at = v, at+n
 	}
 	generation, unit, size := fields[0], fields[2], fields[3]
-	// The batch's own beginning may hold the frequency; wait for it.
-	look := int(min(size, 2+binary.MaxVarintLen64))
+	// The batch's own beginning may hold the clocks; wait for it.
+	look := int(min(size, maxSync))
 	if len(p.head) < at+look {
 		return 0
 	}
-	p.readFrequency(p.head[at : at+look])
+	p.readClocks(p.head[at:at+look], unit)
 	if generation != p.generation {
 		p.generation = generation
 		p.generations++
 	}
 	if p.first == 0 {
-		p.first = unit
+		p.first, p.earliest = unit, unit
 	}
+	p.earliest = min(p.earliest, unit)
 	p.last = max(p.last, unit)
 	p.skip = size - uint64(look)
 	return at + look
@@ -140,15 +148,47 @@ func (p *position) parseHeader() int {
 	return traceHeaderSize
 }
 
-func (p *position) readFrequency(data []byte) {
+// readClocks reads the clocks that a batch of that time may begin with.
+func (p *position) readClocks(data []byte, at uint64) {
 	if len(data) > 0 && data[0] == eventSync {
 		data = data[1:]
 	}
-	if len(data) > 0 && data[0] == eventFrequency {
-		if v, n := binary.Uvarint(data[1:]); n > 0 {
-			p.frequency = v
-		}
+	if len(data) == 0 || data[0] != eventFrequency {
+		return
 	}
+	v, n := binary.Uvarint(data[1:])
+	if n <= 0 {
+		return
+	}
+	p.frequency = v
+	data = data[1+n:]
+	if len(data) == 0 || data[0] != eventClockSnapshot || !p.clock.IsZero() {
+		return
+	}
+	data = data[1:]
+	var fields [4]uint64 // time since the batch's, monotonic clock, seconds and nanoseconds of the wall clock
+	for i := range fields {
+		v, n := binary.Uvarint(data)
+		if n <= 0 {
+			return
+		}
+		fields[i], data = v, data[n:]
+	}
+	p.clock, p.clockAt = time.Unix(int64(fields[2]), int64(fields[3])), at+fields[0]
+}
+
+// opened returns when the trace began, by the service's wall clock; known is false
+// where the trace does not tell.
+func (p *position) opened() (at time.Time, known bool) {
+	if p.clock.IsZero() || p.frequency == 0 || p.clockAt < p.earliest {
+		return time.Time{}, false
+	}
+	return p.clock.Add(-p.duration(p.clockAt - p.earliest)), true
+}
+
+// duration returns how long units of the trace's time are.
+func (p *position) duration(units uint64) time.Duration {
+	return time.Duration(float64(units) / float64(p.frequency) * float64(time.Second))
 }
 
 // firstGeneration is more than the time of any trace's first generation, which
@@ -164,5 +204,5 @@ func (p *position) elapsed() (d time.Duration, known bool) {
 	case p.frequency == 0: // each generation holds one, so this is the first
 		return firstGeneration, true
 	}
-	return time.Duration(float64(p.last-p.first) / float64(p.frequency) * float64(time.Second)), true
+	return p.duration(p.last - p.first), true
 }

@@ -1,15 +1,14 @@
 package collect
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,9 +17,6 @@ import (
 
 const (
 	observeEvery = 200 * time.Millisecond
-	// afterTimeout bounds what is still asked of the service when the window is
-	// over, also after an interrupt.
-	afterTimeout = 5 * time.Second
 	// profileGrace is how long the CPU profile may take beyond its time: it is
 	// made and sent at the end.
 	profileGrace = 15 * time.Second
@@ -41,9 +37,17 @@ type collector struct {
 	prober *prober  // nil without URLs
 	probes *os.File // what it writes
 
+	facts  survey
+	before chan answer // the goroutine profile before the window
+
+	beside      sync.WaitGroup // what is asked for beside the window
+	besideCtx   context.Context
+	besideBegan time.Time
+	endPages    context.CancelCauseFunc // of besideCtx
+
+	saving     sync.Mutex // of the manifest
 	mu         sync.Mutex
 	manifest   capture.Manifest
-	facts      survey
 	stage      Stage
 	stageBegan time.Time
 	stageOf    time.Duration
@@ -77,12 +81,11 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	if err := c.checkDisk(); err != nil {
 		return nil, err
 	}
-	c.facts = survey{client: c.client, log: c.log}
+	c.facts.client, c.facts.log = c.client, c.log
 	c.manifest = capture.Manifest{
-		Tool:       cfg.Tool,
-		Target:     cfg.Target.String(),
-		CapturedAt: c.clock.base.UTC(),
-		Asked:      capture.Asked{Duration: int64(cfg.window()), URLs: asked(c.routes), MaxBytes: cfg.MaxBytes},
+		Tool:   cfg.Tool,
+		Target: cfg.Target.String(),
+		Asked:  capture.Asked{Duration: int64(cfg.window()), URLs: asked(c.routes), MaxBytes: cfg.MaxBytes},
 	}
 	if len(c.routes) > 0 {
 		c.manifest.Asked.Rate = cfg.Probing.rate()
@@ -173,29 +176,37 @@ func (c *collector) progress() Progress {
 	return p
 }
 
-// survey asks what costs nothing, and fails where a collection would.
+// survey begins to ask what costs nothing, and fails where a collection would.
 func (c *collector) survey(ctx context.Context) error {
 	c.begin(StageSurvey, 0)
-	s := &c.facts
-	index := s.index(ctx)
-	if index.err != nil && !errors.Is(index.err, ErrNotFound) {
+	c.besideCtx, c.endPages = context.WithCancelCause(ctx)
+	index, before := c.facts.first(c.besideCtx, &c.beside)
+	switch {
+	case ctx.Err() != nil:
+		return c.client.failed("", context.Canceled)
+	case settles(index.err):
 		return index.err
 	}
-	s.mutex(ctx)
-	if e := s.service.Endpoints; index.err != nil && !e[len(e)-1].OK {
-		return index.err // neither the index nor a page below it
+	c.startBeside()
+	c.before = make(chan answer, 1)
+	c.beside.Go(func() { c.before <- c.goroutinesBefore(before, index) })
+	if index.err != nil && !isLate(index.err) {
+		if err := c.withoutIndex(before, index.err); err != nil {
+			return err
+		}
 	}
-	s.metrics(ctx)
-	return c.fitWriteTimeout(ctx)
+	// The goroutine page is asked for anyway, so that no other one can be late.
+	return c.fitWriteTimeout(before, "goroutine", nil)
 }
 
-// fitWriteTimeout shortens the window to what the server allows.
-func (c *collector) fitWriteTimeout(ctx context.Context) error {
+// fitWriteTimeout shortens the window to what the server allows, as a page tells.
+// Where it does not, the error is refused.
+func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused error) error {
 	wanted := profileSeconds(c.window)
-	longest, ok := c.facts.longest(ctx, wanted)
+	longest, ok := c.facts.longest(ctx, page, wanted)
 	switch {
 	case !ok || longest == wanted:
-		return nil
+		return refused
 	case longest == 0:
 		return withOp("collect from "+c.client.target.String(), newFault(ErrWriteTimeout, "let the pprof server have no WriteTimeout, or build the service with Go 1.23 or later, where it does not matter",
 			"the server's write timeout of 1 s or less forbids any window"))
@@ -205,13 +216,56 @@ func (c *collector) fitWriteTimeout(ctx context.Context) error {
 	return nil
 }
 
+// withoutIndex reports whether there is anything but the index: a router of its own
+// may serve the trace and nothing else.
+func (c *collector) withoutIndex(before context.Context, missing error) error {
+	before, cancel := context.WithTimeoutCause(before, headStart, lateForWindow)
+	defer cancel()
+	switch trial := c.facts.trial(before); {
+	case trial.err == nil, isLate(trial.err):
+		return nil
+	case errors.Is(trial.err, ErrTraceRunning):
+		return trial.err
+	case c.shows(before):
+		return c.facts.explainTrace(trial.err)
+	}
+	return missing
+}
+
+// shows reports whether any page answers as net/http/pprof does. It waits for those
+// that were asked for as long as ctx lets it.
+func (c *collector) shows(ctx context.Context) bool {
+	answered := make(chan struct{})
+	go func() {
+		c.beside.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+	}
+	return c.facts.shows()
+}
+
+// goroutinesBefore asks for the goroutine profile before the window, unless it
+// would hurt. It costs by the number of goroutines, which the index tells.
+func (c *collector) goroutinesBefore(ctx context.Context, index answer) answer {
+	if isLate(index.err) {
+		return answer{err: withOp(c.client.op("goroutine"), newFault(ErrUnreachable, doctorHint, "the index, which counts the goroutines, gave %s", lateForWindow.what))}
+	}
+	if n := c.facts.known().Goroutines; n > manyGoroutines {
+		c.warn("goroutines-many", "no goroutine profiles were taken: with %d goroutines they would stop the service for a while", n)
+		return answer{err: errNotAsked}
+	}
+	return c.client.fetch(ctx, "goroutine", maxGoroutine)
+}
+
+// errNotAsked stands for an answer that nobody wanted.
+var errNotAsked = errors.New("not asked for")
+
 // collect fills the folder. An error means that nothing in it is worth keeping.
 func (c *collector) collect(ctx context.Context) error {
-	if c.facts.service.Goroutines > manyGoroutines {
-		c.warn("goroutines-many", "no goroutine profiles were taken: with %d goroutines they would stop the service for a while", c.facts.service.Goroutines)
-	} else if data := c.goroutines(ctx, capture.GoroutineBeforePart); data != nil {
-		c.facts.goroutines(data)
-	}
+	c.keepBefore(<-c.before)
 	if err := c.save(); err != nil {
 		return err
 	}
@@ -231,9 +285,12 @@ func (c *collector) collect(ctx context.Context) error {
 // save writes the manifest as it is into the folder, for the case that this
 // process is killed.
 func (c *collector) save() error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	c.mu.Lock()
 	c.w.Manifest = c.manifest
-	c.w.Manifest.Service = c.facts.service
+	c.w.Manifest.Parts = slices.Clone(c.manifest.Parts)
+	c.w.Manifest.Service = c.facts.known()
 	c.mu.Unlock()
 	return c.w.Save()
 }
@@ -291,10 +348,22 @@ func (c *collector) stopProbes() {
 	}
 }
 
-// goroutines takes a goroutine profile into a part, and returns it too; nil
-// when none came.
-func (c *collector) goroutines(ctx context.Context, part string) []byte {
-	a := c.client.fetch(ctx, "goroutine", maxGoroutine)
+// keepBefore keeps the goroutine profile before the window, and what it tells of
+// the service.
+func (c *collector) keepBefore(a answer) {
+	if errors.Is(a.err, errNotAsked) {
+		return
+	}
+	if err := c.keepGoroutines(capture.GoroutineBeforePart, a); err != nil {
+		c.warn("goroutines-missing", "no goroutine profiles: %s", told(err))
+		return
+	}
+	c.facts.goroutines(a.body)
+}
+
+// keepGoroutines makes a part of what the goroutine page answered. The error says
+// why there is none.
+func (c *collector) keepGoroutines(part string, a answer) error {
 	err := a.err
 	switch {
 	case err == nil && a.more:
@@ -307,10 +376,7 @@ func (c *collector) goroutines(ctx context.Context, part string) []byte {
 	}
 	c.log("goroutine", "took "+part, a.took, int64(len(a.body)), err)
 	c.part(capture.Part{Name: part, Source: "goroutine", Took: int64(a.took), Size: int64(len(a.body))}, err)
-	if err != nil {
-		return nil
-	}
-	return a.body
+	return err
 }
 
 // write writes a part of which all has come.
@@ -323,6 +389,9 @@ func (c *collector) write(part string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// partOrder is the order of a capture's parts, whichever came first.
+var partOrder = []string{capture.GoroutineBeforePart, capture.TracePart, capture.CPUPart, capture.ProbesPart, capture.GoroutineAfterPart}
+
 // part enters a part into the manifest.
 func (c *collector) part(p capture.Part, err error) {
 	if err != nil {
@@ -331,175 +400,24 @@ func (c *collector) part(p capture.Part, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.manifest.Parts = append(c.manifest.Parts, p)
-}
-
-// watch is the window: trace, CPU profile and probes at once.
-func (c *collector) watch(ctx context.Context) error {
-	c.begin(StageWindow, c.window)
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-
-	profileCtx, cutProfile := context.WithCancel(ctx)
-	defer cutProfile()
-	asked := make(chan struct{})
-	var profiling sync.WaitGroup
-	profiling.Go(func() { c.profile(profileCtx, sync.OnceFunc(func() { close(asked) })) })
-	select {
-	case <-asked:
-	case <-ctx.Done():
-	case <-time.After(profileStart):
-	}
-
-	var probing sync.WaitGroup
-	probeCtx, stopProbes := context.WithCancel(ctx)
-	defer stopProbes()
-	early, err := c.trace(ctx, func(at time.Time) {
-		c.mu.Lock()
-		c.manifest.Window.Start = c.clock.unix(at)
-		c.manifest.Window.TraceAsked = int64(traceDuration(c.window))
-		c.mu.Unlock()
-		probing.Go(func() {
-			// Should this process be killed in the window, its start is known.
-			if err := c.save(); err != nil {
-				c.log("manifest", "saved for the case of a kill", 0, 0, err)
-			}
-			if c.prober != nil {
-				c.prober.send(probeCtx, capture.InWindow, 0)
-			}
-		})
+	slices.SortStableFunc(c.manifest.Parts, func(a, b capture.Part) int {
+		return cmp.Compare(slices.Index(partOrder, a.Name), slices.Index(partOrder, b.Name))
 	})
-	stopProbes()
-	if err != nil || early != nil {
-		cutProfile()
-	}
-	probing.Wait()
-	if c.prober != nil && err == nil {
-		c.prober.settle(ctx)
-	}
-	profiling.Wait()
-	return err
 }
 
-// trace takes the execution trace. It returns why it ended early, nil if it did
-// not; an error means that none came.
-func (c *collector) trace(ctx context.Context, began func(time.Time)) (*earlyEnd, error) {
-	f, err := c.w.CreatePart(capture.TracePart)
-	if err != nil {
-		return nil, err
-	}
-	s := &stream{
-		client: c.client,
-		asked:  traceDuration(c.window),
-		limits: limits{maxBytes: c.cfg.MaxBytes, maxLag: c.cfg.MaxLag, reserve: c.cfg.Reserve, dir: c.w.Dir()},
-		began:  began,
-	}
-	c.mu.Lock()
-	c.stream = s
-	c.mu.Unlock()
-	written := make(chan struct{})
-	defer close(written)
-	if c.cfg.Growing != nil {
-		growing, err := capture.Follow(f.Name(), written)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		go c.cfg.Growing(growing)
-	}
-	early, err := s.run(ctx, f)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	c.log("trace", s.summary(), s.end.Sub(s.started), s.bytes, err)
-	if err != nil {
-		return nil, err
-	}
-	part := capture.Part{Name: capture.TracePart, Source: s.endpoint(), Took: int64(s.end.Sub(s.started)), Size: s.bytes}
-	ended := capture.EndedInTime
-	if early != nil {
-		ended, part.Error = early.ended, early.message
-		c.warn(early.code, "%s", early.message)
-	}
-	c.part(part, nil)
+// manifestPart returns what the manifest says of a part so far, or nil.
+func (c *collector) manifestPart(name string) *capture.Part {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := &c.manifest.Window
-	w.End, w.Ended = c.clock.unix(s.end), ended
-	return early, nil
+	if p := c.manifest.Part(name); p != nil {
+		entry := *p
+		return &entry
+	}
+	return nil
 }
 
-// profile takes the CPU profile. It calls asked when the service has been asked
-// for it, or will not be. Without a profile the capture is worth hardly less:
-// as long as one runs, its samples are in the trace.
-func (c *collector) profile(ctx context.Context, asked func()) {
-	defer asked()
-	seconds := profileSeconds(c.window)
-	endpoint := fmt.Sprintf("profile?seconds=%d", seconds)
-	begin := time.Now()
-	timeout, cancel := context.WithTimeout(onWritten(ctx, asked), time.Duration(seconds)*time.Second+profileGrace)
-	defer cancel()
-	size, err := c.download(timeout, endpoint, capture.CPUPart)
-	took := time.Since(begin)
-	c.log("profile", "took "+capture.CPUPart, took, size, err)
-	c.part(capture.Part{Name: capture.CPUPart, Source: endpoint, Took: int64(took), Size: size}, err)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		c.warn("cpu-profile-cut", "no CPU profile: a profile that is cut sends nothing; the samples until then are in the trace")
-	case errors.Is(err, ErrProfileRunning):
-		c.warn("cpu-profile-busy", "no CPU profile: another one is being taken (%s); its samples are in the trace", told(err))
-	default:
-		c.warn("cpu-profile-missing", "no CPU profile: %s", told(err))
-	}
-}
-
-// download copies an endpoint's gzipped answer into a part; nothing is left of
-// one that failed.
-func (c *collector) download(ctx context.Context, endpoint, part string) (int64, error) {
-	resp, err := c.client.get(ctx, endpoint)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		return 0, c.client.refused(endpoint, resp, body)
-	}
-	f, err := c.w.CreatePart(part)
-	if err != nil {
-		return 0, err
-	}
-	n, err := copyGzip(f, resp.Body)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return 0, errors.Join(err, c.w.RemovePart(part))
-	}
-	return n, nil
-}
-
-// copyGzip copies what must be gzipped.
-func copyGzip(f *os.File, body io.Reader) (int64, error) {
-	head := make([]byte, 512)
-	n, err := io.ReadAtLeast(body, head, 2)
-	if err != nil {
-		return 0, err
-	}
-	if !isGzip(head[:n]) {
-		return 0, fmt.Errorf("no profile, but %s", capture.Sniff(head[:n]).What)
-	}
-	return io.Copy(f, io.MultiReader(bytes.NewReader(head[:n]), body))
-}
-
-// finish takes what comes after the window and makes the file. It does not
-// listen to the context that ended the window: what came is to be kept.
+// finish makes the file.
 func (c *collector) finish() (*capture.Manifest, error) {
-	c.begin(StageFinish, 0)
-	if c.manifest.Part(capture.GoroutineBeforePart) != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), afterTimeout)
-		c.goroutines(ctx, capture.GoroutineAfterPart)
-		cancel()
-	}
 	c.facts.resolve(c.stream.position.version)
 	c.warnOfOldGo()
 	if err := c.save(); err != nil {
@@ -529,7 +447,7 @@ func (c *collector) handOver() error {
 
 // warnOfOldGo tells what the service's version of Go does to the answer.
 func (c *collector) warnOfOldGo() {
-	version := c.facts.service.GoVersion
+	version := c.facts.known().GoVersion
 	minor := minorVersion(version)
 	if minor > 0 && minor < cheapTracing {
 		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, and the times in it hold that", version)

@@ -2,13 +2,16 @@ package collect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/pprof/profile"
@@ -35,12 +38,42 @@ const (
 	readableCut = 22
 )
 
-// A survey learns about a service from what its endpoints give away.
+// A survey learns about a service from what its endpoints give away. Its methods
+// may run at the same time: no endpoint waits for another.
 type survey struct {
-	client  *client
+	client *client
+	log    func(source, what string, took time.Duration, bytes int64, err error)
+
+	mu      sync.Mutex
 	service capture.Service
 	exact   []string // versions that paths and metrics tell
-	log     func(source, what string, took time.Duration, bytes int64, err error)
+}
+
+// pages is the order in which what endpoints answered is listed, whichever came
+// first.
+var pages = []string{"index", "mutex", "block", "goroutine", "trace", "profile"}
+
+// known returns what has been learned so far.
+func (s *survey) known() capture.Service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := s.service
+	known.Endpoints = slices.Clone(known.Endpoints)
+	return known
+}
+
+// learn notes something about the service.
+func (s *survey) learn(note func(*capture.Service)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	note(&s.service)
+}
+
+// shows reports whether any endpoint answered as net/http/pprof does.
+func (s *survey) shows() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.service.Endpoints, func(e capture.Endpoint) bool { return e.OK })
 }
 
 // ask fetches the head of an endpoint and enters what it answered.
@@ -57,13 +90,20 @@ func (s *survey) enter(name string, status int, err error, took time.Duration) {
 	if err != nil {
 		e.Note = told(err)
 	}
-	s.service.Endpoints = append(s.service.Endpoints, e)
+	s.learn(func(service *capture.Service) {
+		service.Endpoints = append(service.Endpoints, e)
+		slices.SortStableFunc(service.Endpoints, func(a, b capture.Endpoint) int {
+			return cmp.Compare(slices.Index(pages, a.Name), slices.Index(pages, b.Name))
+		})
+	})
 }
 
-// note explains the endpoint entered last.
-func (s *survey) note(ok bool, format string, args ...any) {
-	e := &s.service.Endpoints[len(s.service.Endpoints)-1]
-	e.OK, e.Note = ok, fmt.Sprintf(format, args...)
+// note explains an endpoint that was entered.
+func (s *survey) note(name string, ok bool, format string, args ...any) {
+	s.learn(func(service *capture.Service) {
+		i := slices.IndexFunc(service.Endpoints, func(e capture.Endpoint) bool { return e.Name == name })
+		service.Endpoints[i].OK, service.Endpoints[i].Note = ok, fmt.Sprintf(format, args...)
+	})
 }
 
 // told is an error without what was being done.
@@ -93,42 +133,46 @@ func (s *survey) index(ctx context.Context) answer {
 			looks = fmt.Sprintf("%q", s.client.scrub.text(text))
 		}
 		a.err = withOp(s.client.op(""), newFault(ErrNotFound, pprofHint, "HTTP 200, but no pprof index: %s", looks))
-		s.note(false, "%s", told(a.err))
+		s.note("index", false, "%s", told(a.err))
 		return a
 	}
-	for _, row := range rows {
-		n, err := strconv.Atoi(string(row[1]))
-		if err != nil {
-			continue
+	goroutines := 0
+	s.learn(func(service *capture.Service) {
+		for _, row := range rows {
+			n, err := strconv.Atoi(string(row[1]))
+			if err != nil {
+				continue
+			}
+			switch string(row[2]) {
+			case "goroutine":
+				service.Goroutines, goroutines = n, n
+			case "block":
+				service.BlockEvents = &n
+			}
 		}
-		switch string(row[2]) {
-		case "goroutine":
-			s.service.Goroutines = n
-		case "block":
-			s.service.BlockEvents = &n
-		}
-	}
-	s.note(true, "lists %d profiles, %d goroutines", len(rows), s.service.Goroutines)
+	})
+	s.note("index", true, "lists %d profiles, %d goroutines", len(rows), goroutines)
 	return a
 }
 
 var samplingPeriod = regexp.MustCompile(`(?m)^sampling period=(\d+)$`)
 
 // mutex reads the rate of the mutex profile.
-func (s *survey) mutex(ctx context.Context) {
+func (s *survey) mutex(ctx context.Context) answer {
 	a := s.ask(ctx, "mutex", "mutex?debug=1", maxHead)
 	if a.err != nil {
-		return
+		return a
 	}
 	m := samplingPeriod.FindSubmatch(a.body)
 	if m == nil {
-		s.note(false, "no mutex profile, but %s", capture.Sniff(a.body).What)
-		return
+		s.note("mutex", false, "no mutex profile, but %s", capture.Sniff(a.body).What)
+		return a
 	}
 	if rate, err := strconv.Atoi(string(m[1])); err == nil {
-		s.service.MutexRate = &rate
-		s.note(true, "%s", rateText(rate))
+		s.learn(func(service *capture.Service) { service.MutexRate = &rate })
+		s.note("mutex", true, "%s", rateText(rate))
 	}
+	return a
 }
 
 func rateText(rate int) string {
@@ -144,22 +188,23 @@ func rateText(rate int) string {
 // longest returns the longest window in whole seconds, up to seconds, that the
 // server's write timeout allows; ok is false where that cannot be told.
 //
-// It asks without doing anything: a profile of the difference over N seconds
+// It asks without doing anything: the difference of a profile over N seconds
 // as text is refused either way, but Go before 1.23 says first whether N
-// reaches the write timeout. Later versions extend it, and have no limit.
-func (s *survey) longest(ctx context.Context, seconds int) (longest int, ok bool) {
+// reaches the write timeout. Later versions extend it, and have no limit. The page
+// may be that of any profile but the CPU's.
+func (s *survey) longest(ctx context.Context, page string, seconds int) (longest int, ok bool) {
 	begin := time.Now()
 	defer func() {
 		s.log("write-timeout", fmt.Sprintf("windows up to %d s asked, %d s allowed (known: %v)", seconds, longest, ok), time.Since(begin), 0, nil)
 	}()
-	refused, ok := s.tooLong(ctx, seconds)
+	refused, ok := s.tooLong(ctx, page, seconds)
 	if !ok || !refused {
 		return seconds, ok
 	}
 	low, high := 0, seconds // low is allowed, high is refused
 	for high-low > 1 {
 		middle := (low + high) / 2
-		refused, ok := s.tooLong(ctx, middle)
+		refused, ok := s.tooLong(ctx, page, middle)
 		switch {
 		case !ok:
 			return 0, false
@@ -169,12 +214,12 @@ func (s *survey) longest(ctx context.Context, seconds int) (longest int, ok bool
 			low = middle
 		}
 	}
-	s.service.WriteTimeout = int64(high) * int64(time.Second)
+	s.learn(func(service *capture.Service) { service.WriteTimeout = int64(high) * int64(time.Second) })
 	return low, true
 }
 
-func (s *survey) tooLong(ctx context.Context, seconds int) (refused, ok bool) {
-	a := s.client.fetch(ctx, fmt.Sprintf("mutex?seconds=%d&debug=1", seconds), maxHead)
+func (s *survey) tooLong(ctx context.Context, page string, seconds int) (refused, ok bool) {
+	a := s.client.fetch(ctx, fmt.Sprintf("%s?seconds=%d&debug=1", page, seconds), maxHead)
 	if a.status != http.StatusBadRequest {
 		return false, false
 	}
@@ -194,20 +239,23 @@ var (
 
 // metrics looks for a Prometheus page on the same port, which tells the exact
 // Go version; pprof does not.
-func (s *survey) metrics(ctx context.Context) {
+func (s *survey) metrics(ctx context.Context) answer {
 	begin := time.Now()
 	c := *s.client
 	c.target.base.Path = "/"
 	a := c.fetch(ctx, "metrics", maxMetrics)
 	if a.err == nil {
-		if m := metricVersion.FindSubmatch(a.body); m != nil {
-			s.exact = append(s.exact, string(m[1]))
-		}
-		if m := metricProcs.FindSubmatch(a.body); m != nil {
-			s.service.GOMAXPROCS, _ = strconv.Atoi(string(m[1]))
-		}
+		s.learn(func(service *capture.Service) {
+			if m := metricVersion.FindSubmatch(a.body); m != nil {
+				s.exact = append(s.exact, string(m[1]))
+			}
+			if m := metricProcs.FindSubmatch(a.body); m != nil {
+				service.GOMAXPROCS, _ = strconv.Atoi(string(m[1]))
+			}
+		})
 	}
 	s.log("metrics", "looked for the Go version", time.Since(begin), int64(len(a.body)), a.err)
+	return a
 }
 
 // pathVersion finds a Go version in a path of GOROOT.
@@ -221,6 +269,8 @@ func (s *survey) goroutines(data []byte) {
 		s.log("goroutine", "read the profile", 0, int64(len(data)), err)
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, m := range p.Mapping {
 		if m.File != "" && !strings.HasPrefix(m.File, "[") {
 			s.service.Binary, s.service.BuildID = m.File, m.BuildID
@@ -258,6 +308,8 @@ var traceVersions = []struct {
 // resolve settles the Go version: the most exact of what was seen that agrees
 // with the trace's format, else what the format allows.
 func (s *survey) resolve(format string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.service.TraceVersion = format
 	first, last := 11, 99
 	for _, row := range traceVersions {

@@ -11,6 +11,7 @@ import (
 	"net/http/pprof"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,13 @@ func codes(warnings []capture.Warning) string {
 	for _, w := range warnings {
 		s = append(s, w.Code)
 	}
+	return strings.Join(s, " ")
+}
+
+// sortedCodes is codes where their order does not matter.
+func sortedCodes(warnings []capture.Warning) string {
+	s := strings.Fields(codes(warnings))
+	slices.Sort(s)
 	return strings.Join(s, " ")
 }
 

@@ -46,7 +46,7 @@ type stream struct {
 	mu       sync.Mutex
 	position position
 	bytes    int64
-	started  time.Time     // the request was written
+	started  time.Time     // the request was written; it opened later than that
 	end      time.Time     // the last bytes came
 	reading  time.Duration // waiting for the socket
 	writing  time.Duration // waiting for the disk
@@ -252,6 +252,21 @@ func (s *stream) behind(lag time.Duration) error {
 	}
 	return &earlyEnd{capture.EndedLag, "trace-lag", fmt.Sprintf("the trace came %s behind the service, which holds the rest in its memory, and was ended at %s: %s is too slow for it",
 		secondsText(lag), bytesText(s.bytes), slow)}
+}
+
+// opened returns when the trace began, by this machine's clock. That lies between
+// the request and what the smallest delay leaves: a service may take its time to
+// begin. In between the trace's own clock tells, which is the service's; one that
+// tells another time is not believed. Without it the trace began when it was asked
+// for, unless it came later than a trace does that began at once.
+func (s *stream) opened(c clock) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	earliest, latest := c.wall(s.started), c.wall(s.started.Add(s.delay))
+	if at, known := s.position.opened(); known && !at.Before(earliest) && !at.After(latest) {
+		return at.UTC()
+	}
+	return earliest.Add(max(0, latest.Sub(earliest)-firstGeneration))
 }
 
 // judge tells why the copy stopped: nil when the trace is whole. An error means

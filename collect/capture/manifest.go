@@ -35,10 +35,13 @@ const (
 // nanoseconds. It holds no secret: no password, token or header value, and no
 // query of a URL.
 type Manifest struct {
-	Schema     string    `json:"schema"`
-	Tool       Tool      `json:"tool"`
-	Target     string    `json:"target"`
-	CapturedAt time.Time `json:"captured_at"`
+	Schema string `json:"schema"`
+	Tool   Tool   `json:"tool"`
+	Target string `json:"target"`
+	// CapturedAt is when the window opened: when the service began the trace, as
+	// near as can be known, and when the trace was asked for as long as it runs.
+	// Zero before.
+	CapturedAt time.Time `json:"captured_at,omitzero"`
 	Asked      Asked     `json:"asked"`
 	Window     Window    `json:"window"`
 	Service    Service   `json:"service"`

@@ -1,0 +1,218 @@
+package collect_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+// A slow service has pages that wait: held ones until the trace was asked for, hung
+// ones until their client gives up.
+type slow struct {
+	t          *testing.T
+	held, hung map[string]bool // "" is the index
+	next       http.Handler
+
+	traced  chan struct{} // closed when the trace has been asked for
+	once    sync.Once
+	mu      sync.Mutex
+	givenUp map[string]bool // held pages that nobody waited for
+}
+
+func slowService(t *testing.T, held, hung string) (*slow, string) {
+	s := &slow{t: t, held: set(held), hung: set(hung), next: newMux(), traced: make(chan struct{}), givenUp: map[string]bool{}}
+	return s, serve(t, s)
+}
+
+func set(words string) map[string]bool {
+	s := make(map[string]bool)
+	for _, w := range strings.Split(words, " ") {
+		s[strings.TrimSuffix(w, "index")] = w != ""
+	}
+	if words == "" {
+		return nil
+	}
+	return s
+}
+
+func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/debug/pprof/"), "/")
+	switch {
+	case name == "trace":
+		s.once.Do(func() { close(s.traced) })
+	case s.hung[name]:
+		<-r.Context().Done()
+		return
+	case s.held[name]:
+		select {
+		case <-s.traced:
+		case <-r.Context().Done():
+			s.mu.Lock()
+			s.givenUp[name] = true
+			s.mu.Unlock()
+			return
+		}
+	}
+	s.next.ServeHTTP(w, r)
+}
+
+// No clock is needed to see that a page does not hold up the window: it answers
+// only when the window has been opened.
+func TestPagesThatTellAboutTheServiceAreReadBesideTheWindow(t *testing.T) {
+	s, url := slowService(t, "mutex metrics heap block cmdline symbol", "")
+	m, c := run(t, context.Background(), short(t, url))
+	readTrace(t, c)
+	if len(s.givenUp) > 0 || len(m.Warnings) > 0 {
+		t.Errorf("given up before the window: %v, warnings %v", s.givenUp, m.Warnings)
+	}
+	if m.Service.MutexRate == nil || m.Part(capture.GoroutineBeforePart) == nil {
+		t.Errorf("service %+v, parts %+v", m.Service, m.Parts)
+	}
+}
+
+func TestASlowIndexIsReadBesideTheWindow(t *testing.T) {
+	s, url := slowService(t, "index", "")
+	m, c := run(t, context.Background(), short(t, url))
+	readTrace(t, c)
+	if len(s.givenUp) > 0 || m.Service.Goroutines == 0 {
+		t.Errorf("given up before the window: %v, service %+v", s.givenUp, m.Service)
+	}
+	// Nobody knew then what a goroutine profile would cost.
+	if codes(m.Warnings) != "goroutines-missing" || !strings.Contains(m.Warnings[0].Message, "the index") {
+		t.Errorf("warnings %v", m.Warnings)
+	}
+}
+
+func TestPagesThatHangAreNamedAndDoneWithout(t *testing.T) {
+	for _, tt := range []struct {
+		hung  string
+		codes string // sorted
+		names []string
+	}{
+		{"index mutex profile", "cpu-profile-missing goroutines-missing page-late", []string{
+			"no goroutine profiles: the index, which counts the goroutines, gave no answer in 2.0 s",
+			"the mutex page gave no answer",
+			"no CPU profile: no answer in 3.0 s after the window",
+		}},
+		{"goroutine metrics cmdline symbol heap block", "goroutines-missing page-late", []string{
+			"no goroutine profiles: no answer in 2.0 s",
+			"the metrics page gave no answer",
+		}},
+	} {
+		t.Run(tt.hung, func(t *testing.T) {
+			_, url := slowService(t, "", tt.hung)
+			m, c := run(t, context.Background(), short(t, url))
+			readTrace(t, c)
+			if got := sortedCodes(m.Warnings); got != tt.codes || m.Window.Ended != capture.EndedInTime {
+				t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+			}
+			for _, name := range tt.names {
+				if !strings.Contains(fmt.Sprint(m.Warnings), name) {
+					t.Errorf("no warning of %q: %v", name, m.Warnings)
+				}
+			}
+		})
+	}
+}
+
+// The second goroutine profile is a side part, too.
+func TestAGoroutineProfileThatHangsAfterTheWindowIsAWarning(t *testing.T) {
+	var asked atomic.Int64
+	h := with("goroutine", func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("seconds") == "" && asked.Add(1) > 1 {
+			<-r.Context().Done()
+			return
+		}
+		pprof.Handler("goroutine").ServeHTTP(w, r)
+	})
+	m, c := run(t, context.Background(), short(t, serve(t, h)))
+	readPart(t, c, capture.GoroutineBeforePart)
+	if codes(m.Warnings) != "goroutines-missing" || !strings.Contains(m.Warnings[0].Message, "after the window") || m.Part(capture.GoroutineAfterPart).Error == "" {
+		t.Errorf("warnings %v, parts %+v", m.Warnings, m.Parts)
+	}
+}
+
+func TestATraceAloneIsCollected(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	url := serve(t, mux)
+	m, c := run(t, context.Background(), short(t, url))
+	readTrace(t, c)
+	if got := sortedCodes(m.Warnings); got != "cpu-profile-missing goroutines-missing" || !strings.Contains(fmt.Sprint(m.Warnings), `mux.HandleFunc("/debug/pprof/profile", pprof.Profile)`) {
+		t.Errorf("warnings %v", m.Warnings)
+	}
+	if d := diagnose(t, url); d.Err != nil {
+		t.Errorf("doctor says otherwise: %v", d.Err)
+	}
+}
+
+func TestAMissingTraceIsToldByTheLineToAdd(t *testing.T) {
+	mux := http.NewServeMux()
+	for _, name := range []string{"mutex", "goroutine", "heap"} {
+		mux.Handle("/internal/pprof/"+name, pprof.Handler(name))
+	}
+	const line = `add mux.HandleFunc("/internal/pprof/trace", pprof.Trace)`
+	url := serve(t, mux) + "/internal/pprof/"
+	checkError(t, fail(t, context.Background(), short(t, url)), collect.ErrNotFound, "get trace of ", line)
+	checkError(t, diagnose(t, url).Err, collect.ErrNotFound, "get trace of ", line)
+}
+
+func TestTheWriteTimeoutIsFoundWithoutTheGoroutinePage(t *testing.T) {
+	h := with("goroutine", http.NotFound)
+	cfg := short(t, serveWithTimeout(t, beforeGo123(h), 1500*time.Millisecond))
+	cfg.Window = 5 * time.Second
+	m, c := run(t, context.Background(), cfg)
+	readTrace(t, c)
+	if got := sortedCodes(m.Warnings); got != "goroutines-missing window-shortened" || m.Part(capture.CPUPart).Source != "profile?seconds=1" || m.Part(capture.CPUPart).Error != "" || m.Window.Ended != capture.EndedInTime {
+		t.Errorf("warnings %v, parts %+v, window %+v", m.Warnings, m.Parts, m.Window)
+	}
+}
+
+// The capture is of when the window opened, however long what came before it took
+// and however long the service took to begin.
+func TestACaptureIsOfWhenTheWindowOpened(t *testing.T) {
+	var opened, closed time.Time
+	h := with("trace", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		opened = time.Now()
+		pprof.Trace(w, r)
+		closed = time.Now()
+	})
+	m, _ := run(t, context.Background(), short(t, serve(t, h)))
+	const grain = time.Millisecond // of how the clocks compare
+	if m.CapturedAt.Before(opened.Add(-grain)) || m.CapturedAt.After(closed) || m.CapturedAt.UnixNano() < m.Window.Start {
+		t.Errorf("captured at %s, the trace ran from %s to %s", m.CapturedAt, opened, closed)
+	}
+}
+
+func TestDoctorAsksAllPagesAtOnce(t *testing.T) {
+	s, url := slowService(t, "mutex block goroutine metrics", "")
+	d := diagnose(t, url)
+	if len(s.givenUp) > 0 || d.Err != nil {
+		t.Errorf("given up before the trace: %v, %v", s.givenUp, d.Err)
+	}
+	var names []string
+	for _, e := range d.Service.Endpoints {
+		if names = append(names, e.Name); !e.OK {
+			t.Errorf("%+v", e)
+		}
+	}
+	if got := strings.Join(names, " "); got != "index mutex block goroutine trace profile" {
+		t.Errorf("listed: %s", got)
+	}
+
+	s, url = slowService(t, "index", "")
+	d = diagnose(t, url)
+	if len(s.givenUp) > 0 || d.Err != nil || !strings.Contains(ids(d), "index-late") || endpoint(t, d, "goroutine").OK {
+		t.Errorf("given up before the trace: %v, %v, advice %s", s.givenUp, d.Err, ids(d))
+	}
+}
