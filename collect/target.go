@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,7 +57,7 @@ func ParseTarget(s string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	t := Target{base: url.URL{Scheme: u.Scheme, Host: u.Host, Path: indexPath(u.Path)}, query: Secret(u.RawQuery)}
+	t := Target{base: url.URL{Scheme: u.Scheme, Host: u.Host, Path: indexPath(u.Path)}, query: Secret(indexQuery(u.RawQuery))}
 	if u.User != nil {
 		t.Access.Username = u.User.Username()
 		password, _ := u.User.Password()
@@ -105,6 +106,16 @@ func indexPath(p string) string {
 		}
 	}
 	return p + "/"
+}
+
+// indexQuery returns a query without what a page below the index takes: somebody who
+// pastes trace?seconds=5 does not want each page, and each window, to last 5 s.
+func indexQuery(query string) string {
+	fields := slices.DeleteFunc(strings.Split(query, "&"), func(field string) bool {
+		name, _, _ := strings.Cut(field, "=")
+		return slices.Contains([]string{"seconds", "debug", "gc"}, name)
+	})
+	return strings.Join(fields, "&")
 }
 
 // String returns the target as it is shown and stored, without any secret:
