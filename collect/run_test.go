@@ -102,8 +102,8 @@ func checkProbes(t *testing.T, probes []capture.Probe, w capture.Window) {
 			t.Errorf("route and path: %+v", p)
 		case p.Conn == 0 || p.ConnSeq == 0 || onConn[[2]int{p.Conn, p.ConnSeq}] || p.Local == "" || p.Remote == "":
 			t.Errorf("connection: %+v", p)
-		case p.Reused != (p.ConnSeq > 1):
-			t.Errorf("reused, but number %d on it: %+v", p.ConnSeq, p)
+		case p.ConnSeq > 1 && !p.Reused: // the first on one may be: another came free while it was dialed
+			t.Errorf("not reused, but number %d on it: %+v", p.ConnSeq, p)
 		case p.Bytes == 0 || p.FirstByte == 0 || p.Proto == "":
 			t.Errorf("answer: %+v", p)
 		}
