@@ -56,8 +56,8 @@ func newTransport(t TLS) (*http.Transport, error) {
 		return nil, err
 	}
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		Proxy:               proxyOf,
+		DialContext:         dialSockets((&net.Dialer{Timeout: dialTimeout}).DialContext),
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: dialTimeout,
 		DisableCompression:  true,
@@ -92,6 +92,7 @@ func (c *client) get(ctx context.Context, endpoint string) (*http.Response, erro
 	case a.Username != "" || a.Password != "":
 		req.SetBasicAuth(a.Username, string(a.Password))
 	}
+	setHost(req)
 	setHeader(req, a.Header)
 	resp, err := c.http.Do(req)
 	if err != nil {

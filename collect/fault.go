@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -78,6 +79,10 @@ func reachFault(err error) error {
 	hint := "check the address, and that the way there is open (VPN, firewall, kubectl port-forward)"
 	var late *lateError
 	var dns *net.DNSError
+	socket := isSocket(err)
+	if socket {
+		hint = "check the path of the socket, and that the service runs"
+	}
 	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
@@ -88,6 +93,18 @@ func reachFault(err error) error {
 		f.seen, hint = late.Error(), doctorHint
 	case errors.Is(err, context.Canceled):
 		f.kind, f.seen, hint = ErrInterrupted, "interrupted", ""
+	case socket && errors.Is(err, fs.ErrNotExist):
+		f.kind, f.seen = ErrRefused, "there is no such socket"
+		hint = "check the path, that the service runs, and that its folder is mounted where timesink runs"
+	case socket && errors.Is(err, syscall.ENOTDIR):
+		f.kind, f.seen = ErrRefused, "there is no such socket"
+		hint = socketHint
+	case socket && errors.Is(err, fs.ErrPermission):
+		f.kind, f.seen = ErrUnauthorized, "permission denied"
+		hint = "run timesink as a user who may write to the socket"
+	case socket && isRefused(err):
+		f.kind, f.seen = ErrRefused, "connection refused"
+		hint = "nothing listens on the socket: check that the service runs, and that this is its socket"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		f.kind, f.seen = ErrNoHost, "no such host: "+dns.Name
 		hint = "check the spelling; a name inside of a cluster needs kubectl port-forward"
@@ -111,6 +128,12 @@ func reachFault(err error) error {
 		hint = "check that HTTP is spoken on that port, and what the service logs"
 	}
 	return &capture.Error{Err: f, Hint: hint}
+}
+
+// isSocket reports whether a Unix domain socket could not be dialed.
+func isSocket(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" && op.Net == "unix"
 }
 
 // A lateError says that one of the side requests was given up, for the window or

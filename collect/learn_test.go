@@ -48,8 +48,42 @@ func TestTargetsAreRead(t *testing.T) {
 	}
 }
 
+func TestSocketsAreRead(t *testing.T) {
+	for _, tt := range []struct{ in, shown, socket, path, file string }{
+		{"unix:///run/app.sock", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
+		{"unix:/run/app.sock", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
+		{"unix:///run/app.sock:/", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
+		{"unix:///run/app.sock:/debug/pprof/heap", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
+		{"unix:///run/app.sock:/x/pprof", "unix:///run/app.sock:/x/pprof/", "/run/app.sock", "/x/pprof/", "app"},
+		{"unix://u:p@/run/app?token=x", "unix:///run/app", "/run/app", "/debug/pprof/?token=x", "app"},
+		{"unix:///run/my%20app.sock", "unix:///run/my%20app.sock", "/run/my app.sock", "/debug/pprof/", "my-app"},
+		{"unix:///run/a:b.sock", "unix:///run/a:b.sock", "/run/a:b.sock", "/debug/pprof/", "a-b"},
+		{"unix:///run/a%3A/b.sock:/x/", "unix:///run/a%3A/b.sock:/x/", "/run/a:/b.sock", "/x/", "b"},
+		{"unix:///C:/app/app.sock", "unix:///C:/app/app.sock", "C:/app/app.sock", "/debug/pprof/", "app"},
+		{`unix:///C:\app\app.sock:/x/`, "unix:///C:%5Capp%5Capp.sock:/x/", `C:\app\app.sock`, "/x/", "app"},
+	} {
+		target, err := ParseTarget(tt.in)
+		if err != nil {
+			t.Errorf("%s: %v", tt.in, err)
+			continue
+		}
+		again, err := ParseTarget(target.String())
+		if err != nil || again.base != target.base {
+			t.Errorf("%s: shown as %s, which is %s, %v", tt.in, target, again, err)
+		}
+		socket, ok := socketPath(target.base.Host)
+		if target.String() != tt.shown || !ok || socket != tt.socket || target.url("") != "http://"+target.base.Host+tt.path {
+			t.Errorf("%s: shown as %s, asked at %s of %q; want %+v", tt.in, target, target.url(""), socket, tt)
+		}
+		if got := target.FileName(time.Unix(0, 0)); got != "timesink-"+tt.file+"-19700101T000000Z.zip" {
+			t.Errorf("%s: file %s", tt.in, got)
+		}
+	}
+}
+
 func TestWhatIsNoTargetIsTold(t *testing.T) {
-	for _, in := range []string{"", "http://", "ftp://host/", "http://%zz", "://x", "file:///etc/passwd", "http://host:port/"} {
+	for _, in := range []string{"", "http://", "ftp://host/", "http://%zz", "://x", "file:///etc/passwd", "http://host:port/",
+		"unix:", "unix://", "unix:///", "unix:app.sock", "unix://run/app.sock", "unix:///run/%zz", "unix:///:/debug/pprof/"} {
 		_, err := ParseTarget(in)
 		if err == nil || capture.Hint(err) == "" || !strings.HasPrefix(err.Error(), "parse the target") {
 			t.Errorf("%q: %v", in, err)

@@ -26,8 +26,8 @@ import (
 // holding up who asks. Connections are kept alive and used again, as a client
 // of the service would.
 type Probing struct {
-	// URLs are taken in turn. A {name} in one is filled from Values, and stands
-	// in the route.
+	// URLs are taken in turn, also those of sockets, unix:///socket:/path. A {name}
+	// in one is filled from Values, and stands in the route.
 	URLs []string
 	// Rate is the number of probes per second over all URLs together; 0 means
 	// DefaultRate.
@@ -178,8 +178,6 @@ type numberedConn struct {
 	probes atomic.Int64 // sent on it so far
 }
 
-type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
-
 func (b *prober) dial(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := dial(ctx, network, address)
@@ -280,6 +278,7 @@ func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Pr
 		password, _ := r.user.Password()
 		req.SetBasicAuth(r.user.Username(), password)
 	}
+	setHost(req)
 	setHeader(req, b.probing.Header)
 	start := time.Now()
 	resp, err := b.http.Do(req)

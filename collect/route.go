@@ -15,8 +15,8 @@ import (
 // query; each probe takes the next value of each name.
 type route struct {
 	name    string // method and path pattern: "GET /v1/vin/{vin}"
-	host    string // scheme and host
-	pattern string // the whole URL as it was given, without user
+	host    string // what stands before the path, as it is shown
+	pattern string // the whole URL as it is asked for, without user
 	query   int    // where the query begins in pattern, len(pattern) if none
 	user    *url.Userinfo
 	values  map[string][]string
@@ -32,12 +32,13 @@ func newRoute(method, s string, values map[string][]string) (*route, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &route{name: method + " " + pathPattern(u), host: u.Scheme + "://" + u.Host, user: u.User, values: make(map[string][]string)}
-	if placeholder.MatchString(u.Host) {
+	r := &route{name: method + " " + pathPattern(u), host: origin(u), user: u.User, values: make(map[string][]string)}
+	socket, _ := socketPath(u.Host)
+	if placeholder.MatchString(u.Host + socket) {
 		return nil, configError(op+" "+shown(u), "a {name} in its host", "names can stand in the path and the query")
 	}
 	// The path is taken as written, for url.URL would escape the braces.
-	r.pattern = r.host + pathPattern(u)
+	r.pattern = u.Scheme + "://" + u.Host + pathPattern(u)
 	r.query = len(r.pattern)
 	if u.RawQuery != "" {
 		r.pattern += "?" + u.RawQuery

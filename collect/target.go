@@ -49,9 +49,9 @@ const defaultIndex = "/debug/pprof/"
 // means the index.
 var endpoints = []string{"allocs", "block", "cmdline", "goroutine", "heap", "mutex", "profile", "symbol", "threadcreate", "trace"}
 
-// ParseTarget reads a target: host:port, http(s)://host:port, or the full URL
-// of a pprof index under another path. A user and password in the URL become
-// its Access.
+// ParseTarget reads a target: host:port, http(s)://host:port, unix:///socket, or
+// the full URL of a pprof index under another path, which of a socket is
+// unix:///socket:/path. A user and password in the URL become its Access.
 func ParseTarget(s string) (Target, error) {
 	u, err := parseURL("parse the target", s)
 	if err != nil {
@@ -66,10 +66,14 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
-// parseURL reads an absolute http URL, the scheme may be left out. Its errors
-// do not quote what cannot be told from a secret.
+// parseURL reads an absolute http URL, the scheme may be left out, or one of a
+// socket, which becomes an http URL too. Its errors do not quote what cannot be
+// told from a secret.
 func parseURL(op, s string) (*url.URL, error) {
-	const hint = "write it as host:port or http(s)://host:port/path"
+	const hint = "write it as host:port, http(s)://host:port/path or unix:///socket"
+	if len(s) >= len(socketScheme) && strings.EqualFold(s[:len(socketScheme)], socketScheme) {
+		return parseSocketURL(op, s)
+	}
 	if strings.HasPrefix(s, ":") { // as programs print what they listen on
 		s = "localhost" + s
 	}
@@ -92,7 +96,22 @@ func parseURL(op, s string) (*url.URL, error) {
 
 // shown is how a URL is printed and stored: without user, query and fragment.
 func shown(u *url.URL) string {
+	if socket, ok := socketPath(u.Host); ok {
+		if u.Path == "" {
+			return shownSocket(socket)
+		}
+		return origin(u) + u.EscapedPath()
+	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+}
+
+// origin is what stands before the path of a URL that is shown: http://host:port,
+// or unix:///socket and a colon.
+func origin(u *url.URL) string {
+	if socket, ok := socketPath(u.Host); ok {
+		return shownSocket(socket) + ":"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func indexPath(p string) string {
@@ -119,7 +138,7 @@ func indexQuery(query string) string {
 }
 
 // String returns the target as it is shown and stored, without any secret:
-// http://host:port, and the path when it is not the usual one.
+// http://host:port or unix:///socket, and the path when it is not the usual one.
 func (t Target) String() string {
 	u := t.base
 	if u.Path == defaultIndex {
@@ -137,13 +156,17 @@ func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // FileName returns a name for a capture of the target taken at that time.
 func (t Target) FileName(at time.Time) string {
-	host := strings.Map(func(r rune) rune {
+	name := t.base.Host
+	if socket, ok := socketPath(name); ok {
+		name = socketName(socket)
+	}
+	name = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' {
 			return r
 		}
 		return '-'
-	}, t.base.Host)
-	return "timesink-" + strings.Trim(host, "-.") + "-" + at.UTC().Format("20060102T150405Z") + ".zip"
+	}, name)
+	return "timesink-" + strings.Trim(name, "-.") + "-" + at.UTC().Format("20060102T150405Z") + ".zip"
 }
 
 // url returns the URL of an endpoint below the index, with the query that it

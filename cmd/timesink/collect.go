@@ -68,6 +68,7 @@ its own, which tell what a client sees and what the looking costs.
 		Example: `  timesink run localhost:6060
   timesink run http://localhost:6060 --url http://localhost:8080/v1/vin/1HGCM82633A004352 -d 10s
   timesink run localhost:6060 --url 'localhost:8080/v1/vin/{vin}' --values vin=vins.txt --rate 20
+  timesink run unix:///run/app.sock --url unix:///run/app.sock:/v1/vin/1HGCM82633A004352
   timesink run https://pprof.example.com --user admin:secret --format json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneTarget(cmd, args); err != nil {
@@ -92,7 +93,9 @@ its own, which tell what a client sees and what the looking costs.
 
 // targetHelp is the same for all commands that take a target.
 const targetHelp = `TARGET is where the service has net/http/pprof: host:port, http(s)://host:port, or
-the full URL of the pprof index where that is not /debug/pprof/.`
+the full URL of the pprof index where that is not /debug/pprof/. A service behind a
+Unix domain socket is unix:///run/app.sock; another path of it follows a colon:
+unix:///run/app.sock:/internal/pprof/.`
 
 func oneTarget(cmd *cobra.Command, args []string) error {
 	switch len(args) {

@@ -31,6 +31,7 @@ traces for 0.05 s.
 
 ` + targetHelp,
 		Example: `  timesink doctor localhost:6060
+  timesink doctor unix:///run/app.sock
   timesink doctor https://pprof.example.com --bearer-file token -d 60s`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := oneTarget(cmd, args); err != nil {

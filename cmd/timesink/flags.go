@@ -36,7 +36,7 @@ func (f *collectFlags) register(cmd *cobra.Command) {
 	flags.DurationVarP(&f.duration, "duration", "d", collect.DefaultWindow, "how long to look")
 	flags.StringVarP(&f.output, "output", "o", "", "save to `FILE` (default timesink-HOST-TIME.zip)")
 	flags.Var(&f.maxBytes, "max-bytes", "end when the trace has come to that `size`, such as 200MB (default no limit)")
-	flags.StringArrayVar(&f.urls, "url", nil, "send probes to that `URL` while looking; {name} in it is filled in from --values (repeatable)")
+	flags.StringArrayVar(&f.urls, "url", nil, "send probes to that `URL` while looking, also unix:///socket:/path; {name} in it is filled in from --values (repeatable)")
 	flags.Float64Var(&f.rate, "rate", collect.DefaultRate, "probes per second, over all URLs together")
 	flags.StringVar(&f.method, "method", "", "method of the probes (default GET)")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "`header` of the probes, \"Name: value\" (repeatable)")

@@ -5,12 +5,16 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/pprof"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/trace"
 	"strconv"
 	"strings"
@@ -35,9 +39,9 @@ func TestMain(m *testing.M) {
 //	zipped ZIP FILE   make a zip of a file
 //	fetch URL FILE    get a page
 //	serve [traced]    start a service, which is asked all the time: $TARGET is
-//	                  its pprof, $URL its route, $SERVICE the base of both; a
-//	                  traced one traces itself already; to get /slow makes it
-//	                  slow from then on
+//	                  its pprof, $URL its route, $SERVICE the base of both, also
+//	                  behind $SOCKET; a traced one traces itself already; to get
+//	                  /slow makes it slow from then on
 //	gone              find an address that nobody listens on: $GONE
 //	await FILE        wait until a file is there and not empty
 //	schema FILE       hold that a file, or stdout, is JSON of the schema that it
@@ -140,7 +144,7 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // serviceMain is the service that scripts look at, in a process of its own. It
-// prints its address and ends with its standard input.
+// prints its address and its socket, and ends with its standard input.
 func serviceMain() {
 	if len(os.Args) > 1 {
 		trace.Start(io.Discard)
@@ -156,12 +160,30 @@ func serviceMain() {
 		io.WriteString(w, "<!DOCTYPE html><html><title>Welcome</title></html>")
 	})
 	server := httptest.NewServer(mux)
-	os.Stdout.WriteString(server.URL + "\n")
+	socket, remove := listenSocket(mux)
+	defer remove()
+	fmt.Println(server.URL, socket)
 	go func() {
 		for ask(server.URL+"/work", 100) == nil {
 		}
 	}()
 	io.Copy(io.Discard, os.Stdin)
+}
+
+// listenSocket serves on a Unix domain socket too. Its path is short, as such paths
+// have to be.
+func listenSocket(h http.Handler) (url string, remove func()) {
+	folder, err := os.MkdirTemp("", "ts")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(folder, "app.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go http.Serve(l, h)
+	return "unix:///" + strings.TrimPrefix(filepath.ToSlash(path), "/"), func() { os.RemoveAll(folder) }
 }
 
 // guarded is a pprof port that asks for a token.
@@ -195,7 +217,8 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	ts.Check(err)
-	url := strings.TrimSpace(line)
+	url, socket, _ := strings.Cut(strings.TrimSpace(line), " ")
+	ts.Setenv("SOCKET", socket)
 	ts.Setenv("SERVICE", url)
 	ts.Setenv("TARGET", url)
 	ts.Setenv("URL", url+"/work")

@@ -74,7 +74,7 @@ type Asked struct {
 // AskedURL is a URL to probe: its route and its origin.
 type AskedURL struct {
 	Route string `json:"route"` // "GET /v1/vin/{vin}"
-	Host  string `json:"host"`  // "http://localhost:8080"
+	Host  string `json:"host"`  // what stands before the path: "http://localhost:8080", "unix:///run/app.sock:"
 }
 
 // Window is the time in which the service was traced, as the client saw it.
