@@ -22,6 +22,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,11 +276,12 @@ func TestAClientCertificateOpensTheDoor(t *testing.T) {
 	m, c := run(t, context.Background(), cfg)
 	readTrace(t, c)
 	probes, err := c.Probes()
-	if err != nil || len(probes) == 0 {
+	if err != nil {
 		t.Fatal(err)
 	}
-	if p := probes[0]; p.Status != 200 || p.TLS == 0 || p.Conn != 1 || p.Proto != "HTTP/2.0" {
-		t.Errorf("over TLS: %+v", p)
+	// Which probe is answered first is not said.
+	if !slices.ContainsFunc(probes, func(p capture.Probe) bool { return p.Status == 200 && p.TLS != 0 && p.Conn == 1 && p.Proto == "HTTP/2.0" }) {
+		t.Errorf("over TLS: %+v", probes)
 	}
 	if len(m.Warnings) != 0 {
 		t.Errorf("warnings %v", m.Warnings)
