@@ -17,84 +17,62 @@ import (
 //   - Before the window there is time for the index, which counts the goroutines,
 //     and for the first goroutine profile: headStart for both together, counted
 //     from when the index was asked for. What has not come by then is done without.
-//   - Pages that tell about the service are asked for at once, and read beside the
-//     window. They have until its end, and no less than the head start.
 //   - When the window is over, the CPU profile, the second goroutine profile and the
-//     probes in flight have sideGrace at the same time; a profile that is coming by
-//     then is waited for.
+//     probes in flight have sideGrace at the same time; a CPU profile that is coming
+//     by then is waited for.
+//   - Pages that tell about the service are asked for then, too, and have pageGrace.
+//     Within the window they would be among the requests that it is about.
 //
 // What is missing for that reason is a warning that names it.
 const (
 	headStart = 2 * time.Second
 	sideGrace = 3 * time.Second
+	pageGrace = time.Second
 )
 
 var (
 	lateForWindow = &lateError{"no answer in " + secondsText(headStart) + ", and the window did not wait for it"}
-	lateForEnd    = &lateError{"no answer before the window closed"}
+	lateAsPage    = &lateError{"no answer in " + secondsText(pageGrace) + " after the window"}
 	lateForAnswer = &lateError{"no answer in " + secondsText(sideGrace) + " after the window, and the report did not wait for it"}
 )
 
-// first asks for the index, and returns what it answered. One that is not answered
-// in the head start is read beside, and first returns that as an error; before is
-// done when the head start is over.
-func (s *survey) first(ctx context.Context, beside *sync.WaitGroup) (index answer, before context.Context) {
+// first asks for the index, and returns what it answered; before is done when the
+// head start is over.
+func (s *survey) first(ctx context.Context) (index answer, before context.Context) {
 	before, late := context.WithCancelCause(ctx)
-	answered := make(chan answer, 1)
-	beside.Go(func() {
-		// To dial has a bound of its own, and nothing comes of the window without.
-		asked := onWritten(ctx, func() { time.AfterFunc(headStart, func() { late(lateForWindow) }) })
-		answered <- s.index(asked)
-	})
-	select {
-	case index = <-answered:
-		return index, before
-	case <-before.Done():
-	}
-	select {
-	case index = <-answered:
-	default:
-		index.err = s.client.failed("", context.Cause(before))
-	}
-	return index, before
+	// Until the request is written, a way that cannot be dialed is what is slow: that
+	// has a bound of its own, and nothing comes of the window without.
+	return s.index(onWritten(before, func() {
+		time.AfterFunc(headStart, func() { late(lateForWindow) })
+	})), before
 }
 
-// A page is one that tells about the service and is asked for beside the window.
+// A page is one that tells about the service.
 type page struct {
 	name string
 	lost string // what is not known without it
 	ask  func(*survey, context.Context) answer
 }
 
-var pagesBeside = []page{
+var pagesAfter = []page{
 	{"mutex", "whether the mutex profile is on", (*survey).mutex},
 	{"metrics", "the service's own word on its version of Go and GOMAXPROCS", (*survey).metrics},
 }
 
-// startBeside asks for the pages. Those that came too late are warned of, in no
-// order.
-func (c *collector) startBeside() {
-	c.besideBegan = time.Now()
-	for _, p := range pagesBeside {
-		c.beside.Go(func() {
-			if a := p.ask(&c.facts, c.besideCtx); isLate(a.err) {
-				c.warn("page-late", "the %s page gave no answer before the window closed: %s is not known", p.name, p.lost)
+// askPages asks for the pages. It does not listen to the context that ended the
+// window: what came is to be kept, and told.
+func (c *collector) askPages() {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), pageGrace, lateAsPage)
+	defer cancel()
+	var asked sync.WaitGroup
+	for _, p := range pagesAfter {
+		asked.Go(func() {
+			if a := p.ask(&c.facts, ctx); isLate(a.err) {
+				c.warn("page-late", "the %s page gave %s: %s is not known", p.name, lateAsPage.what, p.lost)
 			}
 		})
 	}
-}
-
-// endBeside gives up what has not come when the window is over.
-func (c *collector) endBeside() {
-	giveUp := time.AfterFunc(headStart-time.Since(c.besideBegan), func() { c.endPages(lateForEnd) })
-	defer giveUp.Stop()
-	c.beside.Wait()
-}
-
-// dropBeside ends what nobody wants any more.
-func (c *collector) dropBeside() {
-	c.endPages(nil)
-	c.beside.Wait()
+	asked.Wait()
 }
 
 // trial takes a trace of no length, to its end, for two at once are refused.

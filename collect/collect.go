@@ -8,17 +8,15 @@
 //
 // What it takes, in order:
 //
-//  1. what the service gives away of itself, a survey of cheap pages;
-//  2. a goroutine profile, and a few probes as the baseline against which the
-//     cost of looking is measured;
+//  1. the pprof index, which counts the goroutines, and a goroutine profile;
+//  2. a few probes as the baseline against which the cost of looking is measured;
 //  3. over the window: a CPU profile of whole seconds, the execution trace for a
 //     little less, so that CPU samples cover all of it, and probes in open loop;
-//  4. a goroutine profile once more.
+//  4. a goroutine profile once more, and what the service gives away of itself.
 //
-// Without the trace there is no capture. Everything else stands beside it: a page
-// that is slow or missing delays neither the window nor the answer by more than
-// two and three seconds, and is a warning. Only the first goroutine profile, and
-// the index that it needs, are waited for at all before the window.
+// Without the trace there is no capture. Everything else is a side part, and one
+// that is slow is done without, with a warning. What comes before the window holds
+// it up for two seconds at most, and what comes after it the answer for three.
 //
 // It does no harm if it can help it: the trace goes from the socket to the disk
 // with nothing between, and ends early when it falls behind the service (which
@@ -119,7 +117,8 @@ func Run(ctx context.Context, cfg Config, path string) (*capture.Manifest, error
 	}
 	stop := c.observe()
 	defer stop()
-	defer c.dropBeside()
+	ctx, done := context.WithCancel(ctx)
+	defer done()
 	if err := c.survey(ctx); err != nil {
 		return nil, err
 	}

@@ -99,11 +99,7 @@ type doctor struct {
 
 // examine asks everything. The error says that no answer came.
 func (d *doctor) examine(ctx context.Context, window time.Duration) error {
-	var beside sync.WaitGroup
-	defer beside.Wait()
-	ctx, done := context.WithCancel(ctx)
-	defer done()
-	index, _ := d.first(ctx, &beside)
+	index, _ := d.first(ctx)
 	d.index = index.err
 	switch {
 	case settles(d.index) && index.status == 0:
@@ -111,6 +107,7 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 	case settles(d.index):
 		return nil // everything else would say the same
 	}
+	var beside sync.WaitGroup
 	for _, ask := range []func(context.Context){
 		func(ctx context.Context) { d.mutex(ctx) },
 		func(ctx context.Context) { d.metrics(ctx) },

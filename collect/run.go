@@ -40,11 +40,6 @@ type collector struct {
 	facts  survey
 	before chan answer // the goroutine profile before the window
 
-	beside      sync.WaitGroup // what is asked for beside the window
-	besideCtx   context.Context
-	besideBegan time.Time
-	endPages    context.CancelCauseFunc // of besideCtx
-
 	saving     sync.Mutex // of the manifest
 	mu         sync.Mutex
 	manifest   capture.Manifest
@@ -176,20 +171,18 @@ func (c *collector) progress() Progress {
 	return p
 }
 
-// survey begins to ask what costs nothing, and fails where a collection would.
+// survey asks what costs nothing and cannot wait, and fails where a collection would.
 func (c *collector) survey(ctx context.Context) error {
 	c.begin(StageSurvey, 0)
-	c.besideCtx, c.endPages = context.WithCancelCause(ctx)
-	index, before := c.facts.first(c.besideCtx, &c.beside)
+	index, before := c.facts.first(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return c.client.failed("", context.Canceled)
 	case settles(index.err):
 		return index.err
 	}
-	c.startBeside()
 	c.before = make(chan answer, 1)
-	c.beside.Go(func() { c.before <- c.goroutinesBefore(before, index) })
+	go func() { c.before <- c.goroutinesBefore(before, index) }()
 	if index.err != nil && !isLate(index.err) {
 		if err := c.withoutIndex(before, index.err); err != nil {
 			return err
@@ -221,30 +214,18 @@ func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused er
 func (c *collector) withoutIndex(before context.Context, missing error) error {
 	before, cancel := context.WithTimeoutCause(before, headStart, lateForWindow)
 	defer cancel()
-	switch trial := c.facts.trial(before); {
+	trial := c.facts.trial(before)
+	switch {
 	case trial.err == nil, isLate(trial.err):
 		return nil
 	case errors.Is(trial.err, ErrTraceRunning):
 		return trial.err
-	case c.shows(before):
+	}
+	c.facts.mutex(before)
+	if c.facts.shows() {
 		return c.facts.explainTrace(trial.err)
 	}
 	return missing
-}
-
-// shows reports whether any page answers as net/http/pprof does. It waits for those
-// that were asked for as long as ctx lets it.
-func (c *collector) shows(ctx context.Context) bool {
-	answered := make(chan struct{})
-	go func() {
-		c.beside.Wait()
-		close(answered)
-	}()
-	select {
-	case <-answered:
-	case <-ctx.Done():
-	}
-	return c.facts.shows()
 }
 
 // goroutinesBefore asks for the goroutine profile before the window, unless it
@@ -253,14 +234,13 @@ func (c *collector) goroutinesBefore(ctx context.Context, index answer) answer {
 	if isLate(index.err) {
 		return answer{err: withOp(c.client.op("goroutine"), newFault(ErrUnreachable, doctorHint, "the index, which counts the goroutines, gave %s", lateForWindow.what))}
 	}
-	if n := c.facts.known().Goroutines; n > manyGoroutines {
-		c.warn("goroutines-many", "no goroutine profiles were taken: with %d goroutines they would stop the service for a while", n)
+	if c.facts.known().Goroutines > manyGoroutines {
 		return answer{err: errNotAsked}
 	}
 	return c.client.fetch(ctx, "goroutine", maxGoroutine)
 }
 
-// errNotAsked stands for an answer that nobody wanted.
+// errNotAsked stands for the answer of a page that would have hurt.
 var errNotAsked = errors.New("not asked for")
 
 // collect fills the folder. An error means that nothing in it is worth keeping.
@@ -352,6 +332,7 @@ func (c *collector) stopProbes() {
 // the service.
 func (c *collector) keepBefore(a answer) {
 	if errors.Is(a.err, errNotAsked) {
+		c.warn("goroutines-many", "no goroutine profiles were taken: with %d goroutines they would stop the service for a while", c.facts.known().Goroutines)
 		return
 	}
 	if err := c.keepGoroutines(capture.GoroutineBeforePart, a); err != nil {

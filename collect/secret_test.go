@@ -280,7 +280,9 @@ func TestAClientCertificateOpensTheDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Which probe is answered first is not said.
-	if !slices.ContainsFunc(probes, func(p capture.Probe) bool { return p.Status == 200 && p.TLS != 0 && p.Conn == 1 && p.Proto == "HTTP/2.0" }) {
+	if !slices.ContainsFunc(probes, func(p capture.Probe) bool {
+		return p.Status == 200 && p.TLS != 0 && p.Conn == 1 && p.Proto == "HTTP/2.0"
+	}) {
 		t.Errorf("over TLS: %+v", probes)
 	}
 	if len(m.Warnings) != 0 {

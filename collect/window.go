@@ -42,7 +42,6 @@ func (c *collector) watch(ctx context.Context) error {
 	probing.Wait()
 	if err != nil {
 		cpu.drop()
-		c.dropBeside()
 		return c.facts.explainTrace(err)
 	}
 
@@ -51,7 +50,7 @@ func (c *collector) watch(ctx context.Context) error {
 	if c.prober != nil {
 		last.Go(func() { c.prober.settle(ctx) })
 	}
-	last.Go(c.endBeside)
+	last.Go(c.askPages)
 	last.Go(c.goroutinesAfter)
 	last.Go(func() { c.enter(ctx, cpu, early != nil) })
 	last.Wait()
