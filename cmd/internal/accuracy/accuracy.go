@@ -188,9 +188,9 @@ const small = 0.01
 // nest is how far the two clocks may be apart, in ns.
 const nest = 20_000
 
-// Compare pairs the requests of one route. Each of the service's lies within one
-// of the tool's on the same goroutine, and within a client's: the closest. The row
-// has no Machine yet.
+// Compare pairs the requests of one route. Each of the service's is the one of the
+// tool's on the same goroutine that has most of it, and lies within a client's: the
+// closest. The row has no Machine yet.
 func Compare(scenario string, tool []Request, service []truth.Request, waits Waits, clients []load.Request, windowStart, windowEnd int64) Row {
 	row := Row{Scenario: scenario, Phases: map[Phase]Pair{}, Ran: map[Phase]int64{}}
 	onGoroutine := map[int64][]*Request{}
@@ -204,7 +204,9 @@ func Compare(scenario string, tool []Request, service []truth.Request, waits Wai
 	for i := range service {
 		s := &service[i]
 		own := onGoroutine[s.Goroutine]
-		at := slices.IndexFunc(own, func(t *Request) bool { return t.Start <= s.Start+nest && t.End >= s.End-nest })
+		at := slices.IndexFunc(own, func(t *Request) bool {
+			return 2*(min(t.End, s.End)-max(t.Start, s.Start)) > s.End-s.Start
+		})
 		if at < 0 {
 			if s.Start >= windowStart && s.End <= windowEnd {
 				row.Missed++
@@ -429,7 +431,7 @@ func (row *Row) Check() (broken []error) {
 	if row.Missed != 0 || row.Extra != 0 {
 		fail("%d requests matched, %d of the service's missed, %d unknown to it: %q", row.Requests, row.Missed, row.Extra, row.Odd)
 	}
-	if row.Wall.Tool < row.Wall.Service {
+	if row.Wall.Tool < row.Wall.Service-row.Machine.late() {
 		fail("wall: the service measured %d ns, the tool says %d", row.Wall.Service, row.Wall.Tool)
 	}
 	if row.Beyond > few {
