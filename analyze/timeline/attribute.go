@@ -47,6 +47,9 @@ func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 		w.news = m.waited(r, iv, iv.end-at)
 	}
 	w.explain(g, iv, at, iv.end, 0)
+	if iv.state == stateWaiting && !iv.open && !iv.untold() && iv.reason != reasonSleep && followable(iv.class, iv.reason) {
+		m.endedWait(iv, r.Path)
+	}
 }
 
 // upTo fills the path up to a moment with what is not known, and returns where
@@ -125,12 +128,16 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 	switch {
 	case iv.reason == reasonGC, c != nil && c.GC:
 		w.add(g, breakdown.GC, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case c != nil && c.opening != nil:
+		w.opening(g, iv, a, b, depth)
 	case c != nil && c.Own != nil:
 		w.known(g, iv, a, b, depth)
 	case iv.reason == reasonSleep:
 		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.reason == reasonNetwork, c == nil && iv.waker == nil:
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case iv.open && w.r != nil && g == w.r.g && !w.branch && !w.holder:
+		w.unended(g, iv, a, b, depth)
 	case iv.waker == nil:
 		w.timer(g, iv, a, b, depth)
 	case iv.answers() != nil:
@@ -513,6 +520,9 @@ func (w *walk) cause(iv *interval) *breakdown.Cause {
 // service's code, as on a library's goroutine, the site is where the request
 // itself waits.
 func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Cause {
+	if c != nil && c.opening != nil {
+		return c.opening.causeOf(m, at)
+	}
 	if c != nil && c.InService || at == c || at != nil && !at.InService {
 		at = nil
 	}
@@ -571,7 +581,7 @@ func ownBucket(iv *interval) breakdown.Bucket {
 		return c.Own.Bucket
 	case iv.reason == reasonSleep:
 		return breakdown.Sleep
-	case iv.state != stateWaiting || iv.reason == reasonNetwork || c == nil:
+	case iv.state != stateWaiting || iv.reason == reasonNetwork || iv.untold():
 		return breakdown.Unknown
 	case iv.waker == nil && !iv.open && iv.reason != reasonSync && iv.reason != reasonCond:
 		return breakdown.Sleep // a timer ended it

@@ -65,7 +65,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	c, own := iv.class, iv.rule()
-	if own == nil || own.Bucket > breakdown.Upstream {
+	if own == nil || own.Bucket > breakdown.Upstream || c.opening != nil {
 		return
 	}
 	if iv.reason == reasonSync && !iv.endsWhole() || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {

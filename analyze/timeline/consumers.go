@@ -71,7 +71,7 @@ func (m *machine) consumer(g *goroutine) *consumer {
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
 	g.forgetEarly()
-	if len(early) > 0 && early[0].state == stateWaiting && early[0].class == nil {
+	if len(early) > 0 && early[0].state == stateWaiting && early[0].untold() {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
 	if g.fresh || g.consumer.unit == "" || len(early) == 0 && !busy {
@@ -81,7 +81,7 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 	r.Incomplete, r.served = !given, true
 	r.given, r.reading = given, !busy
 	for i := range early {
-		r.reading = r.reading && early[i].class == nil // else it is past its fetch
+		r.reading = r.reading && early[i].untold() // else it is past its fetch
 		m.attribute(r, g, &early[i])
 	}
 	m.claim(r, g, start, g.since)

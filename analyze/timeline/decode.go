@@ -110,6 +110,11 @@ type class struct {
 	admitted bool              // by the machine
 	waiting  int               // requests that wait with this stack, if it is Bare
 	causes   [numStates]reason // the evidence that rests on it alone, by state
+	// Of what the stacks were of states before it that nobody ended, and of waits that
+	// it ended; nil where that is not asked for.
+	before, ends *evidence
+	waits        *waits   // of requests; nil where there were none that have to be followed
+	opening      *opening // that it stands for, nil where it is a stack
 }
 
 // A reason is a cause for one of the runtime's reasons.

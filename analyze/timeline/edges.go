@@ -36,8 +36,11 @@ type request struct {
 	served  bool
 	headed  bool
 	ahead   bool
-	given   bool // a consumer's: it waited for this
-	asked   bool // it gave something to a goroutine that is not its own
+	held    bool // its path may turn out to be something else
+	handed  handedOpening
+	worker  *goroutine // that is at its work when the window closes
+	given   bool       // a consumer's: it waited for this
+	asked   bool       // it gave something to a goroutine that is not its own
 	// streams: it comes or is answered bit by bit. flushes counts how often a bit
 	// of the answer was sent ahead, one after another.
 	streams  bool
@@ -153,7 +156,11 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		}
 		m.placeCalls(r)
 		m.sum.Requests++
-		m.tell(r)
+		if r.held = m.mayTurnOut(r); r.held {
+			m.held = append(m.held, r)
+		} else {
+			m.tell(r)
+		}
 	}
 	m.drop(g)
 	return beyond
@@ -209,6 +216,7 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	if c.collects() || c.Role == rules.Fetch && g.stopped(state) {
 		return
 	}
+	m.learn(g, c)
 	if g.conn == connUnknown {
 		m.recognize(g, c)
 	}
@@ -394,10 +402,10 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.root = m.rootOf(c)
 	g.root.Goroutines++
 	early := g.early
+	m.shows(g.opening, c)
 	if c.Kind != "" && c.Role < rules.Fetch {
 		g.forgetEarly()
 	}
-	g.recall(c)
 	switch {
 	case c.Role == rules.NotRequest, c.Role == rules.Background, c.Role >= rules.Fetch, c.Kind == "":
 		g.conn = connNone
@@ -428,36 +436,24 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	}
 }
 
-// recall tells the wait that a goroutine was in when the window began by the
-// first stack that it shows after it: who reads from the network as soon as it
-// runs again was woken to read.
-func (g *goroutine) recall(c *class) {
-	if !isRead(c) {
-		return
-	}
-	for i := len(g.past) - 1; i >= 0; i-- {
-		switch iv := &g.past[i]; {
-		case iv.state == stateRunning || iv.state == stateRunnable:
-			continue
-		case iv.state == stateWaiting && iv.class == nil:
-			iv.class, iv.reason, iv.waker, iv.wakerClass = c, reasonNetwork, nil, nil
-		}
-		return
-	}
-}
-
-// lastWait is the end of the last wait, 0 where there is none.
+// lastWait is the end of the last wait, 0 where there is none. Where another goroutine
+// ended it, or the collector, it was not for a request's first bytes: those the
+// network tells of.
 func lastWait(ivs []interval) int64 {
 	for i := len(ivs) - 1; i >= 0; i-- {
-		if ivs[i].state == stateWaiting {
-			return ivs[i].end
+		if iv := &ivs[i]; iv.state == stateWaiting {
+			if iv.waker != nil || iv.reason == reasonGC {
+				return 0
+			}
+			return iv.end
 		}
 	}
 	return 0
 }
 
-// cut closes what is open at the window's end.
-func (m *machine) cut(g *goroutine) {
+// attributeOpen attributes the state that a request's goroutine is in at the window's
+// end.
+func (m *machine) attributeOpen(g *goroutine) {
 	r := m.own(g)
 	if r == nil {
 		return
@@ -465,6 +461,14 @@ func (m *machine) cut(g *goroutine) {
 	if m.now > g.since && g.state != stateUnknown {
 		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
 		m.attribute(r, g, &iv)
+	}
+}
+
+// cut closes what is open at the window's end.
+func (m *machine) cut(g *goroutine) {
+	r := m.own(g)
+	if r == nil {
+		return
 	}
 	switch {
 	case r.reading && !r.given:

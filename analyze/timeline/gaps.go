@@ -162,6 +162,7 @@ func (m *machine) interrupt() {
 	m.gs, m.dead, m.oldest, m.newest = byID[goroutine]{}, nil, nil, nil
 	m.kept, m.floor, m.weight, m.known = 0, 0, 0, 0
 	m.stops, m.stopped = nil, 0
+	m.forgetEvidence()
 	clear(m.tasks)
 	clear(m.procs)
 	m.procsRunning, m.busySince = 0, 0
@@ -172,6 +173,10 @@ func (m *machine) interrupt() {
 // by ascending id.
 func (m *machine) leave() []*goroutine {
 	gs := slices.SortedFunc(m.gs.all(), func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
+	m.closing(gs)
+	for _, g := range gs {
+		m.attributeOpen(g)
+	}
 	for _, g := range gs {
 		m.cut(g)
 	}
@@ -186,6 +191,7 @@ func (m *machine) leave() []*goroutine {
 			}
 		}
 	}
+	m.tellHeld()
 	if m.busySince != 0 {
 		m.sum.Saturated += m.now - m.busySince
 	}

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -31,6 +32,7 @@ type machine struct {
 	oldest       *goroutine // of the open waits, by their start
 	newest       *goroutine
 	kept, most   int          // intervals and what weighs like them, and how many there may be
+	limit        int          // of them, at present
 	floor        int64        // what ended before it was forgotten for want of room
 	dead         []*goroutine // that still hold intervals, in the order of their end
 	stops        []span
@@ -46,6 +48,12 @@ type machine struct {
 	clocks       []Clock // of the generations
 	roots        map[string]*Root
 	known        int64 // goroutines not known yet were there then
+	holdUntil    int64 // keeps the history since then
+	openings     map[*breakdown.Cause]openingCause
+	openingsLeft int // that may still be kept of those that may be
+	mostOpenings int
+	evident      []*class   // that have evidence
+	held         []*request // that may turn out to be something else
 	bounds
 }
 
@@ -53,6 +61,7 @@ func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
 	m := &machine{classes: c, emit: emit, cause: map[causeKey]*breakdown.Cause{},
 		procs: map[int64]bool{}, roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: c.table != nil && c.table.HasUnits()}
 	m.bound(sharesOf(DefaultMemory))
+	m.holdUntil = math.MaxInt64
 	return m
 }
 
@@ -61,6 +70,7 @@ func (m *machine) apply(d *decoded) {
 	m.stretch(d.first)
 	if m.known == 0 {
 		m.known = d.first
+		m.hold()
 	}
 	if d.admitted == 0 { // a new one, not another piece
 		clear(m.met)
@@ -76,8 +86,8 @@ func (m *machine) apply(d *decoded) {
 		// follows with earlier times. Time only moves on for each goroutine.
 		m.now = max(m.now, r.at)
 		m.step(r)
-		if m.kept > m.most {
-			m.makeRoom(m.horizon())
+		if m.kept > m.limit || m.now > m.holdUntil {
+			m.makeRoom()
 		}
 		if m.weight > m.room {
 			m.relieve()
@@ -167,6 +177,15 @@ func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reaso
 	if m.instant {
 		m.followCall(g, at, state, class)
 	}
+	if g.state >= stateWaiting {
+		if g.class == nil && g.conn == connUnknown {
+			m.opened(g, wakerClass)
+		}
+		g.was, g.wasState, g.wasReason = g.class, g.state, g.reason
+		if waker != nil {
+			g.was = nil
+		}
+	}
 	m.close(g, at, waker, wakerClass)
 	at = g.since
 	g.state, g.class, g.reason = state, class, reason
@@ -197,6 +216,9 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 		m.feed(g, wakerClass)
 		m.noteWaker(g, waker, wakerClass, at)
 		m.took(waker, at, wakerClass, waited)
+	}
+	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != reasonGC {
+		wakerClass.ends.learn(spell{waited, stateWaiting, reason})
 	}
 	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
 	if g.consumer != nil {
@@ -230,7 +252,7 @@ func takes(reason uint8, waker *class) bool {
 // them is no request's own. A shared worker that has passed a request's work on is
 // done with it.
 func (m *machine) notePass(from, to *goroutine, at int64) {
-	if r := m.tag(from); m.oldest == nil || r != nil && r == m.tag(to) && !from.borrowed && !to.borrowed {
+	if r := m.tag(from); !m.remembers() || r != nil && r == m.tag(to) && !from.borrowed && !to.borrowed {
 		return
 	}
 	if from.conn == connNone {
@@ -260,7 +282,7 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		m.seen(waker, at, wakerClass, stateRunning)
 	}
 	r := m.tag(g)
-	if r == nil && g.conn != connUnknown || m.oldest == nil || !followable(g.class, g.reason) {
+	if r == nil && g.conn != connUnknown || !m.remembers() || !followable(g.class, g.reason) {
 		return
 	}
 	if r == nil || m.tag(waker) != r || waker.borrowed {
@@ -355,11 +377,22 @@ func (m *machine) end(g *goroutine, at int64) {
 
 // horizon is the moment back to which the past may be asked for.
 func (m *machine) horizon() int64 {
+	if m.holding() {
+		return max(m.known, m.floor)
+	}
+	return m.waitHorizon()
+}
+
+// waitHorizon is the moment back to which open waits may ask for the past.
+func (m *machine) waitHorizon() int64 {
 	if m.oldest == nil {
 		return m.now
 	}
 	return max(m.oldest.since, m.floor)
 }
+
+// remembers reports whether the past may be asked for at all.
+func (m *machine) remembers() bool { return m.oldest != nil || m.holding() }
 
 // forgetDead drops the past of the goroutines that ended before the horizon.
 func (m *machine) forgetDead(horizon int64) {
@@ -485,9 +518,9 @@ func (m *machine) take(g *goroutine, iv *interval) {
 func (m *machine) remember(g *goroutine, iv *interval) {
 	horizon := m.horizon()
 	if g.call != nil {
-		m.forgetCalls(g, min(horizon, iv.start))
+		m.forgetCalls(g, min(m.waitHorizon(), iv.start))
 	}
-	if m.oldest == nil {
+	if !m.remembers() {
 		if n := len(g.past) + len(g.handed) + len(g.passes); n > 0 {
 			m.kept -= n
 			g.past = g.past[:0]
@@ -524,9 +557,17 @@ func (m *machine) forget(g *goroutine, horizon int64) {
 	g.passes = slices.Delete(g.passes, 0, i)
 }
 
-// makeRoom forgets the older half of what is kept, however old the open waits
-// are: how they came to last that long will be unknown.
-func (m *machine) makeRoom(horizon int64) {
+// makeRoom forgets what is kept since the window's opening and, where that is not
+// enough, the older half of the rest, however old the open waits are: how they came
+// to last that long will be unknown.
+func (m *machine) makeRoom() {
+	if m.holding() {
+		m.letGo()
+	}
+	if m.kept <= m.most {
+		return
+	}
+	horizon := m.horizon()
 	for m.kept > m.most/2 && horizon < m.now {
 		horizon += max(1, (m.now-horizon)/2)
 		m.floor = horizon

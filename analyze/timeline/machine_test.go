@@ -243,6 +243,9 @@ func checkKept(t *testing.T, m *machine) {
 			weight += r.weight
 		}
 	}
+	for _, r := range m.held {
+		weight += r.weight
+	}
 	for _, g := range m.dead {
 		kept += g.holds()
 	}

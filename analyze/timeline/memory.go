@@ -98,6 +98,9 @@ const (
 // bound gives the machine its shares.
 func (m *machine) bound(s shares) {
 	m.most = int(s.history / intervalSize)
+	m.limit = m.most
+	m.mostOpenings = int(s.open / 8 / openingSize)
+	m.openingsLeft = m.mostOpenings
 	m.room, m.stacksRoom, m.causesRoom = s.open, int(s.stacks), int(s.evidence)
 	m.mostCalls = int(s.open / 16 / callSize)
 }
@@ -169,6 +172,11 @@ const (
 )
 
 func (m *machine) reuse(r *request) {
+	if r.held {
+		clear(r.branches)
+		r.branches = r.branches[:0]
+		return
+	}
 	m.weight -= r.weight
 	r.weight = 0
 	clear(r.branches) // they would keep the goroutines
@@ -204,6 +212,7 @@ func (m *machine) idles(r *record) bool {
 // order of what requests did long ago, and where that is not enough by what is
 // known of the goroutines.
 func (m *machine) relieve() {
+	m.tellHeld()
 	for g := range m.gs.all() {
 		if r := m.own(g); r != nil {
 			m.condense(r)

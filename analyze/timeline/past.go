@@ -19,6 +19,11 @@ type goroutine struct {
 	since    int64 // when the present state began
 	class    *class
 
+	// The last state that it waited in and that nobody ended, as long as no stack
+	// was seen since.
+	was                 *class
+	wasState, wasReason uint8
+
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
 	req    *request
@@ -48,10 +53,12 @@ type rare struct {
 	handed []handover
 	passes []pass
 
-	early []interval // before the first stack told what it is
-	aide  *goroutine // the last one it created to make a connection, or to write a request
-	wrote int64      // of an aide that writes: until when
-	call  *asking
+	early   []interval // before the first stack told what it is
+	opening *opening
+	rank    int        // how many requests wait longer with the same stack when the window closes
+	aide    *goroutine // the last one it created to make a connection, or to write a request
+	wrote   int64      // of an aide that writes: until when
+	call    *asking
 
 	consumer *consumer  // nil: it is none
 	unit     *unit      // that the service marked and it is in

@@ -123,7 +123,8 @@ func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emi
 }
 
 // Read reads an execution trace and hands over each request as it ends, those
-// that the window's edges cut included. A Request is valid only until emit
+// that the window's edges cut included. Requests with a wait that was under way when
+// the window opened come last: the rest of the trace tells what that was. A Request is valid only until emit
 // returns. A damaged or truncated trace is read as far as its whole generations
 // reach; Summary.Cut says so. With several workers emit and After are called on
 // a goroutine of their own, one call after another and all before Read returns.

@@ -1,0 +1,231 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// What requests wait for when the window closes. Nothing has ended these waits, so
+// there is no waker to follow. In its place come, in this order,
+//
+//   - the request's only branch that is still at work,
+//   - the worker that took something from the request and has not given it back,
+//   - the workers that ended the waits with this stack before, if they ended them in
+//     the order in which they began: the first of them is at the oldest wait,
+//   - what the waits with this stack were before, if it was mostly one thing.
+//
+// If none of these tells, the time stays unknown.
+
+// mostEnders bounds how many workers are kept that end waits with a stack.
+const mostEnders = 8
+
+// waits are what the waits of requests with a stack were, that ended.
+type waits struct {
+	spent    [breakdown.NumBuckets]int64
+	phase    [breakdown.NumBuckets]breakdown.Phase // the last one seen
+	enders   []*goroutine                          // that serve no request
+	others   bool                                  // there were more, or of requests
+	latest   []int64                               // beginnings of those that have ended, the latest first
+	n        int
+	disorder bool // one ended after too many that had begun later
+	open     int  // counted when the window closes
+}
+
+// ended sees a request's wait that ended, and how it was attributed.
+func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
+	c := iv.class
+	if c.waits == nil {
+		m.file(c)
+		c.waits = &waits{}
+	}
+	e := c.waits
+	for i := len(path) - 1; i >= 0 && path[i].End > iv.start; i-- {
+		s := &path[i]
+		e.spent[s.Bucket] += s.End - max(s.Start, iv.start)
+		e.phase[s.Bucket] = s.Phase
+	}
+	if iv.waker == nil {
+		return
+	}
+	if r := m.tag(iv.waker); iv.waker.conn != connNone || r != nil && !iv.waker.borrowed {
+		e.others = true
+		return
+	}
+	if !slices.Contains(e.enders, iv.waker) {
+		if e.enders = slices.DeleteFunc(e.enders, func(g *goroutine) bool { return g.dead }); len(e.enders) == mostEnders {
+			e.others = true
+			return
+		}
+		e.enders = append(e.enders, iv.waker)
+	}
+	e.inOrder(iv.start)
+}
+
+// inOrder sees whether a wait ended after as many that began later as there may be
+// at work at once.
+func (e *waits) inOrder(start int64) {
+	e.n++
+	i := 0
+	for i < len(e.latest) && e.latest[i] > start {
+		i++
+	}
+	e.disorder = e.disorder || i >= max(1, len(e.enders)) && e.n > mostEnders
+	if i < mostEnders {
+		e.latest = slices.Insert(e.latest[:min(len(e.latest), mostEnders-1)], min(i, len(e.latest), mostEnders-1), start)
+	}
+}
+
+// only is the bucket that at least four fifths of the waits' time was in, apart from
+// the processor's.
+func (e *waits) only() (breakdown.Bucket, bool) {
+	sum, most := int64(0), breakdown.Unknown
+	for b, t := range e.spent {
+		switch breakdown.Bucket(b) {
+		case breakdown.CPU, breakdown.GC, breakdown.Scheduler, breakdown.Unknown:
+			continue
+		}
+		sum += t
+		if t > e.spent[most] || most == breakdown.Unknown {
+			most = breakdown.Bucket(b)
+		}
+	}
+	return most, sum > 0 && e.spent[most] > sum/5*4
+}
+
+// closing gets ready for the attribution of what is open at the window's end: how
+// many waits with a stack are older than each, and which worker is at each request's
+// work.
+func (m *machine) closing(gs []*goroutine) {
+	for g := m.oldest; g != nil; g = g.newer {
+		if m.own(g) != nil && g.class != nil && g.class.waits != nil {
+			g.own().rank = g.class.waits.open
+			g.class.waits.open++
+		}
+	}
+	for _, g := range gs {
+		if r := m.tag(g); r != nil && g.borrowed && g.busy() {
+			r.worker = g
+		}
+	}
+}
+
+// busy reports whether a worker has something to do: it does not wait for that, or it
+// waits for a timer again, which is what it does.
+func (g *goroutine) busy() bool {
+	if g.state != stateWaiting || g.class == nil || g.class.Own != nil || !awaits(g.reason) {
+		return true
+	}
+	for i := len(g.past) - 1; i >= 0; i-- {
+		if iv := &g.past[i]; iv.state == stateWaiting && iv.class == g.class {
+			return iv.waker == nil
+		}
+	}
+	return false
+}
+
+// unended attributes a wait of a request's own that goes on when the window closes.
+func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
+	r, e := w.r, iv.class.waits
+	alive := w.alive(b)
+	if len(alive) == 1 {
+		w.stretch(alive[0], a, b, depth+1)
+		return
+	}
+	if len(alive) > 1 {
+		w.timer(g, iv, a, b, depth)
+		return
+	}
+	if r.worker != nil {
+		w.follow(g, iv, r.worker, a, b, depth+1)
+		return
+	}
+	if e == nil {
+		w.timer(g, iv, a, b, depth)
+		return
+	}
+	bucket, only := e.only()
+	var worker *goroutine
+	var passes, any bool
+	if idle := only && (bucket == breakdown.Wait || bucket == breakdown.Sleep); !idle && !e.others && !e.disorder && e.n >= 2*mostEnders {
+		worker, passes, any = e.worker(g.rank)
+	}
+	switch {
+	case !any && only:
+		w.add(g, bucket, e.phase[bucket], w.cause(iv), a, b, nil)
+	case !any:
+		w.timer(g, iv, a, b, depth)
+	case worker == nil:
+		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case passes:
+		from := w.carriedSince(worker, a, b)
+		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, from, nil)
+		w.worked(worker, from, b, depth+1)
+	default:
+		w.follow(g, iv, worker, a, b, depth+1)
+	}
+}
+
+// worker is the one that is at the work of the wait that is the oldest but rank, nil
+// where none is: first come those that end such waits, the first to have ended the
+// last one first, then those that pass something to these. It is said whether any is
+// at work at all.
+func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
+	stage := slices.Clone(e.enders)
+	var seen []*goroutine
+	for len(stage) > 0 && len(seen) <= mostEnders {
+		seen = append(seen, stage...)
+		atWork := slices.DeleteFunc(slices.Clone(stage), func(g *goroutine) bool { return g.dead || !g.busy() })
+		slices.SortStableFunc(atWork, func(x, y *goroutine) int { return cmp.Compare(x.lastHanded(), y.lastHanded()) })
+		any = any || len(atWork) > 0
+		if rank < len(atWork) {
+			return atWork[rank], passes, true
+		}
+		rank -= len(atWork)
+		passes = true
+		var before []*goroutine
+		for _, g := range stage {
+			for i := range g.passes {
+				if p := &g.passes[i]; p.took && p.with.conn == connNone && p.with.req == nil && !slices.Contains(seen, p.with) && !slices.Contains(before, p.with) {
+					before = append(before, p.with)
+				}
+			}
+		}
+		stage = before
+	}
+	return nil, false, any
+}
+
+// lastHanded is when a worker last let a request go on, or passed something on.
+func (g *goroutine) lastHanded() (at int64) {
+	if n := len(g.handed); n > 0 {
+		at = g.handed[n-1].at
+	}
+	for i := len(g.passes) - 1; i >= 0; i-- {
+		if p := &g.passes[i]; !p.took {
+			return max(at, p.at)
+		}
+	}
+	return at
+}
+
+// mostAlive bounds how many branches are looked at.
+const mostAlive = 2
+
+// started reports whether a goroutine began in a function of a role.
+func (g *goroutine) started(r rules.Role) bool { return g.start != nil && g.start.Role == r }
+
+// alive are branches of the request's that are at work: they have not ended, and wait
+// for no other goroutine. The service began them, or they are a server within the one
+// that the request came to.
+func (w *walk) alive(b int64) (alive []*goroutine) {
+	for i := len(w.r.branches) - 1; i >= 0 && len(alive) < mostAlive; i-- {
+		g := w.r.branches[i]
+		if g != w.r.g && !g.dead && g.born < b && !(g.state == stateWaiting && followable(g.class, g.reason)) && (g.started(rules.Stream) || g.created != nil && g.created.InService && g.created.Own == nil) {
+			alive = append(alive, g)
+		}
+	}
+	return alive
+}

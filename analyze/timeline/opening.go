@@ -1,0 +1,444 @@
+package timeline
+
+import (
+	"math"
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+// What goroutines waited for when the window opened. A trace has no stack of a wait
+// that began before it and ended within its first generation: how the wait ended, and
+// what the goroutine did next, tell what it was.
+//
+//   - If another goroutine ended it, it waited for what that one did, as any wait, or
+//     for what that one gave back: a lock, a place in a pool.
+//   - If the network ended it, the goroutine reads as soon as it runs again.
+//   - If nothing did, and the goroutine neither reads nor writes next, it was a timer.
+//   - A program does the same again and again. What nearly all waits of the window
+//     were that ended with the same stack, or were followed by it, this one was too:
+//     that also tells where in the service.
+//
+// So requests with such a wait are held back until the trace ends. What these do not
+// agree on stays unknown.
+
+// historyAtOpening is how long what all the goroutines do is kept from the window's
+// opening on, in ns: until each that was waiting then has gone on, or its stack has
+// been spell, as the first generation does at its end.
+const historyAtOpening = 1_500_000_000
+
+// An opening is the state that a goroutine was in, without a stack, when the window
+// opened.
+type opening struct {
+	class  class  // stands for its stack
+	state  uint8  // waiting, or in the kernel
+	by     *class // with what another goroutine ended it, nil where none did
+	next   *class // the first stack after it, nil as long as there is none
+	causes []openingCause
+}
+
+// An openingCause stands on a path for what an opening will turn out to be, where
+// the request waits at a stack.
+type openingCause struct {
+	*opening
+	at    *class
+	cause *breakdown.Cause
+}
+
+// openingSize is what is kept of one, in bytes.
+const openingSize = 600
+
+// A handedOpening is a part of a path that was told by what the goroutine did that
+// ended an opening. It may have been a wait for something that this one gave back.
+type handedOpening struct {
+	*opening
+	start, end int64
+}
+
+var noRules rules.Class
+
+// hold keeps the history from the moment on from which goroutines are known.
+func (m *machine) hold() {
+	m.holdUntil = m.known + historyAtOpening
+	m.limit = m.most / 8
+}
+
+// holding reports whether the history since the opening is kept.
+func (m *machine) holding() bool { return m.holdUntil != math.MaxInt64 }
+
+// letGo ends that, and forgets what no open wait asks for.
+func (m *machine) letGo() {
+	m.holdUntil, m.limit = math.MaxInt64, m.most
+	horizon := m.horizon()
+	m.forgetDead(horizon)
+	for g := range m.gs.all() {
+		m.forget(g, horizon)
+		if len(g.past) == 0 {
+			g.past = nil
+		}
+	}
+}
+
+// opened sees that a goroutine's opening ends.
+func (m *machine) opened(g *goroutine, wakerClass *class) {
+	if g.opening != nil || g.since != g.born || m.openingsLeft == 0 {
+		return
+	}
+	m.openingsLeft--
+	o := &opening{state: g.state, by: wakerClass}
+	o.class = class{Class: &noRules, opening: o}
+	if wakerClass != nil && wakerClass.ends == nil {
+		m.file(wakerClass)
+		wakerClass.ends = &evidence{}
+	}
+	g.own().opening = o
+	g.class = &o.class
+}
+
+// shows takes the first stack after an opening.
+func (m *machine) shows(o *opening, c *class) {
+	if o == nil || o.next != nil {
+		return
+	}
+	o.next = c
+	if c.before == nil {
+		m.file(c)
+		c.before = &evidence{}
+	}
+}
+
+// file remembers that a stack is about to get evidence.
+func (m *machine) file(c *class) {
+	if c.ends == nil && c.before == nil && c.waits == nil {
+		m.evident = append(m.evident, c)
+	}
+}
+
+// forgetEvidence drops what stacks are evidence of: behind a gap it is gathered anew.
+func (m *machine) forgetEvidence() {
+	for _, c := range m.evident {
+		c.ends, c.before, c.waits = nil, nil, nil
+	}
+	m.evident, m.openings = nil, nil
+	m.openingsLeft = m.mostOpenings
+	m.holdUntil, m.limit = math.MaxInt64, m.most
+}
+
+// untold reports whether an interval has no stack of its own.
+func (iv *interval) untold() bool { return iv.class == nil || iv.class.opening != nil }
+
+// mostMeanings bounds how many different meanings are kept of what ended alike.
+const mostMeanings = 16
+
+// Evidence is what the states meant that ended in one way.
+type evidence struct{ seen []meant }
+
+// A meant is states that mean the same.
+type meant struct {
+	spell // one of them
+	meaning
+	n      int
+	stacks []*class // of them, mostMeanings at most
+}
+
+func (s *meant) many() bool { return len(s.stacks) > 1 }
+
+// A spell is a state with its stack.
+type spell struct {
+	class  *class
+	state  uint8
+	reason uint8
+}
+
+// A meaning is what a state is by its stack; told is false where that does not tell.
+type meaning struct {
+	bucket breakdown.Bucket
+	phase  breakdown.Phase
+	told   bool
+}
+
+func (s spell) meaning() meaning {
+	switch c := s.class; {
+	case c.GC:
+		return meaning{breakdown.GC, breakdown.NoPhase, true}
+	case c.Own != nil:
+		return meaning{c.Own.Bucket, c.Phase, true}
+	case s.state == stateSyscall || s.reason == reasonNetwork:
+		return meaning{breakdown.Unknown, breakdown.NoPhase, true}
+	case s.reason == reasonSleep:
+		return meaning{breakdown.Sleep, breakdown.NoPhase, true}
+	}
+	return meaning{}
+}
+
+func (e *evidence) learn(s spell) {
+	m := s.meaning()
+	for i := range e.seen {
+		if have := &e.seen[i]; have.meaning == m && have.state == s.state {
+			have.n++
+			if len(have.stacks) < mostMeanings && !slices.Contains(have.stacks, s.class) {
+				have.stacks = append(have.stacks, s.class)
+			}
+			return
+		}
+	}
+	if len(e.seen) < mostMeanings {
+		e.seen = append(e.seen, meant{s, m, 1, []*class{s.class}})
+	}
+}
+
+// most reports what nearly all states were that ended as an opening did: at least
+// nine of ten are of one bucket. It is nil where there is no such.
+func (e *evidence) most(state uint8) (most *meant) {
+	all, same := 0, 0
+	for i := range e.seen {
+		if s := &e.seen[i]; s.state == state {
+			all += s.n
+			if most == nil || s.n > most.n {
+				most = s
+			}
+		}
+	}
+	for i := range e.seen {
+		if s := &e.seen[i]; s.state == state && s.bucket == most.bucket && s.told == most.told {
+			same += s.n
+		}
+	}
+	if 10*same < 9*all {
+		return nil
+	}
+	return most
+}
+
+// like is what an opening was like, as far as the window tells; nil where it does
+// not.
+func (o *opening) like() *meant {
+	switch {
+	case o.by != nil:
+		return o.by.ends.most(o.state)
+	case o.next != nil:
+		return o.next.before.most(o.state)
+	}
+	return nil
+}
+
+// learn sees a goroutine's first stack after a state that nobody ended.
+func (m *machine) learn(g *goroutine, c *class) {
+	if c.before != nil && g.was != nil && g.was.opening == nil && g.wasReason != reasonGC {
+		c.before.learn(spell{g.was, g.wasState, g.wasReason})
+	}
+	g.was = nil
+}
+
+// reads reports whether an opening was a wait for the network by what came next.
+func (o *opening) reads() bool {
+	n := o.next
+	return o.state == stateWaiting && o.by == nil && n != nil && isRead(n) && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
+}
+
+// timed reports whether an opening was a wait for a timer by what came next. Who
+// writes may have waited to write more, and a client's own code for an answer until a
+// deadline.
+func (o *opening) timed() bool {
+	n := o.next
+	return o.state == stateWaiting && o.by == nil && n != nil && !isRead(n) && !isWrite(n) && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
+}
+
+// unlocks reports whether a goroutine gave up a lock with a stack: the one that it
+// let go waited for that.
+func unlocks(c *class) bool {
+	return c != nil && c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock", "internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
+}
+
+// opening attributes a part of an opening by what it is at first sight.
+func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
+	o := iv.class.opening
+	cause := w.cause(iv)
+	switch {
+	case iv.waker != nil && unlocks(o.by) && !followsWhole(o.by):
+		w.add(g, breakdown.Lock, breakdown.NoPhase, cause, a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
+	case iv.waker != nil:
+		within := o.within(w.m, iv.waker)
+		if other := w.m.tag(iv.waker); other != nil && other != w.r && !iv.waker.borrowed && !w.whole && !w.holder && !within && !followsWhole(iv.wakerClass) {
+			w.add(g, breakdown.Unknown, breakdown.NoPhase, cause, a, b, nil)
+			break
+		}
+		if w.r != nil && g == w.r.g && w.out == &w.r.Path {
+			w.r.handed = handedOpening{o, a, b}
+		}
+		inner := *w
+		inner.whole = w.whole || within || followsWhole(iv.wakerClass)
+		inner.follow(g, iv, iv.waker, a, b, depth+1)
+	case o.reads() && o.next.Own != nil:
+		w.add(g, o.next.Own.Bucket, o.next.Phase, cause, a, b, nil)
+	case o.timed():
+		w.timer(g, iv, a, b, depth)
+	default:
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, cause, a, b, nil)
+	}
+}
+
+// within reports whether the goroutine that ended an opening serves the same request
+// in a server within the one that it came to. What looked like a request of its own
+// is none.
+func (o *opening) within(m *machine, waker *goroutine) bool {
+	r := m.own(waker)
+	if r == nil || !r.Incomplete || waker.fresh || o.by.Role != rules.Stream || o.next == nil || !o.next.Served || o.next.Kind == r.Kind {
+		return false
+	}
+	r.served = false
+	return true
+}
+
+// causeOf is the cause that stands for an opening.
+func (o *opening) causeOf(m *machine, at *class) *breakdown.Cause {
+	if at == &o.class {
+		at = nil
+	}
+	for i := range o.causes {
+		if o.causes[i].at == at {
+			return o.causes[i].cause
+		}
+	}
+	c := openingCause{o, at, &breakdown.Cause{State: stateNames[o.state]}}
+	o.causes = append(o.causes, c)
+	if m.openings == nil {
+		m.openings = map[*breakdown.Cause]openingCause{}
+	}
+	m.openings[c.cause] = c
+	return c.cause
+}
+
+// mayTurnOut reports whether what a request's path says may still turn out to be
+// something else.
+func (m *machine) mayTurnOut(r *request) bool {
+	if len(m.openings) == 0 && r.handed.opening == nil {
+		return false
+	}
+	return r.handed.opening != nil || slices.ContainsFunc(r.Path, func(s breakdown.Segment) bool {
+		_, ok := m.openings[s.Cause]
+		return ok
+	})
+}
+
+// tellHeld hands on the requests that were held back.
+func (m *machine) tellHeld() {
+	for _, r := range m.held {
+		m.settle(r)
+		m.tell(r)
+		r.held = false
+		m.reuse(r)
+	}
+	clear(m.held)
+	m.held = m.held[:0]
+}
+
+// settle says what a request's openings were.
+func (m *machine) settle(r *request) {
+	for i := range r.Path {
+		s := &r.Path[i]
+		o, ok := m.openings[s.Cause]
+		if !ok {
+			continue
+		}
+		like := o.like()
+		switch {
+		case like != nil && like.told:
+			s.Bucket, s.Phase = like.bucket, like.phase
+		case like != nil && o.state == stateWaiting && (s.Bucket == breakdown.Unknown || o.by == nil):
+			s.Bucket, s.Phase = like.usual(o)
+		}
+		if like != nil {
+			s.Cause = m.likeCause(o, like)
+			if r.Endpoint == "" && o.at == nil && !like.many() {
+				r.Endpoint = like.class.Handler
+			}
+		} else if o.reads() {
+			s.Cause = m.causeOf(o.next, stateWaiting, reasonNetwork, o.at)
+		} else {
+			s.Cause = m.causeOf(nil, o.state, reasonNone, o.at)
+		}
+	}
+	m.settleHanded(r)
+}
+
+// usual is what waits were whose stack does not tell it.
+func (s *meant) usual(o openingCause) (breakdown.Bucket, breakdown.Phase) {
+	if b, p, ok := s.only(); ok {
+		return b, p
+	}
+	switch {
+	case o.by == nil:
+		return breakdown.Sleep, breakdown.NoPhase // each was for a timer
+	case s.class.waits != nil || s.many() || followsWhole(s.class) || followsWhole(o.by):
+		return breakdown.Unknown, breakdown.NoPhase
+	}
+	return breakdown.Wait, breakdown.NoPhase // for a goroutine of nobody's, until others gave that something
+}
+
+// only is the bucket that the waits of requests with each of the stacks were nearly
+// all in.
+func (s *meant) only() (bucket breakdown.Bucket, phase breakdown.Phase, ok bool) {
+	for _, c := range s.stacks {
+		if c.waits == nil {
+			return breakdown.Unknown, breakdown.NoPhase, false
+		}
+		b, one := c.waits.only()
+		if !one || ok && b != bucket {
+			return breakdown.Unknown, breakdown.NoPhase, false
+		}
+		bucket, phase, ok = b, c.waits.phase[b], true
+	}
+	return bucket, phase, ok
+}
+
+// settleHanded puts what was given back in the place of what the goroutine did that
+// gave it. Where that one did nothing for the request, it puts what such waits
+// usually were.
+func (m *machine) settleHanded(r *request) {
+	h := r.handed
+	if h.opening == nil || r.Condensed > h.start {
+		return
+	}
+	like := h.like()
+	if like == nil || like.told && like.bucket == breakdown.Unknown {
+		return
+	}
+	from := slices.IndexFunc(r.Path, func(s breakdown.Segment) bool { return s.Start >= h.start })
+	to := slices.IndexFunc(r.Path, func(s breakdown.Segment) bool { return s.End >= h.end })
+	if from < 0 || to < from || r.Path[from].Start != h.start || r.Path[to].End != h.end {
+		return
+	}
+	bucket, phase := like.bucket, like.phase
+	if !like.told {
+		if worked(r.Path[from:to+1]) > (h.end-h.start)/10 {
+			return
+		}
+		bucket, phase = like.usual(openingCause{opening: h.opening})
+	}
+	r.Path = slices.Replace(r.Path, from, to+1, breakdown.Segment{Start: h.start, End: h.end, Goroutine: r.Goroutine, Bucket: bucket, Phase: phase,
+		Cause: m.likeCause(openingCause{opening: h.opening}, like)})
+	if r.Endpoint == "" && !like.many() {
+		r.Endpoint = like.class.Handler
+	}
+}
+
+// worked is how much of a part of a path is something that was done, or waited for.
+func worked(path []breakdown.Segment) (sum int64) {
+	for i := range path {
+		if s := &path[i]; s.Bucket != breakdown.Wait && s.Bucket != breakdown.Unknown {
+			sum += s.End - s.Start
+		}
+	}
+	return sum
+}
+
+// likeCause is the evidence that an opening was like other states. Where they have
+// several stacks none is named.
+func (m *machine) likeCause(o openingCause, like *meant) *breakdown.Cause {
+	if like.many() {
+		return m.causeOf(nil, o.state, like.reason, o.at)
+	}
+	return m.causeOf(like.class, o.state, like.reason, o.at)
+}

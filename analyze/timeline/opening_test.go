@@ -1,0 +1,264 @@
+package timeline
+
+import (
+	"slices"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+)
+
+const (
+	answers     = "syscall.write < internal/poll.(*FD).Write < net.(*conn).Write < net/http.(*response).finishRequest < net/http.(*conn).serve"
+	sleeps      = "time.Sleep < " + served
+	peeks       = "syscall.read < internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
+	unlocking   = "internal/sync.(*Mutex).unlockSlow < internal/sync.(*Mutex).Unlock < sync.(*Mutex).Unlock < "
+	puttingConn = "runtime.chansend1 < github.com/jackc/puddle/v2.(*Resource).Release < "
+	takingConn  = "runtime.selectgo < github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire < "
+)
+
+// opened is a script that has not begun: what is under way does so without a stack.
+func opened(waiting ...int32) *script {
+	s := &script{stacks: []string{""}, at: 90}
+	for _, g := range waiting {
+		s.records = append(s.records, record{at: 100, op: opStatus, g: g, other: none, state: stateWaiting})
+	}
+	s.at = 490
+	return s
+}
+
+// wakes has nobody end a goroutine's wait.
+func (s *script) wakes(g int32) {
+	s.add(record{op: opWake, g: g, other: none, state: stateRunnable})
+	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+}
+
+// wokenBy has a goroutine with a stack end another one's wait.
+func (s *script) wokenBy(other, g int32, stack string) {
+	s.add(record{op: opWake, g: g, other: other, state: stateRunnable, stack2: s.stack(stack)})
+	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+}
+
+func (s *script) kernel(g int32, stack string) {
+	s.add(record{op: opState, g: g, other: none, state: stateSyscall, stack: s.stack(stack)})
+	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+}
+
+func (s *script) blocksAt(g int32, reason uint8, stack string) {
+	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reason, stack: s.stack(stack)})
+}
+
+// goesIdle has a connection's goroutine wait for its next request.
+func (s *script) goesIdle(g int32) {
+	s.blocksAt(g, reasonNetwork, "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).Peek < net/http.(*conn).serve")
+}
+
+// next has a request come to a goroutine that is idle.
+func (s *script) next(g int32) {
+	s.wakes(g)
+	s.kernel(g, peeks)
+	s.kernel(g, "syscall.getpid < "+served)
+}
+
+// play returns all requests, in the order in which they began.
+func (s *script) play(t *testing.T) (all []breakdown.Request) {
+	t.Helper()
+	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+		if err := r.Check(); err != nil {
+			t.Error(err)
+		}
+		kept := *r
+		kept.Path = slices.Clone(r.Path)
+		all = append(all, kept)
+	})
+	apply(m, &decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
+	m.finish()
+	slices.SortStableFunc(all, func(a, b breakdown.Request) int { return int(a.Start - b.Start) })
+	return all
+}
+
+// What was waited for when the window opened is told by how the wait ended, by what
+// came next, and by what did so in the rest of the window.
+func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		do     func(*script)
+		bucket breakdown.Bucket
+		phase  breakdown.Phase
+		site   string
+	}{
+		{"an answer is written, and nothing else tells", func(s *script) {
+			s.wakes(1)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.Unknown, breakdown.NoPhase, ""},
+		{"an answer is written, as after each sleep", func(s *script) {
+			s.wakes(1)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+			s.next(1)
+			s.blocksAt(1, reasonSleep, sleeps)
+			s.wakes(1)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.Sleep, breakdown.NoPhase, "main.get"},
+		{"an answer is written, as after sleeps and slow clients alike", func(s *script) {
+			s.wakes(1)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+			for _, waits := range []string{sleeps, "internal/poll.(*FD).Write < net.(*conn).Write < net/http.(*response).finishRequest < net/http.(*conn).serve"} {
+				s.next(1)
+				reason := reasonSleep
+				if waits != sleeps {
+					reason = reasonNetwork
+				}
+				s.blocksAt(1, reason, waits)
+				s.wakes(1)
+				s.kernel(1, answers)
+				s.goesIdle(1)
+			}
+		}, breakdown.Unknown, breakdown.NoPhase, ""},
+		{"a driver reads on", func(s *script) {
+			s.wakes(1)
+			s.kernel(1, "syscall.read < "+queries+served)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.DB, breakdown.Query, "main.get"},
+		{"anything but reading or writing comes next", func(s *script) {
+			s.wakes(1)
+			s.blocksAt(1, reasonRecv, "runtime.chanrecv1 < "+served)
+		}, breakdown.Sleep, breakdown.NoPhase, ""},
+		{"a lock was given up", func(s *script) {
+			s.wokenBy(2, 1, unlocking+served)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.Lock, breakdown.NoPhase, ""},
+		{"a connection was given back, as to others that waited for one", func(s *script) {
+			s.wokenBy(2, 1, puttingConn+served)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+			s.next(1)
+			s.blocksAt(1, reasonSelect, takingConn+served)
+			s.wokenBy(2, 1, puttingConn+served)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.DB, breakdown.PoolWait, "main.get"},
+		{"another request let it go, and nothing else tells", func(s *script) {
+			s.wokenBy(2, 1, "runtime.chansend1 < "+served)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.Unknown, breakdown.NoPhase, ""},
+		{"a worker of nobody's let it go", func(s *script) {
+			s.records = append(s.records, record{at: 100, op: opStatus, g: 3, other: none, state: stateWaiting})
+			s.wakes(3)
+			s.kernel(3, "syscall.read < "+queries+worker)
+			s.wokenBy(3, 1, "runtime.closechan < "+worker)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.DB, breakdown.Query, "main.worker"},
+	} {
+		s := opened(1)
+		s.kernel(2, "syscall.getpid < "+served) // another request
+		c.do(s)
+		all := s.play(t)
+		i := slices.IndexFunc(all, func(r breakdown.Request) bool { return r.Goroutine == 1 && r.Start == 100 })
+		if i < 0 || !all[i].Incomplete || len(all[i].Path) == 0 {
+			t.Errorf("%s: the requests are %+v", c.name, all)
+			continue
+		}
+		if s := all[i].Path[0]; s.Bucket != c.bucket || s.Phase != c.phase || s.Cause.Site.Function != c.site || s.End < 500 {
+			t.Errorf("%s: %s %s until %d at %q", c.name, s.Bucket, s.Phase, s.End, s.Cause.Site.Function)
+		}
+	}
+}
+
+// A wait that another goroutine ended was not for a request's first bytes, though
+// the connection reads next: the one before was ending.
+func TestWhoWasLetGoHasNoRequestYet(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		wakes func(*script)
+		start int64
+	}{
+		{"by the network", func(s *script) { s.wakes(1) }, 500},
+		{"by the goroutine that read ahead", func(s *script) {
+			s.wokenBy(2, 1, "sync.(*Cond).Broadcast < net/http.(*connReader).backgroundRead")
+		}, 520},
+	} {
+		s := opened(1, 2)
+		c.wakes(s)
+		s.kernel(1, peeks)
+		s.kernel(1, "syscall.getpid < "+served)
+		s.kernel(1, answers)
+		s.goesIdle(1)
+		all := s.play(t)
+		if len(all) != 1 || all[0].Start != c.start || all[0].Incomplete {
+			t.Errorf("%s: %+v", c.name, all)
+		}
+	}
+}
+
+// What a request waits for when the window closes is told by who would have let it
+// go.
+func TestWhatIsWaitedForWhenTheWindowCloses(t *testing.T) {
+	const (
+		jobs  = "runtime.chanrecv1 < " + served
+		query = queries + worker
+		done  = "runtime.closechan < " + worker
+	)
+	// One after another, the worker is done with what 1 and 4 gave it.
+	serve := func(s *script, n int) {
+		for i := range n {
+			g := []int32{1, 4}[i%2]
+			s.blocksAt(3, reasonNetwork, query)
+			s.at += 1000
+			s.wakes(3)
+			s.wokenBy(3, g, done)
+			s.blocksAt(g, reasonRecv, jobs)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		jobs bool // 1 and 4 wait for the worker
+		do   func(*script)
+		want map[int64]breakdown.Bucket // of the goroutines, at the window's end
+	}{
+		{"too few waits have ended", true, func(s *script) {
+			serve(s, 6)
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{1: breakdown.Unknown, 4: breakdown.Unknown}},
+		{"in the order of their beginning", true, func(s *script) {
+			serve(s, 30)
+			s.blocksAt(3, reasonNetwork, query)
+			s.at += 500
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{1: breakdown.DB, 4: breakdown.Wait}},
+		{"a branch that is at work", false, func(s *script) {
+			s.begins(1, 6, "main.get.func1 < "+served)
+			s.blocksAt(6, reasonSleep, "time.Sleep < main.get.func1")
+			s.blocksAt(1, reasonSync, "sync.(*WaitGroup).Wait < "+served)
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{1: breakdown.Sleep}},
+	} {
+		s := &script{stacks: []string{""}, at: 100}
+		s.add(record{op: opStatus, g: 3, other: none, state: stateRunning, stack: s.stack(worker)})
+		for _, g := range []int32{1, 4} {
+			s.serves(g)
+		}
+		if c.jobs {
+			for _, g := range []int32{1, 4} {
+				s.blocksAt(g, reasonRecv, jobs)
+			}
+		}
+		c.do(s)
+		all := s.play(t)
+		for g, want := range c.want {
+			i := slices.IndexFunc(all, func(r breakdown.Request) bool { return r.Goroutine == g && r.Incomplete })
+			if i < 0 || len(all[i].Path) == 0 {
+				t.Errorf("%s: goroutine %d has no request", c.name, g)
+			} else if got := all[i].Path[len(all[i].Path)-1].Bucket; got != want {
+				t.Errorf("%s: goroutine %d is at %s, not at %s", c.name, g, got, want)
+			}
+		}
+	}
+}
