@@ -61,6 +61,9 @@ type Row struct {
 	Around int64
 	// Samples is how many CPU samples the estimates of an Estimated row rest on.
 	Samples int64
+	// Cut is about the requests that the window's edges cut, which are none of the
+	// above.
+	Cut Cut
 }
 
 // Machine is what the processors cost a service per request, by its own measure
@@ -201,6 +204,7 @@ func Compare(scenario string, tool []Request, service []truth.Request, waits Wai
 			row.Extra++
 		}
 	}
+	row.cut(onGoroutine, service, waits, windowStart, windowEnd)
 	for i := range service {
 		s := &service[i]
 		own := onGoroutine[s.Goroutine]
@@ -529,10 +533,10 @@ func Table(rows []Row) string {
 // the worst error, as a share of the wall time.
 func Report(rows []Row) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-26s %8s  %-24s %9s %9s %8s %8s\n", "scenario", "requests", "ms per request", "service", "timesink", "off", "unknown")
+	fmt.Fprintf(&b, "%-26s %8s  %-24s %9s %9s %8s %8s %12s\n", "scenario", "requests", "ms per request", "service", "timesink", "off", "unknown", "cut, unknown")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "%-26s %8d  %-24s %9s %9s %+7.2f%% %7.2f%%\n", r.Scenario, r.Requests, "wall", ms(r.Wall.Service), ms(r.Wall.Tool),
-			100*r.Wall.Off(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)))
+		fmt.Fprintf(&b, "%-26s %8d  %-24s %9s %9s %+7.2f%% %7.2f%% %11.2f%%\n", r.Scenario, r.Requests, "wall", ms(r.Wall.Service), ms(r.Wall.Tool),
+			100*r.Wall.Off(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)), 100*r.Cut.UnknownShare())
 		for bucket, p := range r.Measured {
 			if p.Service == 0 {
 				continue
@@ -557,7 +561,7 @@ func Report(rows []Row) string {
 // it: each pair is the service's word, then the tool's, in ms per request.
 func Markdown(rows []Row) string {
 	var b strings.Builder
-	b.WriteString("| scenario | requests | wall | where | worst | unknown |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| scenario | requests | wall | where | worst | unknown | cut, unknown |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
 		var where []string
 		for bucket, p := range r.Measured {
@@ -579,8 +583,8 @@ func Markdown(rows []Row) string {
 			}
 			where = append(where, fmt.Sprintf("%s %s, %s", name, ms(p.Service), ms(p.Tool)))
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s, %s | %s | %+.2f%% | %.2f%% |\n", r.Scenario, r.Requests, ms(r.Wall.Service), ms(r.Wall.Tool),
-			strings.Join(where, "; "), 100*r.WorstShare(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)))
+		fmt.Fprintf(&b, "| %s | %d | %s, %s | %s | %+.2f%% | %.2f%% | %.2f%% |\n", r.Scenario, r.Requests, ms(r.Wall.Service), ms(r.Wall.Tool),
+			strings.Join(where, "; "), 100*r.WorstShare(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)), 100*r.Cut.UnknownShare())
 	}
 	return b.String()
 }

@@ -99,6 +99,9 @@ func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 		})
 	}
 	fmt.Printf("\n%s\n", accuracy.Table(rows))
+	for _, err := range accuracy.CheckCuts(rows) {
+		t.Error(err)
+	}
 	for i := range states {
 		for j := range states {
 			if i != j {
@@ -294,7 +297,7 @@ func collectInto(t *testing.T, st *stack.Stack, path string) {
 func (m *measurement) compare(name string) (accuracy.Row, []error) {
 	row := accuracy.Compare(name, m.said.Of(decode), m.facts.Requests, waits, m.clients, m.said.Start, m.said.End)
 	row.Machine = accuracy.NewMachine(m.facts.Totals, m.count)
-	broken := row.Check()
+	broken := append(row.Check(), row.CheckCut()...)
 	if err := accuracy.Spent([]accuracy.Row{row}, m.count, &m.facts.Totals); err != nil {
 		broken = append(broken, err)
 	}

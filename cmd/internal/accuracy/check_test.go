@@ -162,3 +162,43 @@ func TestAPhaseMayLackWhatRan(t *testing.T) {
 		})
 	}
 }
+
+// Of the requests that the window's edges cut, what is inside the window is held
+// against the stopwatches, clipped to it.
+func TestCutRequestsAreHeldAgainstTheirSteps(t *testing.T) {
+	// The window is from 0 to 100 ms. One request sleeps from before it, the other
+	// queries until after it.
+	service := []truth.Request{
+		{Goroutine: 1, Start: -5 * msec, End: 10 * msec, Steps: []truth.Step{{Kind: "sleep", Start: -5 * msec, End: 10 * msec}}},
+		{Goroutine: 2, Start: 80 * msec, End: 120 * msec, Steps: []truth.Step{{Kind: "db/query", Start: 80 * msec, End: 120 * msec}}},
+	}
+	for _, test := range []struct {
+		name         string
+		first, last  breakdown.Bucket
+		broken       int
+		share, wrong float64
+	}{
+		{"all is known", breakdown.Sleep, breakdown.DB, 0, 0, 0},
+		{"the wait under way at the opening is not", breakdown.Unknown, breakdown.DB, 1, 1. / 3, 0},
+		{"the one at the end is not", breakdown.Sleep, breakdown.Unknown, 1, 2. / 3, 0},
+		{"a guess that is wrong", breakdown.Wait, breakdown.DB, 1, 0, 1. / 3},
+		{"the processor's is never wrong", breakdown.Scheduler, breakdown.DB, 0, 0, 0},
+	} {
+		var tool []Request
+		for _, r := range []breakdown.Request{
+			{Goroutine: 1, Start: 0, End: 10 * msec, Incomplete: true, Path: []breakdown.Segment{{Start: 0, End: 10 * msec, Bucket: test.first}}},
+			{Goroutine: 2, Start: 80 * msec, End: 100 * msec, Incomplete: true, Path: []breakdown.Segment{{Start: 80 * msec, End: 100 * msec, Bucket: test.last}}},
+		} {
+			tool = append(tool, Reduce(&r))
+		}
+		row := Compare("", tool, service, Named, nil, 0, 100*msec)
+		row.Wall.Service = 40 * msec // of whole ones
+		broken := CheckCuts([]Row{row})
+		near := func(got, want float64) bool { return got > want-0.01 && got < want+0.01 }
+		c := &row.Cut
+		if len(broken) != test.broken || len(row.CheckCut()) > 0 || !near(c.UnknownShare(), test.share) ||
+			!near(float64(c.Wrong)/float64(c.Steps), test.wrong) || c.Requests != 2 || c.Missed != 0 || c.Service != 30*msec {
+			t.Errorf("%s: %v, %+v", test.name, broken, c)
+		}
+	}
+}

@@ -37,7 +37,7 @@ var (
 	readme = flag.Bool("readme", false, "write the whole table into the README, if none of it broke a bound")
 )
 
-var keep = flag.String("keep", "", "keep the captures in folders below this `folder`")
+var keep = flag.String("keep", "", "keep the captures, and what the scenarios measured, in folders below this `folder`")
 
 // window is how long a capture lasts.
 const window = 4 * time.Second
@@ -74,6 +74,9 @@ func TestAccuracy(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) { rows = append(rows, measureFamily(t, exe, f, env)...) })
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
+	for _, err := range accuracy.CheckCuts(rows) {
+		t.Error(err)
+	}
 	if *readme && *whole && !t.Failed() {
 		writeReadme(t, rows)
 	}
@@ -228,7 +231,11 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 	if err := <-loaded; err != nil {
 		t.Fatal(err)
 	}
-	return &sight{path, truths(t, serving), clients, machine(before, after)}
+	seen := &sight{path, truths(t, serving), clients, machine(before, after)}
+	if *keep != "" {
+		seen.save(t, filepath.Join(folder, "measured.json"))
+	}
+	return seen
 }
 
 // machine is what the processors cost the scenarios' process per request between two
@@ -241,6 +248,17 @@ func machine(before, after map[string]Measured) accuracy.Machine {
 		spent = m.Totals.Between(before[name].Totals) // the process's, whichever scenario tells
 	}
 	return accuracy.NewMachine(spent, requests)
+}
+
+// save writes what the scenarios and their clients measured.
+func (s *sight) save(t *testing.T, path string) {
+	text, err := json.Marshal(map[string]any{"facts": s.facts, "clients": s.clients})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // analyze analyzes the capture.
@@ -327,7 +345,7 @@ func (seen *sight) judge(t *testing.T, names []string, said *accuracy.Analysis) 
 			m.broken = estimate(&row, of[name], said.Breakdown)
 		}
 		m.row = row
-		m.broken = append(append(m.broken, row.Check()...), wanted(s.Want, &row, of[name], said.Breakdown)...)
+		m.broken = append(slices.Concat(m.broken, row.Check(), row.CheckCut()), wanted(s.Want, &row, of[name], said.Breakdown)...)
 		out = append(out, m)
 	}
 	return out

@@ -1,0 +1,124 @@
+package accuracy
+
+import (
+	"fmt"
+
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/truth"
+)
+
+// A Cut is what the tool says of the requests that the window's edges cut, beside
+// what the service measured of them inside the window. Times are sums over the
+// requests, in nanoseconds.
+type Cut struct {
+	// Requests are the tool's, Time their time inside the window and Unknown how
+	// much of it is in that bucket.
+	Requests      int
+	Time, Unknown int64
+	// Service is the service's own time inside the window of the requests that it
+	// began before or ended after, and Missed how much of it no request of the
+	// tool's covers.
+	Service, Missed int64
+	// Steps is the time of those requests' stopwatches inside the window, Waited
+	// what of it the tool has in the step's bucket and Wrong what it has in a bucket
+	// that the step cannot be: neither its own, nor the processor's, nor unknown.
+	Steps, Waited, Wrong int64
+	Odd                  []string // where it is wrong, for a failing test to show
+}
+
+// cut compares the requests that the window's edges cut. They match by their
+// goroutine and by overlapping, as neither side need lie within the other.
+func (row *Row) cut(onGoroutine map[int64][]*Request, service []truth.Request, waits Waits, windowStart, windowEnd int64) {
+	c := &row.Cut
+	for _, own := range onGoroutine {
+		for _, t := range own {
+			if t.Incomplete {
+				c.Requests++
+				c.Time += t.End - t.Start
+				c.Unknown += t.Buckets[breakdown.Unknown]
+			}
+		}
+	}
+	for i := range service {
+		s := &service[i]
+		from, to := max(s.Start, windowStart), min(s.End, windowEnd)
+		if from >= to || s.Start >= windowStart && s.End <= windowEnd {
+			continue
+		}
+		c.Service += to - from
+		c.Missed += to - from
+		for _, t := range onGoroutine[s.Goroutine] {
+			c.Missed -= max(0, min(t.End, to)-max(t.Start, from))
+			for _, step := range s.Steps {
+				if what, ok := waits(step.Kind); ok {
+					step.Start, step.End = max(step.Start, windowStart), min(step.End, windowEnd)
+					c.step(&step, t, what.Bucket, windowStart)
+				}
+			}
+		}
+	}
+}
+
+// step adds what a request of the tool's says of the time within a step.
+func (c *Cut) step(step *truth.Step, t *Request, bucket breakdown.Bucket, windowStart int64) {
+	from, to := step.Start+nest, step.End-nest
+	for i := range t.Path {
+		seg := &t.Path[i]
+		length := min(seg.End, to) - max(seg.Start, from)
+		if length <= 0 {
+			continue
+		}
+		c.Steps += length
+		switch seg.Bucket {
+		case bucket:
+			c.Waited += length
+		case breakdown.CPU, breakdown.GC, breakdown.Scheduler, breakdown.Unknown:
+		default:
+			c.Wrong += length
+			c.Odd = append(c.Odd, fmt.Sprintf("goroutine %d at %d: %d ns of %s are %s", t.Goroutine, max(seg.Start, from)-windowStart, length, bucket, seg.Bucket))
+		}
+	}
+}
+
+// UnknownShare is the share of the time that is unknown.
+func (c *Cut) UnknownShare() float64 { return float64(c.Unknown) / float64(max(c.Time, 1)) }
+
+// add adds what is said of another scenario's requests.
+func (c *Cut) add(o *Cut) {
+	c.Requests += o.Requests
+	c.Time += o.Time
+	c.Unknown += o.Unknown
+	c.Service += o.Service
+	c.Missed += o.Missed
+	c.Steps += o.Steps
+	c.Waited += o.Waited
+	c.Wrong += o.Wrong
+	c.Odd = append(c.Odd, o.Odd...)
+}
+
+// check returns the bounds that c breaks, nil for none: a tenth of the time, and one
+// request, may be unknown, and as much of the time within the steps in another bucket
+// than the step's.
+func (c *Cut) check(request int64) (broken []error) {
+	if c.Unknown > c.Time/10+request {
+		broken = append(broken, fmt.Errorf("of %d requests cut by the window's edges, %d of %d ns are unknown", c.Requests, c.Unknown, c.Time))
+	}
+	if c.Wrong > c.Steps/10+request {
+		broken = append(broken, fmt.Errorf("of %d requests cut by the window's edges, %d of the %d ns within steps are in other buckets: %q", c.Requests, c.Wrong, c.Steps, c.Odd))
+	}
+	return broken
+}
+
+// CheckCut returns the bounds that the requests break that the window's edges cut,
+// nil for none. A scenario has few of them: more than a tenth must be one's doing
+// more than once.
+func (row *Row) CheckCut() []error { return row.Cut.check(row.Wall.Service) }
+
+// CheckCuts is CheckCut for scenarios together, whose tenths are exact.
+func CheckCuts(rows []Row) []error {
+	var all Cut
+	for i := range rows {
+		all.add(&rows[i].Cut)
+	}
+	return all.check(0)
+}
