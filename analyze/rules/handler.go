@@ -25,6 +25,9 @@ func dispatchOf(name string) dispatch {
 	if d, ok := dispatchers[name]; ok {
 		return d
 	}
+	if slices.Contains(http2Routers, name) {
+		return dispatchRouter
+	}
 	if strings.HasSuffix(name, ".ServeHTTP") {
 		return dispatchHandler
 	}
@@ -39,20 +42,15 @@ func dispatchOf(name string) dispatch {
 // by one stack it looks like a handler that calls some other function of the
 // service. Class.Below holds what tells the two apart over all stacks.
 var dispatchers = map[string]dispatch{
-	"net/http.HandlerFunc.ServeHTTP":                            dispatchAdapter,
-	"net/http.(*ServeMux).ServeHTTP":                            dispatchRouter,
-	"net/http.serverHandler.ServeHTTP":                          dispatchRouter,
-	"net/http.initALPNRequest.ServeHTTP":                        dispatchRouter,
-	"net/http.unencryptedHTTP2Request.ServeHTTP":                dispatchRouter,
-	"net/http.(*timeoutHandler).ServeHTTP":                      dispatchRouter,
-	"net/http/internal/http2.initALPNRequest.ServeHTTP":         dispatchRouter,
-	"golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP":           dispatchRouter,
-	"golang.org/x/net/http2/h2c.(*h2cHandler).ServeHTTP":        dispatchRouter,
-	"golang.org/x/net/http2.initALPNRequest.ServeHTTP":          dispatchRouter,
-	"golang.org/x/net/http2.serverInternalHandler.ServeHTTP":    dispatchRouter,
-	"net/http.http2serverInternalHandler.ServeHTTP":             dispatchRouter,
-	"net/http.(*http2serverInternalHandler).ServeHTTP":          dispatchRouter,
-	"golang.org/x/net/http2.(*serverInternalHandler).ServeHTTP": dispatchRouter,
+	"net/http.HandlerFunc.ServeHTTP":                     dispatchAdapter,
+	"net/http.(*ServeMux).ServeHTTP":                     dispatchRouter,
+	"net/http.serverHandler.ServeHTTP":                   dispatchRouter,
+	"net/http.initALPNRequest.ServeHTTP":                 dispatchRouter,
+	"net/http.unencryptedHTTP2Request.ServeHTTP":         dispatchRouter,
+	"net/http.http2Handler.ServeHTTP":                    dispatchRouter,
+	"net/http.(*timeoutHandler).ServeHTTP":               dispatchRouter,
+	"golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP":    dispatchRouter,
+	"golang.org/x/net/http2/h2c.(*h2cHandler).ServeHTTP": dispatchRouter,
 
 	"github.com/go-chi/chi/v5.(*Mux).ServeHTTP":          dispatchRouter,
 	"github.com/go-chi/chi/v5.(*ChainHandler).ServeHTTP": dispatchRouter,
@@ -68,11 +66,11 @@ var dispatchers = map[string]dispatch{
 	"github.com/gofiber/fiber/v2.(*App).next":                dispatchServer,
 	"github.com/gofiber/fiber/v2.(*Ctx).Next":                dispatchServer,
 
-	"google.golang.org/grpc.(*Server).ServeHTTP":                           dispatchRouter,
-	"google.golang.org/grpc.(*Server).processUnaryRPC":                     dispatchServer,
-	"google.golang.org/grpc.(*Server).processStreamingRPC":                 dispatchServer,
-	"google.golang.org/grpc.(*Server).processRPC":                          dispatchServer,
-	"google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler": dispatchServer,
+	"google.golang.org/grpc.(*Server).ServeHTTP":           dispatchRouter,
+	"google.golang.org/grpc.(*Server).processUnaryRPC":     dispatchServer,
+	"google.golang.org/grpc.(*Server).processStreamingRPC": dispatchServer,
+	"google.golang.org/grpc.(*Server).processRPC":          dispatchServer,
+	"google.golang.org/grpc.(*Server).wrapUnaryHandler":    dispatchServer,
 
 	"connectrpc.com/connect.(*Handler).ServeHTTP":   dispatchRouter,
 	"connectrpc.com/connect.NewUnaryHandler":        dispatchServer,
@@ -131,12 +129,6 @@ func below(c *Class, funcs []*function, handler int) []int {
 		return nil
 	}
 	return out
-}
-
-// IsClosure tells a function without a name of its own, by what the compiler calls
-// it.
-func IsClosure(function string) bool {
-	return isClosure(function[strings.LastIndexByte(function, '.')+1:])
 }
 
 // name makes the function at index i the handler.

@@ -487,36 +487,6 @@ func (fn *function) add(r *Rule) {
 	}
 }
 
-// BaseName is the function without what the compiler adds to it: closures,
-// wrappers of method values and type arguments.
-func BaseName(fn string) string {
-	fn = strings.TrimSuffix(fn, "-fm")
-	if i := strings.IndexByte(fn, '['); i >= 0 {
-		if j := strings.LastIndexByte(fn, ']'); j > i {
-			fn = fn[:i] + fn[j+1:]
-		}
-	}
-	slash := strings.LastIndexByte(fn, '/') + 1
-	name := slash + strings.IndexByte(fn[slash:], '.') // what follows is the function's own
-	for {
-		i := strings.LastIndexByte(fn, '.')
-		if i <= name || !isClosure(fn[i+1:]) {
-			return fn
-		}
-		fn = fn[:i]
-	}
-}
-
-// isClosure tells the compiler's names: func1, gowrap2, deferwrap1, 3.
-func isClosure(part string) bool {
-	for _, p := range []string{"func", "gowrap", "deferwrap", ""} {
-		if rest, ok := strings.CutPrefix(part, p); ok && rest != "" && strings.Trim(rest, "0123456789-") == "" {
-			return true
-		}
-	}
-	return false
-}
-
 func isPrefix(pattern string) bool {
 	return strings.HasSuffix(pattern, ".") || strings.HasSuffix(pattern, "/")
 }

@@ -10,15 +10,6 @@ var servers = []Rule{
 	{Func: "net/http.(*chunkWriter).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*expectContinueReader).", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.checkConnErrorWriter.", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http.(*http2serverConn).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http.(*http2requestBody).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http.(*http2responseWriter).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http/internal/http2.(*serverConn).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http/internal/http2.(*requestBody).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "net/http/internal/http2.(*responseWriter).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "golang.org/x/net/http2.(*serverConn).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "golang.org/x/net/http2.(*requestBody).", Bucket: breakdown.ClientIO, System: "http"},
-	{Func: "golang.org/x/net/http2.(*responseWriter).", Bucket: breakdown.ClientIO, System: "http"},
 
 	{Func: "crypto/tls.(*Conn).serverHandshake", Bucket: breakdown.ClientIO, System: "tls"},
 
@@ -48,12 +39,6 @@ var serverLoops = []Loop{
 	{Func: "net/http.(*connReader).startBackgroundRead", Caller: "net/http.(*conn).serve", Role: Beginning},
 	{Func: "net/http.(*response).finishRequest", Role: Finishing, Served: true},
 	{Func: "net/http.(*response).Hijack", Role: Hijacked, Served: true},
-	{Func: "net/http.(*http2serverConn).serve", Role: NotRequest},
-	{Func: "net/http/internal/http2.(*serverConn).serve", Role: NotRequest},
-	{Func: "golang.org/x/net/http2.(*serverConn).serve", Role: NotRequest},
-	{Func: "net/http.(*http2serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
-	{Func: "net/http/internal/http2.(*serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
-	{Func: "golang.org/x/net/http2.(*serverConn).runHandler", Role: Stream, Served: true, Kind: "http/2"},
 
 	// A worker serves one connection after another, and each serves requests one
 	// after another.
@@ -76,7 +61,7 @@ var serverLoops = []Loop{
 	{Func: "google.golang.org/grpc.(*Server).handleStream", Role: Stream, Served: true, Kind: "grpc"},
 	{Func: "google.golang.org/grpc.(*Server).processStreamingRPC", Streams: true},
 	{Func: "google.golang.org/grpc.(*Server).processRPC", Streams: true},
-	{Func: "google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler", Whole: true},
+	{Func: "google.golang.org/grpc.(*Server).wrapUnaryHandler", Whole: true},
 	{Func: "connectrpc.com/connect.NewClientStreamHandler", Streams: true},
 	{Func: "connectrpc.com/connect.NewServerStreamHandler", Streams: true},
 	{Func: "connectrpc.com/connect.NewBidiStreamHandler", Streams: true},
@@ -86,7 +71,4 @@ var serverLoops = []Loop{
 	{Func: "github.com/coder/websocket.(*Conn).reader", Role: Fetch, Session: true, Kind: "websocket"},
 
 	{Func: "net/http.(*response).FlushError", Flushes: true},
-	{Func: "net/http.(*http2responseWriter).FlushError", Flushes: true},
-	{Func: "net/http/internal/http2.(*responseWriter).FlushError", Flushes: true},
-	{Func: "golang.org/x/net/http2.(*responseWriter).FlushError", Flushes: true},
 }

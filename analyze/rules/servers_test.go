@@ -79,12 +79,4 @@ var serverCases = []tableCase{
 
 	// What is sent ahead of the rest.
 	{"an answer is flushed", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).FlushError < " + handler, "client_io http connection http/1 served flushes by main.(*API).Get at main.(*API).Get"},
-	{"an answer of HTTP/2 is flushed", "runtime.selectgo < net/http.(*http2serverConn).writeDataFromHandler < net/http.(*http2responseWriter).FlushError < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < " + http2Conn,
-		"client_io http stream http/2 served flushes by main.(*API).Get at main.(*API).Get"},
-	{"an answer of HTTP/2 is flushed in its own package", "runtime.selectgo < net/http/internal/http2.(*responseWriter).FlushError < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http/internal/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served flushes by main.(*API).Get at main.(*API).Get"},
-	{"an answer of HTTP/2 is flushed by x/net", "runtime.selectgo < golang.org/x/net/http2.(*responseWriter).FlushError < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < golang.org/x/net/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served flushes by main.(*API).Get at main.(*API).Get"},
-	{"an answer of HTTP/2 is ended", "runtime.selectgo < net/http.(*http2serverConn).writeDataFromHandler < net/http.(*http2responseWriter).FlushError < net/http.(*http2responseWriter).handlerDone < net/http.(*http2serverConn).runHandler.func1",
-		"client_io http stream http/2 served"},
 }

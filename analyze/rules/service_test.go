@@ -73,8 +73,22 @@ func TestNamesWithoutWhatTheCompilerAdds(t *testing.T) {
 		"example.com/v2.func1":                    "example.com/v2.func1",
 		"github.com/jackc/puddle/v2.(*Pool[...])": "github.com/jackc/puddle/v2.(*Pool)",
 		"net/http.(*Server).Serve.gowrap3":        "net/http.(*Server).Serve",
-		"main.(*T).Range-range1":                  "main.(*T).Range-range1",
-		"":                                        "",
+		"main.(*T).Range-range1":                  "main.(*T).Range",
+		"main.(*T).Range-range1-range1":           "main.(*T).Range",
+		"main.(*T).Range-range1.1":                "main.(*T).Range",
+		"main.(*T).Range.func1-range1":            "main.(*T).Range",
+		"main.Map[...].func1.Filter[...].2":       "main.Filter",
+		"shop-range1/x.list":                      "shop-range1/x.list",
+
+		// Of what was inlined, as Go names it up to 1.26.
+		"main.main.(*API).Get.func3":                   "main.(*API).Get",
+		"main.(*API).Get.(*API).list.func1.2":          "main.(*API).list",
+		"main.list.func1.wrap.1":                       "main.wrap",
+		"main.list.list.func1.func2":                   "main.list",
+		"main.a.a.seq.func2.a-range1.func3":            "main.a",
+		"main.a.a.OnceValue[go.shape.int].func2.func3": "main.a.a.OnceValue", // or, of type a, main.a.OnceValue
+		"main.API.Get.func1":                           "main.API.Get",       // or Get inlined into API
+		"":                                             "",
 	} {
 		if got := BaseName(given); got != want {
 			t.Errorf("%s without the compiler's part is %s, not %s", given, got, want)

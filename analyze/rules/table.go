@@ -119,8 +119,8 @@ var bucketPhases = [breakdown.NumBuckets][]breakdown.Phase{
 // table is what timesink knows of other people's libraries. Where several rows
 // match one function, a whole name goes before a prefix, then the first counts.
 // The rows of a client are its entry, with the default phase, and its steps.
-var table = slices.Concat(databases, caches, queues, upstreams, servers, process)
+var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, process)
 
 // loops are the servers' own loops, and those goroutines of clients and of the
 // runtime whose part has to be known.
-var loops = slices.Concat(serverLoops, queueLoops, clientLoops, runtimeLoops, listeners, observers)
+var loops = slices.Concat(http2ServerLoops, serverLoops, queueLoops, http2ClientLoops, clientLoops, runtimeLoops, listeners, observers)

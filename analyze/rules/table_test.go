@@ -28,7 +28,7 @@ const (
 type tableCase struct{ name, stack, want string }
 
 // cases are those of each file of rows; beside them there are firstCases.
-var cases = slices.Concat(firstCases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases)
+var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases)
 
 var firstCases = []tableCase{
 	// database/sql, the driver unseen.
@@ -116,16 +116,6 @@ var firstCases = []tableCase{
 		"upstream/body_read http" + served},
 	{"an answer's body is read under a time limit", "net/http.(*body).Read < net/http.(*cancelTimerBody).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
-	{"an HTTP/2 call waits for its answer", "net/http.(*http2ClientConn).roundTrip < net/http.(*http2ClientConn).RoundTrip < example.com/api.Call < " + handler,
-		"upstream/response_wait http" + served},
-	{"an HTTP/2 call waits for its stream", "net/http.(*http2clientStream).abortRequestBodyWrite < example.com/api.Call < " + handler,
-		"upstream/response_wait http" + served},
-	{"an HTTP/2 transport waits", "net/http.(*http2Transport).RoundTripOpt < example.com/api.Call < " + handler,
-		"upstream/response_wait http" + served},
-	{"an HTTP/2 call waits for a connection", "net/http.(*http2clientConnPool).getClientConn < net/http.(*http2Transport).RoundTrip < example.com/api.Call < " + handler,
-		"upstream/pool_wait http" + served},
-	{"an HTTP/2 answer's body is read", "sync.(*Cond).Wait < net/http.(*http2pipe).Read < net/http.http2transportResponseBody.Read < io.ReadAll < " + handler,
-		"upstream/body_read http" + served},
 
 	// and its connections' goroutines.
 	{"a connection's writer writes", netWrite + " < net/http.persistConnWriter.Write < bufio.(*Writer).Flush < net/http.(*persistConn).writeLoop < net/http.(*Transport).dialConn.gowrap3",
@@ -148,8 +138,6 @@ var firstCases = []tableCase{
 		"upstream/tls http"},
 	{"the handshake is waited for", "net/http.(*persistConn).addTLS < net/http.(*Transport).dialConn",
 		"upstream/tls http"},
-	{"an HTTP/2 call's body is written", netWrite + " < net/http.(*http2clientStream).writeRequestBody < net/http.(*http2clientStream).doRequest",
-		"upstream/request_write http writes"},
 
 	// The network without a client that is known.
 	{"a name is resolved", resolve + " < example.com/raw.Dial < " + handler, "upstream/dns tcp" + served},
@@ -170,24 +158,6 @@ var firstCases = []tableCase{
 	{"an answer is written", netWrite + " < bufio.(*Writer).Write < net/http.(*response).Write < " + handler, "client_io http" + served},
 	{"an answer's chunk is written", netWrite + " < bufio.(*Writer).Flush < net/http.(*chunkWriter).Write < " + handler, "client_io http" + served},
 	{"an answer overflows its buffer", netWrite + " < net/http.checkConnErrorWriter.Write < bufio.(*Writer).ReadFrom < " + handler, "client_io http" + served},
-	{"an HTTP/2 answer is written", "net/http.(*http2serverConn).writeDataFromHandler < net/http.(*http2responseWriterState).writeChunk < bufio.(*Writer).Flush < " + "main.(*API).Get < net/http.(*http2serverConn).runHandler < net/http.(*http2serverConn).scheduleHandler.gowrap1",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 answer is flushed", "bufio.(*Writer).Flush < net/http.(*http2responseWriter).Write < main.(*API).Get < net/http.(*http2serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 body is read", "sync.(*Cond).Wait < net/http.(*http2pipe).Read < net/http.(*http2requestBody).Read < main.(*API).Get < net/http.(*http2serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 answer is written, the server in its own package", "net/http/internal/http2.(*serverConn).writeDataFromHandler < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 answer is flushed, the server in its own package", "bufio.(*Writer).Flush < net/http/internal/http2.(*responseWriter).Write < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 body is read, the server in its own package", "sync.(*Cond).Wait < net/http/internal/http2.(*requestBody).Read < main.(*API).Get < net/http/internal/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 answer is written by x/net", "golang.org/x/net/http2.(*serverConn).writeDataFromHandler < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 answer is flushed by x/net", "bufio.(*Writer).Flush < golang.org/x/net/http2.(*responseWriter).Write < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
-	{"an HTTP/2 body is read by x/net", "sync.(*Cond).Wait < golang.org/x/net/http2.(*requestBody).Read < main.(*API).Get < golang.org/x/net/http2.(*serverConn).runHandler",
-		"client_io http stream http/2 served at main.(*API).Get"},
 
 	// What this process does by itself.
 	{"a sleep", "time.Sleep < " + handler, "sleep" + served},
@@ -224,9 +194,6 @@ var firstCases = []tableCase{
 	{"the reader ahead of a request is begun", "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve", "client_io http beginning http/1 served"},
 	{"a request is finished", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).finishRequest < net/http.(*conn).serve", "client_io http finishing http/1 served"},
 	{"a connection is taken over", "sync.(*Cond).Wait < net/http.(*connReader).abortPendingRead < net/http.(*conn).hijackLocked < net/http.(*response).Hijack < " + handler, "client_io http hijacked" + strings.TrimPrefix(served, " connection")},
-	{"the loop of an HTTP/2 connection", "net/http.(*http2serverConn).serve < net/http.(*http2Server).serveConn < net/http.(*http2Server).ServeConn < net/http.http2ConfigureServer.func1 < net/http.(*conn).serve", "client_io http not-request http/1"},
-	{"the loop of an HTTP/2 connection in its own package", "net/http/internal/http2.(*serverConn).serve < net/http.(*conn).serve", "client_io http not-request http/1"},
-	{"the loop of an HTTP/2 connection of x/net", "golang.org/x/net/http2.(*serverConn).serve < net/http.(*conn).serve", "client_io http not-request http/1"},
 
 	// The runtime's waits, and the observer.
 	{"an allocation begins a collection", "runtime.gcStart < runtime.mallocgc < " + handler, gcWait},

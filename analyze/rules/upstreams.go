@@ -4,8 +4,8 @@ import "timesink/analyze/breakdown"
 
 // upstreams are the clients of other services, and the network below any client.
 var upstreams = []Rule{
-	// net/http's client, HTTP/1 and HTTP/2. Its connections read and write on
-	// goroutines of their own; the caller waits in a select.
+	// net/http's client. Its connections read and write on goroutines of their own;
+	// the caller waits in a select.
 	{Func: "net/http.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
 	{Func: "net/http.(*Transport).getConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
 	{Func: "net/http.(*Transport).dialConnFor", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
@@ -16,26 +16,9 @@ var upstreams = []Rule{
 	{Func: "net/http.(*bodyEOFSignal).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*gzipReader).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*cancelTimerBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
-	{Func: "net/http.(*http2clientStream).encodeAndWriteHeaders", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
-	{Func: "net/http.(*http2clientStream).writeRequestBody", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
-	{Func: "net/http.http2transportResponseBody.", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
-	{Func: "net/http.(*http2ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "net/http.(*http2clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "net/http.(*http2Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "net/http.(*http2clientConnPool).", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
 	{Func: "net/http.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "net/http.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "net/http.send", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-
-	// golang.org/x/net/http2, which is the same.
-	{Func: "golang.org/x/net/http2.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
-	{Func: "golang.org/x/net/http2.(*clientStream).encodeAndWriteHeaders", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
-	{Func: "golang.org/x/net/http2.(*clientStream).writeRequestBody", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
-	{Func: "golang.org/x/net/http2.transportResponseBody.", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
-	{Func: "golang.org/x/net/http2.(*clientConnPool).", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
-	{Func: "golang.org/x/net/http2.(*ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "golang.org/x/net/http2.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "golang.org/x/net/http2.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
 	// fasthttp's client, which reads and writes on the caller's goroutine.
 	{Func: "github.com/valyala/fasthttp.(*HostClient).AcquireConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
@@ -87,8 +70,5 @@ var clientLoops = []Loop{
 	{Func: "net/http.(*persistConn).writeLoop", Wakes: breakdown.RequestWrite},
 	{Func: "net/http.(*Transport).startDialConnForLocked", Dials: true},
 	{Func: "net/http.(*Transport).dialConnFor", Dials: true},
-	{Func: "net/http.(*http2clientStream).doRequest", Writes: true},
-	{Func: "golang.org/x/net/http2.(*clientStream).doRequest", Writes: true},
-	{Func: "golang.org/x/net/http2.(*dialCall).dial", Dials: true},
 	{Func: "github.com/valyala/fasthttp.(*HostClient).dialConnFor", Dials: true},
 }

@@ -1,12 +1,6 @@
 package rules
 
 const (
-	x2      = "golang.org/x/net/http2"
-	x2round = x2 + ".(*ClientConn).roundTrip < " + x2 + ".(*ClientConn).RoundTrip < " + x2 + ".(*Transport).roundTripViaPool < " + x2 + ".(*Transport).RoundTrip < net/http.send < net/http.(*Client).Do < " + handler
-	x2write = netWrite + " < " + x2 + ".writeWithByteTimeout < " + x2 + ".stickyErrWriter.Write < bufio.(*Writer).Flush"
-)
-
-const (
 	fast      = "github.com/valyala/fasthttp"
 	fastRound = fast + ".(*transport).RoundTrip < " + fast + ".(*HostClient).doNonNilReqResp < " + fast + ".(*HostClient).do < " + fast + ".(*HostClient).Do < " + handler
 	fastRead  = netRead + " < bufio.(*Reader).Read"
@@ -26,30 +20,6 @@ const (
 )
 
 var upstreamCases = []tableCase{
-	{"an HTTP/2 call's header is written", netWrite + " < net/http.http2stickyErrWriter.Write < bufio.(*Writer).Flush < net/http.(*http2ClientConn).writeHeaders < net/http.(*http2clientStream).encodeAndWriteHeaders < net/http.(*http2clientStream).writeRequest < net/http.(*http2clientStream).doRequest",
-		"upstream/request_write http writes"},
-	{"an HTTP/2 call's writer begins", "net/http.(*http2clientStream).doRequest", "upstream/response_wait http writes"},
-
-	{"an x/net/http2 call waits for its answer", "runtime.selectgo < " + x2 + ".(*ClientConn).internalRoundTrip < " + x2round,
-		"upstream/response_wait http" + served},
-	{"an x/net/http2 call waits for a connection", "sync.(*Mutex).Lock < " + x2 + ".(*ClientConn).reserveNewRequest < " + x2 + ".(*clientConnPool).getClientConn < " + x2 + ".(*clientConnPool).GetClientConn < " + x2 + ".(*Transport).roundTripViaPool < " + x2 + ".(*Transport).RoundTrip < net/http.send < " + handler,
-		"upstream/pool_wait http" + served},
-	{"x/net/http2 connections are closed", netWrite + " < crypto/tls.(*Conn).Close < " + x2 + ".(*ClientConn).closeConn < " + x2 + ".(*Transport).CloseIdleConnections < net/http.(*Client).CloseIdleConnections < " + handler,
-		"upstream/pool_wait http connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
-	{"an x/net/http2 connection is dialed by a function of the service's", dial + " < main.dial < " + x2 + ".(*Transport).dialTLS < " + x2 + ".(*Transport).dialClientConn < " + x2 + ".(*dialCall).dial",
-		"upstream/connect http dials at main.dial"},
-	{"an x/net/http2 call is made by its own transport", "runtime.selectgo < " + x2 + ".(*Transport).RoundTripOpt < " + x2 + ".(*Transport).RoundTrip < example.com/api.Call < " + handler,
-		"upstream/response_wait http" + served},
-	{"an x/net/http2 connection is used by itself", "runtime.selectgo < " + x2 + ".(*ClientConn).RoundTrip < example.com/api.Call < " + handler,
-		"upstream/response_wait http" + served},
-	{"an x/net/http2 call's header is written", x2write + " < " + x2 + ".(*ClientConn).writeHeaders < " + x2 + ".(*clientStream).encodeAndWriteHeaders < " + x2 + ".(*clientStream).writeRequest < " + x2 + ".(*clientStream).doRequest",
-		"upstream/request_write http writes"},
-	{"an x/net/http2 call's body is written", "sync.(*Cond).Wait < " + x2 + ".(*clientStream).awaitFlowControl < " + x2 + ".(*clientStream).writeRequestBody < " + x2 + ".(*clientStream).writeRequest < " + x2 + ".(*clientStream).doRequest",
-		"upstream/request_write http writes"},
-	{"an x/net/http2 call's writer waits", "runtime.selectgo < " + x2 + ".(*clientStream).writeRequest < " + x2 + ".(*clientStream).doRequest", "upstream/response_wait http writes"},
-	{"an x/net/http2 answer's body is read", "sync.(*Cond).Wait < " + x2 + ".(*pipe).Read < " + x2 + ".transportResponseBody.Read < io.ReadAll < " + handler,
-		"upstream/body_read http" + served},
-
 	{"fasthttp waits for its answer", netRead + " < bufio.(*Reader).fill < bufio.(*Reader).Peek < " + fast + ".(*ResponseHeader).tryRead < " + fast + ".(*ResponseHeader).Read < " + fast + ".(*Response).ReadLimitBody < " + fastRound,
 		"upstream/response_wait http" + served},
 	{"fasthttp waits for its answer, by a client of many hosts", netRead + " < bufio.(*Reader).fill < " + fast + ".(*Client).Do < " + handler,
