@@ -99,25 +99,23 @@ func (p pair) time() (sum int64) {
 	return sum
 }
 
-// pairs matches the endpoints of two sides: by name, then by route, then by the
-// name without what the compiler numbers, which another version of Go or another
-// closure above it changes, where only one on each side has it.
+// pairs matches the endpoints of two sides: by name, then by route, then by names
+// that differ only in what the compiler does, which another version of Go or
+// another closure above it changes.
 func pairs(before, after *breakdown.Breakdown) []pair {
 	left, right := pointers(before.Endpoints), pointers(after.Endpoints)
 	var out []pair
-	for _, key := range []func(*breakdown.Endpoint) string{
-		func(e *breakdown.Endpoint) string { return e.Name + " " + kind(e) + " " + e.Route },
-		func(e *breakdown.Endpoint) string { return e.Name + " " + kind(e) },
-		func(e *breakdown.Endpoint) string { return e.Route },
-		func(e *breakdown.Endpoint) string { return rules.BaseName(e.Name) + " " + kind(e) },
+	for _, alike := range []func(b, a *breakdown.Endpoint) bool{
+		func(b, a *breakdown.Endpoint) bool {
+			return b.Name == a.Name && kind(b) == kind(a) && b.Route == a.Route
+		},
+		func(b, a *breakdown.Endpoint) bool { return b.Name == a.Name && kind(b) == kind(a) },
+		func(b, a *breakdown.Endpoint) bool { return b.Route == a.Route && b.Route != "" },
+		func(b, a *breakdown.Endpoint) bool { return kind(b) == kind(a) && rules.Alike(b.Name, a.Name) },
 	} {
-		for i, b := range left {
-			if b == nil || key(b) == "" || count(left, key, key(b)) != 1 || count(right, key, key(b)) != 1 {
-				continue
-			}
-			j := slices.IndexFunc(right, func(a *breakdown.Endpoint) bool { return a != nil && key(a) == key(b) })
-			out = append(out, pair{b, right[j]})
-			left[i], right[j] = nil, nil
+		for _, m := range matches(left, right, alike) {
+			out = append(out, pair{left[m.before], right[m.after]})
+			left[m.before], right[m.after] = nil, nil
 		}
 	}
 	for _, b := range left {
@@ -155,15 +153,6 @@ func pointers(endpoints []breakdown.Endpoint) []*breakdown.Endpoint {
 		}
 	}
 	return out
-}
-
-func count(of []*breakdown.Endpoint, key func(*breakdown.Endpoint) string, want string) (n int) {
-	for _, e := range of {
-		if e != nil && key(e) == want {
-			n++
-		}
-	}
-	return n
 }
 
 // A tester decides what is significant.
@@ -385,41 +374,6 @@ func phaseTotal(t *breakdown.BucketTime, phase breakdown.Phase) int64 {
 		}
 	}
 	return 0
-}
-
-// siteChanges matches call sites by their function: lines move from one build to
-// the next.
-func siteChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.SiteChange {
-	type key struct{ function, file string }
-	totals, frames := map[key][2]int64{}, map[key]breakdown.Frame{}
-	for i, e := range []*breakdown.Endpoint{p.before, p.after} {
-		for _, s := range e.Buckets[b].Sites {
-			k := key{s.Function, s.File}
-			if f, ok := frames[k]; !ok || i == 1 && f.Line != s.Line && totals[k][1] == 0 {
-				frames[k] = s.Frame
-			}
-			sum := totals[k]
-			sum[i] += s.Total
-			totals[k] = sum
-		}
-	}
-	out, parts := []breakdown.SiteChange{}, []ratio(nil)
-	for _, f := range frames {
-		out = append(out, breakdown.SiteChange{Frame: f})
-	}
-	slices.SortFunc(out, func(x, y breakdown.SiteChange) int { return compareFrames(x.Frame, y.Frame) })
-	for _, s := range out {
-		sum := totals[key{s.Function, s.File}]
-		parts = append(parts, p.difference(sum[0], sum[1]))
-	}
-	if len(out) == 0 {
-		return out
-	}
-	for i, d := range apportion(parts, delta) {
-		out[i].Delta = d
-	}
-	slices.SortStableFunc(out, func(x, y breakdown.SiteChange) int { return cmp.Compare(abs(y.Delta), abs(x.Delta)) })
-	return out
 }
 
 // partChanges says why a client's part of the time changed, in parts that sum to

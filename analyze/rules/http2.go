@@ -21,6 +21,22 @@ func http2Names(name string) []string {
 	return []string{bundled, "net/http/internal/http2." + name, "golang.org/x/net/http2." + name}
 }
 
+// ofNet returns the name that x/net has for a function of HTTP/2, and others as
+// they are.
+func ofNet(fn string) string {
+	const x = "golang.org/x/net/http2."
+	if name, ok := strings.CutPrefix(fn, "net/http/internal/http2."); ok {
+		return x + name
+	}
+	if name, ok := strings.CutPrefix(fn, "net/http.(*http2"); ok {
+		return x + "(*" + name
+	}
+	if name, ok := strings.CutPrefix(fn, "net/http.http2"); ok {
+		return x + name
+	}
+	return fn
+}
+
 // http2Clients and http2Servers are the rows of both sides.
 var (
 	http2Clients = ofHTTP2(

@@ -1,6 +1,9 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The compiler names closures for the function whose text holds them, and numbers
 // them:
@@ -108,4 +111,31 @@ func isClosure(part string) bool {
 		}
 	}
 	return false
+}
+
+// Alike reports whether two names may be those of one function in two builds of a
+// program: by other versions of Go, which name closures otherwise and have HTTP/2
+// elsewhere, or with a closure more before it or another inlining.
+func Alike(a, b string) bool {
+	a, b = ofNet(a), ofNet(b)
+	if a == b {
+		return true
+	}
+	pkgA, partsA := named(a)
+	pkgB, partsB := named(b)
+	if len(partsA) < len(partsB) {
+		pkgA, partsA, pkgB, partsB = pkgB, partsB, pkgA, partsA
+	}
+	longer := len(partsA) - len(partsB)
+	if len(partsB) == 0 || !slices.Equal(partsA[longer:], partsB) {
+		return false
+	}
+	// What it was inlined into may be of another package.
+	return longer == 0 && pkgA == pkgB || longer > 0 && IsClosure(a) && IsClosure(b)
+}
+
+// named is split without the closures.
+func named(fn string) (pkg string, parts []string) {
+	pkg, parts = split(fn)
+	return pkg, slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 }
