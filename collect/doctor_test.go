@@ -59,7 +59,7 @@ func TestAHealthyServiceShowsEverything(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if !strings.HasPrefix(runtime.Version(), d.Service.GoVersion) || d.Service.GoVersion == "" {
+	if !ofThisGo(d.Service.GoVersion) {
 		t.Errorf("Go version %q, want %q or its beginning", d.Service.GoVersion, runtime.Version())
 	}
 	if d.Longest != int64(10*time.Second) || d.TraceRunning || d.ProfileRunning {

@@ -93,7 +93,7 @@ func TestWhatIsNoTargetIsTold(t *testing.T) {
 
 func TestGoVersionsAreTakenFromPathsThatAgreeWithTheTrace(t *testing.T) {
 	for _, tt := range []struct{ path, format, want string }{
-		{"/usr/local/go/src/runtime/proc.go", "go 1.26", "go1.26"},
+		{"/usr/local/go/src/runtime/proc.go", "go 1.26", "go1.26 or newer"},
 		{"/usr/local/go/src/runtime/proc.go", "go 1.23", "go1.23–go1.24"},
 		{"/usr/local/go/src/runtime/proc.go", "go 1.11", "go1.11–go1.18"},
 		{"/usr/local/go/src/runtime/proc.go", "", ""},
@@ -106,8 +106,8 @@ func TestGoVersionsAreTakenFromPathsThatAgreeWithTheTrace(t *testing.T) {
 		{`C:\Users\u\sdk\go1.25.3\src\runtime\proc.go`, "go 1.25", "go1.25.3"},
 		{"/nix/store/0abc-go-1.22.3/share/go/src/runtime/proc.go", "go 1.22", "go1.22.3"},
 		{"/home/u/.asdf/installs/golang/1.24.1/go/src/runtime/proc.go", "", "go1.24.1"},
-		{"/opt/app-1.2/go/src/runtime/proc.go", "go 1.26", "go1.26"},
-		{"/opt/go1.19/src/runtime/proc.go", "go 1.26", "go1.26"}, // disagrees: not believed
+		{"/opt/app-1.2/go/src/runtime/proc.go", "go 1.26", "go1.26 or newer"},
+		{"/opt/go1.19/src/runtime/proc.go", "go 1.26", "go1.26 or newer"}, // disagrees: not believed
 	} {
 		s := survey{log: func(string, string, time.Duration, int64, error) {}}
 		s.goroutines(profileWith(t, tt.path))

@@ -316,7 +316,10 @@ func (s *survey) resolve(format string) {
 		if row.format == format {
 			first, last = row.first, row.last
 			s.service.GoVersion = fmt.Sprintf("go1.%d", first)
-			if last > first && last < 99 {
+			switch {
+			case last == 99:
+				s.service.GoVersion += " or newer"
+			case last > first:
 				s.service.GoVersion += fmt.Sprintf("–go1.%d", last)
 			}
 		}

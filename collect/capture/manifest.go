@@ -102,7 +102,8 @@ const (
 // be learned is empty.
 type Service struct {
 	// GoVersion is as exact as it could be learned: "go1.26.8" from a path or a
-	// metric, else what the trace's header allows, "go1.26" or "go1.23–go1.24".
+	// metric, else what the trace's header allows, "go1.22", "go1.23–go1.24" or
+	// "go1.26 or newer".
 	GoVersion string `json:"go_version,omitempty"`
 	// TraceVersion is the trace's format as its header names it, "go 1.26".
 	TraceVersion string `json:"trace_version,omitempty"`
