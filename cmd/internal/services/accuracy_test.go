@@ -37,6 +37,8 @@ var (
 	readme = flag.Bool("readme", false, "write the whole table into the README, if none of it broke a bound")
 )
 
+var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the services with this `toolchain`, such as go1.27.3, not with the one that tests")
+
 var keep = flag.String("keep", "", "keep the captures, and what the scenarios measured, in folders below this `folder`")
 
 // window is how long a capture lasts.
@@ -63,7 +65,7 @@ func TestNamesAreUnique(t *testing.T) {
 // TestAccuracy holds what timesink says of each scenario against the stopwatches
 // in it, and prints the table.
 func TestAccuracy(t *testing.T) {
-	exe := testbin.Build(t, "timesink/cmd/internal/services")
+	exe := testbin.BuildWith(t, *toolchain, "timesink/cmd/internal/services")
 	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
 	var rows []accuracy.Row
 	measured := families

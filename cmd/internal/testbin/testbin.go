@@ -47,22 +47,34 @@ func Main(m *testing.M) {
 // the path of the executable.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
+	return BuildWith(t, "", pkg)
+}
+
+// BuildWith is Build with another toolchain, such as "go1.27.3", as GOTOOLCHAIN
+// names them; "" is the one that tests.
+func BuildWith(t testing.TB, toolchain, pkg string) string {
+	t.Helper()
 	if folder == "" {
 		t.Fatal("testbin.Build needs a TestMain that calls testbin.Main")
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if exe, ok := built[pkg]; ok {
+	key := path.Join(toolchain, pkg)
+	if exe, ok := built[key]; ok {
 		return exe
 	}
-	exe := filepath.Join(folder, path.Base(pkg))
+	exe := filepath.Join(folder, toolchain, path.Base(pkg))
 	if runtime.GOOS == "windows" {
 		exe += ".exe"
 	}
-	if out, err := exec.Command("go", "build", "-race=false", "-pgo=auto", "-buildvcs=false", "-o", exe, pkg).CombinedOutput(); err != nil {
+	cmd := exec.Command("go", "build", "-race=false", "-pgo=auto", "-buildvcs=false", "-o", exe, pkg)
+	if toolchain != "" {
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", pkg, err, out)
 	}
-	built[pkg] = exe
+	built[key] = exe
 	return exe
 }
 
