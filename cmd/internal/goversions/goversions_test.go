@@ -7,6 +7,10 @@
 //
 //	go test -run 'TestGoVersions/go1.22' ./cmd/internal/goversions -update
 //
+// The one in testdata/http2 has calls over HTTP/2 with large bodies. What is measured
+// live is built with the go command that tests, or with -toolchain; newest names the
+// newest release that is tested, and .ci/toolchains looks for newer ones.
+//
 // For arm64 the service runs under qemu-aarch64-static, of qemu-user-static.
 package goversions_test
 
@@ -39,6 +43,7 @@ var fixtures = []struct {
 	{"go1.24", build{language: "1.24", toolchain: "go1.24.13"}, traced},
 	{"go1.25", build{language: "1.25", toolchain: "go1.25.8"}, traced},
 	{"go1.26", build{language: "1.26", toolchain: "go1.26.8"}, traced},
+	{"go1.27", build{language: "1.27", toolchain: "go1.27.3"}, traced},
 	{"go1.25-flight-recorder", build{language: "1.25", toolchain: "go1.25.8"}, dumped},
 	{"go1.26-arm64", build{language: "1.26", toolchain: "go1.26.8", arch: "arm64", under: "qemu-aarch64-static", scale: 4}, tracedLonger},
 }

@@ -27,7 +27,7 @@ var builds = []struct {
 func TestBuilds(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range builds {
-		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, b.how, traced))) })
+		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, live(b.how), traced))) })
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
 }
@@ -37,7 +37,7 @@ func TestBuilds(t *testing.T) {
 func TestOtherSources(t *testing.T) {
 	var rows []accuracy.Row
 	t.Run("flight recorder", func(t *testing.T) {
-		rows = append(rows, hold(t, "flight recorder", record(t, build{}, dumped)))
+		rows = append(rows, hold(t, "flight recorder", record(t, live(build{}), dumped)))
 	})
 	t.Run("go test -trace", func(t *testing.T) {
 		rows = append(rows, hold(t, "go test -trace", tested(t)))
@@ -57,7 +57,8 @@ func hold(t *testing.T, name string, r *recording) accuracy.Row {
 // tested runs the service's own test with -trace. Clients and peer are in the trace as
 // well.
 func tested(t *testing.T) *recording {
-	s := (&build{}).source(t)
+	b := live(build{})
+	s := b.source(t)
 	traceFile, truthFile := filepath.Join(s.folder, "trace.out"), filepath.Join(s.folder, "truth.json")
 	s.run(t, "test", "-count=1", "-trace", traceFile, "./work", "-truth", truthFile)
 	r := &recording{beside: "steps/work_test.peer"}

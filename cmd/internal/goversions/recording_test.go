@@ -119,15 +119,12 @@ func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 			broken = append(broken, fmt.Errorf("the trace's own relation of its clock to the wall's is %d ns off", apart))
 		}
 	}
-	ready, err := r.ready()
-	if err != nil {
-		t.Fatal(err)
-	}
 	said.Shift(offset)
 	said.Requests = slices.DeleteFunc(said.Requests, func(q accuracy.Request) bool { return q.Endpoint != "" && q.Endpoint == r.beside })
 	row := accuracy.Compare(name, said.Requests, r.facts.Requests, accuracy.Named, r.facts.Clients, said.Start, said.End)
-	row.Machine = r.facts.Machine
-	row.Machine.Ran += ready / int64(max(row.Requests, 1))
+	if row.Machine, err = r.machine(row.Requests); err != nil {
+		t.Fatal(err)
+	}
 	broken = append(broken, r.check(&row)...)
 	if math.Abs(row.Calls-calls) > 0.005*calls {
 		broken = append(broken, fmt.Errorf("%.3f calls a request, not %d", row.Calls, calls))
@@ -194,6 +191,29 @@ func (r *recording) offset() (int64, []error) {
 		return 0, []error{fmt.Errorf("the clocks move %d ns apart", second-first)}
 	}
 	return max(first, second), nil
+}
+
+// machine is what the processors cost the service per request: what was measured of
+// that beside the trace, and how long goroutines were ready to run.
+func (r *recording) machine(requests int) (accuracy.Machine, error) {
+	ready, err := r.ready()
+	m := r.facts.Machine
+	m.Ran += ready / int64(max(requests, 1))
+	return m, err
+}
+
+// processors is how long the threads of a process that still live ran so far, and how
+// long the kernel kept them from it, as Linux has it; 0 elsewhere.
+func processors(pid int) (m accuracy.Machine) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, t := range threads {
+		var ran, delayed int64
+		if text, err := os.ReadFile(t); err == nil { // else it has ended
+			fmt.Sscan(string(text), &ran, &delayed)
+		}
+		m.Ran, m.Delayed = m.Ran+ran, m.Delayed+delayed
+	}
+	return m
 }
 
 // ready is how long goroutines were ready to run and did not, all together.
