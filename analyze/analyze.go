@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 	"runtime"
-	"strconv"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
@@ -264,7 +263,8 @@ func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, matc
 			*have = ""
 		}
 	}
-	goVersion, target := traceVersion(sum.Version), ""
+	format := fmt.Sprintf("go 1.%d", sum.Version)
+	goVersion, target := capture.WrittenBy(format).String(), ""
 	if m := c.Manifest(); m != nil {
 		target = m.Target
 		if m.Service.GoVersion != "" {
@@ -290,14 +290,6 @@ func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, matc
 	if cost := match.cost(); cost != nil && s.Cost == nil {
 		s.Cost = cost
 	}
-}
-
-// traceVersion names the versions of Go that write a trace's format.
-func traceVersion(minor int) string {
-	if minor == 23 {
-		return "go1.23 or go1.24"
-	}
-	return "go1." + strconv.Itoa(minor)
 }
 
 // defaultPeriod is the CPU time between two samples of a Go CPU profile at its

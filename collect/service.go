@@ -290,44 +290,18 @@ func (s *survey) goroutines(data []byte) {
 	}
 }
 
-// traceVersions are the Go versions, by minor number, that write each version
-// of the trace's format; the last is open towards newer ones.
-var traceVersions = []struct {
-	format      string
-	first, last int
-}{
-	{"go 1.11", 11, 18},
-	{"go 1.19", 19, 20},
-	{"go 1.21", 21, 21},
-	{"go 1.22", 22, 22},
-	{"go 1.23", 23, 24},
-	{"go 1.25", 25, 25},
-	{"go 1.26", 26, 99},
-}
-
 // resolve settles the Go version: the most exact of what was seen that agrees
 // with the trace's format, else what the format allows.
 func (s *survey) resolve(format string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.service.TraceVersion = format
-	first, last := 11, 99
-	for _, row := range traceVersions {
-		if row.format == format {
-			first, last = row.first, row.last
-			s.service.GoVersion = fmt.Sprintf("go1.%d", first)
-			switch {
-			case last == 99:
-				s.service.GoVersion += " or newer"
-			case last > first:
-				s.service.GoVersion += fmt.Sprintf("–go1.%d", last)
-			}
-		}
-	}
+	written := capture.WrittenBy(format)
+	s.service.GoVersion = written.String()
 	dots := -1
 	for _, v := range s.exact {
 		minor := minorVersion(v)
-		if n := strings.Count(v, "."); minor >= first && minor <= last && n >= dots {
+		if n := strings.Count(v, "."); (written.Holds(minor) || written == capture.GoRange{} && minor >= 11) && n >= dots {
 			s.service.GoVersion, dots = v, n
 		}
 	}
