@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -35,17 +36,21 @@ type scenario struct {
 	// holds says what must be so in this state beyond the bounds that hold in
 	// each.
 	holds func(*testing.T, *breakdown.Endpoint)
+	// sample: it is measured also where all states would take too long.
+	sample bool
 }
 
+var whole = flag.Bool("whole", false, "measure each state of the service, and not a sample")
+
 var scenarios = []scenario{
-	{name: "sequential", set: func(*stack.Config) {}, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
-	{name: "concurrent", set: func(c *stack.Config) { c.Service.Calls = "concurrent" }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
+	{name: "sequential", set: func(*stack.Config) {}, sample: true, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
+	{name: "concurrent", sample: true, set: func(c *stack.Config) { c.Service.Calls = "concurrent" }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
 	{name: "pooled", set: func(c *stack.Config) { c.Service.Calls, c.Service.KeepAlive = "concurrent", true }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
 	{name: "pool-starved", set: func(c *stack.Config) {
 		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
 		c.Service.Pool, c.Service.SlowDB = 1, 12*time.Millisecond
 	}, holds: most(breakdown.DB, breakdown.PoolWait)},
-	{name: "held lock", set: func(c *stack.Config) {
+	{name: "held lock", sample: true, set: func(c *stack.Config) {
 		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
 		c.Service.HoldLock, c.Service.SlowDB = true, 12*time.Millisecond
 	}, holds: func(t *testing.T, e *breakdown.Endpoint) {
@@ -93,6 +98,9 @@ func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 	var rows []accuracy.Row
 	var states []state
 	for _, s := range scenarios {
+		if !s.sample && !*whole {
+			continue
+		}
 		t.Run(s.name, func(t *testing.T) {
 			state := measure(t, s, exe, dsn)
 			rows, states = append(rows, state.row), append(states, state)

@@ -2,6 +2,7 @@ package goversions_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,16 +11,20 @@ import (
 	"timesink/cmd/internal/accuracy"
 )
 
-// builds are the ways to build a service that change what its stacks look like.
+var whole = flag.Bool("whole", false, "measure each way to build a service, and not a sample")
+
+// builds are the ways to build a service that change what its stacks look like. A
+// sample needs nothing compiled that the other tests do not.
 var builds = []struct {
-	name string
-	how  build
+	name   string
+	how    build
+	sample bool
 }{
-	{"-trimpath", build{flags: []string{"-trimpath"}}},
-	{"vendored", build{vendor: true}},
-	{"vendored, -trimpath", build{vendor: true, flags: []string{"-trimpath"}}},
-	{"stripped", build{flags: []string{"-ldflags=-s -w"}}},
-	{"cgo, with its resolver", build{cgo: true, flags: []string{"-tags=netcgo"}}},
+	{"-trimpath", build{flags: []string{"-trimpath"}}, false},
+	{"vendored", build{vendor: true}, true},
+	{"vendored, -trimpath", build{vendor: true, flags: []string{"-trimpath"}}, false},
+	{"stripped", build{flags: []string{"-ldflags=-s -w"}}, true},
+	{"cgo, with its resolver", build{cgo: true, flags: []string{"-tags=netcgo"}}, false},
 }
 
 // TestBuilds holds timesink against services built with other flags: where the
@@ -27,6 +32,9 @@ var builds = []struct {
 func TestBuilds(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range builds {
+		if !b.sample && !*whole && *toolchain == "" {
+			continue
+		}
 		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, live(b.how), traced))) })
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
