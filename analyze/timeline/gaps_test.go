@@ -168,14 +168,13 @@ func readAs(t testing.TB, r io.Reader, workers int, sh shares) reading {
 
 var plenty = sharesOf(DefaultMemory)
 
-// rows are the recorded traces of three generations and more, one at least of each
-// version of Go.
+// rows are recorded traces of three generations and more: one of each version of Go,
+// and one of another processor.
 func rows(t testing.TB) map[string]apart {
 	t.Helper()
 	all, rows := fixtures(t), map[string]apart{}
-	for name, data := range services(t) {
-		all["service "+name] = data
-	}
+	const other = "go1.26-arm64"
+	all[other] = services(t)[other]
 	for name, data := range all {
 		if s, err := newSplitter(bytes.NewReader(data)); err != nil || s.version < firstSplit {
 			continue
@@ -183,6 +182,9 @@ func rows(t testing.TB) map[string]apart {
 		if a := takeApart(t, data); len(a.parts) >= 3 {
 			rows[name] = a
 		}
+	}
+	if testing.Short() { // one in which an event ends each generation, and one in which none does
+		return map[string]apart{"go1.22": rows["go1.22"], "go1.26": rows["go1.26"]}
 	}
 	for version := firstSplit; version <= lastKnown; version++ {
 		if _, ok := rows[fmt.Sprintf("go1.%d", version)]; !ok {
