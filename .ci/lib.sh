@@ -1,8 +1,8 @@
 # What the scripts of this folder share: how steps are told, which servers the tests
 # need, and how each module is entered. It is sourced, from the repository's root.
 
-# The profile in cmd/timesink is for what users run: the tests build the command with
-# it, and nothing else, as all that it needs would be compiled once more for it.
+# The profile in cmd/timesink is for what users run. Tests do without it, as all that
+# the command needs would be compiled once more for it; .ci/bench has it.
 export GOFLAGS="${GOFLAGS:-} -pgo=off"
 
 # The services of the accuracy table, and the tests of the report's page, need many

@@ -67,7 +67,7 @@ func BuildWith(t testing.TB, toolchain, pkg string) string {
 	if runtime.GOOS == "windows" {
 		exe += ".exe"
 	}
-	cmd := exec.Command("go", "build", "-race=false", "-pgo=auto", "-buildvcs=false", "-o", exe, pkg)
+	cmd := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", exe, pkg)
 	if toolchain != "" {
 		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
 	}

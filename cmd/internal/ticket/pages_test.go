@@ -31,7 +31,7 @@ func demo(t *testing.T) (before, after string) {
 	c := &captures
 	c.once.Do(func() {
 		exe := filepath.Join(c.folder, "timesink")
-		build := exec.Command("go", "build", "-pgo=auto", "-buildvcs=false", "-o", exe, "./cmd/timesink")
+		build := exec.Command("go", "build", "-buildvcs=false", "-o", exe, "./cmd/timesink")
 		build.Dir = filepath.Join("..", "..", "..")
 		if c.out, c.err = build.CombinedOutput(); c.err == nil {
 			c.out, c.err = exec.Command(exe, "demo", "-d", "3s", "-o", filepath.Join(c.folder, "case.zip")).CombinedOutput()
