@@ -1,0 +1,60 @@
+//go:build unix
+
+package analyze_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"timesink/analyze/breakdown"
+)
+
+// cpuTime is the processor time of this process so far.
+func cpuTime(t *testing.T) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func TestSamplesTellWhereTheProcessorIsSpent(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(burning))
+	requests := int64(0)
+	data := record(t, func() {
+		if err := pprof.StartCPUProfile(io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
+		// A request burns by the clock: where others have the cores too, it takes more of
+		// them to be sampled.
+		for from := cpuTime(t); cpuTime(t)-from < 400*ms; requests++ {
+			ask(t, s.Client(), s.URL, 1, 1)
+		}
+		s.Close()
+	})
+	e := endpoint(t, analyzed(t, bare(t, data)), "analyze_test.burning")
+	processor := e.Buckets[breakdown.CPU].Total + e.Buckets[breakdown.Scheduler].Total + e.Buckets[breakdown.GC].Total
+	if e.Requests != requests || processor < requests*int64(20*ms) {
+		t.Errorf("%d requests, %d ns on the processor", e.Requests, processor)
+	}
+	samples, inSpin := int64(0), int64(0)
+	for _, f := range e.CPU {
+		samples += f.Samples
+		if strings.HasSuffix(f.Function, "analyze_test.spin") {
+			inSpin = f.Samples
+		}
+		if f.Self != f.Samples*int64(10*ms) {
+			t.Errorf("%d samples of %s stand for %d ns", f.Samples, f.Function, f.Self)
+		}
+	}
+	if samples < 10 || 2*inSpin < samples {
+		t.Errorf("%d of %d samples are in spin: %+v", inSpin, samples, e.CPU)
+	}
+}
