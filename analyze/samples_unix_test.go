@@ -47,8 +47,9 @@ func TestSamplesTellWhereTheProcessorIsSpent(t *testing.T) {
 	samples, inSpin := int64(0), int64(0)
 	for _, f := range e.CPU {
 		samples += f.Samples
-		if strings.HasSuffix(f.Function, "analyze_test.spin") {
-			inSpin = f.Samples
+		// A busy machine interrupts the loop often: that is a frame above it.
+		if strings.HasSuffix(f.Function, "analyze_test.spin") || f.Function == "runtime.asyncPreempt" {
+			inSpin += f.Samples
 		}
 		if f.Self != f.Samples*int64(10*ms) {
 			t.Errorf("%d samples of %s stand for %d ns", f.Samples, f.Function, f.Self)
