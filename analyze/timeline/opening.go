@@ -374,7 +374,7 @@ func (s *meant) usual(o openingCause) (breakdown.Bucket, breakdown.Phase) {
 	case s.class.waits != nil || s.many() || followsWhole(s.class) || followsWhole(o.by):
 		return breakdown.Unknown, breakdown.NoPhase
 	}
-	return breakdown.Wait, breakdown.NoPhase // for a goroutine of nobody's, until others gave that something
+	return breakdown.Wait, breakdown.NoPhase // for a goroutine that serves no request, until others handed it something
 }
 
 // only is the bucket that the waits of requests with each of the stacks were nearly

@@ -148,7 +148,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.kernel(1, answers)
 			s.goesIdle(1)
 		}, breakdown.Unknown, breakdown.NoPhase, ""},
-		{"a worker of nobody's let it go", func(s *script) {
+		{"a worker that serves no request let it go", func(s *script) {
 			s.records = append(s.records, record{at: 100, op: opStatus, g: 3, other: none, state: stateWaiting})
 			s.wakes(3)
 			s.kernel(3, "syscall.read < "+queries+worker)
