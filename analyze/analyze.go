@@ -23,8 +23,10 @@ const (
 
 // Options say how to analyze.
 type Options struct {
-	// Each, where set, is handed every request as it ends, those cut by the
-	// window's edges included. The request is valid only until it returns.
+	// Each, where set, is called with every request, including those cut by the
+	// window's edges, in the order in which they are settled: one whose cause may
+	// still become clear is held back until the trace ends. The request is valid
+	// only until Each returns.
 	Each func(*breakdown.Request)
 	// Memory is how many bytes the analysis may take: DefaultMemory where it is
 	// 0, and MinMemory at least. Where a trace needs more, details are given up, and a

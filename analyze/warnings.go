@@ -193,7 +193,7 @@ func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
 }
 
 // negligible is the share of all request time below which an endpoint's own
-// doubts are nobody's concern.
+// doubts are not worth a warning.
 const negligible = 0.01
 
 // endpoint warns of what one endpoint's figures are worth.

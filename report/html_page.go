@@ -78,7 +78,7 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 		p.Endpoints = append(p.Endpoints, v)
 		p.Overview = append(p.Overview, v.overviewRow)
 	}
-	if len(b.Endpoints) > top {
+	if len(b.Endpoints) > top && t.worthNaming(b.Endpoints[top:]) {
 		p.Others = t.othersText(b.Endpoints[top:])
 	}
 	if len(b.Endpoints) == 0 {

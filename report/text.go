@@ -80,7 +80,7 @@ func (t *text) write(top int) error {
 			return err
 		}
 	}
-	if len(t.b.Endpoints) > top {
+	if len(t.b.Endpoints) > top && t.worthNaming(t.b.Endpoints[top:]) {
 		t.others(t.b.Endpoints[top:])
 	}
 	if roots := ofService(t.b.Roots); len(t.b.Endpoints) == 0 && len(roots) > 0 {
@@ -189,6 +189,20 @@ func (t *text) others(rest []breakdown.Endpoint) {
 		counted(int64(len(rest)), "more endpoint", "more endpoints"), counted(requests, "request", "requests"), percent(ratio(spent, t.requestTime())))
 	t.text(plain, 0, "", head+strings.Join(names, ", "))
 	t.line(plain, "")
+}
+
+// worthNaming reports whether endpoints have a complete request, or a share of the
+// request time that does not print as zero. A request that was about to begin or to
+// end at the window's edge has neither.
+func (t *text) worthNaming(list []breakdown.Endpoint) bool {
+	spent := int64(0)
+	for i := range list {
+		if list[i].Requests > 0 {
+			return true
+		}
+		spent += requestTime(&list[i])
+	}
+	return percent(ratio(spent, t.requestTime())) != percent(0)
 }
 
 // requestTime is all the time that requests spent in the window.

@@ -128,3 +128,23 @@ func FuzzNamesOnAPage(f *testing.F) {
 		fits(t, "a comparison", compared.String(), limit)
 	})
 }
+
+// An endpoint of which the window holds nothing but a cut instant is left out.
+func TestEndpointsWithoutTimeAreNotNamed(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cut   int64 // ns
+		named bool
+	}{
+		{"an instant", us, false},
+		{"a request slower than the window", 2 * s, true},
+	} {
+		e := endpoint("main.cut", 0)
+		cut(&e, 1, map[breakdown.Bucket]int64{breakdown.Unknown: c.cut})
+		b := &breakdown.Breakdown{Source: breakdown.Source{Window: 5 * s, Covered: 5 * s}, Endpoints: []breakdown.Endpoint{
+			endpoint("main.whole", 100, part{bucket: breakdown.DB, mean: 40 * ms}), e}}
+		if page := text(t, b, report.TextOptions{Top: 1}); strings.Contains(page, "main.cut") != c.named {
+			t.Errorf("%s: named %v, want %v:\n%s", c.name, !c.named, c.named, page)
+		}
+	}
+}

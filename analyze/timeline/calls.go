@@ -3,6 +3,7 @@ package timeline
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
@@ -11,7 +12,7 @@ import (
 // asking is what a goroutine asks of other systems.
 type asking struct {
 	req    *request // nil where the calls are nobody's yet
-	reqSeq uint64
+	reqSeq uint32
 	// calls are those that may go on, at most one for each bucket, and one beside it
 	// for a stream; last is the one that was last seen.
 	calls []callState
@@ -77,7 +78,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	a := g.asks(r)
 	s, between := a.state(own.Bucket, c.Stream)
 	phase := iv.phase()
-	writes := isWrite(c) && phase != breakdown.BodyRead // there it says how much it has read
+	writes := c.writes && phase != breakdown.BodyRead // there it says how much it has read
 	if !s.open || s.beginsAnew(iv, phase, writes, between) {
 		if !r.resume(g, s, c) && !m.openCall(r, g, s, c, own, iv.start) {
 			return
@@ -389,17 +390,21 @@ func (m *machine) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 	a.loose = kept
 }
 
-// isWrite tells a stack that is writing to the network.
-func isWrite(c *class) bool {
-	return c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
+// newClass returns the class of a stack that was classified as c.
+func newClass(of *rules.Class) *class {
+	c := &class{Class: of}
+	if len(c.Stack) == 0 {
+		return c
+	}
+	c.receives = strings.HasPrefix(c.Stack[0].Function, "runtime.chanrecv")
+	c.reads = c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
+	c.writes = c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
+	c.unlocks = c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock",
+		"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
+	return c
 }
 
-// isRead tells a stack that is reading from the network.
-func isRead(c *class) bool {
-	return c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
-}
-
-// endsIn tells whether one of the functions is near the stack's leaf.
+// endsIn reports whether one of the functions is near the stack's leaf.
 func (c *class) endsIn(functions ...string) bool {
 	return slices.ContainsFunc(c.Stack[:min(len(c.Stack), 4)], func(f breakdown.Frame) bool { return slices.Contains(functions, f.Function) })
 }

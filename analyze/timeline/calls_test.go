@@ -202,6 +202,6 @@ func TestQueriesForAStreamAreForgotten(t *testing.T) {
 		}
 	}
 	if most == 0 || most > 100 {
-		t.Errorf("%d calls of nobody's were kept", most)
+		t.Errorf("%d calls that belong to no request were kept", most)
 	}
 }

@@ -47,7 +47,7 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 		e.spent[s.Bucket] += s.End - max(s.Start, iv.start)
 		e.phase[s.Bucket] = s.Phase
 	}
-	if iv.waker == nil {
+	if iv.waker == nil || e.others || e.disorder {
 		return
 	}
 	if r := m.tag(iv.waker); iv.waker.conn != connNone || r != nil && !iv.waker.borrowed {

@@ -103,13 +103,14 @@ var reasonNames = map[string]uint8{
 type class struct {
 	*rules.Class
 	root *Root // of the goroutines that begin with it
-	// receives: a goroutine with this stack takes something out of a channel.
-	receives bool
-	key      string            // the program counters
-	chain    *breakdown.Chain  // nil where the stack leads no further than to its handler
-	admitted bool              // by the machine
-	waiting  int               // requests that wait with this stack, if it is Bare
-	causes   [numStates]reason // the evidence that rests on it alone, by state
+	// What a goroutine with this stack does: it takes something out of a channel, it
+	// reads from or writes to the network, or it gives up a lock.
+	receives, reads, writes, unlocks bool
+	key                              string            // the program counters
+	chain                            *breakdown.Chain  // nil where the stack leads no further than to its handler
+	admitted                         bool              // by the machine
+	waiting                          int               // requests that wait with this stack, if it is Bare
+	causes                           [numStates]reason // the evidence that rests on it alone, by state
 	// Of what the stacks were of states before it that nobody ended, and of waits that
 	// it ended; nil where that is not asked for.
 	before, ends *evidence
@@ -180,7 +181,8 @@ func (c *classes) ofPCs(key []byte, framesOf func() []breakdown.Frame) *class {
 		return known
 	}
 	frames := framesOf()
-	known := &class{Class: c.table.Classify(frames), receives: strings.HasPrefix(frames[0].Function, "runtime.chanrecv"), key: string(key)}
+	known := newClass(c.table.Classify(frames))
+	known.key = string(key)
 	if c.held += known.size(); c.most > 0 && c.held > c.most {
 		// It is only here to save work: who has a class already keeps it.
 		clear(c.byPCs)

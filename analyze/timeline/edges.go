@@ -23,7 +23,7 @@ const (
 // A request is one that is open.
 type request struct {
 	breakdown.Request
-	seq  uint64
+	seq  uint32
 	g    *goroutine
 	open bool
 	// reading: only the reading of its first bytes has been seen, reads times;
@@ -216,7 +216,10 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
 	if c.collects() || c.Role == rules.Fetch && g.stopped(state) {
 		return
 	}
-	m.learn(g, c)
+	if c.before != nil {
+		m.learn(g, c)
+	}
+	g.was = nil
 	if g.conn == connUnknown {
 		m.recognize(g, c)
 	}

@@ -38,7 +38,7 @@ type machine struct {
 	stops        []span
 	stopped      int64 // when the present stop began, 0 for none
 	free         []*request
-	seq          uint64
+	seq          uint32 // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
 	cause        map[causeKey]*breakdown.Cause
 	procs        map[int64]bool
 	procsRunning int
@@ -181,9 +181,10 @@ func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reaso
 		if g.class == nil && g.conn == connUnknown {
 			m.opened(g, wakerClass)
 		}
-		g.was, g.wasState, g.wasReason = g.class, g.state, g.reason
 		if waker != nil {
 			g.was = nil
+		} else {
+			g.was, g.wasState, g.wasReason = g.class, g.state, g.reason
 		}
 	}
 	m.close(g, at, waker, wakerClass)
@@ -516,21 +517,24 @@ func (m *machine) take(g *goroutine, iv *interval) {
 
 // remember keeps an interval while an open wait may lead to it.
 func (m *machine) remember(g *goroutine, iv *interval) {
-	horizon := m.horizon()
 	if g.call != nil {
 		m.forgetCalls(g, min(m.waitHorizon(), iv.start))
 	}
 	if !m.remembers() {
-		if n := len(g.past) + len(g.handed) + len(g.passes); n > 0 {
-			m.kept -= n
+		if len(g.past) > 0 {
+			m.kept -= len(g.past)
 			g.past = g.past[:0]
-			if g.rare != &nothing {
-				g.handed, g.passes = g.handed[:0], g.passes[:0]
-			}
 		}
-		g.creator = nil
+		if g.rare != &nothing {
+			m.kept -= len(g.handed) + len(g.passes)
+			g.handed, g.passes = g.handed[:0], g.passes[:0]
+		}
+		if g.creator != nil {
+			g.creator = nil
+		}
 		return
 	}
+	horizon := m.horizon()
 	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
 		m.forget(g, horizon)
 	}

@@ -88,7 +88,7 @@ func stackClasses(table *rules.Table, stacks []string) []*class {
 			}
 			frames = append(frames, breakdown.Frame{Function: f, File: file, Line: i + 1})
 		}
-		out = append(out, &class{Class: table.Classify(frames)})
+		out = append(out, newClass(table.Classify(frames)))
 	}
 	return out
 }

@@ -89,7 +89,7 @@ type load struct {
 }
 
 // maxRoots bounds the functions that goroutines are told apart by; looseSize is
-// what a call of nobody's weighs, in intervals.
+// the cost of a call that belongs to no request, in intervals.
 const (
 	maxRoots  = 1 << 14
 	looseSize = 2

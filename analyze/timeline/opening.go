@@ -225,16 +225,15 @@ func (o *opening) like() *meant {
 
 // learn sees a goroutine's first stack after a state that nobody ended.
 func (m *machine) learn(g *goroutine, c *class) {
-	if c.before != nil && g.was != nil && g.was.opening == nil && g.wasReason != reasonGC {
+	if g.was != nil && g.was.opening == nil && g.wasReason != reasonGC {
 		c.before.learn(spell{g.was, g.wasState, g.wasReason})
 	}
-	g.was = nil
 }
 
 // reads reports whether an opening was a wait for the network by what came next.
 func (o *opening) reads() bool {
 	n := o.next
-	return o.state == stateWaiting && o.by == nil && n != nil && isRead(n) && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
+	return o.state == stateWaiting && o.by == nil && n != nil && n.reads && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
 }
 
 // timed reports whether an opening was a wait for a timer by what came next. Who
@@ -242,13 +241,7 @@ func (o *opening) reads() bool {
 // deadline.
 func (o *opening) timed() bool {
 	n := o.next
-	return o.state == stateWaiting && o.by == nil && n != nil && !isRead(n) && !isWrite(n) && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
-}
-
-// unlocks reports whether a goroutine gave up a lock with a stack: the one that it
-// let go waited for that.
-func unlocks(c *class) bool {
-	return c != nil && c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock", "internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
+	return o.state == stateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
 }
 
 // opening attributes a part of an opening by what it is at first sight.
@@ -256,7 +249,7 @@ func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 	o := iv.class.opening
 	cause := w.cause(iv)
 	switch {
-	case iv.waker != nil && unlocks(o.by) && !followsWhole(o.by):
+	case iv.waker != nil && o.by != nil && o.by.unlocks && !followsWhole(o.by):
 		w.add(g, breakdown.Lock, breakdown.NoPhase, cause, a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	case iv.waker != nil:
 		within := o.within(w.m, iv.waker)

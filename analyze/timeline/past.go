@@ -15,20 +15,21 @@ type goroutine struct {
 	dead     bool
 	buried   bool // ended, and not yet forgotten
 	borrowed bool
-	open     bool  // it is among the open waits
-	since    int64 // when the present state began
-	class    *class
+	open     bool // it is among the open waits
 
 	// The last state that it waited in and that nobody ended, as long as no stack
 	// was seen since.
-	was                 *class
 	wasState, wasReason uint8
 
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
+	reqSeq uint32
 	req    *request
-	reqSeq uint64
-	root   *Root // what its time counts for in a trace without requests
+
+	since int64 // when the present state began
+	class *class
+	was   *class // of wasState
+	root  *Root  // what its time counts for in a trace without requests
 	*rare
 
 	// past holds closed intervals, the oldest first, that end after the horizon.
@@ -104,7 +105,7 @@ type handover struct {
 	at     int64
 	to     *goroutine
 	req    *request
-	reqSeq uint64
+	reqSeq uint32
 }
 
 // A pass is the moment at which a goroutine gave something to another one that

@@ -193,6 +193,9 @@ func (m *machine) generation(p *pipeline, d *result) {
 		m.sum.Events += d.events
 		m.clock(d.clock)
 		p.each(d, m.apply)
+		if m.holding() {
+			m.letGo() // a generation ends with the stacks of all that wait
+		}
 	}
 }
 
