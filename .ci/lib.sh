@@ -91,9 +91,9 @@ install_needs() {
 	step "apt-get install ${missing[*]}" apt-get -q install -y --no-install-recommends "${missing[@]}"
 }
 
-# staticcheck_in runs the staticcheck that the tool's module names in a module of its
-# own.
+# staticcheck_in MODULE [FLAG…] runs the staticcheck that the tool's module names in a
+# module of its own.
 staticcheck_in() {
 	local bin
-	bin=$(go tool -n staticcheck) && "$1" "$bin" ./...
+	bin=$(go tool -n staticcheck) && "$1" "$bin" "${@:2}" ./...
 }

@@ -313,7 +313,7 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 	var buf bytes.Buffer
 	var asking, beside sync.WaitGroup
 	asked, other := make(chan struct{}), make(chan struct{})
-	load := func(all *sync.WaitGroup, path string, end chan struct{}) {
+	load := func(all *sync.WaitGroup, path string, served chan<- struct{}, end chan struct{}) {
 		all.Go(func() {
 			c := &http.Client{Transport: &http.Transport{}}
 			defer c.CloseIdleConnections()
@@ -330,20 +330,36 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 				}
 				io.Copy(io.Discard, resp.Body)
 				resp.Body.Close()
+				select {
+				case served <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
+	// A window holds as many requests as there is something to tell from, however
+	// slow the machine is.
+	askedFor, toldBy := make(chan struct{}), make(chan struct{})
 	for i := range 5 {
 		if i < 3 {
-			load(&asking, "/ask", asked)
+			load(&asking, "/ask", askedFor, asked)
 		} else {
-			load(&beside, "/other", other)
+			load(&beside, "/other", toldBy, other)
 		}
 	}
 	if err := trace.Start(&buf); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	for asks, others := 0, 0; asks < 25 || others < 45; {
+		select {
+		case <-askedFor:
+			asks++
+		case <-toldBy:
+			others++
+		case <-t.Context().Done():
+			t.Fatal("the service does not answer")
+		}
+	}
 	trace.Stop()
 	close(asked) // whom the others have something to tell come to their end first
 	asking.Wait()

@@ -33,7 +33,6 @@ import (
 func TestMain(m *testing.M) { testbin.Main(m) }
 
 var (
-	whole  = flag.Bool("whole", false, "measure each scenario, one family after another, and not one of each family")
 	readme = flag.Bool("readme", false, "write the whole table into the README, if none of it broke a bound")
 )
 
@@ -65,11 +64,11 @@ func TestNamesAreUnique(t *testing.T) {
 // TestAccuracy holds what timesink says of each scenario against the stopwatches
 // in it, and prints the table.
 func TestAccuracy(t *testing.T) {
-	exe := testbin.BuildWith(t, *toolchain, "timesink/cmd/internal/services")
+	exe := testbin.BuildWith(t, *toolchain, "timesink/cmd/internal/services", tags...)
 	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
 	var rows []accuracy.Row
 	measured := families
-	if !*whole {
+	if !whole {
 		measured = []family{sample()}
 	}
 	for _, f := range measured {
@@ -79,10 +78,13 @@ func TestAccuracy(t *testing.T) {
 	for _, err := range accuracy.CheckCuts(rows) {
 		t.Error(err)
 	}
-	if *readme && *whole && !t.Failed() {
+	if *readme && whole && !t.Failed() {
 		writeReadme(t, rows)
 	}
 }
+
+// tags are the flags that build the services with the scenarios of this test.
+var tags = map[bool][]string{true: {"-tags=whole"}}[whole]
 
 // sample is a scenario of each family, as a family of its own.
 func sample() family {

@@ -43,7 +43,7 @@ var families = []family{
 	{"queue", queue.Scenarios, []string{"kafka-go"}},
 	{"consumers", queue.Consumers, []string{"franz-go group"}},
 	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB), []string{"mysql starved"}},
-	{"embedded", db.Embedded, []string{"sqlite in Go transaction"}},
+	{"embedded", db.Embedded, []string{"sqlite3 by cgo transaction"}},
 	{"http servers", server.HTTP, []string{"net/http HTTP/2 over TLS"}},
 	{"middleware", server.Wrapped, []string{"echo, next(c)", "echo, next(c) to another"}},
 	{"rpc servers", server.RPC, []string{"grpc-go streaming"}},

@@ -51,15 +51,15 @@ func Build(t testing.TB, pkg string) string {
 }
 
 // BuildWith is Build with another toolchain, such as "go1.27.3", as GOTOOLCHAIN
-// names them; "" is the one that tests.
-func BuildWith(t testing.TB, toolchain, pkg string) string {
+// names them, or "" for the one that tests, and with flags of go build.
+func BuildWith(t testing.TB, toolchain, pkg string, flags ...string) string {
 	t.Helper()
 	if folder == "" {
 		t.Fatal("testbin.Build needs a TestMain that calls testbin.Main")
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	key := path.Join(toolchain, pkg)
+	key := path.Join(append([]string{toolchain, pkg}, flags...)...)
 	if exe, ok := built[key]; ok {
 		return exe
 	}
@@ -67,7 +67,8 @@ func BuildWith(t testing.TB, toolchain, pkg string) string {
 	if runtime.GOOS == "windows" {
 		exe += ".exe"
 	}
-	cmd := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", exe, pkg)
+	args := append([]string{"build", "-race=false", "-buildvcs=false"}, flags...)
+	cmd := exec.Command("go", append(args, "-o", exe, pkg)...)
 	if toolchain != "" {
 		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
 	}

@@ -4,18 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	_ "github.com/mattn/go-sqlite3"
-	_ "modernc.org/sqlite"
 
 	"timesink/cmd/internal/services/scenario"
 )
 
 // Embedded are those of databases within the process.
-var Embedded = []scenario.Scenario{
+var Embedded = slices.Concat(sqliteInC, sqliteInGo)
+
+var sqliteInC = []scenario.Scenario{
 	{
 		Name: "sqlite3 by cgo", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite3", "cgo.db"), sqlRows(busy(60000))),
 		Want: scenario.Want{System: "sqlite", Calls: 1},
@@ -24,21 +25,6 @@ var Embedded = []scenario.Scenario{
 		Name: "sqlite3 by cgo transaction", Needs: []string{"folder"}, Open: openSQLiteTransaction("sqlite3", "cgo-tx.db?_busy_timeout=10000&_txlock=immediate"),
 		Want: scenario.Want{System: "sqlite", Calls: 4},
 	},
-	{
-		Name: "sqlite in Go", Needs: []string{"folder"}, Clients: 1, Open: sqlWork(openSQLite("sqlite", "go.db"), sqlRows(busy(25000))),
-		Server: scenario.Server{Listen: computing, Dial: scenario.DialHTTP},
-		Want:   scenario.Want{Estimate: true, Calls: -1},
-	},
-	{
-		Name: "sqlite in Go transaction", Needs: []string{"folder"}, Open: openSQLiteTransaction("sqlite", "go-tx.db?_pragma=busy_timeout(10000)&_txlock=immediate"),
-		Want: scenario.Want{System: "sqlite", Calls: -1},
-	},
-}
-
-// computing serves with a handler of its own.
-func computing(ctx context.Context, _ scenario.Env, do func(context.Context) error) (url string, err error) {
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) })
-	return scenario.ServeHTTP(ctx, &http.Server{Handler: handler})
 }
 
 // busy is a query that takes some milliseconds of the processor, the more the

@@ -1,3 +1,5 @@
+//go:build whole
+
 package queue
 
 import (
@@ -9,7 +11,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
-	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/services/scenario"
 )
@@ -45,6 +46,8 @@ var natsConsumers = []scenario.Scenario{
 }
 
 // natsPeer is a NATS server with JetStream, and a service that answers.
+var natsPeers = []scenario.Peer{natsPeer}
+
 var natsPeer = scenario.Peer{Name: "nats", Serve: func(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	folder, err := os.MkdirTemp("", "timesink-nats-*")
 	if err != nil {
@@ -86,13 +89,6 @@ func connectNats(ctx context.Context, env scenario.Env) (*nats.Conn, error) {
 	}
 	context.AfterFunc(ctx, conn.Close)
 	return conn, nil
-}
-
-// produces is work that hands something to a queue and waits until that is done.
-func produces(send func(context.Context) error) scenario.Work {
-	return func(ctx context.Context, w *scenario.Watch) error {
-		return w.Time(breakdown.Queue, breakdown.Produce, func() error { return send(ctx) })
-	}
 }
 
 func openNatsRequest(ctx context.Context, env scenario.Env) (scenario.Work, error) {

@@ -3,8 +3,10 @@
 package queue
 
 import (
+	"context"
 	"slices"
 
+	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/services/scenario"
 )
 
@@ -16,4 +18,11 @@ var Consumers = slices.Concat(franzConsumers, saramaConsumers, kafkagoConsumers,
 
 // Peers are the brokers, each so slow that what is asked of it takes some
 // milliseconds.
-var Peers = []scenario.Peer{kafkaPeer, natsPeer, amqpPeer}
+var Peers = slices.Concat([]scenario.Peer{kafkaPeer, amqpPeer}, natsPeers)
+
+// produces is work that hands something to a queue and waits until that is done.
+func produces(send func(context.Context) error) scenario.Work {
+	return func(ctx context.Context, w *scenario.Watch) error {
+		return w.Time(breakdown.Queue, breakdown.Produce, func() error { return send(ctx) })
+	}
+}

@@ -6,9 +6,9 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"slices"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"github.com/labstack/echo/v4"
 	echomiddleware "github.com/labstack/echo/v4/middleware"
 	"github.com/valyala/fasthttp"
@@ -19,7 +19,9 @@ import (
 
 // wrapped are handlers behind middleware that calls the next function by itself:
 // what tells them apart from it is that it calls each of them.
-var wrapped = []scenario.Scenario{
+var wrapped = slices.Concat(wrappedHandlers, wrappedGin)
+
+var wrappedHandlers = []scenario.Scenario{
 	serving("net/http, next(w, r)", handled(func(s *shop) http.Handler { return wrap(s.sell) }), "http/1", "(*shop).sell"),
 	serving("net/http, next(w, r) to another", handled(func(s *shop) http.Handler { return wrap(s.buy) }), "http/1", "(*shop).buy"),
 	serving("net/http, next(w, r) to a closure", handled(func(s *shop) http.Handler { return wrap(s.lend()) }), "http/1", "(*shop).lend.func1"),
@@ -28,8 +30,6 @@ var wrapped = []scenario.Scenario{
 	serving("net/http, a router of its own to another", handled(func(s *shop) http.Handler { return table{"/": s.take, "/give": s.give} }), "http/1", "(*shop).take"),
 	serving("echo, next(c)", handled(echoed(func(s *shop) echo.HandlerFunc { return s.echoSell })), "http/1", "(*shop).echoSell"),
 	serving("echo, next(c) to another", handled(echoed(func(s *shop) echo.HandlerFunc { return s.echoBuy })), "http/1", "(*shop).echoBuy"),
-	serving("gin, next(c)", handled(ginned(func(s *shop) gin.HandlerFunc { return s.ginSell })), "http/1", "(*shop).ginSell"),
-	serving("gin, next(c) to another", handled(ginned(func(s *shop) gin.HandlerFunc { return s.ginBuy })), "http/1", "(*shop).ginBuy"),
 	serving("fasthttp, next(c)", fasted(func(s *shop) fasthttp.RequestHandler { return s.fastSell }), "http/1", "(*shop).fastSell"),
 	serving("fasthttp, next(c) to another", fasted(func(s *shop) fasthttp.RequestHandler { return s.fastBuy }), "http/1", "(*shop).fastBuy"),
 }
@@ -165,27 +165,6 @@ func echoRecovered(next echo.HandlerFunc) echo.HandlerFunc {
 
 func (s *shop) echoSell(c echo.Context) error { return s.echoOrder(c) }
 func (s *shop) echoBuy(c echo.Context) error  { return s.echoOrder(c) }
-
-func ginned(handler func(*shop) gin.HandlerFunc) func(*shop) http.Handler {
-	return func(s *shop) http.Handler {
-		gin.SetMode(gin.ReleaseMode)
-		r := gin.New()
-		r.Use(ginLogged)
-		r.GET("/", ginAdmitted(handler(s)))
-		return r
-	}
-}
-
-func ginAdmitted(next gin.HandlerFunc) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		if admit(c.Request.Context(), "") == nil {
-			next(c)
-		}
-	}
-}
-
-func (s *shop) ginSell(c *gin.Context) { s.ginOrder(c) }
-func (s *shop) ginBuy(c *gin.Context)  { s.ginOrder(c) }
 
 func fasted(handler func(*shop) fasthttp.RequestHandler) scenario.Server {
 	return scenario.Server{

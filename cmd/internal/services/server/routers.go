@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/gorilla/mux"
@@ -17,7 +16,6 @@ import (
 var routers = []scenario.Scenario{
 	serving("chi", handled(withChi), "http/1", "(*shop).order"),
 	serving("gorilla/mux", handled(withGorilla), "http/1", "(*shop).order"),
-	serving("gin", handled(withGin), "http/1", "(*shop).ginOrder"),
 	serving("echo", handled(withEcho), "http/1", "(*shop).echoOrder"),
 }
 
@@ -46,21 +44,6 @@ func withGorilla(s *shop) http.Handler {
 	r.PathPrefix("/").Subrouter().HandleFunc("/", authorized(s.order))
 	return r
 }
-
-func withGin(s *shop) http.Handler {
-	gin.SetMode(gin.ReleaseMode)
-	r := gin.New()
-	r.Use(gin.Recovery(), ginLogged)
-	r.GET("/", func(c *gin.Context) { c.Next() }, s.ginOrder)
-	return r
-}
-
-func ginLogged(c *gin.Context) {
-	c.Next()
-	c.Set("status", c.Writer.Status())
-}
-
-func (s *shop) ginOrder(c *gin.Context) { scenario.Answer(c.Writer, s.do(c.Request.Context())) }
 
 func withEcho(s *shop) http.Handler {
 	e := echo.New()

@@ -15,7 +15,7 @@ import (
 
 // HTTP are the servers of HTTP, RPC those of remote procedure calls.
 var (
-	HTTP = slices.Concat(standard, routers, fast)
+	HTTP = slices.Concat(standard, routers, gins, fast)
 	// Wrapped are handlers behind functions.
 	Wrapped = wrapped
 	RPC     = slices.Concat(grpcs, connects)

@@ -9,11 +9,10 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/go-resty/resty/v2"
 	"github.com/valyala/fasthttp"
 
@@ -23,9 +22,10 @@ import (
 )
 
 // Clients are the scenarios of clients over net/http's, and of fasthttp's.
-var Clients = []scenario.Scenario{
+var Clients = slices.Concat(clients, s3Clients)
+
+var clients = []scenario.Scenario{
 	{Name: "resty", Needs: []string{"http"}, Open: openResty, Want: once},
-	{Name: "aws-sdk-go-v2, S3", Needs: []string{"http"}, Open: openS3, Want: once},
 	{Name: "httputil.ReverseProxy", Needs: []string{"http"}, Server: proxied, Open: openProxied,
 		Want: scenario.Want{System: "http", Calls: 1, Endpoint: "net/http/httputil.(*ReverseProxy).ServeHTTP"}},
 	{Name: "fasthttp's client", Needs: []string{"http"}, Want: once, Open: fastWork("http", &fast{})},
@@ -45,25 +45,6 @@ func openResty(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		defer s.note()
 		_, err := c.R().SetContext(ctx).Get("http://" + env["http"])
 		return err
-	}, nil
-}
-
-// openS3 gets an object from a peer that takes its time for any URL.
-func openS3(ctx context.Context, env scenario.Env) (scenario.Work, error) {
-	c := s3.New(s3.Options{
-		Region: "none", UsePathStyle: true, BaseEndpoint: aws.String("http://" + env["http"]), HTTPClient: client(env, nil),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "nobody", SecretAccessKey: "nothing"}, nil
-		}),
-	})
-	return func(ctx context.Context, w *scenario.Watch) error {
-		ctx, s := traced(ctx, w)
-		defer s.note()
-		out, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("slow"), Key: aws.String("object")})
-		if err != nil {
-			return err
-		}
-		return drain(out.Body)
 	}, nil
 }
 

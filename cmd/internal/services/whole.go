@@ -1,0 +1,6 @@
+//go:build whole
+
+package main
+
+// whole: all scenarios are built and measured.
+const whole = true
