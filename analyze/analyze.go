@@ -5,47 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"runtime"
 
 	"timesink/analyze/breakdown"
-	"timesink/analyze/rules"
 	"timesink/analyze/timeline"
 	"timesink/collect/capture"
 )
-
-// DefaultMemory is what an analysis may take where nothing else is asked for,
-// MinMemory the least that it can do with, in bytes.
-const (
-	DefaultMemory = timeline.DefaultMemory
-	MinMemory     = timeline.MinMemory
-)
-
-// Options say how to analyze.
-type Options struct {
-	// Each, where set, is called with every request, including those cut by the
-	// window's edges, in the order in which they are settled: one whose cause may
-	// still become clear is held back until the trace ends. The request is valid
-	// only until Each returns.
-	Each func(*breakdown.Request)
-	// Memory is how many bytes the analysis may take: DefaultMemory where it is
-	// 0, and MinMemory at least. Where a trace needs more, details are given up, and a
-	// warning says which.
-	Memory int64
-	// Grown, where set, is told what the answer amounts to after each second or
-	// so of the trace. The analysis goes on when it returns.
-	Grown func(breakdown.Snapshot)
-	// Series keeps the endpoints' requests in the order of time, as a comparison
-	// needs them.
-	Series bool
-	// Detail keeps what a report draws, and names the evidence.
-	Detail bool
-	// Rules are the user's own, which go before those that timesink knows.
-	Rules []rules.Rule
-	// Units, where set, are functions that are units of work, beside requests:
-	// what a goroutine does below one of them, where it serves no request.
-	Units *regexp.Regexp
-}
 
 // Captures analyzes captures of instances of one service into one Breakdown.
 func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*breakdown.Breakdown, error) {
@@ -54,8 +18,7 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 	}
 	a := newAnswer(opts)
 	for i, c := range captures {
-		a.f.capture = i
-		if err := a.add(ctx, c); err != nil {
+		if err := a.add(ctx, c, i); err != nil {
 			if len(captures) > 1 {
 				return nil, fmt.Errorf("%s: %w", c.Path(), err)
 			}
@@ -82,7 +45,7 @@ type Live struct {
 // be sent.
 func NewLive(probes int, opts Options) *Live {
 	a := newAnswer(opts)
-	return &Live{a: a, match: newMatcher(probes, a.f), done: make(chan struct{})}
+	return &Live{a: a, match: a.matcher(probes), done: make(chan struct{})}
 }
 
 // Read analyzes the trace as it comes, to its end. It is called once.
@@ -101,21 +64,27 @@ func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 	return l.a.finish()
 }
 
-// An answer is what the captures seen so far amount to.
+// An answer is a pipeline in the making. Its stages, in their order, for each capture:
+//
+//	read      the trace becomes requests (analyze/timeline)
+//	match     a request that may have answered a probe is noted, or held back (probes.go)
+//	fold      requests become sums by what may be their endpoint (fold.go, sums.go)
+//	complete  probes and requests are paired, and what was held back is folded
+//
+// and once, when all captures were read:
+//
+//	settle    endpoints get their names, and long polls are found (settle.go)
+//	render    sums become what the Breakdown says (render.go)
+//	diagnose  findings, and warnings of what the answer does not cover
+//
+// No stage calls another: the answer hands on what each returns.
 type answer struct {
-	opts Options
-	b    breakdown.Breakdown
-	f    *fold
-	warn warnings
-}
-
-// completed are the options with what is not given.
-func (o Options) completed() Options {
-	if o.Memory <= 0 {
-		o.Memory = DefaultMemory
-	}
-	o.Memory = max(o.Memory, MinMemory)
-	return o
+	opts         Options
+	b            breakdown.Breakdown
+	f            *fold
+	roots        rootSums
+	samplePeriod int64 // ns of CPU time that a sample stands for; 0 before a capture is complete
+	warn         warnings
 }
 
 func newAnswer(opts Options) *answer {
@@ -125,20 +94,25 @@ func newAnswer(opts Options) *answer {
 		b.Source.Rules = append(b.Source.Rules, r.String())
 	}
 	f := newFold(opts.Memory)
-	f.series, f.detail = opts.Series, opts.Detail
-	return &answer{opts: opts, b: b, f: f, warn: warnings{memory: opts.Memory}}
+	f.keepSeries, f.keepDetail = opts.Series, opts.Detail
+	return &answer{opts: opts, b: b, f: f, roots: rootSums{}, warn: warnings{memory: opts.Memory}}
 }
 
-// add analyzes a capture.
-func (a *answer) add(ctx context.Context, c *capture.Capture) error {
+// matcher returns a matcher for a capture with at most so many probes, which may take
+// half of the room that the sums have left.
+func (a *answer) matcher(probes int) *matcher { return newMatcher(probes, a.f.room/2) }
+
+// add takes the capture with index i through the stages that each passes.
+func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
+	a.f.capture = i
 	probes := a.probes(c)
-	r, err := c.Trace()
+	trace, err := c.Trace()
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	match := newMatcher(len(probes), a.f)
-	sum, err := a.read(ctx, r, match)
+	defer trace.Close()
+	match := a.matcher(len(probes))
+	sum, err := a.read(ctx, trace, match)
 	if err != nil {
 		return hinted(err, c)
 	}
@@ -154,21 +128,21 @@ func (a *answer) probes(c *capture.Capture) []capture.Probe {
 	return probes
 }
 
-// read folds a trace's requests.
+// read folds a trace's requests, apart from those that match holds back.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	reader := reader(a.opts)
+	reader := a.opts.reader()
 	if a.opts.Grown != nil {
 		reader.After = func(covered int64) { a.opts.Grown(a.f.snapshot(covered)) }
 	}
-	sum, err := reader.Read(ctx, trace, func(req *breakdown.Request) {
-		if err := req.Check(); err != nil && broken == nil {
+	sum, err := reader.Read(ctx, trace, func(r *breakdown.Request) {
+		if err := r.Check(); err != nil && broken == nil {
 			broken = fmt.Errorf("the parts of a request do not add up, a defect of this tool: %w", err)
 		}
 		if a.opts.Each != nil {
-			a.opts.Each(req)
+			a.opts.Each(r)
 		}
-		match.see(req)
+		a.take(r, match)
 	})
 	if err == nil {
 		err = broken
@@ -176,20 +150,27 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 	return sum, err
 }
 
-// reader reads traces as the options, which are complete, say.
-func reader(opts Options) *timeline.Reader {
-	table := rules.New(opts.Rules...)
-	if opts.Units != nil {
-		table.Units(opts.Units)
+// take takes one request from the reader through the matcher to the fold.
+func (a *answer) take(r *breakdown.Request, match *matcher) {
+	switch match.see(r) {
+	case fateFold:
+		a.f.add(r)
+	case fateNote:
+		match.note(r, a.f.add(r))
+	case fateHold:
+	case fateRelease:
+		for _, held := range match.release(r.Goroutine) {
+			a.f.add(held)
+		}
+		a.f.add(r)
 	}
-	return &timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: opts.Memory}
 }
 
 // complete takes from a capture what is not in its trace.
 func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matcher, probes []capture.Probe) {
-	a.f.samplePeriod = samplePeriod(c, a.f.samplePeriod)
-	match.solve(probes, sum.Clock)
-	a.f.roots(sum.Roots)
+	a.samplePeriod = samplePeriod(c, a.samplePeriod)
+	a.pair(match, probes, sum.Clock)
+	a.roots.add(sum.Roots)
 	source(&a.b.Source, c, sum, match)
 	if a.opts.Detail {
 		a.evidence(c, sum, match)
@@ -197,119 +178,29 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.warn.capture(c, sum, match)
 }
 
-// finish renders the fold.
-func (a *answer) finish() (*breakdown.Breakdown, error) {
-	b := &a.b
-	b.Endpoints = a.f.endpoints()
-	b.Passages = a.f.passages
-	if a.f.requests == 0 {
-		b.Roots = a.f.rootTimes()
+// pair folds what the matcher held back, now that it knows which requests answered the
+// probes.
+func (a *answer) pair(match *matcher, probes []capture.Probe, clock *timeline.Clock) {
+	released, found := match.solve(probes, clock)
+	for _, r := range released {
+		a.f.add(r)
 	}
-	b.Findings = findings(b, a.f)
-	a.warn.answer(b, a.f)
-	b.Warnings = a.warn.list
-	if b.Warnings == nil {
+	for _, m := range found {
+		a.f.addMatched(m, match.offset)
+	}
+}
+
+// finish settles the sums, renders them, and diagnoses what they say.
+func (a *answer) finish() (*breakdown.Breakdown, error) {
+	b, s := &a.b, settle(a.f)
+	b.Endpoints, b.Passages = render(s, a.samplePeriod), s.passages
+	if s.requests == 0 {
+		b.Roots = a.roots.render()
+	}
+	b.Findings = findings(b, s)
+	a.warn.answer(b, s)
+	if b.Warnings = a.warn.list; b.Warnings == nil {
 		b.Warnings = []breakdown.Warning{}
 	}
 	return b, b.Check()
-}
-
-// hinted adds what to try to an error of the reading of a capture's trace.
-func hinted(err error, c *capture.Capture) error {
-	e := &capture.Error{Op: "read the trace", Err: err}
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.Is(err, timeline.ErrMemory):
-		e.Hint = "give it more, such as --memory 2GB, or collect a shorter window"
-	case errors.Is(err, timeline.ErrNotTrace):
-		e.Hint = "give a capture, or a trace from /debug/pprof/trace, runtime/trace or go test -trace"
-	case errors.Is(err, timeline.ErrEndsWithin):
-		e.Hint = cutHint(c)
-	case err == timeline.ErrNoGeneration:
-		e.Hint = "it holds no event: collect again, and let the window end"
-	default:
-		e.Hint = "the trace may be damaged, or from a newer Go than this timesink knows"
-	}
-	return e
-}
-
-// cutHint says how to get a trace that does not end within its first generation. A
-// longer window helps no trace that ended before its time.
-func cutHint(c *capture.Capture) string {
-	ended := ""
-	if m := c.Manifest(); m != nil {
-		ended = m.Window.Ended
-	}
-	switch ended {
-	case capture.EndedInterrupted:
-		return "it was interrupted: collect again, and let the window end"
-	case capture.EndedMaxBytes:
-		return "it reached the size allowed: collect again with a larger --max-bytes"
-	case capture.EndedDisk:
-		return "the disk was full: make room and collect again"
-	case capture.EndedLag, capture.EndedCut:
-		return "the stream was cut: collect again from nearer to the service, past proxies and write timeouts"
-	}
-	return "the file is not whole: copy it again from where it was made, or collect again"
-}
-
-// source describes what was analyzed. Of several instances it keeps what is
-// common, and the longest window.
-func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, match *matcher) {
-	first := s.Window == 0
-	keep := func(have *string, now string) {
-		if first {
-			*have = now
-		} else if *have != now {
-			*have = ""
-		}
-	}
-	format := fmt.Sprintf("go 1.%d", sum.Version)
-	goVersion, target := capture.WrittenBy(format).String(), ""
-	if m := c.Manifest(); m != nil {
-		target = m.Target
-		if m.Service.GoVersion != "" {
-			goVersion = m.Service.GoVersion
-		}
-		if !m.CapturedAt.IsZero() && (first || s.CapturedAt != nil && m.CapturedAt.Before(*s.CapturedAt)) {
-			at := m.CapturedAt.UTC()
-			s.CapturedAt = &at
-		}
-		if len(m.Asked.URLs) > 0 {
-			s.ProbeRate = max(s.ProbeRate, m.Asked.Rate)
-		}
-		s.Asked = max(s.Asked, m.Window.TraceAsked)
-	}
-	keep(&s.Target, target)
-	keep(&s.GoVersion, goVersion)
-	if sum.Covered > 0 {
-		s.Saturated = max(s.Saturated, float64(sum.Saturated)/float64(sum.Covered))
-	}
-	s.Window = max(s.Window, sum.Window())
-	s.Covered = max(s.Covered, sum.Covered)
-	s.GOMAXPROCS = max(s.GOMAXPROCS, sum.GOMAXPROCS)
-	if cost := match.cost(); cost != nil && s.Cost == nil {
-		s.Cost = cost
-	}
-}
-
-// defaultPeriod is the CPU time between two samples of a Go CPU profile at its
-// usual rate.
-const defaultPeriod = 10_000_000
-
-// samplePeriod reads the period of the capture's CPU profile.
-func samplePeriod(c *capture.Capture, known int64) int64 {
-	if known != 0 {
-		return known
-	}
-	r, err := c.Part(capture.CPUPart)
-	if err != nil {
-		return defaultPeriod
-	}
-	defer r.Close()
-	if p := profilePeriod(r); p > 0 {
-		return p
-	}
-	return defaultPeriod
 }

@@ -11,7 +11,7 @@ import (
 // invented is an endpoint as an analysis leaves it, with figures out of r.
 func invented(r *rand.Rand, name, route string, slow int64) breakdown.Endpoint {
 	f := newFold(0)
-	f.series = true
+	f.keepSeries = true
 	e := f.endpoint(endpointKey{name: name, kind: "http/1"})
 	cause := &breakdown.Cause{System: "http", Site: breakdown.Frame{Function: "main.call", File: "main.go", Line: int(r.Int64N(9)) + 1}}
 	for i := range 100 + r.Int64N(200) {
@@ -35,7 +35,7 @@ func invented(r *rand.Rand, name, route string, slow int64) breakdown.Endpoint {
 		req.End = at
 		f.addTo(e, &req)
 	}
-	out := e.render(defaultPeriod)
+	out := renderEndpoint(e, defaultPeriod)
 	out.Route = route
 	return out
 }

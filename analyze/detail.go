@@ -34,12 +34,12 @@ func newDetail() *detail {
 
 // addDetail takes a complete request that spent so much in each bucket.
 func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
-	id, before := e.fold.id(r.Goroutine, r.Start), e.detail.bars.Size()
+	id, before := e.id(r.Goroutine, r.Start), e.detail.bars.Size()
 	e.detail.bars.Add(id, r.Wall(), spent)
 	if d := e.detail; e.requests == 1 || r.Wall() > d.most || r.Wall() == d.most && id.Compare(d.slowest) < 0 {
 		d.slowest, d.most = id, r.Wall()
 	}
-	e.fold.room -= e.detail.bars.Size() - before
+	e.room -= e.detail.bars.Size() - before
 	for i := range r.Path {
 		s := &r.Path[i]
 		sum := e.stackSum(stackKey{s.Bucket, s.Phase, s.Cause})
@@ -47,7 +47,7 @@ func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]
 		sum.count++
 	}
 	for _, c := range r.Samples {
-		if _, ok := e.detail.samples[c]; len(c.Stack) > 0 && (ok || e.fold.spend(sumSize)) {
+		if _, ok := e.detail.samples[c]; len(c.Stack) > 0 && (ok || e.spend(sumSize)) {
 			e.detail.samples[c]++
 		}
 	}
@@ -55,8 +55,8 @@ func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]
 
 func (e *endpoint) stackSum(key stackKey) *stackSum {
 	sum := e.detail.stacks[key]
-	if sum == nil && !e.fold.spend(sumSize) {
-		key.cause = e.fold.elsewhere
+	if sum == nil && !e.spend(sumSize) {
+		key.cause = e.elsewhere
 		sum = e.detail.stacks[key]
 	}
 	if sum == nil {
@@ -64,11 +64,6 @@ func (e *endpoint) stackSum(key stackKey) *stackSum {
 		e.detail.stacks[key] = sum
 	}
 	return sum
-}
-
-// id names a request of the capture being read.
-func (f *fold) id(goroutine, start int64) breakdown.RequestID {
-	return breakdown.RequestID{Capture: f.capture, Goroutine: goroutine, Start: start}
 }
 
 // addProbed notes the request that answered a probe, whose clock is ahead of the
@@ -83,7 +78,26 @@ func (e *endpoint) addProbed(c *candidate, p *capture.Probe, offset int64) {
 			view.Phases = append(view.Phases, breakdown.ClientPhase{Phase: clientPhases[i], Mean: t})
 		}
 	}
-	e.detail.probed = append(e.detail.probed, breakdown.Probed{ID: e.fold.id(c.g, c.start), Wall: c.end - c.start, View: view})
+	e.detail.probed = append(e.detail.probed, breakdown.Probed{ID: e.id(c.g, c.start), Wall: c.end - c.start, View: view})
+}
+
+func (d *detail) merge(o *detail) {
+	d.bars.Merge(&o.bars)
+	if o.most > d.most || o.most == d.most && o.slowest.Compare(d.slowest) < 0 {
+		d.slowest, d.most = o.slowest, o.most
+	}
+	for key, s := range o.stacks {
+		if d.stacks[key] == nil {
+			d.stacks[key] = &stackSum{}
+		}
+		d.stacks[key].time += s.time
+		d.stacks[key].count += s.count
+	}
+	addAll(d.samples, o.samples)
+	d.probed = append(d.probed, o.probed...)
+	slices.SortStableFunc(d.probed, func(a, b breakdown.Probed) int {
+		return cmp.Or(cmp.Compare(a.ID.Capture, b.ID.Capture), cmp.Compare(a.View.Start, b.View.Start))
+	})
 }
 
 // render merges what rests on causes that say the same: captures of one service

@@ -51,7 +51,7 @@ func offset(m *capture.Manifest, sum *timeline.Summary, match *matcher) (ns int6
 	switch {
 	case sum.Clock != nil:
 		return sum.Clock.Wall.UnixNano() - sum.Clock.Trace, true
-	case len(match.pairs) > 0:
+	case match.pairs > 0:
 		return match.offset, true
 	case m != nil && m.Window.Start > 0:
 		return m.Window.Start - sum.Start, true

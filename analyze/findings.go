@@ -16,7 +16,7 @@ const notable = 0.10
 
 // findings says what is worth doing, the most worthwhile first. Each bound is
 // arithmetic over what was measured, not a promise.
-func findings(b *breakdown.Breakdown, f *fold) []breakdown.Finding {
+func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	out := []breakdown.Finding{}
 	whole, lasting := int64(0), true
 	for i := range b.Endpoints {
@@ -37,10 +37,10 @@ func findings(b *breakdown.Breakdown, f *fold) []breakdown.Finding {
 		if e.Requests == 0 || float64(e.Wall.Total) < negligible*float64(whole) {
 			continue
 		}
-		for _, look := range []func(*breakdown.Endpoint, *fold) *breakdown.Finding{
+		for _, look := range []func(*breakdown.Endpoint, *settled) *breakdown.Finding{
 			sequentialCalls, dialPerCall, poolStarved, lockHeld, manyQueries, workerQueue, noProcessor,
 		} {
-			if found := look(e, f); found != nil {
+			if found := look(e, s); found != nil {
 				found.Endpoint = e.Name
 				out = append(out, *found)
 			}
@@ -73,9 +73,9 @@ func busiest(t *breakdown.BucketTime) (site breakdown.SiteTime) {
 	return site
 }
 
-func sequentialCalls(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
+func sequentialCalls(e *breakdown.Endpoint, s *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Upstream]
-	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+	sums := s.of(e)
 	if sums == nil || t.CallsPerRequest < 1.5 {
 		return nil
 	}
@@ -96,7 +96,7 @@ func sequentialCalls(e *breakdown.Endpoint, f *fold) *breakdown.Finding {
 	}
 }
 
-func dialPerCall(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func dialPerCall(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Upstream]
 	// One call in two is no accident of a connection that expired.
 	dialed := t.DialPercent()
@@ -116,7 +116,7 @@ func dialPerCall(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	}
 }
 
-func poolStarved(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func poolStarved(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.DB]
 	waits := phase(t, breakdown.PoolWait)
 	if !worth(e, waits) {
@@ -133,7 +133,7 @@ func poolStarved(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	return found
 }
 
-func lockHeld(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func lockHeld(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Lock]
 	if !worth(e, t.Mean) {
 		return nil
@@ -175,7 +175,7 @@ func heldBy(who string, t *breakdown.BucketTime, requests int64) []string {
 	return out
 }
 
-func manyQueries(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func manyQueries(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.DB]
 	site := busiest(t)
 	if site.CallsPerRequest < 10 || !worth(e, site.Mean) {
@@ -190,7 +190,7 @@ func manyQueries(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	}
 }
 
-func workerQueue(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func workerQueue(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Wait]
 	if !worth(e, t.Mean) {
 		return nil
@@ -209,7 +209,7 @@ func workerQueue(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
 	return found
 }
 
-func noProcessor(e *breakdown.Endpoint, _ *fold) *breakdown.Finding {
+func noProcessor(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
 	t := &e.Buckets[breakdown.Scheduler]
 	if !worth(e, t.Mean) {
 		return nil

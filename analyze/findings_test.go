@@ -98,11 +98,12 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			}
 			f.add(r)
 		}
-		b := &breakdown.Breakdown{Endpoints: f.endpoints()}
+		sums := settle(f)
+		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod)}
 		if err := b.Check(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		found := findings(b, f)
+		found := findings(b, sums)
 		if c.id == "" {
 			if len(found) > 0 {
 				t.Errorf("%s: found %+v", c.name, found)
@@ -135,9 +136,10 @@ func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 				f.add(made{}.spend(breakdown.CPU, breakdown.NoPhase, msec).spend(breakdown.Scheduler, breakdown.NoPhase, msec).request())
 			}
 		}
-		b := &breakdown.Breakdown{Endpoints: f.endpoints()}
+		sums := settle(f)
+		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod)}
 		want := map[bool]string{true: "main.get", false: "main.events"}[ordinary]
-		if found := findings(b, f); len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
+		if found := findings(b, sums); len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
 			t.Errorf("with ordinary requests, %v: the first is %s, and there is found %+v", ordinary, b.Endpoints[0].Name, found)
 		}
 	}
@@ -171,7 +173,7 @@ func TestCostOfLooking(t *testing.T) {
 		{"half slower", many(msec, 20), many(msec*3/2, 30), true, 0.48, 0.52, false},
 		{"one that is far off does not matter", append(many(msec, 20), 900*msec), append(many(msec, 30), 500*msec), true, -0.01, 0.01, true},
 	} {
-		m := newMatcher(100, newFold(0))
+		m := newMatcher(100, 1<<20)
 		m.solve(append(probesOf(capture.Baseline, c.base...), probesOf(capture.InWindow, c.window...)...), nil)
 		cost := m.cost()
 		if (cost != nil) != c.known {

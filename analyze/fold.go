@@ -1,134 +1,41 @@
 package analyze
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"timesink/analyze/breakdown"
-	"timesink/analyze/timeline"
 )
 
 // A fold gathers requests by endpoint. All it holds are sums and histograms, so
 // that it does not grow with the number of requests and folds of several
-// captures merge by being one.
+// captures merge by being one. Which requests go to one endpoint is known only when
+// all are there: until then they are told apart by all that may matter, and settle
+// adds up those that are one.
 type fold struct {
-	byKey        map[endpointKey]*endpoint
-	last         *endpoint   // of byKey, that a request was added to: the next is often for the same
-	sealed       []*endpoint // that no further requests are added to
-	made         int         // endpoints
-	routing      *routing
-	waits        map[*breakdown.Frame]*waitSite
-	waitsAt      map[breakdown.Frame]*waitSite
-	passages     breakdown.Passages // nil as long as requests come
-	requests     int64
-	samplePeriod int64 // ns of CPU time a sample stands for
-	rootSums     map[string]*breakdown.Root
-	room         int64 // bytes that what is kept may still take
-	cut          bool  // there was none left, and something was not kept apart
-	series       bool  // keep the requests in the order of time
-	detail       bool  // keep what a report draws
-	capture      int   // the number of the capture being read
-	// elsewhere gathers the time whose cause could not be kept apart.
-	elsewhere *breakdown.Cause
+	*account
+	byKey    map[endpointKey]*endpoint
+	last     *endpoint   // of byKey, that a request was added to: the next is often for the same
+	sealed   []*endpoint // that no further requests are added to
+	made     int         // endpoints
+	routing  *routing
+	polls    *polls
+	requests int64 // complete ones
 }
 
-// What is kept of each, in bytes, with the slack of maps. A histogram tells its
-// own size.
-const (
-	endpointSize = 7600
-	sumSize      = 400
-)
+// newFold returns a fold that takes at most a sixteenth of memory, in bytes.
+func newFold(memory int64) *fold {
+	a := newAccount(memory)
+	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, routing: newRouting(a), polls: newPolls(a)}
+}
 
 // others is the endpoint of the requests to endpoints that could not be kept
 // apart.
 const others = "(other endpoints)"
 
-// spend takes room for something more to keep, if there is any left.
-func (f *fold) spend(bytes int64) bool {
-	if f.room < bytes {
-		f.cut = true
-		return false
-	}
-	f.room -= bytes
-	return true
-}
-
-// An endpointKey tells endpoints apart. As long as requests come, name is what the
-// dispatch called, and group tells where that passed them on.
-type endpointKey struct {
-	name, kind, route string
-	group             *group
-}
-
-// An endpoint is the sums of one endpoint's requests.
-type endpoint struct {
-	fold           *fold
-	key            endpointKey
-	nth            int // of all that were made
-	called         map[*callee]*int64
-	waited         map[*waitSite]*int64 // ns
-	requests       int64
-	incomplete     int64
-	incompleteTime int64
-	wall           breakdown.Histogram
-	wallTotal      int64
-	buckets        [breakdown.NumBuckets]bucketSums
-	samples        map[string]*cpuSum
-	running        int64                // samples that hit a running goroutine
-	libraries      map[libraryKey]int64 // those of them in calls to a system
-	seq            int64                // of the request being added
-	routes         map[string]bool
-	probes         []probePair
-	// serial is, for the requests that called one site several times one after
-	// another, what they would save were those calls made at once.
-	serial int64
-	// onlySampled counts the requests that only a CPU sample named.
-	onlySampled int64
-	series      map[int]*breakdown.Series // by capture
-	detail      *detail                   // nil where it is not asked for
-}
-
-type cpuSum struct {
-	frame breakdown.Frame
-	n     int64
-}
-
-type libraryKey struct {
-	bucket breakdown.Bucket
-	system string
-}
-
-type bucketSums struct {
-	total, incomplete    int64
-	hist                 breakdown.Histogram
-	phases               [breakdown.NumPhases]int64
-	incompletePhases     [breakdown.NumPhases]int64
-	causes               map[*breakdown.Cause]*int64
-	cause                *breakdown.Cause // the last one, and its time: the next is often the same
-	caused               *int64
-	calls                map[breakdown.Frame]*callSums
-	queued, shadowed     int64
-	callCount, dialCount int64
-	systems              map[string]bool
-	holders              map[holderKey]int64
-}
-
-type callSums struct {
-	n, time, union int64
-	// Of the request being added: where the union of its calls has come to.
-	seq, until int64
-}
-
-type holderKey struct {
-	release *breakdown.Cause
-	doing   breakdown.Bucket
-}
-
-// newFold makes one that may take a sixteenth of memory.
-func newFold(memory int64) *fold {
-	if memory <= 0 {
-		memory = timeline.DefaultMemory
-	}
-	return &fold{byKey: map[endpointKey]*endpoint{}, rootSums: map[string]*breakdown.Root{}, room: memory / 16, routing: newRouting(), waits: map[*breakdown.Frame]*waitSite{}, waitsAt: map[breakdown.Frame]*waitSite{}, elsewhere: &breakdown.Cause{}}
-}
-
+// endpoint returns the endpoint with a key, that of others where there is no room for
+// a new one.
 func (f *fold) endpoint(key endpointKey) *endpoint {
 	if f.last != nil && f.last.key == key {
 		return f.last
@@ -140,10 +47,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 	}
 	if e == nil {
 		f.made++
-		e = &endpoint{fold: f, key: key, nth: f.made, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
-		if f.detail {
-			e.detail = newDetail()
-		}
+		e = newEndpoint(f.account, key, f.made)
 		f.byKey[key] = e
 	}
 	f.last = e
@@ -160,36 +64,12 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 	if len(r.Chains) == 0 {
 		return f.addTo(f.endpoint(key), r)
 	}
-	seen := f.see(r)
+	seen, outdated := f.routing.see(r)
+	f.seal(outdated)
 	key.group = f.routing.groupOf(seen)
 	e := f.endpoint(key)
 	e.passedTo(seen)
 	return f.addTo(e, r)
-}
-
-func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
-	e.seq++
-	e.addWaits(r)
-	if r.Incomplete {
-		e.incomplete++
-		e.incompleteTime += r.Wall()
-		for i := range r.Path {
-			s := &r.Path[i]
-			e.buckets[s.Bucket].incomplete += s.End - s.Start
-			e.buckets[s.Bucket].incompletePhases[s.Phase] += s.End - s.Start
-		}
-		return e
-	}
-	f.requests++
-	e.count(r)
-	e.addPath(r)
-	e.addCalls(r)
-	for _, c := range r.Samples {
-		if len(c.Stack) > 0 {
-			e.sample(c)
-		}
-	}
-	return e
 }
 
 // addRouted takes a request that no stack named but a probe did.
@@ -197,182 +77,49 @@ func (f *fold) addRouted(r *breakdown.Request, route string) *endpoint {
 	return f.addTo(f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind, route: route}), r)
 }
 
-// count adds a request's wall time and its buckets'.
-func (e *endpoint) count(r *breakdown.Request) {
-	e.requests++
-	e.wallTotal += r.Wall()
-	e.record(&e.wall, r.Wall())
-	if r.NamedBySample {
-		e.onlySampled++
+func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
+	e.seq++
+	e.waited = f.polls.add(r, e.waited)
+	e.add(r)
+	if !r.Incomplete {
+		f.requests++
 	}
-	var spent [breakdown.NumBuckets]int64
-	for i := range r.Path {
-		spent[r.Path[i].Bucket] += r.Path[i].End - r.Path[i].Start
+	return e
+}
+
+// addMatched takes a request that the matcher held back or that answered a probe,
+// which tells the route of one without a name. The probes' clock is offset ns ahead of
+// the trace's.
+func (f *fold) addMatched(m matched, offset int64) {
+	c, p := m.candidate, m.probe
+	switch {
+	case c.held != nil && p != nil:
+		c.endpoint = f.addRouted(c.held, p.Route)
+	case c.held != nil:
+		c.endpoint = f.add(c.held)
 	}
-	for b, t := range spent {
-		if t > 0 {
-			e.buckets[b].total += t
-			e.record(&e.buckets[b].hist, t)
-		}
-	}
-	if e.fold.series {
-		e.addToSeries(r, &spent)
-	}
-	if e.detail != nil {
-		e.addDetail(r, &spent)
+	c.held = nil
+	if p != nil {
+		c.endpoint.addProbe(c, p, offset)
 	}
 }
 
-func (e *endpoint) addToSeries(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
-	s := e.series[e.fold.capture]
-	if s == nil {
-		s = &breakdown.Series{}
-		e.series[e.fold.capture] = s
-	}
-	before := s.Size()
-	s.Add(r.End, r.Wall(), spent)
-	e.fold.room -= s.Size() - before
-}
-
-func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
-	before := h.Size()
-	h.Record(ns)
-	e.fold.room -= h.Size() - before
-}
-
-func (e *endpoint) addPath(r *breakdown.Request) {
-	for i := range r.Path {
-		s := &r.Path[i]
-		b := &e.buckets[s.Bucket]
-		b.phases[s.Phase] += s.End - s.Start
-		*e.causeTime(b, s) += s.End - s.Start
-		for _, h := range s.Behind {
-			if b.holders == nil {
-				b.holders = map[holderKey]int64{}
-			}
-			holder := holderKey{h.Release, h.Bucket}
-			if _, ok := b.holders[holder]; ok || e.fold.spend(sumSize) {
-				b.holders[holder] += h.Time
-			}
-			if h.Bucket != s.Bucket {
-				e.buckets[h.Bucket].queued += h.Time
-			}
+// seal closes endpoints whose requests were not told apart by what now tells them
+// apart: requests to come go to other ones.
+func (f *fold) seal(outdated []*endpoint) {
+	for _, e := range outdated {
+		if f.byKey[e.key] == e {
+			delete(f.byKey, e.key)
+			f.sealed = append(f.sealed, e)
 		}
+		f.last = nil
 	}
 }
 
-// causeTime is the sum of the time of a segment's cause in its bucket.
-func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
-	cause := s.Cause
-	if b.cause == cause && b.caused != nil {
-		return b.caused
-	}
-	if s.Bucket <= breakdown.Upstream && cause.System != "" {
-		b.addSystem(cause.System)
-	}
-	if b.causes == nil {
-		b.causes = map[*breakdown.Cause]*int64{}
-	}
-	sum := b.causes[cause]
-	if sum == nil && !e.fold.spend(sumSize) {
-		cause = e.fold.elsewhere
-		sum = b.causes[cause]
-	}
-	if sum == nil {
-		sum = new(int64)
-		b.causes[cause] = sum
-	}
-	b.cause, b.caused = cause, sum
-	return sum
-}
-
-func (b *bucketSums) addSystem(name string) {
-	if b.systems == nil {
-		b.systems = map[string]bool{}
-	}
-	b.systems[name] = true
-}
-
-// addCalls counts a request's calls, which are in the order of their start.
-func (e *endpoint) addCalls(r *breakdown.Request) {
-	hidden := false
-	var longest, sum [breakdown.Upstream + 1]int64
-	for i := range r.Calls {
-		c := &r.Calls[i]
-		b := &e.buckets[c.Bucket]
-		if b.calls == nil {
-			b.calls = map[breakdown.Frame]*callSums{}
-		}
-		s := b.calls[c.Site]
-		if s == nil {
-			s = &callSums{}
-			if e.fold.spend(sumSize) {
-				b.calls[c.Site] = s
-			}
-		}
-		if s.seq != e.seq {
-			s.seq, s.until = e.seq, r.Start
-		}
-		s.n++
-		s.time += c.Time()
-		s.union += max(0, c.End-max(c.Start, s.until)-c.Between)
-		s.until = max(s.until, c.End)
-		b.callCount++
-		if c.Dialed {
-			b.dialCount++
-		}
-		if c.System != "" {
-			b.addSystem(c.System)
-		}
-		hidden = hidden || c.OnPath < c.End-c.Start
-		longest[c.Bucket] = max(longest[c.Bucket], c.OnPath)
-		sum[c.Bucket] += c.OnPath
-	}
-	e.serial += sum[breakdown.Upstream] - longest[breakdown.Upstream]
-	if hidden {
-		e.addShadows(r)
-	}
-}
-
-// addShadows adds, to each bucket on the path, the time in which calls of other
-// buckets ran beside it on other goroutines: were the bucket free, they would be
-// waited for instead.
-func (e *endpoint) addShadows(r *breakdown.Request) {
-	for i := range r.Path {
-		s := &r.Path[i]
-		at := s.Start
-		if at < r.Condensed {
-			continue // what ran beside it is not known
-		}
-		for j := range r.Calls {
-			c := &r.Calls[j]
-			if c.Start >= s.End {
-				break
-			}
-			if c.Bucket == s.Bucket || c.Goroutine == s.Goroutine || c.End <= at {
-				continue
-			}
-			from, to := max(c.Start, at), min(c.End, s.End)
-			e.buckets[s.Bucket].shadowed += to - from
-			at = to
-		}
-	}
-}
-
-func (e *endpoint) sample(c *breakdown.Cause) {
-	if c.State == "running" {
-		e.running++
-		if c.Rule != "" && c.Of <= breakdown.Upstream {
-			e.libraries[libraryKey{c.Of, c.System}]++
-		}
-	}
-	leaf := c.Stack[0]
-	s := e.samples[leaf.Function]
-	if s == nil {
-		s = &cpuSum{frame: breakdown.Frame{Function: leaf.Function, File: leaf.File}}
-		if e.fold.spend(sumSize) {
-			e.samples[leaf.Function] = s
-		}
-	}
-	s.n++
+// all returns the endpoints in the order in which they were made.
+func (f *fold) all() []*endpoint {
+	all := slices.Collect(maps.Values(f.byKey))
+	all = append(all, f.sealed...)
+	slices.SortFunc(all, func(a, b *endpoint) int { return cmp.Compare(a.nth, b.nth) })
+	return all
 }

@@ -109,10 +109,10 @@ func BenchmarkFold(b *testing.B) {
 }
 
 func BenchmarkEndpoints(b *testing.B) {
-	f := foldAll(benchRequests(b))
+	sums := settle(foldAll(benchRequests(b)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if len(f.endpoints()) == 0 {
+		if len(render(sums, defaultPeriod)) == 0 {
 			b.Fatal("no endpoints")
 		}
 	}

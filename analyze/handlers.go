@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"timesink/analyze/breakdown"
@@ -16,6 +17,7 @@ import (
 // takes all requests to know, so that they are counted by what they were seen to
 // call until then, and the sums are added up when all is known.
 type routing struct {
+	*account
 	calls   map[sourceLine]*callSite
 	of      map[string][]*callSite // by the function that calls
 	chains  map[*breakdown.Chain][]*callee
@@ -65,22 +67,25 @@ type origin struct {
 // of them at a place where several are.
 type group struct{ callees []*callee }
 
-func newRouting() *routing {
-	return &routing{calls: map[sourceLine]*callSite{}, of: map[string][]*callSite{}, chains: map[*breakdown.Chain][]*callee{},
+func newRouting(a *account) *routing {
+	return &routing{account: a, calls: map[sourceLine]*callSite{}, of: map[string][]*callSite{}, chains: map[*breakdown.Chain][]*callee{},
 		called: map[string]int{}, groups: map[string]*group{}}
 }
 
 // calleeSize is what a callee takes, in bytes, with all that leads to it.
 const calleeSize = 400
 
-// see counts what a request was seen to call. The result is valid until the next.
-func (f *fold) see(r *breakdown.Request) []*callee {
-	t := f.routing
-	seen := t.one[:0]
+// see counts what a request was seen to call. It also returns the endpoints whose
+// requests so far were not told apart by a call that leads to several functions, as is
+// now known. The first result is valid until the next call of see.
+func (t *routing) see(r *breakdown.Request) (seen []*callee, outdated []*endpoint) {
+	seen = t.one[:0]
 	for _, c := range r.Chains {
 		callees, ok := t.chains[c]
 		if !ok {
-			callees = f.learn(c)
+			var more []*endpoint
+			callees, more = t.learn(c)
+			outdated = append(outdated, more...)
 		}
 		for _, k := range callees {
 			if !slices.Contains(seen, k) {
@@ -95,21 +100,20 @@ func (f *fold) see(r *breakdown.Request) []*callee {
 		}
 	}
 	t.one = seen
-	return seen
+	return seen, outdated
 }
 
-// isAlone tells whether a request that was seen to call these called no other one
+// isAlone reports whether a request that was seen to call these called no other one
 // at the same place.
 func (k *callee) isAlone(seen []*callee) bool {
 	return !slices.ContainsFunc(seen, func(o *callee) bool { return o != k && o.at == k.at && !o.own })
 }
 
-// learn makes the calls of a chain known.
-func (f *fold) learn(c *breakdown.Chain) (callees []*callee) {
-	t := f.routing
+// learn records the calls of a chain.
+func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endpoint) {
 	for i := range len(*c) - 1 {
 		step, next := (*c)[i], (*c)[i+1].Function
-		if step.File == "" || !f.spend(calleeSize) {
+		if step.File == "" || !t.spend(calleeSize) {
 			break
 		}
 		at := sourceLine{step.File, step.Line}
@@ -129,7 +133,8 @@ func (f *fold) learn(c *breakdown.Chain) (callees []*callee) {
 			t.called[next]++
 			s.callees = append(s.callees, &callee{at: s, id: t.callees, function: next, own: isWithin(next, step.Function)})
 			if s.several() {
-				f.seal(s)
+				outdated = append(outdated, s.users...)
+				s.users = nil
 			}
 		}
 		k := s.callees[j]
@@ -139,7 +144,7 @@ func (f *fold) learn(c *breakdown.Chain) (callees []*callee) {
 		callees = append(callees, k)
 	}
 	t.chains[c] = callees
-	return callees
+	return callees, outdated
 }
 
 // isWithin tells a closure of a function by its name.
@@ -159,18 +164,6 @@ func (s *callSite) several() bool {
 	return n > 1
 }
 
-// seal closes the endpoints whose requests were not told apart by what they called
-// at a place: those to come are.
-func (f *fold) seal(s *callSite) {
-	for _, e := range s.users {
-		if f.byKey[e.key] == e {
-			delete(f.byKey, e.key)
-			f.sealed = append(f.sealed, e)
-		}
-	}
-	s.users, f.last = nil, nil
-}
-
 // groupOf is what a request was seen to call at places where several functions
 // are, nil for nothing.
 func (t *routing) groupOf(seen []*callee) *group {
@@ -186,7 +179,8 @@ func (t *routing) groupOf(seen []*callee) *group {
 	}
 	slices.SortFunc(g.callees, func(a, b *callee) int { return a.id - b.id })
 	for _, k := range g.callees {
-		key.WriteString(string(rune(k.id)))
+		key.WriteString(strconv.Itoa(k.id))
+		key.WriteByte(' ')
 	}
 	known := t.groups[key.String()]
 	if known == nil {
@@ -201,7 +195,7 @@ func (e *endpoint) passedTo(seen []*callee) {
 	for _, k := range seen {
 		n := e.called[k]
 		if n == nil {
-			if !e.fold.spend(sumSize) {
+			if !e.spend(sumSize) {
 				continue
 			}
 			n = new(int64)
@@ -224,9 +218,9 @@ type naming struct {
 	known      map[*callee]bool
 }
 
-func (f *fold) naming() *naming {
-	v := &naming{routing: f.routing, dispatched: map[string]bool{}, known: map[*callee]bool{}}
-	for _, e := range f.all() {
+func newNaming(t *routing, endpoints []*endpoint) *naming {
+	v := &naming{routing: t, dispatched: map[string]bool{}, known: map[*callee]bool{}}
+	for _, e := range endpoints {
 		v.dispatched[e.key.name] = true
 	}
 	return v
@@ -361,4 +355,9 @@ func (v *naming) handler(e *endpoint) string {
 		name = next.function
 	}
 	return name
+}
+
+// keyOf is the key that an endpoint has when all is known.
+func (v *naming) keyOf(e *endpoint) endpointKey {
+	return endpointKey{name: v.handler(e), kind: e.key.kind, route: e.key.route}
 }

@@ -87,7 +87,7 @@ func TestMiddlewareThatCallsTheNextFunctionIsNotTheEndpoint(t *testing.T) {
 				f.add(request(int64(100*i), text, known))
 			}
 			var got []string
-			for _, e := range f.endpoints() {
+			for _, e := range rendered(f) {
 				got = append(got, fmt.Sprint(e.Name, " ", e.Requests))
 			}
 			if slices.Sort(got); strings.Join(got, ", ") != c.want {
@@ -104,7 +104,7 @@ func TestPassagesNameSingleRequests(t *testing.T) {
 	for i, c := range []string{"main.log.func1@3 main.auth.func1@9 main.get", "main.log.func1@3 main.auth.func1@9 main.put"} {
 		f.add(request(int64(i), c, known))
 	}
-	f.endpoints()
+	passages := settle(f).passages
 	for text, want := range map[string]string{
 		"main.log.func1@3 main.auth.func1@9 main.put":                                               "main.put",
 		"main.log.func1@3 main.auth.func1@5 main.user":                                              "main.auth.func1",
@@ -112,7 +112,7 @@ func TestPassagesNameSingleRequests(t *testing.T) {
 		"main.log.func1@4 main.write":                                                               "main.log.func1",
 		"main.log.func1":                                                                            "main.log.func1",
 	} {
-		if got := f.passages.Handler(request(0, text, known)); got != want {
+		if got := passages.Handler(request(0, text, known)); got != want {
 			t.Errorf("%s is called %s, not %s", text, got, want)
 		}
 	}
@@ -137,7 +137,7 @@ func TestEndpointsAddUp(t *testing.T) {
 	first, second := chainOf("main.auth.func1@9 main.a"), chainOf("main.auth.func1@9 main.b")
 	apart, together := newFold(0), newFold(0)
 	for _, f := range []*fold{apart, together} {
-		f.series, f.detail = true, true
+		f.keepSeries, f.keepDetail = true, true
 	}
 	for i := range int64(400) {
 		r := made(i)
@@ -151,7 +151,7 @@ func TestEndpointsAddUp(t *testing.T) {
 	if len(apart.all()) < 2 {
 		t.Fatal("the requests were not told apart")
 	}
-	got, want := apart.endpoints(), together.endpoints()
+	got, want := rendered(apart), rendered(together)
 	if len(got) != 1 || len(want) != 1 {
 		t.Fatalf("%d endpoints, not one as of %d", len(got), len(want))
 	}

@@ -38,7 +38,7 @@ func TestEndpointsAreMatchedAcrossVersionsOfGo(t *testing.T) {
 // sited is an endpoint with one request, whose time in upstream is at these sites.
 func sited(sites ...breakdown.SiteTime) breakdown.Endpoint {
 	f := newFold(0)
-	f.series = true
+	f.keepSeries = true
 	e := f.endpoint(endpointKey{name: "main.get", kind: "http/1"})
 	req := breakdown.Request{Start: 1000, End: 1000, Goroutine: 1}
 	for _, s := range sites {
@@ -48,7 +48,7 @@ func sited(sites ...breakdown.SiteTime) breakdown.Endpoint {
 		req.End = end
 	}
 	f.addTo(e, &req)
-	return e.render(defaultPeriod)
+	return renderEndpoint(e, defaultPeriod)
 }
 
 func TestSitesAreMatched(t *testing.T) {

@@ -1,6 +1,9 @@
 package analyze
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strings"
 
 	"timesink/analyze/breakdown"
@@ -22,41 +25,54 @@ type waitSite struct {
 // begun before the request that did.
 type told struct{ all, later int64 }
 
-// addWaits counts where a request waited.
-func (e *endpoint) addWaits(r *breakdown.Request) {
+// polls gathers the places where requests wait.
+type polls struct {
+	*account
+	byFrame map[*breakdown.Frame]*waitSite // one place may have several
+	at      map[breakdown.Frame]*waitSite
+}
+
+func newPolls(a *account) *polls {
+	return &polls{account: a, byFrame: map[*breakdown.Frame]*waitSite{}, at: map[breakdown.Frame]*waitSite{}}
+}
+
+// add counts where a request waited, and adds how long, in ns, to its endpoint's sums
+// by place, which may be nil. It returns these.
+func (p *polls) add(r *breakdown.Request, waited map[*waitSite]*int64) map[*waitSite]*int64 {
 	for i := range r.Waits {
 		w := &r.Waits[i]
-		s := e.fold.waitSite(w.Site)
+		s := p.site(w.Site)
 		if s == nil {
 			continue
 		}
 		s.add(w)
-		sum := e.waited[s]
+		sum := waited[s]
 		if sum == nil {
-			if !e.fold.spend(sumSize) {
+			if !p.spend(sumSize) {
 				continue
 			}
-			if e.waited == nil {
-				e.waited = map[*waitSite]*int64{}
+			if waited == nil {
+				waited = map[*waitSite]*int64{}
 			}
 			sum = new(int64)
-			e.waited[s] = sum
+			waited[s] = sum
 		}
 		*sum += w.Time
 	}
+	return waited
 }
 
-// waitSite is the place of that frame, nil where there is no room for it.
-func (f *fold) waitSite(at *breakdown.Frame) *waitSite {
-	s, ok := f.waits[at]
+// site is the place of that frame, nil where there is no room for it.
+func (p *polls) site(at *breakdown.Frame) *waitSite {
+	s, ok := p.byFrame[at]
 	if ok {
 		return s
 	}
-	if s = f.waitsAt[*at]; s == nil && f.spend(sumSize) {
+	if s = p.at[*at]; s == nil && p.spend(sumSize) {
 		s = &waitSite{}
-		f.waitsAt[*at] = s
+		p.at[*at] = s
 	}
-	f.waits[at] = s
+	p.byFrame[at] = s
 	return s
 }
 
@@ -111,45 +127,45 @@ func (s *waitSite) isPoll(waiting map[string]bool, handler func(breakdown.Teller
 	return told >= few && 4*own <= told+s.timers
 }
 
-// tellPolls finds the endpoints that spend most of their time where requests wait
-// for news, and tells their kind.
-func (f *fold) tellPolls() {
+// markPolls marks the kind of the endpoints that spend most of their time where
+// requests wait for news.
+func (s *settled) markPolls() {
 	handler := func(t breakdown.Teller) string {
 		r := breakdown.Request{Endpoint: t.Endpoint}
 		if t.Chain != nil {
 			r.Chains = append(r.Chains, t.Chain)
 		}
-		return f.passages.Handler(&r)
+		return s.passages.Handler(&r)
 	}
 	waiting := map[*waitSite]map[string]bool{}
-	for _, e := range f.byKey {
-		for s := range e.waited {
-			if waiting[s] == nil {
-				waiting[s] = map[string]bool{}
+	for _, e := range s.byKey {
+		for at := range e.waited {
+			if waiting[at] == nil {
+				waiting[at] = map[string]bool{}
 			}
-			waiting[s][e.key.name] = true
+			waiting[at][e.key.name] = true
 		}
 	}
 	polls := map[*waitSite]bool{}
-	for s, by := range waiting {
-		polls[s] = s.isPoll(by, handler)
+	for at, by := range waiting {
+		polls[at] = at.isPoll(by, handler)
 	}
-	for _, e := range f.all() {
+	for _, e := range slices.SortedFunc(maps.Values(s.byKey), func(a, b *endpoint) int { return cmp.Compare(a.nth, b.nth) }) {
 		polled := int64(0)
-		for s, t := range e.waited {
-			if polls[s] {
+		for at, t := range e.waited {
+			if polls[at] {
 				polled += *t
 			}
 		}
 		if polled > 0 && 2*polled >= e.wallTotal+e.incompleteTime && mayPoll(e.key.kind) {
-			delete(f.byKey, e.key)
+			delete(s.byKey, e.key)
 			e.key.kind += breakdown.LongPolling
-			f.byKey[e.key] = e
+			s.byKey[e.key] = e
 		}
 	}
 }
 
-// mayPoll tells the kinds of requests that answer a client who waits for that.
+// mayPoll reports whether requests of a kind answer a client that waits for them.
 func mayPoll(kind string) bool {
 	return (strings.HasPrefix(kind, "http/") || strings.HasPrefix(kind, "grpc")) && !strings.HasSuffix(kind, breakdown.Streaming)
 }

@@ -416,12 +416,13 @@ func TestAPlaceWhereRequestsPoll(t *testing.T) {
 			f.add(&breakdown.Request{Start: start, End: start + 100, Endpoint: "main.ask", Kind: "http/1", Waits: []breakdown.Waited{w},
 				Path: []breakdown.Segment{{Start: start, End: start + 100, Bucket: breakdown.Wait, Cause: &breakdown.Cause{Site: *site}}}})
 		}
-		got := f.endpoints()
+		sums := settle(f)
+		got := render(sums, defaultPeriod)
 		want := map[bool]string{false: "http/1", true: "http/1 long poll"}[c.polls]
 		if len(got) != 1 || got[0].Kind != want {
 			t.Errorf("%s: %s, not %s", c.name, got[0].Kind, want)
 		}
-		b := breakdown.Breakdown{Endpoints: got, Passages: f.passages}
+		b := breakdown.Breakdown{Endpoints: got, Passages: sums.passages}
 		if name, kind := b.EndpointOf(&breakdown.Request{Endpoint: "main.ask", Kind: "http/1"}); name != "main.ask" || kind != want {
 			t.Errorf("%s: one of its requests is a %s to %s", c.name, kind, name)
 		}

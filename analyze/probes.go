@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -14,7 +15,8 @@ import (
 // A matcher finds the requests that answered the probes. Each connection of the
 // probes is served by one goroutine and by no other client, so only goroutines
 // that served no more requests than a connection had probes can be the ones:
-// what it holds stays small whatever the load.
+// what it holds stays small whatever the load. It folds nothing: it returns what is
+// to be folded.
 type matcher struct {
 	probes []capture.Probe // of the window, in the order of their start
 	onConn map[int]int     // how many of them there are on each connection
@@ -24,8 +26,7 @@ type matcher struct {
 	held   int
 	room   int64 // bytes that held requests may still take
 	full   bool  // no further goroutines are looked at
-	fold   *fold
-	pairs  []probePair
+	pairs  int   // probes for which a request was found
 	// offset is how far the probes' clock is ahead of the trace's, in ns, where
 	// there are pairs.
 	offset int64
@@ -41,11 +42,19 @@ type served struct {
 type candidate struct {
 	g          int64
 	start, end int64
-	endpoint   *endpoint
+	// endpoint is where the request was folded, nil as long as it is held back.
+	endpoint *endpoint
 	// held is a request without a name, kept back from the fold: a probe may
 	// still name its route.
 	held *breakdown.Request
 	used bool
+}
+
+// matched is a request that answered a probe, or, where probe is nil, one that was
+// held back for the probes and answered none.
+type matched struct {
+	*candidate
+	probe *capture.Probe
 }
 
 // A probePair is a probe and the request that answered it.
@@ -58,37 +67,53 @@ type probePair struct {
 // connection each time.
 const maxHeld = 50_000
 
-// newMatcher prepares for at most so many probes.
-func newMatcher(probes int, f *fold) *matcher {
-	return &matcher{byG: map[int64]*served{}, fold: f, limit: probes, room: f.room / 2}
+// newMatcher prepares for at most so many probes. What it holds back takes at most
+// room bytes.
+func newMatcher(probes int, room int64) *matcher {
+	return &matcher{byG: map[int64]*served{}, limit: probes, room: room}
 }
 
-// see takes a request on its way to the fold.
-func (m *matcher) see(r *breakdown.Request) {
+// A fate is what becomes of a request on its way to the fold.
+type fate int
+
+const (
+	fateFold    fate = iota // it answered no probe: fold it
+	fateNote                // it may have answered one and has a name: fold it, and note where
+	fateHold                // it may have answered one and has no name: the matcher holds it back
+	fateRelease             // its goroutine serves others: release what is held of it, then fold it
+)
+
+// see decides what becomes of a request.
+func (m *matcher) see(r *breakdown.Request) fate {
 	s := m.byG[r.Goroutine]
 	m.full = m.full || m.held >= maxHeld || m.room < 0 || len(m.byG) >= 2*maxHeld
 	if m.limit == 0 || r.Incomplete || s == nil && m.full || s != nil && s.over {
-		m.fold.add(r)
-		return
+		return fateFold
 	}
 	if s == nil {
 		s = &served{}
 		m.byG[r.Goroutine] = s
 	}
 	if len(s.requests) >= m.limit || m.held >= maxHeld || m.room < 0 {
-		m.release(s)
 		s.over = true
-		m.fold.add(r)
-		return
+		return fateRelease
 	}
+	if r.Endpoint != "" {
+		return fateNote
+	}
+	held := clone(r)
+	m.room -= heldSize(held)
+	m.keep(s, candidate{g: r.Goroutine, start: r.Start, end: r.End, held: held})
+	return fateHold
+}
+
+// note keeps where a request was folded that may have answered a probe.
+func (m *matcher) note(r *breakdown.Request, at *endpoint) {
+	m.keep(m.byG[r.Goroutine], candidate{g: r.Goroutine, start: r.Start, end: r.End, endpoint: at})
+}
+
+func (m *matcher) keep(s *served, c candidate) {
 	m.held++
-	c := candidate{g: r.Goroutine, start: r.Start, end: r.End}
-	if r.Endpoint == "" {
-		c.held = clone(r)
-		m.room -= heldSize(c.held)
-	} else {
-		c.endpoint = m.fold.add(r)
-	}
 	s.requests = append(s.requests, c)
 }
 
@@ -98,16 +123,18 @@ func heldSize(r *breakdown.Request) int64 {
 	return int64(request + len(r.Path)*segment + len(r.Calls)*call + len(r.Samples)*sample)
 }
 
-// release gives a goroutine's kept requests to the fold.
-func (m *matcher) release(s *served) {
+// release gives up on a goroutine and returns its requests that were held back.
+func (m *matcher) release(goroutine int64) (held []*breakdown.Request) {
+	s := m.byG[goroutine]
 	for i := range s.requests {
 		if r := s.requests[i].held; r != nil {
-			m.fold.add(r)
+			held = append(held, r)
 			m.room += heldSize(r)
 		}
 	}
 	m.held -= len(s.requests)
 	s.requests = nil
+	return held
 }
 
 // The slack of the nesting: a server's goroutine is idle again a little after
@@ -118,8 +145,10 @@ const (
 	slackAfter  = 5_000_000 // ns
 )
 
-// solve matches probes and requests, and gives what was kept to the fold.
-func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) {
+// solve matches probes and requests. It returns the requests of goroutines that cannot
+// have served a probe, which were held back, and then those that answered one, in the order of the
+// probes, followed by those that were held back and answered none.
+func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released []*breakdown.Request, found []matched) {
 	onConn := map[int]int{}
 	busiest := 0
 	for _, p := range probes {
@@ -133,28 +162,33 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) {
 		}
 	}
 	slices.SortStableFunc(m.probes, func(a, b capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
-	for _, s := range m.byG {
-		if len(s.requests) > busiest {
-			m.release(s)
+	for _, g := range slices.Sorted(maps.Keys(m.byG)) {
+		if len(m.byG[g].requests) > busiest {
+			released = append(released, m.release(g)...)
 		}
 	}
 	m.onConn = onConn
 	all := m.candidates()
 	best, pairs := int64(0), 0
 	for _, offset := range m.offsets(all, clock) {
-		if n := m.assign(all, offset, false); n > pairs {
+		if n := len(m.assign(all, offset)); n > pairs {
 			best, pairs = offset, n
 		}
 	}
-	if pairs > 0 {
+	if m.pairs = pairs; pairs > 0 {
 		m.offset = best
-		m.assign(all, best, true)
+		found = m.assign(all, best)
+	}
+	answered := map[*candidate]bool{}
+	for _, f := range found {
+		answered[f.candidate] = true
 	}
 	for _, c := range all {
-		if c.held != nil {
-			c.endpoint = m.fold.add(c.held)
+		if c.held != nil && !answered[c] {
+			found = append(found, matched{candidate: c})
 		}
 	}
+	return released, found
 }
 
 func (m *matcher) candidates() []*candidate {
@@ -206,13 +240,12 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 
 // assign pairs each probe with the request that most of lies within it under an
 // offset, on the goroutine that already answered on its connection if there is
-// one. It returns how many found one, and keeps the pairs if asked to.
-func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
+// one. It returns the pairs in the order of the probes.
+func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	for _, c := range all {
 		c.used = false
 	}
 	byConn := map[int]int64{}
-	n := 0
 	for i := range m.probes {
 		p := &m.probes[i]
 		if p.Error != "" || p.Status == 0 {
@@ -243,24 +276,17 @@ func (m *matcher) assign(all []*candidate, offset int64, keep bool) int {
 		if p.Proto != "HTTP/2.0" {
 			byConn[p.Conn] = found.g
 		}
-		n++
-		if keep {
-			m.pair(p, found, offset)
-		}
+		pairs = append(pairs, matched{found, p})
 	}
-	return n
+	return pairs
 }
 
-func (m *matcher) pair(p *capture.Probe, c *candidate, offset int64) {
-	if r := c.held; r != nil {
-		c.endpoint = m.fold.addRouted(r, p.Route)
-		c.held = nil
-	}
-	c.endpoint.routes[p.Route] = true
-	pair := probePair{probe: p, server: c.end - c.start}
-	c.endpoint.probes = append(c.endpoint.probes, pair)
-	m.pairs = append(m.pairs, pair)
-	c.endpoint.addProbed(c, p, offset)
+// addProbe adds a probe that was answered by a request of the endpoint, by a clock
+// that is offset ns ahead of the trace's.
+func (e *endpoint) addProbe(c *candidate, p *capture.Probe, offset int64) {
+	e.routes[p.Route] = true
+	e.probes = append(e.probes, probePair{probe: p, server: c.end - c.start})
+	e.addProbed(c, p, offset)
 }
 
 // clientPhases are the steps of a probe, in the client's terms and in their order.
@@ -271,16 +297,16 @@ func clientTimes(p *capture.Probe) []int64 {
 	return []int64{p.ConnWait, p.DNS, p.Connect, p.TLS, p.RequestWrite, p.FirstByte, p.BodyRead}
 }
 
-// client renders what an endpoint's probes saw.
-func (e *endpoint) client() *breakdown.Client {
-	if len(e.probes) == 0 {
+// clientOf renders what an endpoint's probes saw, nil where it has none.
+func clientOf(probes []probePair) *breakdown.Client {
+	if len(probes) == 0 {
 		return nil
 	}
 	names := append(slices.Clone(clientPhases), "outside_server")
 	sums := make([]int64, len(names))
-	out := &breakdown.Client{Probes: len(e.probes), Matched: len(e.probes)}
+	out := &breakdown.Client{Probes: len(probes), Matched: len(probes)}
 	var wall, server int64
-	for _, pair := range e.probes {
+	for _, pair := range probes {
 		p := pair.probe
 		for i, t := range append(clientTimes(p), max(0, p.End-p.Start-pair.server)) {
 			sums[i] += t
@@ -288,7 +314,7 @@ func (e *endpoint) client() *breakdown.Client {
 		wall += p.End - p.Start
 		server += pair.server
 	}
-	n := int64(len(e.probes))
+	n := int64(len(probes))
 	out.Mean, out.Server = mean(wall, n), mean(server, n)
 	for i, name := range names {
 		out.Phases = append(out.Phases, breakdown.ClientPhase{Phase: name, Mean: mean(sums[i], n)})

@@ -2,32 +2,25 @@ package analyze
 
 import (
 	"cmp"
-	"compress/gzip"
-	"io"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/google/pprof/profile"
-
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
-	"timesink/analyze/timeline"
 )
 
 // topSites is how many call sites a bucket lists by name; the rest is other.
 const topSites = 12
 
-// endpoints renders the sums, the endpoint with the most request time first, and
-// those that last by their nature behind the others.
-func (f *fold) endpoints() []breakdown.Endpoint {
-	f.settle()
+// render renders the sums, the endpoint with the most request time first, and
+// streams and long polls behind the others. A CPU sample stands for samplePeriod ns.
+func render(s *settled, samplePeriod int64) []breakdown.Endpoint {
 	out := []breakdown.Endpoint{}
-	for _, e := range f.byKey {
-		if e.requests == 0 && e.incomplete == 0 {
-			continue
+	for _, e := range s.byKey {
+		if e.requests > 0 || e.incomplete > 0 {
+			out = append(out, renderEndpoint(e, samplePeriod))
 		}
-		out = append(out, e.render(f.samplePeriod))
 	}
 	last := func(e breakdown.Endpoint) int {
 		if e.Lasts() {
@@ -42,16 +35,16 @@ func (f *fold) endpoints() []breakdown.Endpoint {
 	return out
 }
 
-func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
+func renderEndpoint(e *endpoint, samplePeriod int64) breakdown.Endpoint {
 	out := breakdown.Endpoint{
-		Name: e.key.name, Kind: e.key.kind, Route: e.route(), Requests: e.requests,
+		Name: e.key.name, Kind: e.key.kind, Route: routeOf(e), Requests: e.requests,
 		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
 		Wall: breakdown.Stats{Total: e.wallTotal, Mean: mean(e.wallTotal, e.requests), P50: e.wall.Quantile(0.5),
 			P95: e.wall.Quantile(0.95), P99: e.wall.Quantile(0.99), Max: e.wall.Max(), Hist: &e.wall},
-		Client: e.client(), Series: e.series,
+		Client: clientOf(e.probes), Series: e.series,
 	}
 	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
-		out.Buckets = append(out.Buckets, e.renderBucket(b))
+		out.Buckets = append(out.Buckets, renderBucket(e, b))
 	}
 	out.CPU = []breakdown.CPUFunction{}
 	for _, s := range e.samples {
@@ -61,7 +54,7 @@ func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
 		return cmp.Or(cmp.Compare(b.Samples, a.Samples), cmp.Compare(a.Function, b.Function))
 	})
 	out.CPU = out.CPU[:min(len(out.CPU), 20)]
-	out.CPULibraries = e.cpuLibraries()
+	out.CPULibraries = cpuLibraries(e)
 	if e.detail != nil {
 		out.Detail = e.detail.render()
 	}
@@ -70,7 +63,7 @@ func (e *endpoint) render(samplePeriod int64) breakdown.Endpoint {
 
 // cpuLibraries estimates the running time in calls to other systems by their
 // share of the samples.
-func (e *endpoint) cpuLibraries() []breakdown.CPULibrary {
+func cpuLibraries(e *endpoint) []breakdown.CPULibrary {
 	out := []breakdown.CPULibrary{}
 	ran := mean(e.buckets[breakdown.CPU].total, e.requests)
 	for k, n := range e.libraries {
@@ -83,8 +76,8 @@ func (e *endpoint) cpuLibraries() []breakdown.CPULibrary {
 	return out
 }
 
-// route is the endpoint's, where all its probes had one.
-func (e *endpoint) route() string {
+// routeOf returns the endpoint's route, "" where its probes had several or it had none.
+func routeOf(e *endpoint) string {
 	if e.key.route != "" {
 		return e.key.route
 	}
@@ -96,7 +89,7 @@ func (e *endpoint) route() string {
 	return ""
 }
 
-func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
+func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 	b := &e.buckets[which]
 	b.hist.RecordN(0, e.requests-b.hist.N()) // those that spent no time here
 	out := breakdown.BucketTime{
@@ -119,8 +112,8 @@ func (e *endpoint) renderBucket(which breakdown.Bucket) breakdown.BucketTime {
 	for _, c := range b.calls {
 		out.CallTime += c.time
 	}
-	out.Sites = e.sites(b)
-	out.Holders = e.holders(b)
+	out.Sites = sitesOf(b, e.requests)
+	out.Holders = holdersOf(b)
 	return out
 }
 
@@ -137,8 +130,9 @@ func systems(set map[string]bool) []string {
 	return out
 }
 
-// sites gathers the causes of a bucket by call site.
-func (e *endpoint) sites(b *bucketSums) []breakdown.SiteTime {
+// sitesOf gathers the causes of a bucket by call site, of an endpoint with so many
+// complete requests.
+func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
 	type siteSum struct {
 		total, top int64
 		why        string
@@ -167,9 +161,9 @@ func (e *endpoint) sites(b *bucketSums) []breakdown.SiteTime {
 			rest += s.total
 			continue
 		}
-		site := breakdown.SiteTime{Frame: frame, Total: s.total, Mean: mean(s.total, e.requests), Why: s.why}
-		if c := b.calls[frame]; c != nil && e.requests > 0 {
-			site.CallsPerRequest = round(float64(c.n)/float64(e.requests), 1000)
+		site := breakdown.SiteTime{Frame: frame, Total: s.total, Mean: mean(s.total, requests), Why: s.why}
+		if c := b.calls[frame]; c != nil && requests > 0 {
+			site.CallsPerRequest = round(float64(c.n)/float64(requests), 1000)
 			if c.union > 0 {
 				site.Concurrency = round(float64(c.time)/float64(c.union), 1000)
 			}
@@ -184,7 +178,7 @@ func (e *endpoint) sites(b *bucketSums) []breakdown.SiteTime {
 		out = out[:len(out)-1]
 	}
 	if rest > 0 {
-		out = append(out, breakdown.SiteTime{Frame: breakdown.Frame{Function: breakdown.Other}, Total: rest, Mean: mean(rest, e.requests)})
+		out = append(out, breakdown.SiteTime{Frame: breakdown.Frame{Function: breakdown.Other}, Total: rest, Mean: mean(rest, requests)})
 	}
 	return out
 }
@@ -204,8 +198,8 @@ func evidence(c *breakdown.Cause) string {
 	return strings.Join(parts, " ")
 }
 
-// holders lists who kept the bucket's requests waiting.
-func (e *endpoint) holders(b *bucketSums) []breakdown.Holder {
+// holdersOf lists who kept the bucket's requests waiting.
+func holdersOf(b *bucketSums) []breakdown.Holder {
 	sums := map[breakdown.Holder]int64{}
 	for k, t := range b.holders {
 		sums[breakdown.Holder{Frame: k.release.Site, Doing: k.doing}] += t
@@ -223,73 +217,6 @@ func (e *endpoint) holders(b *bucketSums) []breakdown.Holder {
 
 func compareFrames(a, b breakdown.Frame) int {
 	return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-}
-
-// roots adds the goroutines' time by root, for a trace without requests.
-func (f *fold) roots(roots []timeline.Root) {
-	for _, r := range roots {
-		name := r.Function
-		if name == "" {
-			name = "(not seen)"
-		}
-		sum := f.rootSums[name]
-		if sum == nil {
-			sum = &breakdown.Root{Function: name}
-			for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
-				sum.Buckets = append(sum.Buckets, breakdown.BucketTime{Bucket: b, Systems: []string{}, Phases: []breakdown.PhaseTime{}, Sites: []breakdown.SiteTime{}})
-			}
-			f.rootSums[name] = sum
-		}
-		sum.Goroutines += r.Goroutines
-		sum.Wall += r.Wall()
-		for b, t := range r.Spent {
-			sum.Buckets[b].Total += t
-		}
-	}
-}
-
-func (f *fold) rootTimes() []breakdown.Root {
-	var out []breakdown.Root
-	for _, r := range f.rootSums {
-		if r.Wall == 0 {
-			continue
-		}
-		for i := range r.Buckets {
-			b := &r.Buckets[i]
-			b.Mean, b.Share = mean(b.Total, r.Goroutines), share(b.Total, r.Wall)
-			b.TimeShare = b.Share
-		}
-		out = append(out, *r)
-	}
-	busy := func(r breakdown.Root) int64 {
-		return r.Wall - r.Buckets[breakdown.Wait].Total - r.Buckets[breakdown.Sleep].Total
-	}
-	slices.SortFunc(out, func(a, b breakdown.Root) int {
-		return cmp.Or(cmp.Compare(busy(b), busy(a)), cmp.Compare(b.Wall, a.Wall), cmp.Compare(a.Function, b.Function))
-	})
-	return out
-}
-
-// maxProfile bounds the CPU profile that is read for its period, in bytes. Of a
-// larger one the usual period is assumed.
-const maxProfile = 4 << 20
-
-// profilePeriod is the CPU time between two samples of a gzipped CPU profile, 0
-// where it cannot be read.
-func profilePeriod(r io.Reader) int64 {
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return 0
-	}
-	data, err := io.ReadAll(io.LimitReader(z, maxProfile))
-	if err != nil {
-		return 0
-	}
-	p, err := profile.ParseUncompressed(data)
-	if err != nil || p.PeriodType == nil || p.PeriodType.Unit != "nanoseconds" {
-		return 0
-	}
-	return p.Period
 }
 
 // mean is the rounded mean of a total, 0 over nothing.

@@ -59,7 +59,7 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 	}
 	defer trace.Close()
 	left := len(wanted)
-	_, err = reader(opts.completed()).Read(ctx, trace, func(r *breakdown.Request) {
+	_, err = opts.completed().reader().Read(ctx, trace, func(r *breakdown.Request) {
 		id := breakdown.RequestID{Capture: number, Goroutine: r.Goroutine, Start: r.Start}
 		if !wanted[id] || found[id] != nil {
 			return

@@ -12,7 +12,7 @@ import (
 func (f *fold) snapshot(covered int64) breakdown.Snapshot {
 	s := breakdown.Snapshot{Covered: covered, Requests: f.requests}
 	whole, parts := int64(0), map[endpointKey][]*endpoint{}
-	v := f.naming()
+	v := newNaming(f.routing, f.all())
 	for _, e := range f.all() {
 		if e.requests > 0 {
 			key := v.keyOf(e)

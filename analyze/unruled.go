@@ -14,8 +14,8 @@ import (
 // unruled warns of what a notable part of an endpoint's time is spent waiting in
 // and no rule knows: libraries, with the rule to add, and places in the service's
 // own code.
-func (w *warnings) unruled(e *breakdown.Endpoint, f *fold) {
-	sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+func (w *warnings) unruled(e *breakdown.Endpoint, s *settled) {
+	sums := s.of(e)
 	if sums == nil {
 		return
 	}

@@ -48,7 +48,8 @@ func TestARuleIsSuggestedForALibraryAndNeverForTheServicesPackage(t *testing.T) 
 		m.path[0].Cause = c.cause
 		f.add(m.request())
 		var w warnings
-		w.unruled(&f.endpoints()[0], f)
+		sums := settle(f)
+		w.unruled(&render(sums, defaultPeriod)[0], sums)
 		if c.says == "" {
 			if len(w.list) > 0 {
 				t.Errorf("%s: %q", c.name, w.list)

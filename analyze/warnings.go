@@ -53,8 +53,8 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 			answered++
 		}
 	}
-	if seen := float64(answered) * share(sum.Covered, sum.Window()); 2*float64(len(match.pairs)) < seen {
-		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", len(match.pairs), answered)
+	if seen := float64(answered) * share(sum.Covered, sum.Window()); 2*float64(match.pairs) < seen {
+		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", match.pairs, answered)
 	}
 }
 
@@ -164,11 +164,11 @@ func (w *warnings) offCPU(sum *timeline.Summary) {
 }
 
 // answer warns of what the whole answer is worth.
-func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
-	if f.requests == 0 {
+func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
+	if s.requests == 0 {
 		w.addf("no-requests", "no complete request of a known server lies in the window; the wall time is shown by goroutine root")
 	}
-	if f.cut {
+	if s.cut {
 		w.more("sums-merged", "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", others)
 	}
 	whole, unnamed := map[bool]int64{}, int64(0)
@@ -183,9 +183,9 @@ func (w *warnings) answer(b *breakdown.Breakdown, f *fold) {
 		e := &b.Endpoints[i]
 		if own := e.Wall.Total + e.IncompleteTime; float64(own) >= negligible*float64(whole[e.Lasts()]) {
 			w.endpoint(e, own)
-			w.unruled(e, f)
+			w.unruled(e, s)
 		}
-		sums := f.byKey[endpointKey{name: e.Name, kind: e.Kind}]
+		sums := s.of(e)
 		if unnamed > 0 && sums != nil && sums.onlySampled > 0 {
 			w.addf("unnamed-biased", "%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", title(e), unnamed)
 		}

@@ -1,48 +1,10 @@
 package analyze
 
 import (
-	"cmp"
 	"maps"
-	"slices"
 
 	"timesink/analyze/breakdown"
 )
-
-// all are the endpoints that were made, in that order.
-func (f *fold) all() []*endpoint {
-	all := slices.Collect(maps.Values(f.byKey))
-	all = append(all, f.sealed...)
-	slices.SortFunc(all, func(a, b *endpoint) int { return cmp.Compare(a.nth, b.nth) })
-	return all
-}
-
-// settle gives the endpoints their names, now that all requests are there, and adds
-// up those that are one.
-func (f *fold) settle() {
-	if f.passages != nil {
-		return
-	}
-	v := f.naming()
-	f.passages = v.passages()
-	all := f.all()
-	f.byKey = map[endpointKey]*endpoint{}
-	f.sealed, f.last = nil, nil
-	for _, e := range all {
-		key := v.keyOf(e)
-		if first := f.byKey[key]; first != nil {
-			first.merge(e)
-			continue
-		}
-		e.key, e.called = key, nil
-		f.byKey[key] = e
-	}
-	f.tellPolls()
-}
-
-// keyOf is the key that an endpoint has when all is known.
-func (v *naming) keyOf(e *endpoint) endpointKey {
-	return endpointKey{name: v.handler(e), kind: e.key.kind, route: e.key.route}
-}
 
 // merge adds the requests of another endpoint, which is not to be used any more.
 func (e *endpoint) merge(o *endpoint) {
@@ -130,23 +92,4 @@ func sumInto[K comparable](sums, more map[K]*int64) map[K]*int64 {
 		*sums[k] += *n
 	}
 	return sums
-}
-
-func (d *detail) merge(o *detail) {
-	d.bars.Merge(&o.bars)
-	if o.most > d.most || o.most == d.most && o.slowest.Compare(d.slowest) < 0 {
-		d.slowest, d.most = o.slowest, o.most
-	}
-	for key, s := range o.stacks {
-		if d.stacks[key] == nil {
-			d.stacks[key] = &stackSum{}
-		}
-		d.stacks[key].time += s.time
-		d.stacks[key].count += s.count
-	}
-	addAll(d.samples, o.samples)
-	d.probed = append(d.probed, o.probed...)
-	slices.SortStableFunc(d.probed, func(a, b breakdown.Probed) int {
-		return cmp.Or(cmp.Compare(a.ID.Capture, b.ID.Capture), cmp.Compare(a.View.Start, b.View.Start))
-	})
 }

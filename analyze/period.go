@@ -1,0 +1,52 @@
+package analyze
+
+import (
+	"compress/gzip"
+	"io"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/collect/capture"
+)
+
+// defaultPeriod is the CPU time between two samples of a Go CPU profile at its
+// usual rate.
+const defaultPeriod = 10_000_000
+
+// samplePeriod reads the period of the capture's CPU profile.
+func samplePeriod(c *capture.Capture, known int64) int64 {
+	if known != 0 {
+		return known
+	}
+	r, err := c.Part(capture.CPUPart)
+	if err != nil {
+		return defaultPeriod
+	}
+	defer r.Close()
+	if p := profilePeriod(r); p > 0 {
+		return p
+	}
+	return defaultPeriod
+}
+
+// maxProfile bounds the CPU profile that is read for its period, in bytes. Of a
+// larger one the usual period is assumed.
+const maxProfile = 4 << 20
+
+// profilePeriod is the CPU time between two samples of a gzipped CPU profile, 0
+// where it cannot be read.
+func profilePeriod(r io.Reader) int64 {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return 0
+	}
+	data, err := io.ReadAll(io.LimitReader(z, maxProfile))
+	if err != nil {
+		return 0
+	}
+	p, err := profile.ParseUncompressed(data)
+	if err != nil || p.PeriodType == nil || p.PeriodType.Unit != "nanoseconds" {
+		return 0
+	}
+	return p.Period
+}

@@ -1,0 +1,334 @@
+package analyze
+
+import "timesink/analyze/breakdown"
+
+// An account is what all sums share: how much memory they may still take, what they
+// keep of each request, and which capture the requests come from.
+type account struct {
+	room    int64 // bytes
+	cut     bool  // there was none left, and something was not kept apart
+	capture int   // the index of the capture being read
+
+	keepSeries bool // the requests in the order of time
+	keepDetail bool // what a report draws
+
+	// elsewhere gathers the time whose cause could not be kept apart.
+	elsewhere *breakdown.Cause
+}
+
+// newAccount returns an account of a sixteenth of memory.
+func newAccount(memory int64) *account {
+	if memory <= 0 {
+		memory = DefaultMemory
+	}
+	return &account{room: memory / 16, elsewhere: &breakdown.Cause{}}
+}
+
+// spend takes room for something more to keep and reports whether there was any left.
+func (a *account) spend(bytes int64) bool {
+	if a.room < bytes {
+		a.cut = true
+		return false
+	}
+	a.room -= bytes
+	return true
+}
+
+// id returns the identity of a request of the capture being read.
+func (a *account) id(goroutine, start int64) breakdown.RequestID {
+	return breakdown.RequestID{Capture: a.capture, Goroutine: goroutine, Start: start}
+}
+
+// The size of what is kept, in bytes, with the slack of maps. A histogram reports its
+// own size.
+const (
+	endpointSize = 7600
+	sumSize      = 400
+)
+
+// An endpointKey tells endpoints apart. As long as requests come, name is what the
+// dispatch called, and group tells where that passed them on.
+type endpointKey struct {
+	name, kind, route string
+	group             *group
+}
+
+// An endpoint is the sums of one endpoint's requests. It does not know of other
+// endpoints.
+type endpoint struct {
+	*account
+	key            endpointKey
+	nth            int // of all that were made
+	called         map[*callee]*int64
+	waited         map[*waitSite]*int64 // ns
+	requests       int64
+	incomplete     int64
+	incompleteTime int64
+	wall           breakdown.Histogram
+	wallTotal      int64
+	buckets        [breakdown.NumBuckets]bucketSums
+	samples        map[string]*cpuSum
+	running        int64                // samples that hit a running goroutine
+	libraries      map[libraryKey]int64 // those of them in calls to a system
+	seq            int64                // of the request being added
+	routes         map[string]bool
+	probes         []probePair
+	// serial is, for the requests that called one site several times one after
+	// another, what they would save were those calls made at once.
+	serial int64
+	// onlySampled counts the requests that only a CPU sample named.
+	onlySampled int64
+	series      map[int]*breakdown.Series // by capture
+	detail      *detail                   // nil where it is not asked for
+}
+
+type cpuSum struct {
+	frame breakdown.Frame
+	n     int64
+}
+
+type libraryKey struct {
+	bucket breakdown.Bucket
+	system string
+}
+
+type bucketSums struct {
+	total, incomplete    int64
+	hist                 breakdown.Histogram
+	phases               [breakdown.NumPhases]int64
+	incompletePhases     [breakdown.NumPhases]int64
+	causes               map[*breakdown.Cause]*int64
+	cause                *breakdown.Cause // the last one, and its time: the next is often the same
+	caused               *int64
+	calls                map[breakdown.Frame]*callSums
+	queued, shadowed     int64
+	callCount, dialCount int64
+	systems              map[string]bool
+	holders              map[holderKey]int64
+}
+
+type callSums struct {
+	n, time, union int64
+	// Of the request being added: where the union of its calls has come to.
+	seq, until int64
+}
+
+type holderKey struct {
+	release *breakdown.Cause
+	doing   breakdown.Bucket
+}
+
+func newEndpoint(a *account, key endpointKey, nth int) *endpoint {
+	e := &endpoint{account: a, key: key, nth: nth, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
+	if a.keepDetail {
+		e.detail = newDetail()
+	}
+	return e
+}
+
+// add adds a request, whose path and calls are in the order of their start.
+func (e *endpoint) add(r *breakdown.Request) {
+	if r.Incomplete {
+		e.addCut(r)
+		return
+	}
+	e.count(r)
+	e.addPath(r)
+	e.addCalls(r)
+	for _, c := range r.Samples {
+		if len(c.Stack) > 0 {
+			e.sample(c)
+		}
+	}
+}
+
+// addCut adds a request that the window's edges cut.
+func (e *endpoint) addCut(r *breakdown.Request) {
+	e.incomplete++
+	e.incompleteTime += r.Wall()
+	for i := range r.Path {
+		s := &r.Path[i]
+		e.buckets[s.Bucket].incomplete += s.End - s.Start
+		e.buckets[s.Bucket].incompletePhases[s.Phase] += s.End - s.Start
+	}
+}
+
+// count adds a request's wall time and its buckets'.
+func (e *endpoint) count(r *breakdown.Request) {
+	e.requests++
+	e.wallTotal += r.Wall()
+	e.record(&e.wall, r.Wall())
+	if r.NamedBySample {
+		e.onlySampled++
+	}
+	var spent [breakdown.NumBuckets]int64
+	for i := range r.Path {
+		spent[r.Path[i].Bucket] += r.Path[i].End - r.Path[i].Start
+	}
+	for b, t := range spent {
+		if t > 0 {
+			e.buckets[b].total += t
+			e.record(&e.buckets[b].hist, t)
+		}
+	}
+	if e.keepSeries {
+		e.addToSeries(r, &spent)
+	}
+	if e.detail != nil {
+		e.addDetail(r, &spent)
+	}
+}
+
+func (e *endpoint) addToSeries(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
+	s := e.series[e.capture]
+	if s == nil {
+		s = &breakdown.Series{}
+		e.series[e.capture] = s
+	}
+	before := s.Size()
+	s.Add(r.End, r.Wall(), spent)
+	e.room -= s.Size() - before
+}
+
+func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
+	before := h.Size()
+	h.Record(ns)
+	e.room -= h.Size() - before
+}
+
+func (e *endpoint) addPath(r *breakdown.Request) {
+	for i := range r.Path {
+		s := &r.Path[i]
+		b := &e.buckets[s.Bucket]
+		b.phases[s.Phase] += s.End - s.Start
+		*e.causeTime(b, s) += s.End - s.Start
+		for _, h := range s.Behind {
+			if b.holders == nil {
+				b.holders = map[holderKey]int64{}
+			}
+			holder := holderKey{h.Release, h.Bucket}
+			if _, ok := b.holders[holder]; ok || e.spend(sumSize) {
+				b.holders[holder] += h.Time
+			}
+			if h.Bucket != s.Bucket {
+				e.buckets[h.Bucket].queued += h.Time
+			}
+		}
+	}
+}
+
+// causeTime is the sum of the time of a segment's cause in its bucket.
+func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
+	cause := s.Cause
+	if b.cause == cause && b.caused != nil {
+		return b.caused
+	}
+	if s.Bucket <= breakdown.Upstream && cause.System != "" {
+		b.addSystem(cause.System)
+	}
+	if b.causes == nil {
+		b.causes = map[*breakdown.Cause]*int64{}
+	}
+	sum := b.causes[cause]
+	if sum == nil && !e.spend(sumSize) {
+		cause = e.elsewhere
+		sum = b.causes[cause]
+	}
+	if sum == nil {
+		sum = new(int64)
+		b.causes[cause] = sum
+	}
+	b.cause, b.caused = cause, sum
+	return sum
+}
+
+func (b *bucketSums) addSystem(name string) {
+	if b.systems == nil {
+		b.systems = map[string]bool{}
+	}
+	b.systems[name] = true
+}
+
+// addCalls counts a request's calls, which are in the order of their start.
+func (e *endpoint) addCalls(r *breakdown.Request) {
+	hidden := false
+	var longest, sum [breakdown.Upstream + 1]int64
+	for i := range r.Calls {
+		c := &r.Calls[i]
+		b := &e.buckets[c.Bucket]
+		if b.calls == nil {
+			b.calls = map[breakdown.Frame]*callSums{}
+		}
+		s := b.calls[c.Site]
+		if s == nil {
+			s = &callSums{}
+			if e.spend(sumSize) {
+				b.calls[c.Site] = s
+			}
+		}
+		if s.seq != e.seq {
+			s.seq, s.until = e.seq, r.Start
+		}
+		s.n++
+		s.time += c.Time()
+		s.union += max(0, c.End-max(c.Start, s.until)-c.Between)
+		s.until = max(s.until, c.End)
+		b.callCount++
+		if c.Dialed {
+			b.dialCount++
+		}
+		if c.System != "" {
+			b.addSystem(c.System)
+		}
+		hidden = hidden || c.OnPath < c.End-c.Start
+		longest[c.Bucket] = max(longest[c.Bucket], c.OnPath)
+		sum[c.Bucket] += c.OnPath
+	}
+	e.serial += sum[breakdown.Upstream] - longest[breakdown.Upstream]
+	if hidden {
+		e.addShadows(r)
+	}
+}
+
+// addShadows adds, to each bucket on the path, the time in which calls of other
+// buckets ran beside it on other goroutines: were the bucket free, they would be
+// waited for instead.
+func (e *endpoint) addShadows(r *breakdown.Request) {
+	for i := range r.Path {
+		s := &r.Path[i]
+		at := s.Start
+		if at < r.Condensed {
+			continue // what ran beside it is not known
+		}
+		for j := range r.Calls {
+			c := &r.Calls[j]
+			if c.Start >= s.End {
+				break
+			}
+			if c.Bucket == s.Bucket || c.Goroutine == s.Goroutine || c.End <= at {
+				continue
+			}
+			from, to := max(c.Start, at), min(c.End, s.End)
+			e.buckets[s.Bucket].shadowed += to - from
+			at = to
+		}
+	}
+}
+
+func (e *endpoint) sample(c *breakdown.Cause) {
+	if c.State == "running" {
+		e.running++
+		if c.Rule != "" && c.Of <= breakdown.Upstream {
+			e.libraries[libraryKey{c.Of, c.System}]++
+		}
+	}
+	leaf := c.Stack[0]
+	s := e.samples[leaf.Function]
+	if s == nil {
+		s = &cpuSum{frame: breakdown.Frame{Function: leaf.Function, File: leaf.File}}
+		if e.spend(sumSize) {
+			e.samples[leaf.Function] = s
+		}
+	}
+	s.n++
+}
