@@ -350,7 +350,7 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 	if err := trace.Start(&buf); err != nil {
 		t.Fatal(err)
 	}
-	for asks, others := 0, 0; asks < 25 || others < 45; {
+	for asks, others := 0, 0; asks < 25 || others < 100; {
 		select {
 		case <-askedFor:
 			asks++
