@@ -28,7 +28,7 @@ func answerOn(t *testing.T, cores int, files ...string) []byte {
 // Each trace in the repository gives the same bytes whatever the cores, and so do
 // all of them as instances of one service.
 func TestTheAnswerIsTheSameOnAnyNumberOfCores(t *testing.T) {
-	files, err := filepath.Glob("timeline/testdata/*.trace.gz")
+	files, err := filepath.Glob("trace/testdata/*.trace.gz")
 	if err != nil || len(files) == 0 {
 		t.Fatal("there are no traces: ", err)
 	}

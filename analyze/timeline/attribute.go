@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // A walk is one attribution: what a request was held up by in an interval.
@@ -43,11 +44,11 @@ const (
 func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 	at := m.upTo(r, g, iv.start)
 	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
-	if iv.state == stateWaiting && iv.class != nil && iv.class.Bare && iv.end > at {
+	if iv.state == trace.StateWaiting && iv.class != nil && iv.class.Bare && iv.end > at {
 		w.news = m.waited(r, iv, iv.end-at)
 	}
 	w.explain(g, iv, at, iv.end, 0)
-	if iv.state == stateWaiting && !iv.open && !iv.untold() && iv.reason != reasonSleep && followable(iv.class, iv.reason) {
+	if iv.state == trace.StateWaiting && !iv.open && !iv.untold() && iv.reason != trace.ReasonSleep && followable(iv.class, iv.reason) {
 		m.endedWait(iv, r.Path)
 	}
 }
@@ -63,7 +64,7 @@ func (m *machine) upTo(r *request, g *goroutine, moment int64) int64 {
 		return at
 	}
 	w := walk{m: m, r: r, out: &r.Path}
-	w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, stateUnknown, reasonNone, nil), at, moment, nil)
+	w.add(g, breakdown.Unknown, breakdown.NoPhase, m.causeOf(nil, trace.StateUnknown, trace.ReasonNone, nil), at, moment, nil)
 	return moment
 }
 
@@ -73,21 +74,21 @@ func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
 		return
 	}
 	switch iv.state {
-	case stateRunning:
+	case trace.StateRunning:
 		bucket := breakdown.CPU
 		if iv.assist {
 			bucket = breakdown.GC
 		}
 		w.add(g, bucket, breakdown.NoPhase, w.cause(iv), a, b, nil)
-	case stateRunnable:
+	case trace.StateRunnable:
 		w.runnable(g, iv, a, b)
-	case stateSyscall:
+	case trace.StateSyscall:
 		if c := iv.class; c != nil && c.Own != nil {
 			w.add(g, c.Own.Bucket, c.Phase, w.cause(iv), a, b, nil)
 		} else {
 			w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		}
-	case stateWaiting:
+	case trace.StateWaiting:
 		w.waiting(g, iv, a, b, depth)
 	default:
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
@@ -126,15 +127,15 @@ func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
 func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 	c := iv.class
 	switch {
-	case iv.reason == reasonGC, c != nil && c.GC:
+	case iv.reason == trace.ReasonGC, c != nil && c.GC:
 		w.add(g, breakdown.GC, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case c != nil && c.opening != nil:
 		w.opening(g, iv, a, b, depth)
 	case c != nil && c.Own != nil:
 		w.known(g, iv, a, b, depth)
-	case iv.reason == reasonSleep:
+	case iv.reason == trace.ReasonSleep:
 		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
-	case iv.reason == reasonNetwork, c == nil && iv.waker == nil:
+	case iv.reason == trace.ReasonNetwork, c == nil && iv.waker == nil:
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.open && w.r != nil && g == w.r.g && !w.branch && !w.holder:
 		w.unended(g, iv, a, b, depth)
@@ -241,7 +242,7 @@ func (iv *interval) answers() *rules.Rule {
 // request slept.
 func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
 	bucket := breakdown.Sleep
-	if iv.open || iv.reason == reasonSync || iv.reason == reasonCond {
+	if iv.open || iv.reason == trace.ReasonSync || iv.reason == trace.ReasonCond {
 		bucket = breakdown.Unknown
 	}
 	var best []breakdown.Segment
@@ -365,7 +366,7 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 	}
 	// If it waited for anything else before, it was at work already.
 	for j := len(worker.past) - 1; j >= 0 && worker.past[j].end > after; j-- {
-		if iv := &worker.past[j]; iv.start < p.at && iv.end < p.at && (iv.state == stateWaiting || iv.state == stateSyscall) {
+		if iv := &worker.past[j]; iv.start < p.at && iv.end < p.at && (iv.state == trace.StateWaiting || iv.state == trace.StateSyscall) {
 			return nil, 0
 		}
 	}
@@ -418,15 +419,15 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 		return
 	}
 	if depth >= maxDepth {
-		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, stateWaiting, reasonNone, nil), a, b, nil)
+		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, trace.StateWaiting, trace.ReasonNone, nil), a, b, nil)
 		return
 	}
 	if g.fresh && g.born > a {
 		born := min(g.born, b)
-		before := interval{class: g.created, wakerClass: g.created, state: stateWaiting}
+		before := interval{class: g.created, wakerClass: g.created, state: trace.StateWaiting}
 		switch {
 		case g.timed:
-			before.class, before.reason = w.at, reasonSleep
+			before.class, before.reason = w.at, trace.ReasonSleep
 			w.timer(g, &before, a, born, depth+1)
 		case g.creator != nil:
 			w.follow(g, &before, g.creator, a, born, depth+1)
@@ -446,7 +447,7 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 		w.explain(g, iv, a, to, depth)
 		a = max(a, to)
 	}
-	if a < b && !g.dead && g.state != stateUnknown && g.since < b {
+	if a < b && !g.dead && g.state != trace.StateUnknown && g.since < b {
 		if g.since > a {
 			w.gone(g, a, g.since)
 			a = g.since
@@ -460,7 +461,7 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 
 // gone is time in which nothing is known of a goroutine.
 func (w *walk) gone(g *goroutine, a, b int64) {
-	w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, stateUnknown, reasonNone, nil), a, b, nil)
+	w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, trace.StateUnknown, trace.ReasonNone, nil), a, b, nil)
 }
 
 // behind is what the goroutine that let a request go on was busy with while the
@@ -476,7 +477,7 @@ func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth in
 	var out []breakdown.Behind
 	for bucket, t := range spent {
 		if t > 0 && breakdown.Bucket(bucket) != breakdown.Unknown {
-			out = append(out, breakdown.Behind{Release: m.causeOf(release, stateRunning, reasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t})
+			out = append(out, breakdown.Behind{Release: m.causeOf(release, trace.StateRunning, trace.ReasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t})
 		}
 	}
 	return out
@@ -508,8 +509,9 @@ func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, c
 }
 
 type causeKey struct {
-	class, at     *class
-	state, reason uint8
+	class, at *class
+	state     trace.State
+	reason    trace.Reason
 }
 
 func (w *walk) cause(iv *interval) *breakdown.Cause {
@@ -519,7 +521,7 @@ func (w *walk) cause(iv *interval) *breakdown.Cause {
 // causeOf is the evidence for an attribution. Where the stack holds none of the
 // service's code, as on a library's goroutine, the site is where the request
 // itself waits.
-func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Cause {
+func (m *machine) causeOf(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	if c != nil && c.opening != nil {
 		return c.opening.causeOf(m, at)
 	}
@@ -529,7 +531,7 @@ func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Caus
 	if at == nil {
 		of := c
 		if of == nil {
-			of = &m.classes.none
+			of = &m.none
 		}
 		slot := &of.causes[state]
 		if slot.cause == nil || slot.reason != why {
@@ -541,7 +543,7 @@ func (m *machine) causeOf(c *class, state, why uint8, at *class) *breakdown.Caus
 }
 
 // newCause makes a cause, once of each kind.
-func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cause {
+func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	key := causeKey{c, at, state, why}
 	if cause, ok := m.cause[key]; ok {
 		return cause
@@ -549,7 +551,7 @@ func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cau
 	if len(m.cause)*causeSize > m.causesRoom {
 		return m.plainCause(c, state, why, at)
 	}
-	cause := &breakdown.Cause{State: stateNames[state], Reason: m.classes.reasonName(why)}
+	cause := &breakdown.Cause{State: state.String(), Reason: m.reasonName(why)}
 	if c != nil {
 		cause.Site, cause.Stack, cause.System, cause.Library = c.Site, c.Stack, c.System, c.Library
 		if c.Own != nil {
@@ -569,21 +571,21 @@ func (m *machine) newCause(c *class, state, why uint8, at *class) *breakdown.Cau
 func ownBucket(iv *interval) breakdown.Bucket {
 	c := iv.class
 	switch {
-	case iv.state == stateRunning && !iv.assist:
+	case iv.state == trace.StateRunning && !iv.assist:
 		return breakdown.CPU
-	case iv.state == stateRunnable && !iv.assist:
+	case iv.state == trace.StateRunnable && !iv.assist:
 		return breakdown.Scheduler
-	case iv.assist, iv.reason == reasonGC, iv.state == stateWaiting && c != nil && c.GC:
+	case iv.assist, iv.reason == trace.ReasonGC, iv.state == trace.StateWaiting && c != nil && c.GC:
 		return breakdown.GC
-	case iv.state == stateWaiting && idles(c):
+	case iv.state == trace.StateWaiting && idles(c):
 		return breakdown.Wait
 	case c != nil && c.Own != nil:
 		return c.Own.Bucket
-	case iv.reason == reasonSleep:
+	case iv.reason == trace.ReasonSleep:
 		return breakdown.Sleep
-	case iv.state != stateWaiting || iv.reason == reasonNetwork || iv.untold():
+	case iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork || iv.untold():
 		return breakdown.Unknown
-	case iv.waker == nil && !iv.open && iv.reason != reasonSync && iv.reason != reasonCond:
+	case iv.waker == nil && !iv.open && iv.reason != trace.ReasonSync && iv.reason != trace.ReasonCond:
 		return breakdown.Sleep // a timer ended it
 	}
 	return breakdown.Wait

@@ -7,6 +7,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // asking is what a goroutine asks of other systems.
@@ -62,14 +63,14 @@ type callState struct {
 // start over, or where after an answer the same stack asks again or the service
 // came another way.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
-	if iv.class == nil || (iv.state != stateWaiting && iv.state != stateSyscall) {
+	if iv.class == nil || (iv.state != trace.StateWaiting && iv.state != trace.StateSyscall) {
 		return
 	}
 	c, own := iv.class, iv.rule()
 	if own == nil || own.Bucket > breakdown.Upstream || c.opening != nil {
 		return
 	}
-	if iv.reason == reasonSync && !iv.endsWhole() || iv.reason == reasonGC || c.GC || r != nil && iv.end <= r.Start {
+	if iv.reason == trace.ReasonSync && !iv.endsWhole() || iv.reason == trace.ReasonGC || c.GC || r != nil && iv.end <= r.Start {
 		return // a library's own lock is no step, nor is the collector
 	}
 	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
@@ -104,7 +105,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		s.ask(c)
 	case iv.endsWhole():
 		s.ended, s.answered = true, true
-	case phase == breakdown.ResponseWait && iv.state == stateWaiting:
+	case phase == breakdown.ResponseWait && iv.state == trace.StateWaiting:
 		s.ended = true
 		s.ask(c)
 	default:
@@ -293,16 +294,16 @@ func (c *class) waitsLike(o *class) bool {
 // endsWhole tells a wait for an answer that another goroutine reads: it ends with
 // the answer's end.
 func (iv *interval) endsWhole() bool {
-	if iv.state != stateWaiting || iv.reason == reasonNetwork {
+	if iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork {
 		return false
 	}
-	return iv.class.Whole && iv.reason != reasonSync || iv.wakerClass != nil && iv.wakerClass.Answers != nil
+	return iv.class.Whole && iv.reason != trace.ReasonSync || iv.wakerClass != nil && iv.wakerClass.Answers != nil
 }
 
 // phase is the step of a call that an interval was spent in: its stack's, unless
 // the goroutine that ended a select tells another.
 func (iv *interval) phase() breakdown.Phase {
-	if iv.reason == reasonSelect && iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
+	if iv.reason == trace.ReasonSelect && iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
 		return iv.wakerClass.Wakes
 	}
 	if r := iv.answers(); r != nil {

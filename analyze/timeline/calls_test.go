@@ -6,13 +6,14 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // A script is what goroutines do one after another, every 10 ns. Goroutine 1 serves
 // a request, which ends with the script.
 type script struct {
 	stacks  []string
-	records []record
+	records []trace.Record
 	at      int64
 }
 
@@ -30,7 +31,7 @@ const (
 
 func newScript() *script {
 	s := &script{stacks: []string{""}, at: 100}
-	s.add(record{op: opStatus, g: 2, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpStatus, G: 2, Other: -1, State: trace.StateRunning})
 	s.serves(1)
 	return s
 }
@@ -38,9 +39,9 @@ func newScript() *script {
 // serves has a goroutine begin to serve a request.
 func (s *script) serves(g int32) {
 	begins := s.stack("net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve")
-	s.add(record{op: opStatus, g: g, other: none, state: stateRunning, stack: begins})
-	s.add(record{op: opState, g: g, other: none, state: stateSyscall, stack: begins})
-	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpStatus, G: g, Other: -1, State: trace.StateRunning, Stack: begins})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateSyscall, Stack: begins})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
 func (s *script) stack(name string) int32 {
@@ -52,50 +53,50 @@ func (s *script) stack(name string) int32 {
 	return int32(i)
 }
 
-func (s *script) add(r record) {
+func (s *script) add(r trace.Record) {
 	s.at += 10
-	r.at = s.at
+	r.At = s.at
 	s.records = append(s.records, r)
 }
 
 // waits has a goroutine wait for the network, or for its client's goroutine.
 func (s *script) waits(g int32, stack string) {
-	reason := reasonSelect
+	reason := trace.ReasonSelect
 	if stack[0] == 'i' {
-		reason = reasonNetwork
+		reason = trace.ReasonNetwork
 	}
-	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reason, stack: s.stack(stack)})
-	s.add(record{op: opWake, g: g, other: none, state: stateRunnable})
-	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateWaiting, Reason: reason, Stack: s.stack(stack)})
+	s.add(trace.Record{Op: trace.OpWake, G: g, Other: -1, State: trace.StateRunnable})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
 // begins has a goroutine begin another.
 func (s *script) begins(g, other int32, stack string) {
-	s.add(record{op: opCreate, g: other, other: g, state: stateRunnable, stack: s.stack(stack), stack2: s.stack("main.get.func1")})
-	s.add(record{op: opState, g: other, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpCreate, G: other, Other: g, State: trace.StateRunnable, Stack: s.stack(stack), Stack2: s.stack("main.get.func1")})
+	s.add(trace.Record{Op: trace.OpState, G: other, Other: -1, State: trace.StateRunning})
 }
 
 // blocks has a request wait until another goroutine gives it something.
 func (s *script) blocks(g int32) {
-	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reasonRecv, stack: s.stack("runtime.chanrecv1 < " + served)})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: s.stack("runtime.chanrecv1 < " + served)})
 }
 
 func (s *script) gives(g, to int32) {
-	s.add(record{op: opWake, g: to, other: g, state: stateRunning, stack2: s.stack("runtime.chansend1 < " + worker)})
+	s.add(trace.Record{Op: trace.OpWake, G: to, Other: g, State: trace.StateRunning, Stack2: s.stack("runtime.chansend1 < " + worker)})
 }
 
 // request plays the script and returns its request.
 func (s *script) request(t *testing.T) (got breakdown.Request) {
 	t.Helper()
-	s.add(record{op: opEnd, g: 1, other: none})
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+	s.add(trace.Record{Op: trace.OpEnd, G: 1, Other: -1})
+	m := newMachine(rules.New(), func(r *breakdown.Request) {
 		if err := r.Check(); err != nil {
 			t.Error(err)
 		}
 		got = *r
 		got.Calls = slices.Clone(r.Calls)
 	})
-	apply(m, &decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
+	apply(m, &batch{stacks: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
 	m.finish()
 	return got
 }
@@ -179,7 +180,7 @@ func TestACallGoesOnWhileOthersAreMade(t *testing.T) {
 // there is always a request that has waited since before the last.
 func TestQueriesForAStreamAreForgotten(t *testing.T) {
 	s := newScript()
-	m := newMachine(newClasses(rules.New()), func(*breakdown.Request) {})
+	m := newMachine(rules.New(), func(*breakdown.Request) {})
 	s.serves(6)
 	most := 0
 	s.blocks(1)
@@ -192,10 +193,10 @@ func TestQueriesForAStreamAreForgotten(t *testing.T) {
 		s.waits(2, queries+worker)
 		s.blocks(next)
 		s.gives(5, request)
-		d := decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records}
+		d := batch{stacks: stackClasses(rules.New(), s.stacks), first: 100, records: s.records}
 		apply(m, &d)
 		s.records = nil
-		for g := range m.gs.all() {
+		for g := range m.gs.All() {
 			if g.call != nil {
 				most = max(most, len(g.call.loose))
 			}

@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // What requests wait for when the window closes. Nothing has ended these waits, so
@@ -115,11 +116,11 @@ func (m *machine) closing(gs []*goroutine) {
 // busy reports whether a worker has something to do: it does not wait for that, or it
 // waits for a timer again, which is what it does.
 func (g *goroutine) busy() bool {
-	if g.state != stateWaiting || g.class == nil || g.class.Own != nil || !awaits(g.reason) {
+	if g.state != trace.StateWaiting || g.class == nil || g.class.Own != nil || !awaits(g.reason) {
 		return true
 	}
 	for i := len(g.past) - 1; i >= 0; i-- {
-		if iv := &g.past[i]; iv.state == stateWaiting && iv.class == g.class {
+		if iv := &g.past[i]; iv.state == trace.StateWaiting && iv.class == g.class {
 			return iv.waker == nil
 		}
 	}
@@ -223,7 +224,7 @@ func (g *goroutine) started(r rules.Role) bool { return g.start != nil && g.star
 func (w *walk) alive(b int64) (alive []*goroutine) {
 	for i := len(w.r.branches) - 1; i >= 0 && len(alive) < mostAlive; i-- {
 		g := w.r.branches[i]
-		if g != w.r.g && !g.dead && g.born < b && !(g.state == stateWaiting && followable(g.class, g.reason)) && (g.started(rules.Stream) || g.created != nil && g.created.InService && g.created.Own == nil) {
+		if g != w.r.g && !g.dead && g.born < b && !(g.state == trace.StateWaiting && followable(g.class, g.reason)) && (g.started(rules.Stream) || g.created != nil && g.created.InService && g.created.Own == nil) {
 			alive = append(alive, g)
 		}
 	}

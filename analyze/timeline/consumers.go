@@ -1,6 +1,9 @@
 package timeline
 
-import "timesink/analyze/rules"
+import (
+	"timesink/analyze/rules"
+	"timesink/analyze/trace"
+)
 
 // A consumer is a goroutine that takes units of work from a queue. A unit is what
 // happens between two idle fetches: it begins when the goroutine was given
@@ -16,7 +19,7 @@ type consumer struct {
 
 // consumes looks at a stack of a goroutine that serves no connection, and tells
 // whether it is a consumer's.
-func (m *machine) consumes(g *goroutine, at int64, c *class, state uint8) bool {
+func (m *machine) consumes(g *goroutine, at int64, c *class, state trace.State) bool {
 	if g.consumer == nil {
 		if c.Role != rules.Fetch && c.Role != rules.Callback || !m.unbound(g) {
 			return false
@@ -38,7 +41,7 @@ func (m *machine) consumes(g *goroutine, at int64, c *class, state uint8) bool {
 			r.reading, r.served = false, true
 			r.note(c)
 		}
-	case state == stateWaiting:
+	case state == trace.StateWaiting:
 		g.consumer.given = r != nil && r.reading && r.given && !awaits(g.reason)
 		if r != nil && !g.consumer.given && (r.given || !r.reading) {
 			m.done(g, at, false)
@@ -71,7 +74,7 @@ func (m *machine) consumer(g *goroutine) *consumer {
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
 	g.forgetEarly()
-	if len(early) > 0 && early[0].state == stateWaiting && early[0].untold() {
+	if len(early) > 0 && early[0].state == trace.StateWaiting && early[0].untold() {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
 	if g.fresh || g.consumer.unit == "" || len(early) == 0 && !busy {
@@ -108,9 +111,9 @@ func (m *machine) unit(g *goroutine, at int64) *request {
 }
 
 // awaits tells the reasons of a wait for work.
-func awaits(reason uint8) bool {
+func awaits(reason trace.Reason) bool {
 	switch reason {
-	case reasonNetwork, reasonSelect, reasonRecv, reasonCond:
+	case trace.ReasonNetwork, trace.ReasonSelect, trace.ReasonRecv, trace.ReasonCond:
 		return true
 	}
 	return false
@@ -141,9 +144,9 @@ func (m *machine) feed(g *goroutine, by *class) {
 
 // fed follows the end of a consumer's wait. One that a timer ended may have been
 // given nothing: it is no unit unless it does something.
-func (m *machine) fed(g *goroutine, at int64, waited *class, why uint8, waker *goroutine, by *class) {
+func (m *machine) fed(g *goroutine, at int64, waited *class, why trace.Reason, waker *goroutine, by *class) {
 	k := g.consumer
-	if m.own(g) != nil || waited == nil || why == reasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
+	if m.own(g) != nil || waited == nil || why == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
 		return
 	}
 	r := m.unit(g, at)

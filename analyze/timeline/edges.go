@@ -5,6 +5,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // connState is where the goroutine of a server's connection stands.
@@ -211,7 +212,7 @@ func (m *machine) begun(g *goroutine, at int64) {
 
 // seen looks at a stack of a goroutine: one that it blocked or entered the
 // kernel with, or one with which it woke or created another.
-func (m *machine) seen(g *goroutine, at int64, c *class, state uint8) {
+func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	at = max(at, g.since)
 	if c.collects() || c.Role == rules.Fetch && g.stopped(state) {
 		return
@@ -296,7 +297,9 @@ func (c *class) collects() bool {
 
 // stopped tells that the collector made a goroutine wait, wherever it was: before,
 // amid or after a read.
-func (g *goroutine) stopped(state uint8) bool { return state == stateWaiting && g.reason == reasonGC }
+func (g *goroutine) stopped(state trace.State) bool {
+	return state == trace.StateWaiting && g.reason == trace.ReasonGC
+}
 
 // seenOnBranch looks at a stack of a goroutine that works for a request: a server
 // within the one that the request came to knows its handler better.
@@ -337,14 +340,14 @@ func (r *request) within(c *class) {
 // them there is the request's beginning; one that finds nothing is followed by a
 // wait, and the request begins when that ends. A second read that has to wait
 // is waiting for the rest of a header.
-func (m *machine) idle(g *goroutine, at int64, state uint8) {
+func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 	r := m.own(g)
 	if r != nil && !r.reading {
 		m.done(g, at, false)
 		r = nil
 	}
 	switch state {
-	case stateSyscall:
+	case trace.StateSyscall:
 		if r != nil && r.stopped {
 			m.drop(g) // the read before had found nothing
 			r = nil
@@ -355,8 +358,8 @@ func (m *machine) idle(g *goroutine, at int64, state uint8) {
 		}
 		r.reads++
 		g.conn = keepFresh(g.conn, connActive)
-	case stateWaiting:
-		if g.reason == reasonSync {
+	case trace.StateWaiting:
+		if g.reason == trace.ReasonSync {
 			return // for a lock of the server's own
 		}
 		if r != nil && g.stopped(state) {
@@ -381,8 +384,8 @@ func keepFresh(c, next connState) connState {
 
 // woken follows the end of a wait: if it was for a request's first bytes, they
 // have arrived. What another goroutine handed over is a request for certain.
-func (m *machine) woken(g *goroutine, at int64, waited *class, why uint8, handed bool) {
-	if waited == nil || why == reasonGC || why == reasonSync || waited.collects() || m.own(g) != nil {
+func (m *machine) woken(g *goroutine, at int64, waited *class, why trace.Reason, handed bool) {
+	if waited == nil || why == trace.ReasonGC || why == trace.ReasonSync || waited.collects() || m.own(g) != nil {
 		return
 	}
 	if g.conn == connIdle && waited.readsRequest() || g.conn == connFresh && waited.Role == rules.ReadHeader {
@@ -444,8 +447,8 @@ func (m *machine) recognize(g *goroutine, c *class) {
 // network tells of.
 func lastWait(ivs []interval) int64 {
 	for i := len(ivs) - 1; i >= 0; i-- {
-		if iv := &ivs[i]; iv.state == stateWaiting {
-			if iv.waker != nil || iv.reason == reasonGC {
+		if iv := &ivs[i]; iv.state == trace.StateWaiting {
+			if iv.waker != nil || iv.reason == trace.ReasonGC {
 				return 0
 			}
 			return iv.end
@@ -461,7 +464,7 @@ func (m *machine) attributeOpen(g *goroutine) {
 	if r == nil {
 		return
 	}
-	if m.now > g.since && g.state != stateUnknown {
+	if m.now > g.since && g.state != trace.StateUnknown {
 		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
 		m.attribute(r, g, &iv)
 	}

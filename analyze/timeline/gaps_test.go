@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,96 +14,8 @@ import (
 	"testing/iotest"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 )
-
-// A row of generations that a trace was taken apart into, each without the header.
-type apart struct {
-	header []byte
-	parts  [][]byte
-}
-
-func takeApart(t testing.TB, data []byte) apart {
-	t.Helper()
-	bounds, err := Boundaries(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := apart{header: data[:headerLen]}
-	from := int64(headerLen)
-	for _, to := range bounds {
-		a.parts = append(a.parts, data[from:to])
-		from = to
-	}
-	return a
-}
-
-// trace puts a trace together of generations by their place in the row.
-func (a apart) trace(places ...int) []byte {
-	data := slices.Clone(a.header)
-	for _, i := range places {
-		data = append(data, a.parts[i]...)
-	}
-	return data
-}
-
-// places are the numbers from first to last.
-func places(first, last int) (all []int) {
-	for i := first; i <= last; i++ {
-		all = append(all, i)
-	}
-	return all
-}
-
-// renumbered changes the number in each batch of a generation.
-func renumbered(part []byte, number func(old uint64) uint64) []byte {
-	var out []byte
-	for i := 0; i < len(part); {
-		if part[i] == evEndOfGeneration {
-			return append(out, part[i:]...)
-		}
-		at := i + batchGen(part[i])
-		old, n := binary.Uvarint(part[at:])
-		out = binary.AppendUvarint(append(out, part[i:at]...), number(old))
-		from := at + n
-		at = from
-		size := uint64(0)
-		for range 3 {
-			size, n = binary.Uvarint(part[at:])
-			at += n
-		}
-		i = at + int(size)
-		out = append(out, part[from:i]...)
-	}
-	return out
-}
-
-// behindFirst puts a batch behind the first one of a generation. It has the same
-// number, thread and time.
-func behindFirst(part []byte, typ []byte, data []byte) []byte {
-	from := batchGen(part[0])
-	at := from
-	for range 3 {
-		_, n := binary.Uvarint(part[at:])
-		at += n
-	}
-	batch := append(append(slices.Clone(typ), part[from:at]...), binary.AppendUvarint(nil, uint64(len(data)))...)
-	size, n := binary.Uvarint(part[at:])
-	return slices.Insert(slices.Clone(part), at+n+int(size), append(batch, data...)...)
-}
-
-// foreign adds what our own decoder leaves to the ordinary reader: a string of a
-// number that no runtime gives.
-func foreign(part []byte) []byte {
-	return behindFirst(part, []byte{evEventBatch}, append(binary.AppendUvarint([]byte{evStrings, evString}, 1<<40), 0))
-}
-
-// padded makes a generation larger by what tells nothing.
-func padded(part []byte, batches int) []byte {
-	for range batches {
-		part = behindFirst(part, []byte{evExperimentalBatch, 1}, make([]byte, maxBatchSize))
-	}
-	return part
-}
 
 // A reading is what a trace was read as.
 type reading struct {
@@ -168,107 +79,17 @@ func readAs(t testing.TB, r io.Reader, workers int, sh shares) reading {
 
 var plenty = sharesOf(DefaultMemory)
 
-// rows are recorded traces of three generations and more: one of each version of Go,
-// and one of another processor.
-func rows(t testing.TB) map[string]apart {
-	t.Helper()
-	all, rows := fixtures(t), map[string]apart{}
-	const other = "go1.26-arm64"
-	all[other] = services(t)[other]
-	for name, data := range all {
-		if s, err := newSplitter(bytes.NewReader(data)); err != nil || s.version < firstSplit {
-			continue
-		}
-		if a := takeApart(t, data); len(a.parts) >= 3 {
-			rows[name] = a
-		}
-	}
-	if testing.Short() { // one in which an event ends each generation, and one in which none does
-		return map[string]apart{"go1.22": rows["go1.22"], "go1.26": rows["go1.26"]}
-	}
-	for version := firstSplit; version <= lastKnown; version++ {
-		if _, ok := rows[fmt.Sprintf("go1.%d", version)]; !ok {
-			t.Fatalf("no trace of Go 1.%d has three generations", version)
-		}
-	}
-	return rows
-}
-
-// whole is all of it.
-func (a apart) whole() []byte { return a.trace(places(0, len(a.parts)-1)...) }
-
-// first is the number that its first generation has.
-func (a apart) first() uint64 {
-	number, _ := binary.Uvarint(a.parts[0][batchGen(a.parts[0][0]):])
-	return number
-}
-
-// A fault is a trace whose generations are not what they were. The stretches are
-// what is read of it, each a trace without a gap.
-type fault struct {
-	name                    string
-	row                     func(last int) []int
-	stretches               func(last int) [][2]int
-	missing, late, repeated func(last int) []int
-}
-
-func noPlace(int) []int { return nil }
-
-func only(i int) func(int) []int { return func(int) []int { return []int{i} } }
-
-func whole(last int) [][2]int { return [][2]int{{0, last}} }
-
-var faults = []fault{
-	{"nothing is wrong", func(last int) []int { return places(0, last) }, whole, noPlace, noPlace, noPlace},
-	{"the first is missing", func(last int) []int { return places(1, last) },
-		func(last int) [][2]int { return [][2]int{{1, last}} }, noPlace, noPlace, noPlace},
-	{"the second is missing", func(last int) []int { return slices.Delete(places(0, last), 1, 2) },
-		func(last int) [][2]int { return [][2]int{{0, 0}, {2, last}} }, only(1), noPlace, noPlace},
-	{"all between are missing", func(last int) []int { return []int{0, last} },
-		func(last int) [][2]int { return [][2]int{{0, 0}, {last, last}} },
-		func(last int) []int { return places(1, last-1) }, noPlace, noPlace},
-	{"the first two are swapped", func(last int) []int { return append([]int{1, 0}, places(2, last)...) },
-		func(last int) [][2]int { return [][2]int{{1, last}} }, noPlace, only(0), noPlace},
-	{"the last two are swapped", func(last int) []int { return append(places(0, last-2), last, last-1) },
-		func(last int) [][2]int { return [][2]int{{0, last - 2}, {last, last}} },
-		noPlace, func(last int) []int { return []int{last - 1} }, noPlace},
-	{"they are reversed", func(last int) []int { all := places(0, last); slices.Reverse(all); return all },
-		func(last int) [][2]int { return [][2]int{{last, last}} }, noPlace, func(last int) []int { return places(0, last-1) }, noPlace},
-	{"one is doubled", func(last int) []int { return slices.Insert(places(0, last), 1, 1) }, whole, noPlace, noPlace, only(1)},
-	{"the last is doubled", func(last int) []int { return append(places(0, last), last) }, whole,
-		noPlace, noPlace, func(last int) []int { return []int{last} }},
-	{"all come twice", func(last int) []int { return append(places(0, last), places(0, last)...) }, whole,
-		noPlace, noPlace, func(last int) []int { return places(0, last) }},
-	{"two dumps overlap", func(last int) []int { return append(places(0, 2), places(1, last)...) }, whole,
-		noPlace, noPlace, func(int) []int { return []int{1, 2} }},
-	{"one comes late, and twice", func(last int) []int { return append(slices.Delete(places(0, last), 1, 2), 1, 1) },
-		func(last int) [][2]int { return [][2]int{{0, 0}, {2, last}} }, noPlace, only(1), only(1)},
-}
-
-// FaultyTraces are seeds for fuzzing: the faults of one trace in which an event ends
-// each generation, and of one in which none does.
-func FaultyTraces(t testing.TB) (all [][]byte) {
-	for _, name := range []string{"go1.22", "go1.26"} {
-		a := rows(t)[name]
-		for _, f := range faults {
-			all = append(all, a.trace(f.row(len(a.parts)-1)...))
-		}
-		all = append(all, append(a.trace(0), a.trace(1)...), a.trace(0)[:len(a.header)+len(a.parts[0])/2])
-	}
-	return all
-}
-
 // What is missing, comes late or comes again is told, and the rest is what its
 // stretches are by themselves: no state is carried across a gap.
 func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
-	for name, a := range rows(t) {
-		last := len(a.parts) - 1
-		for _, f := range faults {
-			t.Run(name+"/"+f.name, func(t *testing.T) {
-				got := readAs(t, bytes.NewReader(a.trace(f.row(last)...)), 1, plenty)
+	for name, a := range tracetest.Rows(t) {
+		last := len(a.Parts) - 1
+		for _, f := range tracetest.Faults {
+			t.Run(name+"/"+f.Name, func(t *testing.T) {
+				got := readAs(t, bytes.NewReader(a.Trace(f.Row(last)...)), 1, plenty)
 				var want reading
-				for _, s := range f.stretches(last) {
-					want.add(t, readAs(t, bytes.NewReader(a.trace(places(s[0], s[1])...)), 1, plenty))
+				for _, s := range f.Stretches(last) {
+					want.add(t, readAs(t, bytes.NewReader(a.Trace(tracetest.Places(s[0], s[1])...)), 1, plenty))
 				}
 				if !slices.Equal(got.requests, want.requests) {
 					t.Errorf("%d requests, %d of them complete; the stretches have %d and %d", len(got.requests), got.complete, len(want.requests), want.complete)
@@ -280,8 +101,8 @@ func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
 					what string
 					n    Numbers
 					want []int
-				}{{"missing", got.sum.Missing, f.missing(last)}, {"late", got.sum.Late, f.late(last)}, {"repeated", got.sum.Repeated, f.repeated(last)}} {
-					if all := numbersOf(told.n, a.first()); !slices.Equal(all, told.want) || told.n.Count != uint64(len(all)) {
+				}{{"missing", got.sum.Missing, f.Missing(last)}, {"late", got.sum.Late, f.Late(last)}, {"repeated", got.sum.Repeated, f.Repeated(last)}} {
+					if all := numbersOf(told.n, a.First()); !slices.Equal(all, told.want) || told.n.Count != uint64(len(all)) {
 						t.Errorf("%v are told as %s (%d), not %v", all, told.what, told.n.Count, told.want)
 					}
 				}
@@ -296,7 +117,7 @@ func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
 // numbersOf are the numbers as places in a row that begins with first.
 func numbersOf(n Numbers, first uint64) (all []int) {
 	for _, r := range n.Runs {
-		all = append(all, places(int(r.First-first), int(r.Last-first))...)
+		all = append(all, tracetest.Places(int(r.First-first), int(r.Last-first))...)
 	}
 	slices.Sort(all)
 	return all
@@ -305,25 +126,25 @@ func numbersOf(n Numbers, first uint64) (all []int) {
 // What a trace covers and what it lost make up the time it tells of, whatever was
 // done to its generations.
 func TestWhatALossLeavesUncovered(t *testing.T) {
-	for name, a := range rows(t) {
-		last := len(a.parts) - 1
-		untouched := readAs(t, bytes.NewReader(a.whole()), 1, plenty).sum
+	for name, a := range tracetest.Rows(t) {
+		last := len(a.Parts) - 1
+		untouched := readAs(t, bytes.NewReader(a.Whole()), 1, plenty).sum
 		if untouched.Lost != 0 || untouched.Covered != untouched.End-untouched.Start {
 			t.Errorf("%s: %d ns are covered and %d lost of %d", name, untouched.Covered, untouched.Lost, untouched.End-untouched.Start)
 		}
-		for _, f := range faults {
-			if f.name == "the first is missing" {
+		for _, f := range tracetest.Faults {
+			if f.Name == "the first is missing" {
 				continue // nothing tells that there was one
 			}
-			sum := readAs(t, bytes.NewReader(a.trace(f.row(last)...)), 1, plenty).sum
-			loses := len(f.missing(last))+len(f.late(last)) > 0
+			sum := readAs(t, bytes.NewReader(a.Trace(f.Row(last)...)), 1, plenty).sum
+			loses := len(f.Missing(last))+len(f.Late(last)) > 0
 			if loses != (sum.Lost > 0) {
-				t.Errorf("%s, %s: %d ns are lost", name, f.name, sum.Lost)
+				t.Errorf("%s, %s: %d ns are lost", name, f.Name, sum.Lost)
 			}
 			// Generations overlap a little, or leave a little between them.
 			off := sum.Covered + sum.Lost - untouched.Covered
 			if max(off, -off) > untouched.Covered/20 || !loses && off != 0 {
-				t.Errorf("%s, %s: %d ns are covered and %d lost of %d", name, f.name, sum.Covered, sum.Lost, untouched.Covered)
+				t.Errorf("%s, %s: %d ns are covered and %d lost of %d", name, f.Name, sum.Covered, sum.Lost, untouched.Covered)
 			}
 		}
 	}
@@ -332,35 +153,31 @@ func TestWhatALossLeavesUncovered(t *testing.T) {
 // A fault is told the same by any number of workers, while the trace still grows, by
 // either decoder, and where generations are read in pieces.
 func TestAFaultIsToldTheSameOnWhateverWayItIsRead(t *testing.T) {
-	for name, a := range rows(t) {
+	for name, a := range tracetest.Rows(t) {
 		if strings.HasPrefix(name, "service") {
 			continue // these are large
 		}
-		last := len(a.parts) - 1
-		other := apart{header: a.header}
+		last := len(a.Parts) - 1
+		other := tracetest.Apart{Header: a.Header}
 		longest := 0
-		for _, part := range a.parts {
-			other.parts = append(other.parts, foreign(part))
+		for _, part := range a.Parts {
+			other.Parts = append(other.Parts, tracetest.Foreign(part))
 			longest = max(longest, len(part))
-		}
-		g := generation{number: 1, data: other.trace(0)}
-		if _, ok := decodeWire(g, newClasses(rulesTable()), nil); ok {
-			t.Fatal("our own decoder takes what should be left to the ordinary reader")
 		}
 		pieces := plenty
 		pieces.decoding = int64(3 * longest)
-		for _, f := range faults {
-			row := a.trace(f.row(last)...)
+		for _, f := range tracetest.Faults {
+			row := a.Trace(f.Row(last)...)
 			want := readAs(t, bytes.NewReader(row), 1, plenty)
 			same := func(how string, got reading) {
 				t.Helper()
 				if !reflect.DeepEqual(got, want) {
-					t.Errorf("%s, %s, %s: %d requests and %+v, not %d and %+v", name, f.name, how, len(got.requests), got.sum, len(want.requests), want.sum)
+					t.Errorf("%s, %s, %s: %d requests and %+v, not %d and %+v", name, f.Name, how, len(got.requests), got.sum, len(want.requests), want.sum)
 				}
 			}
 			same("by workers", readAs(t, bytes.NewReader(row), 4, plenty))
 			same("as it grows", readAs(t, iotest.HalfReader(iotest.OneByteReader(bytes.NewReader(row))), 2, plenty))
-			same("by the ordinary reader", readAs(t, bytes.NewReader(other.trace(f.row(last)...)), 2, plenty))
+			same("by the ordinary reader", readAs(t, bytes.NewReader(other.Trace(f.Row(last)...)), 2, plenty))
 			same("in pieces", readAs(t, bytes.NewReader(row), 2, pieces))
 		}
 	}
@@ -369,13 +186,13 @@ func TestAFaultIsToldTheSameOnWhateverWayItIsRead(t *testing.T) {
 // A trace begins with whatever number the process has come to, and where the numbers
 // end they begin again: nothing is lost there.
 func TestNumbersBeginAnywhereAndGoRound(t *testing.T) {
-	for name, a := range rows(t) {
-		want := readAs(t, bytes.NewReader(a.whole()), 1, plenty)
-		first := a.first()
+	for name, a := range tracetest.Rows(t) {
+		want := readAs(t, bytes.NewReader(a.Whole()), 1, plenty)
+		first := a.First()
 		for _, from := range []uint64{1, 127, 1 << 20, math.MaxUint32 - 1, math.MaxUint32 + 1, math.MaxUint64 - 1} {
-			b := apart{header: a.header}
-			for i, part := range a.parts {
-				b.parts = append(b.parts, renumbered(part, func(old uint64) uint64 {
+			b := tracetest.Apart{Header: a.Header}
+			for i, part := range a.Parts {
+				b.Parts = append(b.Parts, tracetest.Renumbered(part, func(old uint64) uint64 {
 					number := from + old - first
 					if from < math.MaxUint32 && number > math.MaxUint32 || number < from {
 						number = uint64(i-1) - 1 + 4 // two came before
@@ -383,7 +200,7 @@ func TestNumbersBeginAnywhereAndGoRound(t *testing.T) {
 					return number
 				}))
 			}
-			got := readAs(t, bytes.NewReader(b.whole()), 2, plenty)
+			got := readAs(t, bytes.NewReader(b.Whole()), 2, plenty)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("%s, from %d on: %+v", name, from, got.sum)
 			}
@@ -394,8 +211,8 @@ func TestNumbersBeginAnywhereAndGoRound(t *testing.T) {
 // What follows a trace in the same file is named for what it is, and takes nothing
 // away from the trace.
 func TestWhatFollowsATraceIsTold(t *testing.T) {
-	for name, a := range rows(t) {
-		one := a.whole()
+	for name, a := range tracetest.Rows(t) {
+		one := a.Whole()
 		want := readAs(t, bytes.NewReader(one), 1, plenty)
 		for _, c := range []struct {
 			name, follows, says string
@@ -425,10 +242,10 @@ func TestWhatFollowsATraceIsTold(t *testing.T) {
 // A table that ends early is damage, though the ordinary reader then returns io.EOF as
 // at the end of a trace: the generation must not vanish in silence.
 func TestATableThatEndsEarlyIsDamage(t *testing.T) {
-	for name, a := range rows(t) {
-		b := apart{header: a.header, parts: slices.Clone(a.parts)}
-		b.parts[1] = behindFirst(b.parts[1], []byte{evEventBatch}, []byte{evStrings, evString})
-		sum := readAs(t, bytes.NewReader(b.whole()), 2, plenty).sum
+	for name, a := range tracetest.Rows(t) {
+		b := tracetest.Apart{Header: a.Header, Parts: slices.Clone(a.Parts)}
+		b.Parts[1] = tracetest.Broken(b.Parts[1])
+		sum := readAs(t, bytes.NewReader(b.Whole()), 2, plenty).sum
 		if sum.Generations != 1 || sum.Cut == nil || sum.CutBytes == 0 {
 			t.Errorf("%s: %d generations were read, and then %v", name, sum.Generations, sum.Cut)
 		}
@@ -437,9 +254,9 @@ func TestATableThatEndsEarlyIsDamage(t *testing.T) {
 
 // A trace cut within its first generation says so, wherever it was cut.
 func TestATraceCutWithinItsFirstGenerationSaysSo(t *testing.T) {
-	for name, a := range rows(t) {
-		first := a.trace(0)
-		for at := headerLen + 1; at < len(first); at += 1 + len(first)/97 {
+	for name, a := range tracetest.Rows(t) {
+		first := a.Trace(0)
+		for at := 17; at < len(first); at += 1 + len(first)/97 {
 			_, err := Read(t.Context(), bytes.NewReader(first[:at]), rulesTable(), 2, func(*breakdown.Request) {})
 			if !errors.Is(err, ErrNoGeneration) || !errors.Is(err, ErrEndsWithin) || !strings.Contains(err.Error(), "it ends within its first generation") {
 				t.Errorf("%s, cut at %d of %d: %v", name, at, len(first), err)
@@ -452,13 +269,13 @@ func TestATraceCutWithinItsFirstGenerationSaysSo(t *testing.T) {
 // missing.
 func TestASkippedGenerationIsAGap(t *testing.T) {
 	tight := plenty
-	tight.decoding = 8 * maxBatchSize
-	for name, a := range rows(t) {
-		last := len(a.parts) - 1
-		b := apart{header: a.header, parts: slices.Clone(a.parts)}
-		b.parts[1] = padded(b.parts[1], 6)
-		got := readAs(t, bytes.NewReader(b.whole()), 2, tight)
-		want := readAs(t, bytes.NewReader(a.trace(slices.Delete(places(0, last), 1, 2)...)), 2, plenty)
+	tight.decoding = 8 * 64 << 10
+	for name, a := range tracetest.Rows(t) {
+		last := len(a.Parts) - 1
+		b := tracetest.Apart{Header: a.Header, Parts: slices.Clone(a.Parts)}
+		b.Parts[1] = tracetest.Padded(b.Parts[1], 6)
+		got := readAs(t, bytes.NewReader(b.Whole()), 2, tight)
+		want := readAs(t, bytes.NewReader(a.Trace(slices.Delete(tracetest.Places(0, last), 1, 2)...)), 2, plenty)
 		if got.sum.Skipped != 1 || got.sum.Missing.Count != 0 || want.sum.Missing.Count != 1 {
 			t.Errorf("%s: %d are skipped, %d missing", name, got.sum.Skipped, got.sum.Missing.Count)
 		}
@@ -466,30 +283,5 @@ func TestASkippedGenerationIsAGap(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d requests and %+v\nwithout the generation %d and %+v", name, len(got.requests), got.sum, len(want.requests), want.sum)
 		}
-	}
-}
-
-func TestNumbersKeepTheirRuns(t *testing.T) {
-	var n Numbers
-	for _, r := range []Run{{3, 5}, {6, 6}, {9, 9}, {8, 8}, {20, 30}} {
-		n.add(r)
-	}
-	if want := []Run{{3, 6}, {8, 9}, {20, 30}}; !slices.Equal(n.Runs, want) || n.Count != 17 {
-		t.Errorf("%+v, not %v", n, want)
-	}
-	for _, number := range []uint64{3, 6, 8, 9, 25} {
-		if !n.take(number) || n.take(number) {
-			t.Errorf("%d cannot be taken once", number)
-		}
-	}
-	if want := []Run{{4, 5}, {20, 24}, {26, 30}}; !slices.Equal(n.Runs, want) || n.Count != 12 {
-		t.Errorf("%+v, not %v", n, want)
-	}
-	for i := range uint64(3 * maxRuns) {
-		n.add(Run{100 + 2*i, 100 + 2*i})
-	}
-	n.add(Run{1 << 20, math.MaxUint64})
-	if len(n.Runs) > maxRuns || n.Count != math.MaxUint64-1<<20+1+12+3*maxRuns {
-		t.Errorf("%d runs of %d numbers", len(n.Runs), n.Count)
 	}
 }

@@ -1,6 +1,9 @@
 package timeline
 
-import "timesink/analyze/rules"
+import (
+	"timesink/analyze/rules"
+	"timesink/analyze/trace"
+)
 
 // next closes a request at a moment, where a stack shows that the goroutine went
 // on without having been seen idle: the next request was there already, or the
@@ -42,7 +45,7 @@ func (m *machine) readsAhead(g *goroutine, at int64, c *class) {
 	if r := m.own(g); r != nil && r.finished == 0 && (r.ahead || r.headed && c.Role == rules.Beginning) {
 		m.next(g, at, true)
 	}
-	m.seen(g, at, c, stateRunning)
+	m.seen(g, at, c, trace.StateRunning)
 	if r := m.own(g); r != nil {
 		r.headed, r.ahead = true, true
 	}

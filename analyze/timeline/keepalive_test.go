@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // A connection's goroutine that is never seen to wait serves one request after
@@ -24,21 +25,23 @@ func TestRequestsWithoutAPauseAreSeveral(t *testing.T) {
 	stacks := []string{"", reads, sys, writes, ahead, body, reader, begins}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	others := int32(9)
-	running := func(at int64) record { return record{at: at, op: opState, g: 2, other: -1, state: stateRunning} }
-	syscall := func(at int64, stack string) []record {
-		return []record{{at: at, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(stack)}, running(at + 1)}
+	running := func(at int64) trace.Record {
+		return trace.Record{At: at, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning}
 	}
-	start := func(at int64, stack string) []record {
+	syscall := func(at int64, stack string) []trace.Record {
+		return []trace.Record{{At: at, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(stack)}, running(at + 1)}
+	}
+	start := func(at int64, stack string) []trace.Record {
 		others++
-		return []record{{at: at, op: opCreate, g: others, other: 2, state: stateRunnable, stack: id(stack), stack2: id(reader)}}
+		return []trace.Record{{At: at, Op: trace.OpCreate, G: others, Other: 2, State: trace.StateRunnable, Stack: id(stack), Stack2: id(reader)}}
 	}
-	waits := func(from, to int64) []record {
-		return []record{{at: from, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
-			{at: to, op: opWake, g: 2, other: -1, state: stateRunnable}, running(to + 5)}
+	waits := func(from, to int64) []trace.Record {
+		return []trace.Record{{At: from, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(reads)},
+			{At: to, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable}, running(to + 5)}
 	}
 	for _, test := range []struct {
 		name    string
-		records []record
+		records []trace.Record
 		want    []span
 	}{
 		{"the next header is read where the last one was, as before Go 1.20", slices.Concat(
@@ -68,7 +71,7 @@ func TestRequestsWithoutAPauseAreSeveral(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []span
-			m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+			m := newMachine(rules.New(), func(r *breakdown.Request) {
 				if r.Incomplete {
 					t.Errorf("the request from %d to %d is incomplete", r.Start, r.End)
 				}
@@ -77,8 +80,8 @@ func TestRequestsWithoutAPauseAreSeveral(t *testing.T) {
 				}
 				got = append(got, span{r.Start, r.End})
 			})
-			begin := []record{{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)}, running(120)}
-			apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: append(begin, test.records...)})
+			begin := []trace.Record{{At: 110, Op: trace.OpCreate, G: 2, Other: -1, State: trace.StateRunnable, Stack2: id(begins)}, running(120)}
+			apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: append(begin, test.records...)})
 			m.finish()
 			if !slices.Equal(got, test.want) {
 				t.Errorf("the requests are %v, not %v", got, test.want)

@@ -7,6 +7,8 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
+	"timesink/analyze/trace/byid"
 )
 
 // A span is a stretch of time in which the world was stopped.
@@ -14,21 +16,20 @@ type span struct{ start, end int64 }
 
 // machine follows all goroutines through a trace's records.
 type machine struct {
-	classes *classes
-	emit    func(*breakdown.Request)
-	teller  *teller // calls emit elsewhere; nil where nothing does
-	gs      byID[goroutine]
-	stacks  []*class // of the generation being applied
-	names   []string // the same
-	ids     []int64
-	met     []*goroutine // by number: those seen in it already
-	units   bool         // the user takes functions for units of work
-	instant bool         // the trace rarely tells when a system call ended
-	tasks   map[int64]*goroutine
+	reasonName func(trace.Reason) string
+	none       class // what is remembered of states without a stack
+	emit       func(*breakdown.Request)
+	teller     *teller // calls emit elsewhere; nil where nothing does
+	gs         byid.Table[goroutine]
+	tables                  // of the generation being applied
+	met        []*goroutine // by number: those seen in it already
+	units      bool         // the user takes functions for units of work
+	instant    bool         // the trace rarely tells when a system call ended
+	tasks      map[int64]*goroutine
 
 	start, now   int64
 	from         int64 // where the stretch without a gap began, 0 between two
-	row          row
+	sequence     trace.Sequence
 	oldest       *goroutine // of the open waits, by their start
 	newest       *goroutine
 	kept, most   int          // intervals and what weighs like them, and how many there may be
@@ -57,34 +58,43 @@ type machine struct {
 	bounds
 }
 
-func newMachine(c *classes, emit func(*breakdown.Request)) *machine {
-	m := &machine{classes: c, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		procs: map[int64]bool{}, roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: c.table != nil && c.table.HasUnits()}
+func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
+	m := &machine{reasonName: trace.Reason.String, emit: emit, cause: map[causeKey]*breakdown.Cause{},
+		procs: map[int64]bool{}, roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits()}
 	m.bound(sharesOf(DefaultMemory))
 	m.holdUntil = math.MaxInt64
 	return m
 }
 
-// apply takes one generation.
-func (m *machine) apply(d *decoded) {
-	m.stretch(d.first)
+// tables are what the records of a generation refer to by index.
+type tables struct {
+	ids    []int64  // of goroutines, processors and tasks
+	stacks []*class // the first is nil, for no stack
+	names  []string // of tasks and regions
+}
+
+// startGeneration starts a generation whose first event is at a moment.
+func (m *machine) startGeneration(first int64) {
+	m.stretch(first)
 	if m.known == 0 {
-		m.known = d.first
+		m.known = first
 		m.hold()
 	}
-	if d.admitted == 0 { // a new one, not another piece
-		clear(m.met)
-		m.met = m.met[:0]
-	}
-	m.admit(d)
-	m.stacks, m.names, m.ids = d.classes, d.names, d.ids
+	clear(m.met)
+	m.met = m.met[:0]
+}
+
+// apply takes the records of the generation that was started, or the next piece of them, with
+// the tables as far as these need them.
+func (m *machine) apply(records []trace.Record, t tables) {
+	m.tables = t
 	m.met = append(m.met, make([]*goroutine, len(m.ids)-len(m.met))...)
-	for i := range d.records {
-		r := &d.records[i]
+	for i := range records {
+		r := &records[i]
 		// Generations overlap: a thread that the kernel held up writes what
 		// happens then into the old one, so that all that others did meanwhile
 		// follows with earlier times. Time only moves on for each goroutine.
-		m.now = max(m.now, r.at)
+		m.now = max(m.now, r.At)
 		m.step(r)
 		if m.kept > m.limit || m.now > m.holdUntil {
 			m.makeRoom()
@@ -95,60 +105,60 @@ func (m *machine) apply(d *decoded) {
 	}
 }
 
-func (m *machine) step(r *record) {
-	switch r.op {
-	case opState:
-		g := m.goroutine(r.g)
-		m.enter(g, r.at, r.state, m.stacks[r.stack], r.reason, nil, nil)
-	case opWake:
-		g := m.goroutine(r.g)
+func (m *machine) step(r *trace.Record) {
+	switch r.Op {
+	case trace.OpState:
+		g := m.goroutine(r.G)
+		m.enter(g, r.At, r.State, m.stacks[r.Stack], r.Reason, nil, nil)
+	case trace.OpWake:
+		g := m.goroutine(r.G)
 		var waker *goroutine
-		class := m.stacks[r.stack2]
-		if r.other >= 0 && g.reason != reasonNetwork && !forCollector(class) {
-			waker = m.goroutine(r.other)
+		class := m.stacks[r.Stack2]
+		if r.Other >= 0 && g.reason != trace.ReasonNetwork && !forCollector(class) {
+			waker = m.goroutine(r.Other)
 		}
-		m.wake(g, r.at, r.state, waker, class)
-	case opCreate:
+		m.wake(g, r.At, r.State, waker, class)
+	case trace.OpCreate:
 		m.create(r)
-	case opEnd:
-		m.end(m.goroutine(r.g), r.at)
-		m.met[r.g] = nil
-	case opStatus:
+	case trace.OpEnd:
+		m.end(m.goroutine(r.G), r.At)
+		m.met[r.G] = nil
+	case trace.OpStatus:
 		if !m.idles(r) {
-			m.status(m.goroutine(r.g), r)
+			m.status(m.goroutine(r.G), r)
 		}
-	case opAssist, opAssisted:
-		g := m.goroutine(r.g)
+	case trace.OpAssistBegin, trace.OpAssistEnd:
+		g := m.goroutine(r.G)
 		if m.instant {
-			m.followCall(g, r.at, stateRunning, nil)
+			m.followCall(g, r.At, trace.StateRunning, nil)
 		}
-		m.close(g, r.at, nil, nil)
-		g.assist = r.op == opAssist
-	case opStop:
+		m.close(g, r.At, nil, nil)
+		g.assist = r.Op == trace.OpAssistBegin
+	case trace.OpStopBegin:
 		if m.stopped == 0 {
-			m.stopped = r.at
+			m.stopped = r.At
 			if n := len(m.stops); n > 0 {
-				m.stopped = max(r.at, m.stops[n-1].end)
+				m.stopped = max(r.At, m.stops[n-1].end)
 			}
 		}
-	case opStopped:
+	case trace.OpStopEnd:
 		if m.stopped != 0 {
-			m.stops = append(m.stops, span{m.stopped, max(m.stopped, r.at)})
+			m.stops = append(m.stops, span{m.stopped, max(m.stopped, r.At)})
 			m.stopped = 0
 			if len(m.stops) > 8192 {
 				m.stops = append(m.stops[:0], m.stops[4096:]...)
 			}
 		}
-	case opSample:
+	case trace.OpSample:
 		m.sample(r)
-	case opProcRun, opProcIdle:
-		m.proc(m.ids[r.g], r.op == opProcRun, r.at)
-	case opTask, opTaskEnd:
+	case trace.OpProcRun, trace.OpProcIdle:
+		m.proc(m.ids[r.G], r.Op == trace.OpProcRun, r.At)
+	case trace.OpTaskBegin, trace.OpSubtaskBegin, trace.OpTaskEnd:
 		m.task(r)
-	case opRegion, opRegionEnd:
+	case trace.OpRegionBegin, trace.OpRegionEnd:
 		m.region(r)
-	case opMaxProcs:
-		m.maxProcs = max(m.maxProcs, int(m.ids[r.g]))
+	case trace.OpMaxProcs:
+		m.maxProcs = max(m.maxProcs, int(m.ids[r.G]))
 	}
 }
 
@@ -162,7 +172,7 @@ func (m *machine) goroutine(number int32) *goroutine {
 
 func (m *machine) meet(number int32) *goroutine {
 	id := m.ids[number]
-	g := m.gs.find(id)
+	g := m.gs.Find(id)
 	if g == nil {
 		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil), rare: &nothing}
 		g.root.Goroutines++
@@ -173,11 +183,11 @@ func (m *machine) meet(number int32) *goroutine {
 }
 
 // enter moves a goroutine to another state.
-func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reason uint8, waker *goroutine, wakerClass *class) {
+func (m *machine) enter(g *goroutine, at int64, state trace.State, class *class, reason trace.Reason, waker *goroutine, wakerClass *class) {
 	if m.instant {
 		m.followCall(g, at, state, class)
 	}
-	if g.state >= stateWaiting {
+	if g.state >= trace.StateWaiting {
 		if g.class == nil && g.conn == connUnknown {
 			m.opened(g, wakerClass)
 		}
@@ -193,7 +203,7 @@ func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reaso
 	if class != nil {
 		m.seen(g, at, class, state)
 	}
-	if state == stateWaiting {
+	if state == trace.StateWaiting {
 		m.mayWatch(g)
 	}
 }
@@ -202,7 +212,7 @@ func (m *machine) enter(g *goroutine, at int64, state uint8, class *class, reaso
 // its end may have to be followed. The observer's own requests are not asked
 // about: they last as long as the window.
 func (m *machine) mayWatch(g *goroutine) {
-	if g.state != stateWaiting || g.open || !needsPast(g.class, g.reason) {
+	if g.state != trace.StateWaiting || g.open || !needsPast(g.class, g.reason) {
 		return
 	}
 	if r := m.tag(g); r != nil && !r.observer {
@@ -211,17 +221,17 @@ func (m *machine) mayWatch(g *goroutine) {
 }
 
 // wake ends a wait.
-func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wakerClass *class) {
+func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *goroutine, wakerClass *class) {
 	waited, reason := g.class, g.reason
 	if waker != nil {
 		m.feed(g, wakerClass)
 		m.noteWaker(g, waker, wakerClass, at)
 		m.took(waker, at, wakerClass, waited)
 	}
-	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != reasonGC {
-		wakerClass.ends.learn(spell{waited, stateWaiting, reason})
+	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != trace.ReasonGC {
+		wakerClass.ends.learn(spell{waited, trace.StateWaiting, reason})
 	}
-	m.enter(g, at, state, nil, reasonNone, waker, wakerClass)
+	m.enter(g, at, state, nil, trace.ReasonNone, waker, wakerClass)
 	if g.consumer != nil {
 		m.fed(g, g.since, waited, reason, waker, wakerClass)
 	} else {
@@ -245,8 +255,8 @@ func (m *machine) wake(g *goroutine, at int64, state uint8, waker *goroutine, wa
 
 // takes tells that the goroutine that ended a wait took what the other one waited
 // to give it.
-func takes(reason uint8, waker *class) bool {
-	return reason == reasonSend || waker != nil && waker.receives
+func takes(reason trace.Reason, waker *class) bool {
+	return reason == trace.ReasonSend || waker != nil && waker.receives
 }
 
 // notePass keeps that something went from one goroutine to another, where one of
@@ -280,7 +290,7 @@ func (g *goroutine) pass(m *machine, at int64, with *goroutine, took bool) {
 // let another request go on.
 func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	if wakerClass != nil {
-		m.seen(waker, at, wakerClass, stateRunning)
+		m.seen(waker, at, wakerClass, trace.StateRunning)
 	}
 	r := m.tag(g)
 	if r == nil && g.conn != connUnknown || !m.remembers() || !followable(g.class, g.reason) {
@@ -321,57 +331,57 @@ func (m *machine) tag(g *goroutine) *request {
 	return nil
 }
 
-func (m *machine) create(r *record) {
+func (m *machine) create(r *trace.Record) {
 	var parent *goroutine
-	if r.other >= 0 {
-		parent = m.goroutine(r.other)
+	if r.Other >= 0 {
+		parent = m.goroutine(r.Other)
 	}
-	id := m.ids[r.g]
-	if before := m.gs.find(id); before != nil {
-		m.end(before, r.at) // its end was lost
+	id := m.ids[r.G]
+	if before := m.gs.Find(id); before != nil {
+		m.end(before, r.At) // its end was lost
 		if parent == before {
 			parent = nil
 		}
 	}
-	g := &goroutine{id: id, state: r.state, since: r.at, born: r.at, fresh: true, timed: r.other < 0, created: m.stacks[r.stack], start: m.stacks[r.stack2], rare: &nothing}
+	g := &goroutine{id: id, state: r.State, since: r.At, born: r.At, fresh: true, timed: r.Other < 0, created: m.stacks[r.Stack], start: m.stacks[r.Stack2], rare: &nothing}
 	g.root = m.rootOf(g.start)
 	g.root.Goroutines++
 	m.follows(g)
-	m.met[r.g] = g
+	m.met[r.G] = g
 	if parent != nil {
 		g.creator = parent
 		switch {
 		case g.created == nil:
 		case g.start != nil && g.start.Role == rules.Background:
-			m.readsAhead(parent, r.at, g.created)
+			m.readsAhead(parent, r.At, g.created)
 		default:
-			m.seen(parent, r.at, g.created, stateRunning)
+			m.seen(parent, r.At, g.created, trace.StateRunning)
 		}
 		if req := m.tag(parent); req != nil {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
 			m.branch(req, g)
 		}
 		if g.created != nil && g.created.Opened {
-			m.noteStream(m.tag(parent), parent, g.created, r.at)
+			m.noteStream(m.tag(parent), parent, g.created, r.At)
 		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
 			parent.own().aide = g
 		}
 	}
 	if g.start != nil {
-		m.begun(g, r.at)
+		m.begun(g, r.At)
 	}
 }
 
 func (m *machine) end(g *goroutine, at int64) {
 	if m.instant {
-		m.followCall(g, at, stateUnknown, nil)
+		m.followCall(g, at, trace.StateUnknown, nil)
 	}
 	m.close(g, at, nil, nil)
 	at = g.since
 	m.ended(g, at)
-	g.dead, g.died, g.state = true, at, stateUnknown
-	m.gs.remove(g.id)
+	g.dead, g.died, g.state = true, at, trace.StateUnknown
+	m.gs.Remove(g.id)
 	m.bury(g)
 	m.forgetDead(m.horizon())
 }
@@ -416,31 +426,31 @@ func (m *machine) forgetDead(horizon int64) {
 // status takes the state that a generation begins with. It is news only for a
 // goroutine never seen, or after a generation was lost; else the wait goes on,
 // with the stack and the reason that it began with.
-func (m *machine) status(g *goroutine, r *record) {
-	class := m.stacks[r.stack]
-	if g.state == r.state {
-		if g.class == nil && class != nil && (g.state == stateWaiting || g.state == stateSyscall) {
-			g.class, g.reason = class, r.reason
-			m.seen(g, r.at, class, g.state)
+func (m *machine) status(g *goroutine, r *trace.Record) {
+	class := m.stacks[r.Stack]
+	if g.state == r.State {
+		if g.class == nil && class != nil && (g.state == trace.StateWaiting || g.state == trace.StateSyscall) {
+			g.class, g.reason = class, r.Reason
+			m.seen(g, r.At, class, g.state)
 			m.mayWatch(g)
 		}
 		return
 	}
-	if g.state == stateUnknown {
-		g.state, g.class, g.reason = r.state, class, r.reason
+	if g.state == trace.StateUnknown {
+		g.state, g.class, g.reason = r.State, class, r.Reason
 		if class != nil {
-			m.seen(g, g.since, class, r.state)
+			m.seen(g, g.since, class, r.State)
 			m.mayWatch(g)
 		}
 		return
 	}
-	m.enter(g, r.at, r.state, class, r.reason, nil, nil)
+	m.enter(g, r.At, r.State, class, r.Reason, nil, nil)
 }
 
 // close ends the present interval at a moment and attributes it.
 func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *class) {
 	m.unwatch(g)
-	if at <= g.since || g.state == stateUnknown {
+	if at <= g.since || g.state == trace.StateUnknown {
 		g.since = max(g.since, at)
 		return
 	}
@@ -449,7 +459,7 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 	var iv interval
 	iv.start, iv.end, iv.class, iv.waker, iv.wakerClass = g.since, at, g.class, waker, wakerClass
 	iv.state, iv.reason, iv.assist = g.state, g.reason, g.assist
-	if g.state == stateWaiting {
+	if g.state == trace.StateWaiting {
 		iv.aide = aideOf(g, waker)
 		if g.aide != nil {
 			g.aide = nil
@@ -490,7 +500,7 @@ func (m *machine) take(g *goroutine, iv *interval) {
 	if observed := r != nil && r.observer || iv.class != nil && iv.class.Observer; !observed {
 		g.root.Spent[ownBucket(iv)] += length
 	}
-	if iv.state == stateRunning {
+	if iv.state == trace.StateRunning {
 		m.sum.Running += length
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
@@ -576,7 +586,7 @@ func (m *machine) makeRoom() {
 		horizon += max(1, (m.now-horizon)/2)
 		m.floor = horizon
 		m.forgetDead(horizon)
-		for g := range m.gs.all() {
+		for g := range m.gs.All() {
 			m.forget(g, horizon)
 			if g.call != nil {
 				g.call.enough = 0
@@ -646,31 +656,31 @@ func forCollector(c *class) bool { return c != nil && c.GC }
 
 // needsPast tells whether a wait's attribution asks what other goroutines did
 // meanwhile.
-func needsPast(c *class, reason uint8) bool {
-	if reason == reasonNetwork || reason == reasonSleep || reason == reasonGC || reason == reasonSystem || forCollector(c) {
+func needsPast(c *class, reason trace.Reason) bool {
+	if reason == trace.ReasonNetwork || reason == trace.ReasonSleep || reason == trace.ReasonGC || reason == trace.ReasonSystem || forCollector(c) {
 		return false
 	}
 	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait
 }
 
 // followable tells a wait that its own stack does not explain.
-func followable(c *class, reason uint8) bool {
+func followable(c *class, reason trace.Reason) bool {
 	return needsPast(c, reason) && (c == nil || c.Own == nil)
 }
 
-func (m *machine) sample(r *record) {
+func (m *machine) sample(r *trace.Record) {
 	m.sum.Samples++
-	if r.g < 0 {
+	if r.G < 0 {
 		return
 	}
-	g := m.gs.find(m.ids[r.g])
+	g := m.gs.Find(m.ids[r.G])
 	if g == nil {
 		return
 	}
-	if g.state == stateRunning {
+	if g.state == trace.StateRunning {
 		m.sum.SamplesRunning++
 	}
-	class := m.stacks[r.stack]
+	class := m.stacks[r.Stack]
 	if class == nil {
 		return
 	}
@@ -684,7 +694,7 @@ func (m *machine) sample(r *record) {
 		req.NamedBySample = unnamed && req.depth > 0
 	}
 	if len(req.Samples) < 1<<16 {
-		req.Samples = append(req.Samples, m.causeOf(class, g.state, reasonNone, nil))
+		req.Samples = append(req.Samples, m.causeOf(class, g.state, trace.ReasonNone, nil))
 		m.weigh(req)
 	}
 }
@@ -741,6 +751,7 @@ func (m *machine) finish() *Summary {
 	slices.SortFunc(m.sum.Roots, func(a, b Root) int {
 		return cmp.Or(cmp.Compare(b.Wall(), a.Wall()), cmp.Compare(a.Function, b.Function))
 	})
+	m.sum.Missing, m.sum.Late, m.sum.Repeated = m.sequence.Missing, m.sequence.Late, m.sequence.Repeated
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
 	m.sum.Covered = m.covered()
 	return &m.sum

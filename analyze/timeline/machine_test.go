@@ -9,6 +9,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // testStacks are a stack of each kind that the machine treats in a way of its
@@ -96,18 +97,18 @@ func stackClasses(table *rules.Table, stacks []string) []*class {
 // recordsFrom makes any bytes a row of generations. Nothing about them has to be
 // true to life: goroutines end that never began, begin twice, wake while they
 // run, and the clock goes backwards.
-func recordsFrom(data []byte, classes []*class) []decoded {
+func recordsFrom(data []byte, classes []*class) []batch {
 	const size = 8
-	var out []decoded
+	var out []batch
 	names := make([]string, len(classes))
-	d := decoded{classes: classes, names: names}
+	d := batch{stacks: classes, names: names}
 	at := int64(1000)
 	for len(data) >= size {
 		b := data[:size]
 		data = data[size:]
 		if b[0] == 255 { // the next generation, in which time may begin anew
 			out = append(out, d)
-			d = decoded{classes: classes, names: names}
+			d = batch{stacks: classes, names: names}
 			at -= int64(b[1])
 			continue
 		}
@@ -115,13 +116,13 @@ func recordsFrom(data []byte, classes []*class) []decoded {
 		if b[0] > 240 {
 			at += int64(b[7]) << 8
 		}
-		d.records = append(d.records, record{
-			at: at, op: op(b[0]) % (opRegionEnd + 1), g: int32(b[1] % 10), other: int32(b[2]%11) - 1,
-			state: b[3] % numStates, reason: b[4] % firstOtherReason,
-			stack: int32(int(b[5]) % len(classes)), stack2: int32(int(b[6]) % len(classes)),
+		d.records = append(d.records, trace.Record{
+			At: at, Op: trace.Op(b[0]) % trace.NumOps, G: int32(b[1] % 10), Other: int32(b[2]%11) - 1,
+			State: trace.State(b[3]) % trace.NumStates, Reason: trace.Reason(b[4]) % (trace.ReasonSystem + 1),
+			Stack: int32(int(b[5]) % len(classes)), Stack2: int32(int(b[6]) % len(classes)),
 		})
-		if r := &d.records[len(d.records)-1]; r.op >= opTask { // that of a task is not nobody
-			r.other = max(r.other, 0)
+		if r := &d.records[len(d.records)-1]; r.Op >= trace.OpTaskBegin { // that of a task is not nobody
+			r.Other = max(r.Other, 0)
 		}
 		if d.first == 0 {
 			d.first = at
@@ -130,25 +131,34 @@ func recordsFrom(data []byte, classes []*class) []decoded {
 	return append(out, d)
 }
 
+// A batch is a generation's records, and what they refer to.
+type batch struct {
+	first   int64
+	records []trace.Record
+	stacks  []*class
+	names   []string
+}
+
 // apply has a machine take a generation whose records name goroutines, processors
 // and tasks by their ids.
-func apply(m *machine, d *decoded) {
+func apply(m *machine, b *batch) {
 	most := int32(0)
-	for _, r := range d.records {
-		most = max(most, r.g, r.other)
+	for i := range b.records {
+		most = max(most, b.records[i].G, b.records[i].Other)
 	}
+	var ids []int64
 	for id := range int64(most) + 1 {
-		d.ids = append(d.ids, id)
+		ids = append(ids, id)
 	}
-	m.apply(d)
+	m.startGeneration(b.first)
+	m.apply(b.records, tables{ids, b.stacks, b.names})
 }
 
 // checkAccounts follows records through a machine and holds each request, and
 // the whole, against the identities.
 func checkAccounts(t *testing.T, data []byte) (requests int64) {
 	table := rules.New()
-	c := newClasses(table)
-	m := newMachine(c, func(r *breakdown.Request) {
+	m := newMachine(table, func(r *breakdown.Request) {
 		requests++
 		if err := r.Check(); err != nil {
 			t.Fatal(err)
@@ -212,7 +222,7 @@ func randomRecords(rng *rand.Rand, n int) []byte {
 	for i := 0; i < len(data); i += 8 {
 		// Mostly states, wakes and creations, on a few goroutines.
 		if data[i+1]&1 == 0 {
-			data[i] = byte(rng.IntN(int(opEnd) + 1))
+			data[i] = byte(rng.IntN(int(trace.OpEnd) + 1))
 		}
 		data[i+1] %= 5
 		data[i+2] %= 6
@@ -236,7 +246,7 @@ func TestRandomRecordsAddUp(t *testing.T) {
 func checkKept(t *testing.T, m *machine) {
 	t.Helper()
 	kept, weight := 0, int64(0)
-	for g := range m.gs.all() {
+	for g := range m.gs.All() {
 		kept += g.holds()
 		weight += goroutineSize
 		if r := m.own(g); r != nil {
@@ -273,7 +283,7 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 	stacks := []string{"", waits, joins, serve, idle, read, start, begin}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	unknown, short := map[string]int64{}, 0
-	m := newMachine(newClasses(table), func(r *breakdown.Request) {
+	m := newMachine(table, func(r *breakdown.Request) {
 		if err := r.Check(); err != nil {
 			t.Fatal(err)
 		}
@@ -287,36 +297,36 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 		}
 	})
 	m.most = 2000
-	d := decoded{classes: stackClasses(table, stacks), first: 1}
+	d := batch{stacks: stackClasses(table, stacks), first: 1}
 	at := int64(1)
-	put := func(op op, g, other int32, state, reason uint8, stack, stack2 string) {
+	put := func(op trace.Op, g, other int32, state trace.State, reason trace.Reason, stack, stack2 string) {
 		at += 10
-		d.records = append(d.records, record{at: at, op: op, g: g, other: other, state: state, reason: reason, stack: id(stack), stack2: id(stack2)})
+		d.records = append(d.records, trace.Record{At: at, Op: op, G: g, Other: other, State: state, Reason: reason, Stack: id(stack), Stack2: id(stack2)})
 	}
-	put(opCreate, 1, -1, stateRunnable, reasonNone, "", serve)
-	put(opState, 1, -1, stateRunning, reasonNone, "", "")
-	put(opState, 1, -1, stateWaiting, reasonSelect, waits, "")
-	put(opCreate, 2, -1, stateRunnable, reasonNone, "", serve)
-	put(opState, 2, -1, stateRunning, reasonNone, "", "")
+	put(trace.OpCreate, 1, -1, trace.StateRunnable, trace.ReasonNone, "", serve)
+	put(trace.OpState, 1, -1, trace.StateRunning, trace.ReasonNone, "", "")
+	put(trace.OpState, 1, -1, trace.StateWaiting, trace.ReasonSelect, waits, "")
+	put(trace.OpCreate, 2, -1, trace.StateRunnable, trace.ReasonNone, "", serve)
+	put(trace.OpState, 2, -1, trace.StateRunning, trace.ReasonNone, "", "")
 	const n = 5000
 	for i := range int32(n) {
 		branch := 100 + i
-		put(opCreate, branch, 2, stateRunnable, reasonNone, begin, start)
-		put(opState, 2, -1, stateWaiting, reasonSync, joins, "")
-		put(opState, branch, -1, stateRunning, reasonNone, "", "")
-		put(opState, branch, -1, stateWaiting, reasonNetwork, read, "")
-		put(opWake, branch, -1, stateRunnable, reasonNone, "", "")
-		put(opState, branch, -1, stateRunning, reasonNone, "", "")
-		put(opWake, 2, branch, stateRunnable, reasonNone, "", start)
-		put(opEnd, branch, -1, stateUnknown, reasonNone, "", "")
-		put(opState, 2, -1, stateRunning, reasonNone, "", "")
-		put(opState, 2, -1, stateWaiting, reasonNetwork, idle, "")
-		put(opWake, 2, -1, stateRunnable, reasonNone, "", "")
-		put(opState, 2, -1, stateRunning, reasonNone, "", "")
+		put(trace.OpCreate, branch, 2, trace.StateRunnable, trace.ReasonNone, begin, start)
+		put(trace.OpState, 2, -1, trace.StateWaiting, trace.ReasonSync, joins, "")
+		put(trace.OpState, branch, -1, trace.StateRunning, trace.ReasonNone, "", "")
+		put(trace.OpState, branch, -1, trace.StateWaiting, trace.ReasonNetwork, read, "")
+		put(trace.OpWake, branch, -1, trace.StateRunnable, trace.ReasonNone, "", "")
+		put(trace.OpState, branch, -1, trace.StateRunning, trace.ReasonNone, "", "")
+		put(trace.OpWake, 2, branch, trace.StateRunnable, trace.ReasonNone, "", start)
+		put(trace.OpEnd, branch, -1, trace.StateUnknown, trace.ReasonNone, "", "")
+		put(trace.OpState, 2, -1, trace.StateRunning, trace.ReasonNone, "", "")
+		put(trace.OpState, 2, -1, trace.StateWaiting, trace.ReasonNetwork, idle, "")
+		put(trace.OpWake, 2, -1, trace.StateRunnable, trace.ReasonNone, "", "")
+		put(trace.OpState, 2, -1, trace.StateRunning, trace.ReasonNone, "", "")
 	}
-	put(opWake, 1, 2, stateRunnable, reasonNone, "", begin)
-	put(opState, 1, -1, stateRunning, reasonNone, "", "")
-	put(opEnd, 1, -1, stateUnknown, reasonNone, "", "")
+	put(trace.OpWake, 1, 2, trace.StateRunnable, trace.ReasonNone, "", begin)
+	put(trace.OpState, 1, -1, trace.StateRunning, trace.ReasonNone, "", "")
+	put(trace.OpEnd, 1, -1, trace.StateUnknown, trace.ReasonNone, "", "")
 	apply(m, &d)
 	checkKept(t, m)
 	sum := m.finish()
@@ -340,26 +350,26 @@ func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 	table := rules.New()
 	stacks := []string{"", serve, sleep, ends, idle}
 	var got []breakdown.Request
-	m := newMachine(newClasses(table), func(r *breakdown.Request) { got = append(got, *r) })
-	at := func(at int64, g int32, op op, state, reason uint8, stack string) record {
-		return record{at: at, op: op, g: g, other: -1, state: state, reason: reason, stack: int32(slices.Index(stacks, stack))}
+	m := newMachine(table, func(r *breakdown.Request) { got = append(got, *r) })
+	at := func(at int64, g int32, op trace.Op, state trace.State, reason trace.Reason, stack string) trace.Record {
+		return trace.Record{At: at, Op: op, G: g, Other: -1, State: state, Reason: reason, Stack: int32(slices.Index(stacks, stack))}
 	}
 	classes := stackClasses(table, stacks)
-	apply(m, &decoded{classes: classes, first: 100, records: []record{
-		at(100, 1, opStatus, stateWaiting, reasonNetwork, idle),
-		at(100, 2, opStatus, stateRunning, reasonNone, ""),
-		at(9000, 2, opState, stateRunnable, reasonNone, ""), // held up
+	apply(m, &batch{stacks: classes, first: 100, records: []trace.Record{
+		at(100, 1, trace.OpStatus, trace.StateWaiting, trace.ReasonNetwork, idle),
+		at(100, 2, trace.OpStatus, trace.StateRunning, trace.ReasonNone, ""),
+		at(9000, 2, trace.OpState, trace.StateRunnable, trace.ReasonNone, ""), // held up
 	}})
-	apply(m, &decoded{classes: classes, first: 500, records: []record{
-		at(500, 1, opWake, stateRunnable, reasonNone, ""),
-		at(510, 1, opState, stateRunning, reasonNone, ""),
-		at(600, 1, opState, stateWaiting, reasonSleep, sleep),
-		at(900, 1, opWake, stateRunnable, reasonNone, ""),
-		at(920, 1, opState, stateRunning, reasonNone, ""),
-		at(930, 1, opState, stateSyscall, reasonNone, ends),
-		at(940, 1, opState, stateRunning, reasonNone, ""),
-		at(950, 1, opState, stateSyscall, reasonNone, idle),
-		at(9100, 1, opState, stateRunning, reasonNone, ""),
+	apply(m, &batch{stacks: classes, first: 500, records: []trace.Record{
+		at(500, 1, trace.OpWake, trace.StateRunnable, trace.ReasonNone, ""),
+		at(510, 1, trace.OpState, trace.StateRunning, trace.ReasonNone, ""),
+		at(600, 1, trace.OpState, trace.StateWaiting, trace.ReasonSleep, sleep),
+		at(900, 1, trace.OpWake, trace.StateRunnable, trace.ReasonNone, ""),
+		at(920, 1, trace.OpState, trace.StateRunning, trace.ReasonNone, ""),
+		at(930, 1, trace.OpState, trace.StateSyscall, trace.ReasonNone, ends),
+		at(940, 1, trace.OpState, trace.StateRunning, trace.ReasonNone, ""),
+		at(950, 1, trace.OpState, trace.StateSyscall, trace.ReasonNone, idle),
+		at(9100, 1, trace.OpState, trace.StateRunning, trace.ReasonNone, ""),
 	}})
 	m.finish()
 	if len(got) != 1 || got[0].Start != 500 || got[0].End != 950 {
@@ -383,20 +393,20 @@ func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
 		want  breakdown.Bucket
 	}{{read, breakdown.DB}, {sends, breakdown.Unknown}} {
 		var got []breakdown.Segment
-		m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = slices.Clone(r.Path) })
-		apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
-			{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting},
-			{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
-			{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
-			{at: 125, op: opState, g: 3, other: -1, state: stateRunning},
-			{at: 130, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
-			{at: 500, op: opWake, g: 2, other: -1, state: stateRunnable},
-			{at: 500, op: opState, g: 2, other: -1, state: stateRunning},
-			{at: 500, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(c.first)},
-			{at: 500, op: opState, g: 2, other: -1, state: stateRunning},
-			{at: 500, op: opWake, g: 3, other: 2, state: stateRunnable, stack2: id(sends)},
-			{at: 510, op: opState, g: 3, other: -1, state: stateRunning},
-			{at: 600, op: opEnd, g: 3, other: -1},
+		m := newMachine(rules.New(), func(r *breakdown.Request) { got = slices.Clone(r.Path) })
+		apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: []trace.Record{
+			{At: 100, Op: trace.OpStatus, G: 2, Other: -1, State: trace.StateWaiting},
+			{At: 110, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning, Stack: id(begins)},
+			{At: 120, Op: trace.OpState, G: 3, Other: -1, State: trace.StateSyscall, Stack: id(begins)},
+			{At: 125, Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning},
+			{At: 130, Op: trace.OpState, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
+			{At: 500, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
+			{At: 500, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+			{At: 500, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(c.first)},
+			{At: 500, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+			{At: 500, Op: trace.OpWake, G: 3, Other: 2, State: trace.StateRunnable, Stack2: id(sends)},
+			{At: 510, Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning},
+			{At: 600, Op: trace.OpEnd, G: 3, Other: -1},
 		}})
 		m.finish()
 		i := slices.IndexFunc(got, func(s breakdown.Segment) bool { return s.Start == 130 })
@@ -419,25 +429,25 @@ func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
 	stacks := []string{"", begins, waits, queries, answers, writes}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	var got []breakdown.Segment
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+	m := newMachine(rules.New(), func(r *breakdown.Request) {
 		if r.Goroutine == 3 {
 			got = slices.Clone(r.Path)
 		}
 	})
-	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
-		{at: 100, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
-		{at: 110, op: opStatus, g: 3, other: -1, state: stateRunning, stack: id(begins)},
-		{at: 120, op: opState, g: 3, other: -1, state: stateSyscall, stack: id(begins)},
-		{at: 125, op: opState, g: 3, other: -1, state: stateRunning},
-		{at: 130, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
-		{at: 300, op: opWake, g: 2, other: -1, state: stateRunning},
-		{at: 300, op: opStatus, g: 4, other: -1, state: stateWaiting},
-		{at: 300, op: opWake, g: 4, other: 2, state: stateRunning, stack2: id(answers)},
-		{at: 300, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
-		{at: 320, op: opState, g: 4, other: -1, state: stateSyscall, stack: id(writes)},
-		{at: 500, op: opWake, g: 2, other: -1, state: stateRunning},
-		{at: 500, op: opWake, g: 3, other: 2, state: stateRunning, stack2: id(answers)},
-		{at: 600, op: opEnd, g: 3, other: -1},
+	apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: []trace.Record{
+		{At: 100, Op: trace.OpStatus, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(queries)},
+		{At: 110, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning, Stack: id(begins)},
+		{At: 120, Op: trace.OpState, G: 3, Other: -1, State: trace.StateSyscall, Stack: id(begins)},
+		{At: 125, Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning},
+		{At: 130, Op: trace.OpState, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
+		{At: 300, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 300, Op: trace.OpStatus, G: 4, Other: -1, State: trace.StateWaiting},
+		{At: 300, Op: trace.OpWake, G: 4, Other: 2, State: trace.StateRunning, Stack2: id(answers)},
+		{At: 300, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(queries)},
+		{At: 320, Op: trace.OpState, G: 4, Other: -1, State: trace.StateSyscall, Stack: id(writes)},
+		{At: 500, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 500, Op: trace.OpWake, G: 3, Other: 2, State: trace.StateRunning, Stack2: id(answers)},
+		{At: 600, Op: trace.OpEnd, G: 3, Other: -1},
 	}})
 	m.finish()
 	var sum [breakdown.NumBuckets]int64
@@ -468,45 +478,45 @@ func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
 	)
 	stacks := []string{"", begins, asks, waits, takes, queries, gathers, begun, gives, idle, answers}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
-	for name, woken := range map[string]record{
-		"a goroutine of the runtime's":    {op: opStatus, g: 9, other: -1, state: stateWaiting, reason: reasonSystem},
-		"one that waits to begin one":     {op: opStatus, g: 9, other: -1, state: stateWaiting, reason: reasonSync, stack: id(begun)},
-		"one of whose wait none is known": {op: opStatus, g: 9, other: -1, state: stateWaiting},
+	for name, woken := range map[string]trace.Record{
+		"a goroutine of the runtime's":    {Op: trace.OpStatus, G: 9, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSystem},
+		"one that waits to begin one":     {Op: trace.OpStatus, G: 9, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSync, Stack: id(begun)},
+		"one of whose wait none is known": {Op: trace.OpStatus, G: 9, Other: -1, State: trace.StateWaiting},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got breakdown.Request
-			m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+			m := newMachine(rules.New(), func(r *breakdown.Request) {
 				if r.Goroutine == 2 {
 					got = *r
 					got.Path, got.Calls = slices.Clone(r.Path), slices.Clone(r.Calls)
 				}
 			})
-			woken.at = 100
-			apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
-				{at: 100, op: opStatus, g: 3, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(takes)},
-				{at: 100, op: opStatus, g: 4, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(idle)},
+			woken.At = 100
+			apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: []trace.Record{
+				{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(takes)},
+				{At: 100, Op: trace.OpStatus, G: 4, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(idle)},
 				woken,
 				// Another request, whose answer the dispatcher passes on meanwhile.
-				{at: 105, op: opStatus, g: 5, other: -1, state: stateRunning, stack: id(begins)},
-				{at: 105, op: opState, g: 5, other: -1, state: stateSyscall, stack: id(begins)},
-				{at: 106, op: opState, g: 5, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
-				{at: 110, op: opStatus, g: 2, other: -1, state: stateRunning, stack: id(begins)},
-				{at: 120, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(begins)},
-				{at: 125, op: opState, g: 2, other: -1, state: stateRunning},
-				{at: 130, op: opWake, g: 3, other: 2, state: stateRunnable, stack2: id(asks)},
-				{at: 130, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
-				{at: 140, op: opState, g: 3, other: -1, state: stateRunning},
-				{at: 150, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
-				{at: 300, op: opWake, g: 4, other: 6, state: stateRunning, stack2: id(gives)},
-				{at: 302, op: opWake, g: 5, other: 4, state: stateRunnable, stack2: id(answers)},
-				{at: 305, op: opState, g: 4, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(idle)},
-				{at: 400, op: opWake, g: 3, other: -1, state: stateRunning},
-				{at: 410, op: opWake, g: 9, other: 3, state: stateRunnable, stack2: id(gathers)},
-				{at: 420, op: opState, g: 3, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(queries)},
-				{at: 500, op: opWake, g: 3, other: -1, state: stateRunning},
-				{at: 510, op: opWake, g: 4, other: 3, state: stateRunning, stack2: id(gives)},
-				{at: 515, op: opWake, g: 2, other: 4, state: stateRunning, stack2: id(answers)},
-				{at: 600, op: opEnd, g: 2, other: -1},
+				{At: 105, Op: trace.OpStatus, G: 5, Other: -1, State: trace.StateRunning, Stack: id(begins)},
+				{At: 105, Op: trace.OpState, G: 5, Other: -1, State: trace.StateSyscall, Stack: id(begins)},
+				{At: 106, Op: trace.OpState, G: 5, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
+				{At: 110, Op: trace.OpStatus, G: 2, Other: -1, State: trace.StateRunning, Stack: id(begins)},
+				{At: 120, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(begins)},
+				{At: 125, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+				{At: 130, Op: trace.OpWake, G: 3, Other: 2, State: trace.StateRunnable, Stack2: id(asks)},
+				{At: 130, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
+				{At: 140, Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning},
+				{At: 150, Op: trace.OpState, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(queries)},
+				{At: 300, Op: trace.OpWake, G: 4, Other: 6, State: trace.StateRunning, Stack2: id(gives)},
+				{At: 302, Op: trace.OpWake, G: 5, Other: 4, State: trace.StateRunnable, Stack2: id(answers)},
+				{At: 305, Op: trace.OpState, G: 4, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(idle)},
+				{At: 400, Op: trace.OpWake, G: 3, Other: -1, State: trace.StateRunning},
+				{At: 410, Op: trace.OpWake, G: 9, Other: 3, State: trace.StateRunnable, Stack2: id(gathers)},
+				{At: 420, Op: trace.OpState, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(queries)},
+				{At: 500, Op: trace.OpWake, G: 3, Other: -1, State: trace.StateRunning},
+				{At: 510, Op: trace.OpWake, G: 4, Other: 3, State: trace.StateRunning, Stack2: id(gives)},
+				{At: 515, Op: trace.OpWake, G: 2, Other: 4, State: trace.StateRunning, Stack2: id(answers)},
+				{At: 600, Op: trace.OpEnd, G: 2, Other: -1},
 			}})
 			m.finish()
 			var sum [breakdown.NumBuckets]int64
@@ -534,13 +544,13 @@ func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
 	)
 	stacks := []string{"", begins, prepare, free, step}
 	calls := 0
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { calls = len(r.Calls) })
-	d := decoded{classes: stackClasses(rules.New(), stacks), first: 100}
+	m := newMachine(rules.New(), func(r *breakdown.Request) { calls = len(r.Calls) })
+	d := batch{stacks: stackClasses(rules.New(), stacks), first: 100}
 	at := int64(100)
 	in := func(stack string) {
 		at += 20
-		d.records = append(d.records, record{at: at, op: opState, g: 1, other: -1, state: stateSyscall, stack: int32(slices.Index(stacks, stack))},
-			record{at: at + 10, op: opState, g: 1, other: -1, state: stateRunning})
+		d.records = append(d.records, trace.Record{At: at, Op: trace.OpState, G: 1, Other: -1, State: trace.StateSyscall, Stack: int32(slices.Index(stacks, stack))},
+			trace.Record{At: at + 10, Op: trace.OpState, G: 1, Other: -1, State: trace.StateRunning})
 	}
 	in(begins)
 	for range 3 {
@@ -549,7 +559,7 @@ func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
 		in(step)
 		in(step)
 	}
-	d.records = append(d.records, record{at: at + 50, op: opEnd, g: 1, other: -1})
+	d.records = append(d.records, trace.Record{At: at + 50, Op: trace.OpEnd, G: 1, Other: -1})
 	apply(m, &d)
 	m.finish()
 	if calls != 3 {
@@ -573,25 +583,25 @@ func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
 	stacks := []string{"", begins, reads, sys, starts, waits, worker, works, sleeps}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	var got []breakdown.Request
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
-	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: []record{
-		{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)},
-		{at: 120, op: opState, g: 2, other: -1, state: stateRunning},
-		{at: 130, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
-		{at: 200, op: opWake, g: 2, other: -1, state: stateRunnable},
-		{at: 210, op: opState, g: 2, other: -1, state: stateRunning},
-		{at: 220, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)},
-		{at: 230, op: opState, g: 2, other: -1, state: stateRunning},
-		{at: 240, op: opCreate, g: 3, other: 2, state: stateRunnable, stack: id(starts), stack2: id(worker)},
-		{at: 250, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonRecv, stack: id(waits)},
-		{at: 260, op: opState, g: 3, other: -1, state: stateRunning},
-		{at: 300, op: opWake, g: 2, other: 3, state: stateRunnable, stack2: id(works)},
-		{at: 310, op: opState, g: 2, other: -1, state: stateRunning},
-		{at: 320, op: opCreate, g: 4, other: 2, state: stateRunnable, stack: id(starts), stack2: id(worker)},
-		{at: 330, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonSleep, stack: id(sleeps)},
-		{at: 500, op: opWake, g: 2, other: -1, state: stateRunnable},
-		{at: 510, op: opState, g: 2, other: -1, state: stateRunning},
-		{at: 600, op: opEnd, g: 2, other: -1},
+	m := newMachine(rules.New(), func(r *breakdown.Request) { got = append(got, *r) })
+	apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: []trace.Record{
+		{At: 110, Op: trace.OpCreate, G: 2, Other: -1, State: trace.StateRunnable, Stack2: id(begins)},
+		{At: 120, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 130, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(reads)},
+		{At: 200, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
+		{At: 210, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 220, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(sys)},
+		{At: 230, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 240, Op: trace.OpCreate, G: 3, Other: 2, State: trace.StateRunnable, Stack: id(starts), Stack2: id(worker)},
+		{At: 250, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
+		{At: 260, Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning},
+		{At: 300, Op: trace.OpWake, G: 2, Other: 3, State: trace.StateRunnable, Stack2: id(works)},
+		{At: 310, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 320, Op: trace.OpCreate, G: 4, Other: 2, State: trace.StateRunnable, Stack: id(starts), Stack2: id(worker)},
+		{At: 330, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSleep, Stack: id(sleeps)},
+		{At: 500, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
+		{At: 510, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+		{At: 600, Op: trace.OpEnd, G: 2, Other: -1},
 	}})
 	m.finish()
 	if len(got) != 1 || got[0].Start != 200 || got[0].End != 600 || got[0].Endpoint != "main.get" {
@@ -612,42 +622,42 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 	stacks := []string{"", reads, sys, sleeps, writes, worker}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	var got []breakdown.Request
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
-	stop := func(at int64) []record {
-		return []record{
-			{at: at, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonGC, stack: id(reads)},
-			{at: at + 40, op: opWake, g: 2, other: 3, state: stateRunnable, stack2: id(worker)},
-			{at: at + 50, op: opState, g: 2, other: -1, state: stateRunning},
+	m := newMachine(rules.New(), func(r *breakdown.Request) { got = append(got, *r) })
+	stop := func(at int64) []trace.Record {
+		return []trace.Record{
+			{At: at, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonGC, Stack: id(reads)},
+			{At: at + 40, Op: trace.OpWake, G: 2, Other: 3, State: trace.StateRunnable, Stack2: id(worker)},
+			{At: at + 50, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		}
 	}
-	serve := func(at int64) []record { // from the read on
-		return []record{
-			{at: at, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)},
-			{at: at + 10, op: opState, g: 2, other: -1, state: stateRunning},
-			{at: at + 20, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonSleep, stack: id(sleeps)},
-			{at: at + 220, op: opWake, g: 2, other: -1, state: stateRunnable},
-			{at: at + 230, op: opState, g: 2, other: -1, state: stateRunning},
-			{at: at + 240, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(writes)},
-			{at: at + 250, op: opState, g: 2, other: -1, state: stateRunning},
+	serve := func(at int64) []trace.Record { // from the read on
+		return []trace.Record{
+			{At: at, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(sys)},
+			{At: at + 10, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+			{At: at + 20, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSleep, Stack: id(sleeps)},
+			{At: at + 220, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
+			{At: at + 230, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
+			{At: at + 240, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(writes)},
+			{At: at + 250, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		}
 	}
-	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
-		[]record{
-			{at: 110, op: opStatus, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)},
-			{at: 200, op: opWake, g: 2, other: -1, state: stateRunnable},
-			{at: 210, op: opState, g: 2, other: -1, state: stateRunning},
+	apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+		[]trace.Record{
+			{At: 110, Op: trace.OpStatus, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(reads)},
+			{At: 200, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
+			{At: 210, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		},
 		stop(300), // amid the reading of a request, which began at 200
 		serve(400),
 		stop(700), // before the reading of the next, which is there already
 		serve(800),
-		[]record{
-			{at: 1100, op: opState, g: 2, other: -1, state: stateSyscall, stack: id(sys)}, // finds nothing
-			{at: 1110, op: opState, g: 2, other: -1, state: stateRunning},
+		[]trace.Record{
+			{At: 1100, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(sys)}, // finds nothing
+			{At: 1110, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		},
 		stop(1120), // before the wait for more, which is there meanwhile
 		serve(1300),
-		[]record{{at: 1600, op: opState, g: 2, other: -1, state: stateWaiting, reason: reasonNetwork, stack: id(reads)}},
+		[]trace.Record{{At: 1600, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(reads)}},
 	)})
 	m.finish()
 	if len(got) != 3 || got[0].Start != 200 || got[0].End != 700 || got[1].Start != 800 || got[1].End != 1100 ||
@@ -674,34 +684,34 @@ func TestALockIsNoWaitForARequest(t *testing.T) {
 	stacks := []string{"", begins, locks, frees, header, peeks, sys, sleeps}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
 	var got []breakdown.Request
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) { got = append(got, *r) })
-	in := func(at int64, state, reason uint8, stack string) record {
-		return record{at: at, op: opState, g: 2, other: -1, state: state, reason: reason, stack: id(stack)}
+	m := newMachine(rules.New(), func(r *breakdown.Request) { got = append(got, *r) })
+	in := func(at int64, state trace.State, reason trace.Reason, stack string) trace.Record {
+		return trace.Record{At: at, Op: trace.OpState, G: 2, Other: -1, State: state, Reason: reason, Stack: id(stack)}
 	}
-	woken := func(at int64, by int32, stack string) record {
-		return record{at: at, op: opWake, g: 2, other: by, state: stateRunnable, stack2: id(stack)}
+	woken := func(at int64, by int32, stack string) trace.Record {
+		return trace.Record{At: at, Op: trace.OpWake, G: 2, Other: by, State: trace.StateRunnable, Stack2: id(stack)}
 	}
-	running := func(at int64) record { return in(at, stateRunning, reasonNone, "") }
-	lock := func(at int64) []record {
-		return []record{in(at, stateWaiting, reasonSync, locks), woken(at+40, 3, frees), running(at + 50)}
+	running := func(at int64) trace.Record { return in(at, trace.StateRunning, trace.ReasonNone, "") }
+	lock := func(at int64) []trace.Record {
+		return []trace.Record{in(at, trace.StateWaiting, trace.ReasonSync, locks), woken(at+40, 3, frees), running(at + 50)}
 	}
-	apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
-		[]record{
-			{at: 100, op: opStatus, g: 3, other: -1, state: stateRunning},
-			{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)},
+	apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+		[]trace.Record{
+			{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning},
+			{At: 110, Op: trace.OpCreate, G: 2, Other: -1, State: trace.StateRunnable, Stack2: id(begins)},
 			running(120),
 		},
 		lock(130), // before anything was read
-		[]record{
-			in(200, stateSyscall, reasonNone, header), running(210),
-			in(220, stateWaiting, reasonSleep, sleeps), woken(300, -1, ""), running(310),
-			in(500, stateWaiting, reasonNetwork, peeks), woken(600, -1, ""), running(610),
-			in(620, stateSyscall, reasonNone, sys), running(630),
+		[]trace.Record{
+			in(200, trace.StateSyscall, trace.ReasonNone, header), running(210),
+			in(220, trace.StateWaiting, trace.ReasonSleep, sleeps), woken(300, -1, ""), running(310),
+			in(500, trace.StateWaiting, trace.ReasonNetwork, peeks), woken(600, -1, ""), running(610),
+			in(620, trace.StateSyscall, trace.ReasonNone, sys), running(630),
 		},
 		lock(640), // when the first bytes were read
-		[]record{
-			in(700, stateWaiting, reasonSleep, sleeps), woken(800, -1, ""), running(810),
-			in(900, stateWaiting, reasonNetwork, peeks),
+		[]trace.Record{
+			in(700, trace.StateWaiting, trace.ReasonSleep, sleeps), woken(800, -1, ""), running(810),
+			in(900, trace.StateWaiting, trace.ReasonNetwork, peeks),
 		},
 	)})
 	m.finish()

@@ -8,6 +8,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // DefaultMemory is what a Reader may take where nothing else is asked for.
@@ -50,8 +51,6 @@ func sharesOf(memory int64) shares {
 // The sizes of what is kept, in bytes: those of the types, with the slack of
 // slices that grow, and of maps.
 const (
-	recordSize    = 40
-	eventBytes    = 4 // of a trace, for one record, at least
 	intervalSize  = 96
 	goroutineSize = 400
 	segmentSize   = 96
@@ -63,6 +62,11 @@ const (
 	classSize     = 600
 	causeSize     = 400
 )
+
+// budget is the part of the shares that the decoder takes.
+func (s shares) budget() trace.Budget {
+	return trace.Budget{Decoding: s.decoding, Old: s.old, Spare: s.spare, Stacks: s.stacks}
+}
 
 // bounds are what a machine holds beside its history, and how much it may.
 type bounds struct {
@@ -107,7 +111,7 @@ func (m *machine) bound(s shares) {
 
 // follow counts a goroutine that is known from now on.
 func (m *machine) follows(g *goroutine) {
-	m.gs.add(g.id, g)
+	m.gs.Add(g.id, g)
 	m.weight += goroutineSize
 }
 
@@ -200,11 +204,11 @@ func (m *machine) reuse(r *request) {
 // idles tells a goroutine that is said to wait, as each generation says of all,
 // where there are too many to follow those that only wait. The goroutines of
 // connections are always followed.
-func (m *machine) idles(r *record) bool {
-	if m.sum.Evicted == 0 || r.state != stateWaiting || m.gs.find(m.ids[r.g]) != nil {
+func (m *machine) idles(r *trace.Record) bool {
+	if m.sum.Evicted == 0 || r.State != trace.StateWaiting || m.gs.Find(m.ids[r.G]) != nil {
 		return false
 	}
-	c := m.stacks[r.stack]
+	c := m.stacks[r.Stack]
 	return c != nil && c.Kind == ""
 }
 
@@ -213,7 +217,7 @@ func (m *machine) idles(r *record) bool {
 // known of the goroutines.
 func (m *machine) relieve() {
 	m.tellHeld()
-	for g := range m.gs.all() {
+	for g := range m.gs.All() {
 		if r := m.own(g); r != nil {
 			m.condense(r)
 		}
@@ -318,7 +322,7 @@ func (m *machine) evict(target int64) {
 		}
 		return 2
 	}
-	gs := slices.Collect(m.gs.all())
+	gs := slices.Collect(m.gs.All())
 	slices.SortFunc(gs, func(a, b *goroutine) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
 	})
@@ -326,7 +330,7 @@ func (m *machine) evict(target int64) {
 		if m.weight <= target {
 			break
 		}
-		if m.gs.find(g.id) != g {
+		if m.gs.Find(g.id) != g {
 			continue
 		}
 		if m.own(g) != nil {
@@ -350,21 +354,6 @@ func (g *goroutine) holds() int {
 		n += goroutineSize / intervalSize
 	}
 	return n
-}
-
-// size is what a class takes, in bytes.
-func (c *class) size() int { return classSize + len(c.Stack)*frameSize + 2*len(c.key) }
-
-// admit gives each of a generation's stacks the class that the machine knows it
-// by. Where there are too many to keep them whole, stacks that mean the same
-// share an outline. It is the machine that decides this, since it sees the
-// generations in their order.
-func (m *machine) admit(d *decoded) {
-	for ; d.admitted < len(d.classes); d.admitted++ {
-		if c := d.classes[d.admitted]; c != nil && !c.admitted && c.key != "" {
-			d.classes[d.admitted] = m.classOf(c)
-		}
-	}
 }
 
 func (m *machine) classOf(c *class) *class {
@@ -472,14 +461,14 @@ func (m *machine) outlineOf(c *class) *class {
 type plainCause struct {
 	site           breakdown.Frame
 	system, reason string
-	state          uint8
+	state          trace.State
 }
 
 // plainCause is the cause that stands for others like it; where even these are
 // too many, one without a place.
-func (m *machine) plainCause(c *class, state, why uint8, at *class) *breakdown.Cause {
+func (m *machine) plainCause(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	m.sum.CausesCut++
-	key := plainCause{state: state, reason: m.classes.reasonName(why)}
+	key := plainCause{state: state, reason: m.reasonName(why)}
 	if c != nil {
 		key.site, key.system = c.Site, c.System
 	}
@@ -494,7 +483,7 @@ func (m *machine) plainCause(c *class, state, why uint8, at *class) *breakdown.C
 	}
 	cause := m.plain[key]
 	if cause == nil {
-		cause = &breakdown.Cause{State: stateNames[state], Reason: key.reason, System: key.system, Site: key.site}
+		cause = &breakdown.Cause{State: state.String(), Reason: key.reason, System: key.system, Site: key.site}
 		m.plain[key] = cause
 	}
 	return cause

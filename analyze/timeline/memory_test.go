@@ -10,6 +10,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace/tracetest"
 )
 
 // toldWithin is what a reading within shares says, as text.
@@ -50,7 +51,7 @@ func TestALossIsToldAndTheSameWithAnyNumberOfWorkers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			lost := int64(0)
-			for name, data := range fixtures(t) {
+			for name, data := range tracetest.Recorded(t) {
 				whole, wholeSum, err := toldWithin(t, data, 2, plenty)
 				if err != nil {
 					t.Fatal(name, err)
@@ -97,7 +98,7 @@ func TestACondensedPathKeepsItsSums(t *testing.T) {
 			breakdown.Segment{Start: at + 20, End: at + 30, Bucket: breakdown.Lock, Cause: lock,
 				Behind: []breakdown.Behind{{Release: cpu, Bucket: breakdown.DB, Time: 3}}})
 	}
-	m := newMachine(newClasses(rules.New()), nil)
+	m := newMachine(rules.New(), nil)
 	r := &request{Request: breakdown.Request{Start: 1000, End: path[len(path)-1].End, Path: slices.Clone(path)}}
 	r.Calls = []breakdown.Call{{Start: 1020, End: 1050}} // on the path twice: at 1020 and none of it beside
 	r.Calls[0].Bucket = breakdown.Lock
@@ -131,7 +132,7 @@ func TestACondensedPathKeepsItsSums(t *testing.T) {
 
 // Stacks that share an outline must mean the same in every way.
 func TestAnOutlineHoldsAllThatAStackMeans(t *testing.T) {
-	m := newMachine(newClasses(rules.New()), func(*breakdown.Request) {})
+	m := newMachine(rules.New(), func(*breakdown.Request) {})
 	plain := &class{Class: &rules.Class{}}
 	fields := reflect.TypeFor[rules.Class]()
 	for i := range fields.NumField() {

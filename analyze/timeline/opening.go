@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // What goroutines waited for when the window opened. A trace has no stack of a wait
@@ -31,10 +32,10 @@ const historyAtOpening = 1_500_000_000
 // An opening is the state that a goroutine was in, without a stack, when the window
 // opened.
 type opening struct {
-	class  class  // stands for its stack
-	state  uint8  // waiting, or in the kernel
-	by     *class // with what another goroutine ended it, nil where none did
-	next   *class // the first stack after it, nil as long as there is none
+	class  class       // stands for its stack
+	state  trace.State // waiting, or in the kernel
+	by     *class      // with what another goroutine ended it, nil where none did
+	next   *class      // the first stack after it, nil as long as there is none
 	causes []openingCause
 }
 
@@ -72,7 +73,7 @@ func (m *machine) letGo() {
 	m.holdUntil, m.limit = math.MaxInt64, m.most
 	horizon := m.horizon()
 	m.forgetDead(horizon)
-	for g := range m.gs.all() {
+	for g := range m.gs.All() {
 		m.forget(g, horizon)
 		if len(g.past) == 0 {
 			g.past = nil
@@ -147,8 +148,8 @@ func (s *meant) many() bool { return len(s.stacks) > 1 }
 // A spell is a state with its stack.
 type spell struct {
 	class  *class
-	state  uint8
-	reason uint8
+	state  trace.State
+	reason trace.Reason
 }
 
 // A meaning is what a state is by its stack; told is false where that does not tell.
@@ -164,9 +165,9 @@ func (s spell) meaning() meaning {
 		return meaning{breakdown.GC, breakdown.NoPhase, true}
 	case c.Own != nil:
 		return meaning{c.Own.Bucket, c.Phase, true}
-	case s.state == stateSyscall || s.reason == reasonNetwork:
+	case s.state == trace.StateSyscall || s.reason == trace.ReasonNetwork:
 		return meaning{breakdown.Unknown, breakdown.NoPhase, true}
-	case s.reason == reasonSleep:
+	case s.reason == trace.ReasonSleep:
 		return meaning{breakdown.Sleep, breakdown.NoPhase, true}
 	}
 	return meaning{}
@@ -190,7 +191,7 @@ func (e *evidence) learn(s spell) {
 
 // most reports what nearly all states were that ended as an opening did: at least
 // nine of ten are of one bucket. It is nil where there is no such.
-func (e *evidence) most(state uint8) (most *meant) {
+func (e *evidence) most(state trace.State) (most *meant) {
 	all, same := 0, 0
 	for i := range e.seen {
 		if s := &e.seen[i]; s.state == state {
@@ -225,7 +226,7 @@ func (o *opening) like() *meant {
 
 // learn sees a goroutine's first stack after a state that nobody ended.
 func (m *machine) learn(g *goroutine, c *class) {
-	if g.was != nil && g.was.opening == nil && g.wasReason != reasonGC {
+	if g.was != nil && g.was.opening == nil && g.wasReason != trace.ReasonGC {
 		c.before.learn(spell{g.was, g.wasState, g.wasReason})
 	}
 }
@@ -233,7 +234,7 @@ func (m *machine) learn(g *goroutine, c *class) {
 // reads reports whether an opening was a wait for the network by what came next.
 func (o *opening) reads() bool {
 	n := o.next
-	return o.state == stateWaiting && o.by == nil && n != nil && n.reads && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
+	return o.state == trace.StateWaiting && o.by == nil && n != nil && n.reads && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
 }
 
 // timed reports whether an opening was a wait for a timer by what came next. Who
@@ -241,7 +242,7 @@ func (o *opening) reads() bool {
 // deadline.
 func (o *opening) timed() bool {
 	n := o.next
-	return o.state == stateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
+	return o.state == trace.StateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
 }
 
 // opening attributes a part of an opening by what it is at first sight.
@@ -294,7 +295,7 @@ func (o *opening) causeOf(m *machine, at *class) *breakdown.Cause {
 			return o.causes[i].cause
 		}
 	}
-	c := openingCause{o, at, &breakdown.Cause{State: stateNames[o.state]}}
+	c := openingCause{o, at, &breakdown.Cause{State: o.state.String()}}
 	o.causes = append(o.causes, c)
 	if m.openings == nil {
 		m.openings = map[*breakdown.Cause]openingCause{}
@@ -339,7 +340,7 @@ func (m *machine) settle(r *request) {
 		switch {
 		case like != nil && like.told:
 			s.Bucket, s.Phase = like.bucket, like.phase
-		case like != nil && o.state == stateWaiting && (s.Bucket == breakdown.Unknown || o.by == nil):
+		case like != nil && o.state == trace.StateWaiting && (s.Bucket == breakdown.Unknown || o.by == nil):
 			s.Bucket, s.Phase = like.usual(o)
 		}
 		if like != nil {
@@ -348,9 +349,9 @@ func (m *machine) settle(r *request) {
 				r.Endpoint = like.class.Handler
 			}
 		} else if o.reads() {
-			s.Cause = m.causeOf(o.next, stateWaiting, reasonNetwork, o.at)
+			s.Cause = m.causeOf(o.next, trace.StateWaiting, trace.ReasonNetwork, o.at)
 		} else {
-			s.Cause = m.causeOf(nil, o.state, reasonNone, o.at)
+			s.Cause = m.causeOf(nil, o.state, trace.ReasonNone, o.at)
 		}
 	}
 	m.settleHanded(r)

@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 func opened(waiting ...int32) *script {
 	s := &script{stacks: []string{""}, at: 90}
 	for _, g := range waiting {
-		s.records = append(s.records, record{at: 100, op: opStatus, g: g, other: none, state: stateWaiting})
+		s.records = append(s.records, trace.Record{At: 100, Op: trace.OpStatus, G: g, Other: -1, State: trace.StateWaiting})
 	}
 	s.at = 490
 	return s
@@ -29,28 +30,28 @@ func opened(waiting ...int32) *script {
 
 // wakes has nobody end a goroutine's wait.
 func (s *script) wakes(g int32) {
-	s.add(record{op: opWake, g: g, other: none, state: stateRunnable})
-	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpWake, G: g, Other: -1, State: trace.StateRunnable})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
 // wokenBy has a goroutine with a stack end another one's wait.
 func (s *script) wokenBy(other, g int32, stack string) {
-	s.add(record{op: opWake, g: g, other: other, state: stateRunnable, stack2: s.stack(stack)})
-	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpWake, G: g, Other: other, State: trace.StateRunnable, Stack2: s.stack(stack)})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
 func (s *script) kernel(g int32, stack string) {
-	s.add(record{op: opState, g: g, other: none, state: stateSyscall, stack: s.stack(stack)})
-	s.add(record{op: opState, g: g, other: none, state: stateRunning})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateSyscall, Stack: s.stack(stack)})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
-func (s *script) blocksAt(g int32, reason uint8, stack string) {
-	s.add(record{op: opState, g: g, other: none, state: stateWaiting, reason: reason, stack: s.stack(stack)})
+func (s *script) blocksAt(g int32, reason trace.Reason, stack string) {
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateWaiting, Reason: reason, Stack: s.stack(stack)})
 }
 
 // goesIdle has a connection's goroutine wait for its next request.
 func (s *script) goesIdle(g int32) {
-	s.blocksAt(g, reasonNetwork, "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).Peek < net/http.(*conn).serve")
+	s.blocksAt(g, trace.ReasonNetwork, "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).Peek < net/http.(*conn).serve")
 }
 
 // next has a request come to a goroutine that is idle.
@@ -63,7 +64,7 @@ func (s *script) next(g int32) {
 // play returns all requests, in the order in which they began.
 func (s *script) play(t *testing.T) (all []breakdown.Request) {
 	t.Helper()
-	m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+	m := newMachine(rules.New(), func(r *breakdown.Request) {
 		if err := r.Check(); err != nil {
 			t.Error(err)
 		}
@@ -71,7 +72,7 @@ func (s *script) play(t *testing.T) (all []breakdown.Request) {
 		kept.Path = slices.Clone(r.Path)
 		all = append(all, kept)
 	})
-	apply(m, &decoded{classes: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
+	apply(m, &batch{stacks: stackClasses(rules.New(), s.stacks), first: 100, records: s.records})
 	m.finish()
 	slices.SortStableFunc(all, func(a, b breakdown.Request) int { return int(a.Start - b.Start) })
 	return all
@@ -97,7 +98,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.kernel(1, answers)
 			s.goesIdle(1)
 			s.next(1)
-			s.blocksAt(1, reasonSleep, sleeps)
+			s.blocksAt(1, trace.ReasonSleep, sleeps)
 			s.wakes(1)
 			s.kernel(1, answers)
 			s.goesIdle(1)
@@ -108,9 +109,9 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.goesIdle(1)
 			for _, waits := range []string{sleeps, "internal/poll.(*FD).Write < net.(*conn).Write < net/http.(*response).finishRequest < net/http.(*conn).serve"} {
 				s.next(1)
-				reason := reasonSleep
+				reason := trace.ReasonSleep
 				if waits != sleeps {
-					reason = reasonNetwork
+					reason = trace.ReasonNetwork
 				}
 				s.blocksAt(1, reason, waits)
 				s.wakes(1)
@@ -126,7 +127,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 		}, breakdown.DB, breakdown.Query, "main.get"},
 		{"anything but reading or writing comes next", func(s *script) {
 			s.wakes(1)
-			s.blocksAt(1, reasonRecv, "runtime.chanrecv1 < "+served)
+			s.blocksAt(1, trace.ReasonRecv, "runtime.chanrecv1 < "+served)
 		}, breakdown.Sleep, breakdown.NoPhase, ""},
 		{"a lock was given up", func(s *script) {
 			s.wokenBy(2, 1, unlocking+served)
@@ -138,7 +139,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.kernel(1, answers)
 			s.goesIdle(1)
 			s.next(1)
-			s.blocksAt(1, reasonSelect, takingConn+served)
+			s.blocksAt(1, trace.ReasonSelect, takingConn+served)
 			s.wokenBy(2, 1, puttingConn+served)
 			s.kernel(1, answers)
 			s.goesIdle(1)
@@ -149,7 +150,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.goesIdle(1)
 		}, breakdown.Unknown, breakdown.NoPhase, ""},
 		{"a worker that serves no request let it go", func(s *script) {
-			s.records = append(s.records, record{at: 100, op: opStatus, g: 3, other: none, state: stateWaiting})
+			s.records = append(s.records, trace.Record{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateWaiting})
 			s.wakes(3)
 			s.kernel(3, "syscall.read < "+queries+worker)
 			s.wokenBy(3, 1, "runtime.closechan < "+worker)
@@ -210,11 +211,11 @@ func TestWhatIsWaitedForWhenTheWindowCloses(t *testing.T) {
 	serve := func(s *script, n int) {
 		for i := range n {
 			g := []int32{1, 4}[i%2]
-			s.blocksAt(3, reasonNetwork, query)
+			s.blocksAt(3, trace.ReasonNetwork, query)
 			s.at += 1000
 			s.wakes(3)
 			s.wokenBy(3, g, done)
-			s.blocksAt(g, reasonRecv, jobs)
+			s.blocksAt(g, trace.ReasonRecv, jobs)
 		}
 	}
 	for _, c := range []struct {
@@ -229,25 +230,25 @@ func TestWhatIsWaitedForWhenTheWindowCloses(t *testing.T) {
 		}, map[int64]breakdown.Bucket{1: breakdown.Unknown, 4: breakdown.Unknown}},
 		{"in the order of their beginning", true, func(s *script) {
 			serve(s, 30)
-			s.blocksAt(3, reasonNetwork, query)
+			s.blocksAt(3, trace.ReasonNetwork, query)
 			s.at += 500
 			s.kernel(2, "syscall.getpid < main.other")
 		}, map[int64]breakdown.Bucket{1: breakdown.DB, 4: breakdown.Wait}},
 		{"a branch that is at work", false, func(s *script) {
 			s.begins(1, 6, "main.get.func1 < "+served)
-			s.blocksAt(6, reasonSleep, "time.Sleep < main.get.func1")
-			s.blocksAt(1, reasonSync, "sync.(*WaitGroup).Wait < "+served)
+			s.blocksAt(6, trace.ReasonSleep, "time.Sleep < main.get.func1")
+			s.blocksAt(1, trace.ReasonSync, "sync.(*WaitGroup).Wait < "+served)
 			s.kernel(2, "syscall.getpid < main.other")
 		}, map[int64]breakdown.Bucket{1: breakdown.Sleep}},
 	} {
 		s := &script{stacks: []string{""}, at: 100}
-		s.add(record{op: opStatus, g: 3, other: none, state: stateRunning, stack: s.stack(worker)})
+		s.add(trace.Record{Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning, Stack: s.stack(worker)})
 		for _, g := range []int32{1, 4} {
 			s.serves(g)
 		}
 		if c.jobs {
 			for _, g := range []int32{1, 4} {
-				s.blocksAt(g, reasonRecv, jobs)
+				s.blocksAt(g, trace.ReasonRecv, jobs)
 			}
 		}
 		c.do(s)

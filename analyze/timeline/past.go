@@ -1,13 +1,15 @@
 package timeline
 
+import "timesink/analyze/trace"
+
 // A goroutine is what the machine knows of one: its present state, its past as
 // far as it may be needed, and the request it works for. It is small, as a busy
 // service begins one for each request.
 type goroutine struct {
 	// What every event asks about comes first: it is one line of the cache.
 
-	state    uint8
-	reason   uint8
+	state    trace.State
+	reason   trace.Reason
 	conn     connState
 	assist   bool // in a GC mark assist
 	fresh    bool // it was created in the window: before it was born, it was not
@@ -19,7 +21,8 @@ type goroutine struct {
 
 	// The last state that it waited in and that nobody ended, as long as no stack
 	// was seen since.
-	wasState, wasReason uint8
+	wasState  trace.State
+	wasReason trace.Reason
 
 	// The request it works for; stale once that request has ended. A borrowed
 	// goroutine is a shared worker that was woken by the request's own.
@@ -93,8 +96,8 @@ type interval struct {
 	waker      *goroutine
 	wakerClass *class
 	aide       *goroutine // makes the connection, or writes the request, meanwhile
-	state      uint8
-	reason     uint8
+	state      trace.State
+	reason     trace.Reason
 	assist     bool
 	open       bool // not ended: the window's edge
 }

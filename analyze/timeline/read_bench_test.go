@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime/trace"
+	rtrace "runtime/trace"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace"
 )
 
 // benchTrace is the trace that TIMESINK_BIG_TRACE names, or else one of some
@@ -56,7 +58,7 @@ var modest = sync.OnceValue(func() []byte {
 	defer s.Close()
 	defer close(jobs)
 	var buf bytes.Buffer
-	if err := trace.Start(&buf); err != nil {
+	if err := rtrace.Start(&buf); err != nil {
 		panic(err)
 	}
 	var clients sync.WaitGroup
@@ -73,7 +75,7 @@ var modest = sync.OnceValue(func() []byte {
 		})
 	}
 	clients.Wait()
-	trace.Stop()
+	rtrace.Stop()
 	return buf.Bytes()
 })
 
@@ -82,49 +84,37 @@ func perEvent(b *testing.B, events int64) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(events), "ns/event")
 }
 
-// BenchmarkSplit finds the generations' edges.
-func BenchmarkSplit(b *testing.B) {
-	data := benchTrace(b)
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		s, err := newSplitter(bytes.NewReader(data))
-		if err != nil {
-			b.Fatal(err)
-		}
-		for err == nil {
-			_, err = s.generation()
-		}
-		if err != io.EOF {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkAttribute applies records that are decoded already: the requests'
 // edges, the wake-ups that are followed, and the attribution.
 func BenchmarkAttribute(b *testing.B) {
-	all := generations(b, benchTrace(b))
-	all = all[:min(len(all), 4)] // the records of a big trace would not fit
+	data := benchTrace(b)
 	b.ReportAllocs()
 	var events int64
 	for b.Loop() {
 		b.StopTimer()
-		c := newClasses(rulesTable())
-		var ready []decoded
-		for _, g := range all {
-			d, err := decode(g, c, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			ready = append(ready, d)
+		in, err := trace.NewReader(bytes.NewReader(data), trace.Options{Attach: classify(rulesTable())})
+		if err != nil {
+			b.Fatal(err)
 		}
-		m := newMachine(c, func(*breakdown.Request) {})
+		var ready []*trace.Generation
+		var records [][]trace.Record
+		for g := range in.Generations(b.Context()) {
+			ready = append(ready, g)
+			records = append(records, slices.Concat(slices.Collect(g.Records())...))
+			if len(ready) == 4 { // the records of a big trace would not fit
+				break
+			}
+		}
+		if err := in.Err(); err != nil {
+			b.Fatal(err)
+		}
+		m := newMachine(rulesTable(), func(*breakdown.Request) {})
 		events = 0
 		b.StartTimer()
-		for i := range ready {
-			m.apply(&ready[i])
-			events += ready[i].events
+		for i, g := range ready {
+			m.startGeneration(g.First)
+			m.apply(records[i], tables{g.IDs, m.admit(nil, g.Stacks), g.Names})
+			events += g.Events
 		}
 		m.finish()
 	}

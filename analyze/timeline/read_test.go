@@ -15,11 +15,10 @@ import (
 	"testing"
 	"time"
 
-	exptrace "golang.org/x/exp/trace"
-
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 	"timesink/analyze/timeline"
+	"timesink/analyze/trace/tracetest"
 )
 
 // recordGenerations traces f, called once in each of n generations. A flight
@@ -78,73 +77,6 @@ func (fatal) Helper()           {}
 func (fatal) Fatal(args ...any) { panic(args) }
 func (fatal) Error(args ...any) { panic(args) }
 
-// The generations read apart hold what one reader sees in the whole.
-func TestSplittingLosesNoEvent(t *testing.T) {
-	data := served()
-	bounds, err := timeline.Boundaries(bytes.NewReader(data))
-	if err != nil || len(bounds) < 5 {
-		t.Fatalf("generations end at %v: %v", bounds, err)
-	}
-	if last := bounds[len(bounds)-1]; last != int64(len(data)) {
-		t.Errorf("the last generation ends at %d of %d bytes", last, len(data))
-	}
-	whole := countEvents(t, bytes.NewReader(data))
-	apart := map[exptrace.EventKind]int{}
-	from := int64(0)
-	for _, to := range bounds {
-		r := io.Reader(bytes.NewReader(data[from:to]))
-		if from > 0 {
-			r = io.MultiReader(bytes.NewReader(data[:16]), r)
-		}
-		for k, n := range countEvents(t, r) {
-			apart[k] += n
-		}
-		from = to
-	}
-	if !reflect.DeepEqual(whole, apart) {
-		t.Errorf("one reader sees %v, the generations' %v", whole, apart)
-	}
-	sum, _ := read(t, data, 1)
-	if sum.Generations < 5 || sum.Generations > len(bounds) {
-		t.Errorf("%d generations were read of %d", sum.Generations, len(bounds))
-	}
-}
-
-// countEvents counts the events by kind, but for those that only say again what
-// a generation begins with, and those of processors.
-func countEvents(t *testing.T, r io.Reader) map[exptrace.EventKind]int {
-	counts := map[exptrace.EventKind]int{}
-	in, err := exptrace.NewReader(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		ev, err := in.ReadEvent()
-		if err == io.EOF {
-			return counts
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch ev.Kind() {
-		case exptrace.EventSync, exptrace.EventRangeActive:
-			continue
-		case exptrace.EventStateTransition:
-			st := ev.StateTransition()
-			if st.Resource.Kind == exptrace.ResourceProc {
-				// One that was left in a system call as a generation ended is
-				// said to be idle in the next: to a reader of the whole that is
-				// a change, to one of the generation where it begins.
-				continue
-			}
-			if from, to := st.Goroutine(); from == exptrace.GoUndetermined || from == to {
-				continue
-			}
-		}
-		counts[ev.Kind()]++
-	}
-}
-
 func TestWorkersMakeNoDifference(t *testing.T) {
 	data := served()
 	sum, all := read(t, data, 1)
@@ -165,10 +97,7 @@ func TestWorkersMakeNoDifference(t *testing.T) {
 // A trace that was cut is read as far as its whole generations reach.
 func TestACutTraceKeepsItsWholeGenerations(t *testing.T) {
 	data := served()
-	bounds, err := timeline.Boundaries(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
+	bounds := tracetest.TakeApart(data).Bounds()
 	one, two, last := bounds[0], bounds[1], bounds[len(bounds)-2]
 	for _, c := range []struct {
 		name string
@@ -204,7 +133,7 @@ func TestACutTraceKeepsItsWholeGenerations(t *testing.T) {
 // A generation that is damaged ends the reading, and what came before it stays.
 func TestADamagedGenerationIsLeftOut(t *testing.T) {
 	data := slices.Clone(served())
-	bounds, _ := timeline.Boundaries(bytes.NewReader(data))
+	bounds := tracetest.TakeApart(data).Bounds()
 	for i := bounds[1] + 40; i < bounds[1]+400; i++ {
 		data[i] ^= 0x5a
 	}
@@ -261,16 +190,13 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // FuzzRead reads anything. It must come to an end, and what it says must add up.
 func FuzzRead(f *testing.F) {
 	data := served()
-	bounds, err := timeline.Boundaries(bytes.NewReader(data))
-	if err != nil {
-		f.Fatal(err)
-	}
+	bounds := tracetest.TakeApart(data).Bounds()
 	f.Add(data[:bounds[0]])
 	f.Add(data[:bounds[0]+100])
 	f.Add(record(f, func() {}))
 	f.Add([]byte("go 1.26 trace\x00\x00\x00"))
 	f.Add([]byte("go 1.21 trace\x00\x00\x00"))
-	for _, faulty := range timeline.FaultyTraces(f) {
+	for _, faulty := range tracetest.FaultyTraces(f) {
 		f.Add(faulty)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -287,30 +213,6 @@ func FuzzRead(f *testing.F) {
 		if sum.Requests != n || sum.End < sum.Start || sum.Generations == 0 || sum.CutBytes < 0 || sum.CutBytes > int64(len(data)) ||
 			sum.Running < 0 || sum.Saturated < 0 || sum.SamplesRunning > sum.Samples || sum.Covered < 0 || sum.Lost < 0 || sum.Covered > sum.End-sum.Start {
 			t.Errorf("%d requests, and the summary is %+v", n, sum)
-		}
-	})
-}
-
-// FuzzSplit splits anything: the generations' ends are in order, and within.
-func FuzzSplit(f *testing.F) {
-	data := served()
-	f.Add(data[:min(len(data), 200_000)])
-	f.Add(data[:17])
-	f.Add([]byte("go 1.25 trace\x00\x00\x00\x31\x00\x01\x01\x01\x00\x01\x02\x01\x01\x00"))
-	for _, faulty := range timeline.FaultyTraces(f) {
-		f.Add(faulty)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		bounds, err := timeline.Boundaries(bytes.NewReader(data))
-		if err != nil && errors.Is(err, io.EOF) {
-			t.Errorf("an end is an error: %v", err)
-		}
-		at := int64(0)
-		for _, b := range bounds {
-			if b <= at || b > int64(len(data)) {
-				t.Fatalf("generations of %d bytes end at %v", len(data), bounds)
-			}
-			at = b
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // Before Go 1.22 a trace tells when a system call began, and when it ended only
@@ -17,8 +18,8 @@ import (
 // that call where the service's function went on to another one of a file's: between
 // them it hardly does anything that takes long. What it ran until anything else is
 // left as cpu, and summed up.
-func (m *machine) followCall(g *goroutine, at int64, state uint8, class *class) {
-	if g.state == stateSyscall && state == stateRunning && ofFile(g.class) {
+func (m *machine) followCall(g *goroutine, at int64, state trace.State, class *class) {
+	if g.state == trace.StateSyscall && state == trace.StateRunning && ofFile(g.class) {
 		g.own().called = g.class
 		return
 	}
@@ -27,16 +28,16 @@ func (m *machine) followCall(g *goroutine, at int64, state uint8, class *class) 
 		return
 	}
 	g.called = nil
-	if r := m.tag(g); r == nil || r.observer || g.state != stateRunning || g.assist {
+	if r := m.tag(g); r == nil || r.observer || g.state != trace.StateRunning || g.assist {
 		return
 	}
 	ran := max(0, at-g.since)
-	if state != stateSyscall || !ofFile(class) || !goesOn(called, class) {
+	if state != trace.StateSyscall || !ofFile(class) || !goesOn(called, class) {
 		m.sum.AfterCalls += ran
 		return
 	}
 	m.sum.InCalls += ran
-	g.state, g.class = stateSyscall, called
+	g.state, g.class = trace.StateSyscall, called
 }
 
 // ofFile reports whether a stack is in a system call of a file's.

@@ -6,6 +6,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // A trace of Go before 1.22 has system calls that last no time. Between two of files
@@ -24,30 +25,30 @@ func TestCallsThatLastNoTime(t *testing.T) {
 	)
 	stacks := []string{"", begins, handler, reads, opens, loads, syncs, stats, removes, sleeps}
 	id := func(s string) int32 { return int32(slices.Index(stacks, s)) }
-	in := func(at int64, state uint8, stack string) record {
-		return record{at: at, op: opState, g: 2, other: -1, state: state, stack: id(stack)}
+	in := func(at int64, state trace.State, stack string) trace.Record {
+		return trace.Record{At: at, Op: trace.OpState, G: 2, Other: -1, State: state, Stack: id(stack)}
 	}
-	call := func(at int64, stack string) []record {
-		return []record{in(at, stateSyscall, stack), in(at+1, stateRunning, "")}
+	call := func(at int64, stack string) []trace.Record {
+		return []trace.Record{in(at, trace.StateSyscall, stack), in(at+1, trace.StateRunning, "")}
 	}
 	for _, test := range []struct {
 		name           string
-		calls          []record // from 200 to 400
-		file           int64    // the time in files
-		within, beyond int64    // of it told by the next call, and of cpu what followed one
+		calls          []trace.Record // from 200 to 400
+		file           int64          // the time in files
+		within, beyond int64          // of it told by the next call, and of cpu what followed one
 	}{
 		{"one after another", slices.Concat(call(200, opens), call(300, syncs)), 101, 99, 99},
 		{"a read, and then another call", slices.Concat(call(200, loads), call(300, syncs)), 2, 0, 198},
 		{"the same one again", slices.Concat(call(200, syncs), call(300, syncs)), 2, 0, 198},
 		{"the next one in another function", slices.Concat(call(200, syncs), call(300, removes)), 2, 0, 198},
 		{"the next one further up", slices.Concat(call(200, stats), call(300, opens)), 2, 0, 198},
-		{"a collection in between", slices.Concat(call(200, opens), []record{{at: 250, op: opAssist, g: 2, other: -1}, {at: 260, op: opAssisted, g: 2, other: -1}}, call(300, syncs)),
+		{"a collection in between", slices.Concat(call(200, opens), []trace.Record{{At: 250, Op: trace.OpAssistBegin, G: 2, Other: -1}, {At: 260, Op: trace.OpAssistEnd, G: 2, Other: -1}}, call(300, syncs)),
 			2, 0, 148},
-		{"one that lasts", []record{in(200, stateSyscall, syncs), in(350, stateRunnable, ""), in(360, stateRunning, "")}, 150, 0, 0},
+		{"one that lasts", []trace.Record{in(200, trace.StateSyscall, syncs), in(350, trace.StateRunnable, ""), in(360, trace.StateRunning, "")}, 150, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []breakdown.Request
-			m := newMachine(newClasses(rules.New()), func(r *breakdown.Request) {
+			m := newMachine(rules.New(), func(r *breakdown.Request) {
 				if err := r.Check(); err != nil {
 					t.Error(err)
 				}
@@ -56,10 +57,10 @@ func TestCallsThatLastNoTime(t *testing.T) {
 				got = append(got, c)
 			})
 			m.instant = true
-			apply(m, &decoded{classes: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
-				[]record{{at: 110, op: opCreate, g: 2, other: -1, state: stateRunnable, stack2: id(begins)}, in(120, stateRunning, "")},
+			apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: slices.Concat(
+				[]trace.Record{{At: 110, Op: trace.OpCreate, G: 2, Other: -1, State: trace.StateRunnable, Stack2: id(begins)}, in(120, trace.StateRunning, "")},
 				call(150, reads), test.calls,
-				[]record{in(400, stateWaiting, sleeps), {at: 500, op: opWake, g: 2, other: -1, state: stateRunnable}, in(510, stateRunning, ""), in(600, stateWaiting, reads)},
+				[]trace.Record{in(400, trace.StateWaiting, sleeps), {At: 500, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable}, in(510, trace.StateRunning, ""), in(600, trace.StateWaiting, reads)},
 			)})
 			sum := m.finish()
 			if len(got) != 1 {

@@ -13,7 +13,7 @@ import (
 // used again meanwhile.
 func TestRequestsAreToldInTheirOrder(t *testing.T) {
 	said := func(teller bool) (all []string) {
-		m := newMachine(newClasses(rulesTable()), func(r *breakdown.Request) {
+		m := newMachine(rulesTable(), func(r *breakdown.Request) {
 			all = append(all, fmt.Sprint(r.Goroutine, len(r.Path), r.Path, r.Calls, len(r.Samples)))
 		})
 		if teller {

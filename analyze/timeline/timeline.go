@@ -10,15 +10,32 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/exp/trace"
-
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // ErrNoGeneration is wrapped by what Read returns for a trace of which not one
 // generation could be read.
 var ErrNoGeneration = errors.New("the trace holds no whole generation")
+
+// What package trace finds wrong with a trace, wrapped by what Read returns and by
+// Summary.Cut.
+var (
+	ErrNotTrace   = trace.ErrNotTrace   // it does not begin with a trace's header
+	ErrEndsWithin = trace.ErrEndsWithin // it ends in the middle of a generation
+	ErrAnother    = trace.ErrAnother    // another one follows in the same input
+)
+
+// ErrMemory is wrapped by what Read returns for a trace of which nothing can be
+// read in the memory that it may take.
+var ErrMemory = trace.ErrMemory
+
+// A Numbers is a set of generation numbers, and a Run is a part of it.
+type (
+	Numbers = trace.Numbers
+	Run     = trace.Run
+)
 
 // A Summary is what a trace says beyond its requests. Times are nanoseconds on
 // the trace's clock.
@@ -133,36 +150,26 @@ func (o *Reader) Read(ctx context.Context, r io.Reader, emit func(*breakdown.Req
 }
 
 func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*breakdown.Request)) (*Summary, error) {
-	s, err := newSplitter(r)
+	in, err := trace.NewReader(r, trace.Options{Workers: o.Workers, Budget: sh.budget(), Attach: classify(o.Table)})
 	if err != nil {
 		return nil, err
 	}
-	c := newClasses(o.Table)
-	c.most = int(sh.stacks)
-	m := newMachine(c, emit)
+	m := newMachine(o.Table, emit)
 	m.bound(sh)
-	m.sum.Version, m.instant = s.version, s.version < 22
+	m.reasonName = in.ReasonName
+	m.sum.Version, m.instant = in.Version(), in.Version() < trace.SplitsFrom
 	if o.Workers > 1 {
 		m.teller = newTeller(emit)
 	}
 	defer m.endTelling()
-	p := newPipeline(s, c, sh)
-	generations := p.run(ctx, max(o.Workers, 1))
-	defer p.stop()
-	for d := range generations {
-		if d.err != nil {
-			p.stop()
-			m.sum.Cut = d.err
-			m.sum.CutBytes = s.discard() - max(d.from, headerLen)
-			break
-		}
-		m.generation(p, &d)
-		p.recycle(&d)
+	for g := range in.Generations(ctx) {
+		m.generation(g)
 		if o.After != nil {
 			covered := m.covered()
 			m.afterwards(func() { o.After(covered) })
 		}
 	}
+	m.sum.Cut, m.sum.CutBytes = in.Err(), in.Unread()
 	m.toldAll()
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -180,19 +187,32 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	return nil, fmt.Errorf("%w: %w", ErrNoGeneration, m.sum.Cut)
 }
 
-// generation takes what was decoded of a generation.
-func (m *machine) generation(p *pipeline, d *result) {
-	switch {
-	case !m.inOrder(d):
-	case d.lost > 0:
-		m.sum.Skipped++
-		m.sum.SkippedBytes += d.lost
+// generation takes a generation, if it is where it belongs. Before one that skips others
+// the machine forgets all goroutines: what they did in between is unknown.
+func (m *machine) generation(g *trace.Generation) {
+	place, lost := m.sequence.Add(g, m.start, m.now)
+	switch place {
+	case trace.LeftOut:
+		m.sum.Lost += min(lost, math.MaxInt64-m.sum.Lost)
+		return
+	case trace.AfterGap:
 		m.interrupt()
-	case len(d.records) > 0 || d.whole != nil: // else it is nothing but its edges
+	}
+	switch {
+	case g.Skipped > 0:
+		m.sum.Skipped++
+		m.sum.SkippedBytes += g.Skipped
+		m.interrupt()
+	case !g.Empty(): // else it is nothing but its edges
 		m.sum.Generations++
-		m.sum.Events += d.events
-		m.clock(d.clock)
-		p.each(d, m.apply)
+		m.sum.Events += g.Events
+		m.clock(g.Clock)
+		m.startGeneration(g.First)
+		stacks := make([]*class, 0, len(g.Stacks))
+		for records := range g.Records() {
+			stacks = m.admit(stacks, g.Stacks[len(stacks):])
+			m.apply(records, tables{g.IDs, stacks, g.Names})
+		}
 		if m.holding() {
 			m.letGo() // a generation ends with the stacks of all that wait
 		}
@@ -205,11 +225,11 @@ const maxClocks = 64
 // clock notes how the clocks relate at the beginning of a generation. The runtime
 // reads them one after another: where the kernel takes the thread away in between,
 // they seem tens of microseconds apart, so the middle one counts.
-func (m *machine) clock(c *trace.ClockSnapshot) {
+func (m *machine) clock(c *trace.Clock) {
 	if c == nil || len(m.clocks) == maxClocks {
 		return
 	}
-	m.clocks = append(m.clocks, Clock{Trace: int64(c.Trace), Wall: c.Wall})
+	m.clocks = append(m.clocks, Clock(*c))
 	sorted := slices.SortedFunc(slices.Values(m.clocks), func(a, b Clock) int { return cmp.Compare(a.offset(), b.offset()) })
 	m.sum.Clock = &sorted[len(sorted)/2]
 }

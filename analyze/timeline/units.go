@@ -1,5 +1,7 @@
 package timeline
 
+import "timesink/analyze/trace"
+
 // A unit of work that the service itself marks: a region or a task of
 // runtime/trace, or a function that the user names. It is one only where the
 // goroutine serves no request and works for none.
@@ -47,19 +49,19 @@ func (m *machine) marked(g *goroutine) *unit {
 }
 
 // region begins or ends a region. Regions nest.
-func (m *machine) region(r *record) {
-	g := m.goroutine(r.g)
+func (m *machine) region(r *trace.Record) {
+	g := m.goroutine(r.G)
 	m.seenAt(g, r)
 	u := m.marked(g)
 	switch {
-	case u == nil && r.op == opRegion && m.mayMark(g):
-		m.mark(g, r.at, kindRegion, m.names[r.stack2], unit{task: noTask, open: 1})
+	case u == nil && r.Op == trace.OpRegionBegin && m.mayMark(g):
+		m.mark(g, r.At, kindRegion, m.names[r.Stack2], unit{task: noTask, open: 1})
 	case u == nil || u.open == 0:
-	case r.op == opRegion:
+	case r.Op == trace.OpRegionBegin:
 		u.open++
 	default:
 		if u.open--; u.open == 0 {
-			m.done(g, r.at, false)
+			m.done(g, r.At, false)
 		}
 	}
 }
@@ -68,25 +70,24 @@ func (m *machine) region(r *record) {
 // on: whoever ends it ends that one's wait. A goroutine that begins a task that
 // is no part of its last one has handed that over: what another goroutine does
 // for it is a unit there if it is in a region.
-func (m *machine) task(r *record) {
-	g := m.goroutine(r.g)
+func (m *machine) task(r *trace.Record) {
+	g := m.goroutine(r.G)
 	m.seenAt(g, r)
-	if r.op == opTaskEnd {
-		if of := m.tasks[m.ids[r.other]]; of != nil {
+	if r.Op == trace.OpTaskEnd {
+		if of := m.tasks[m.ids[r.Other]]; of != nil {
 			if of != g {
-				m.close(of, r.at, g, m.stacks[r.stack])
+				m.close(of, r.At, g, m.stacks[r.Stack])
 			}
-			m.done(of, r.at, false)
+			m.done(of, r.At, false)
 		}
 		return
 	}
-	const part = 1
-	if u := m.marked(g); u != nil && u.task != noTask && r.state != part {
+	if u := m.marked(g); u != nil && u.task != noTask && r.Op != trace.OpSubtaskBegin {
 		m.drop(g)
 	}
 	if m.mayMark(g) {
-		m.mark(g, r.at, kindTask, m.names[r.stack2], unit{task: m.ids[r.other]})
-		m.tasks[m.ids[r.other]] = g
+		m.mark(g, r.At, kindTask, m.names[r.Stack2], unit{task: m.ids[r.Other]})
+		m.tasks[m.ids[r.Other]] = g
 	}
 }
 
@@ -101,9 +102,9 @@ func (m *machine) unmark(g *goroutine) {
 }
 
 // seenAt looks at the stack with which a goroutine marks something.
-func (m *machine) seenAt(g *goroutine, r *record) {
-	if c := m.stacks[r.stack]; c != nil {
-		m.seen(g, r.at, c, stateRunning)
+func (m *machine) seenAt(g *goroutine, r *trace.Record) {
+	if c := m.stacks[r.Stack]; c != nil {
+		m.seen(g, r.At, c, trace.StateRunning)
 	}
 }
 
@@ -119,7 +120,7 @@ func (m *machine) below(g *goroutine, at int64, c *class) {
 		m.done(g, at, false)
 	case u == nil && c.Unit != "" && m.mayMark(g):
 		ran := g.ran
-		if g.state == stateRunning && g.since < at {
+		if g.state == trace.StateRunning && g.since < at {
 			at = g.since
 		}
 		if len(ran) > 0 {
@@ -141,9 +142,9 @@ func (g *goroutine) runs(iv *interval) {
 	const most = 32
 	own := g.own()
 	switch {
-	case iv.state != stateRunning && iv.state != stateRunnable:
+	case iv.state != trace.StateRunning && iv.state != trace.StateRunnable:
 		own.ran = own.ran[:0]
-	case iv.state == stateRunnable && len(own.ran) == 0:
+	case iv.state == trace.StateRunnable && len(own.ran) == 0:
 		// It was not in the function before it ran.
 	default:
 		if len(own.ran) == most {

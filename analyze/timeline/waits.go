@@ -5,6 +5,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // Who ended the waits of requests in the service's own code: what is done for a
@@ -47,7 +48,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 	waker, by, at := iv.waker, iv.wakerClass, iv.end
 	for range mostTellers {
 		if waker == nil || waker.timed && waker.born > iv.start && m.tag(waker) == nil {
-			if iv.reason != reasonSync && !r.works(iv) {
+			if iv.reason != trace.ReasonSync && !r.works(iv) {
 				wait.By = breakdown.ByTimer
 			}
 			return 0
@@ -108,8 +109,8 @@ func (r *request) teller(c *class) breakdown.Teller {
 func (g *goroutine) idleBefore(at int64) *interval {
 	for i := len(g.past) - 1; i >= 0; i-- {
 		switch iv := &g.past[i]; {
-		case iv.start >= at, iv.state == stateRunning, iv.state == stateRunnable:
-		case iv.state != stateWaiting || iv.class == nil || iv.reason == reasonGC:
+		case iv.start >= at, iv.state == trace.StateRunning, iv.state == trace.StateRunnable:
+		case iv.state != trace.StateWaiting || iv.class == nil || iv.reason == trace.ReasonGC:
 			return nil
 		case iv.class.Own != nil && iv.class.Own.Bucket == breakdown.Lock:
 		default:
@@ -132,5 +133,5 @@ func (iv *interval) isNews() bool {
 	case c.Own != nil:
 		return c.Own.Bucket == breakdown.Sleep
 	}
-	return iv.reason == reasonSleep || iv.reason == reasonRecv || iv.reason == reasonSelect
+	return iv.reason == trace.ReasonSleep || iv.reason == trace.ReasonRecv || iv.reason == trace.ReasonSelect
 }

@@ -7,6 +7,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/analyze/trace"
 )
 
 // The stacks of waits_test's goroutines, by a letter each.
@@ -27,7 +28,7 @@ var waitStacks = map[byte]string{
 // nobody; "+4h" is created by nobody and "2+4b" by 2, to begin with that stack, and
 // runs; "4p" waits, for a channel, "4S" sleeps and "4f" enters the kernel. Steps are a
 // microsecond apart.
-func wakers(t *testing.T, text string) (records []record, classes []*class) {
+func wakers(t *testing.T, text string) (records []trace.Record, classes []*class) {
 	index := map[byte]int32{}
 	var stacks []string
 	stack := func(letter byte) int32 {
@@ -43,33 +44,33 @@ func wakers(t *testing.T, text string) (records []record, classes []*class) {
 	at := int64(1000)
 	for _, step := range strings.Fields(text) {
 		at += 1000
-		r := record{at: at, other: -1}
+		r := trace.Record{At: at, Other: -1}
 		switch {
 		case strings.Contains(step, ">"):
-			r.op, r.state, r.g = opWake, stateRunnable, int32(step[2]-'0')
+			r.Op, r.State, r.G = trace.OpWake, trace.StateRunnable, int32(step[2]-'0')
 			if step[0] != '0' {
-				r.other, r.stack2 = int32(step[0]-'0'), stack(step[3])
+				r.Other, r.Stack2 = int32(step[0]-'0'), stack(step[3])
 			}
 			records = append(records, r)
-			r = record{at: at, other: -1, op: opState, g: r.g, state: stateRunning}
+			r = trace.Record{At: at, Other: -1, Op: trace.OpState, G: r.G, State: trace.StateRunning}
 		case strings.Contains(step, "+"):
 			i := strings.IndexByte(step, '+')
-			r.op, r.state, r.g, r.stack2 = opCreate, stateRunnable, int32(step[i+1]-'0'), stack(step[i+2])
+			r.Op, r.State, r.G, r.Stack2 = trace.OpCreate, trace.StateRunnable, int32(step[i+1]-'0'), stack(step[i+2])
 			if i > 0 {
-				r.other, r.stack = int32(step[0]-'0'), stack(step[i+3])
+				r.Other, r.Stack = int32(step[0]-'0'), stack(step[i+3])
 			}
 			records = append(records, r)
-			r = record{at: at, other: -1, op: opState, g: r.g, state: stateRunning}
+			r = trace.Record{At: at, Other: -1, Op: trace.OpState, G: r.G, State: trace.StateRunning}
 		case step[1] == '.':
-			r.op, r.g = opEnd, int32(step[0]-'0')
+			r.Op, r.G = trace.OpEnd, int32(step[0]-'0')
 		case step[1] == 'f':
-			r.op, r.state, r.g, r.stack = opState, stateSyscall, int32(step[0]-'0'), stack('f')
+			r.Op, r.State, r.G, r.Stack = trace.OpState, trace.StateSyscall, int32(step[0]-'0'), stack('f')
 			records = append(records, r)
-			r = record{at: at + 500, other: -1, op: opState, g: r.g, state: stateRunning}
+			r = trace.Record{At: at + 500, Other: -1, Op: trace.OpState, G: r.G, State: trace.StateRunning}
 		default:
-			r.op, r.state, r.reason, r.g, r.stack = opState, stateWaiting, reasonRecv, int32(step[0]-'0'), stack(step[1])
+			r.Op, r.State, r.Reason, r.G, r.Stack = trace.OpState, trace.StateWaiting, trace.ReasonRecv, int32(step[0]-'0'), stack(step[1])
 			if step[1] == 'l' {
-				r.reason = reasonSync
+				r.Reason = trace.ReasonSync
 			}
 		}
 		records = append(records, r)
@@ -105,14 +106,14 @@ func TestWhoEndedAWait(t *testing.T) {
 	} {
 		records, classes := wakers(t, c.steps)
 		var got []string
-		m := newMachine(newClasses(nil), func(r *breakdown.Request) {
+		m := newMachine(nil, func(r *breakdown.Request) {
 			for _, w := range r.Waits {
 				if r.Goroutine == 1 {
 					got = append(got, ended(&w))
 				}
 			}
 		})
-		apply(m, &decoded{records: records, classes: classes, first: records[0].at})
+		apply(m, &batch{records: records, stacks: classes, first: records[0].At})
 		m.finish()
 		if text := strings.Join(got, "; "); text != c.want {
 			t.Errorf("%s: %q, not %q", c.name, text, c.want)

@@ -5,10 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"sync"
 	"testing"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+	"timesink/analyze/trace/tracetest"
 )
+
+var rulesTable = sync.OnceValue(func() *rules.Table { return rules.New() })
 
 // told is all that a reading of a trace says, as text.
 func told(t testing.TB, data []byte, workers int) []byte {
@@ -35,14 +40,14 @@ func told(t testing.TB, data []byte, workers int) []byte {
 
 // Also what is damaged is read the same by any number of workers, errors included.
 func TestWorkersMakeNoDifferenceToAnyFixture(t *testing.T) {
-	small := fixtures(t)
-	maps.Copy(small, readerFixtures(t))
+	small := tracetest.Recorded(t)
+	maps.Copy(small, tracetest.ReaderFixtures(t))
 	if testing.Short() { // for the race detector
 		sameByWorkers(t, small, 3)
 		return
 	}
 	sameByWorkers(t, small, 2, 3, 4, 8)
-	sameByWorkers(t, services(t), 4)
+	sameByWorkers(t, tracetest.Services(t), 4)
 }
 
 func sameByWorkers(t *testing.T, traces map[string][]byte, counts ...int) {

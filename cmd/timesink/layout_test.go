@@ -32,7 +32,7 @@ func packages(t *testing.T) map[string]pkg {
 	return list
 }
 
-// below tells whether a package is folder or lies in it.
+// below reports whether a package is folder or lies in it.
 func below(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -66,8 +66,19 @@ func TestImportsRunOneWay(t *testing.T) {
 		}
 	}
 	for name, p := range list {
-		if name != "analyze/timeline" && slices.Contains(p.imports, traceReader) {
-			t.Errorf("only analyze/timeline imports the trace reader, but %s does", name)
+		if name != "analyze/trace" && slices.Contains(p.imports, traceReader) {
+			t.Errorf("only analyze/trace imports the trace reader, but %s does", name)
+		}
+	}
+	const decoder = "analyze/trace"
+	for name, p := range list {
+		if !below(name, decoder) {
+			continue
+		}
+		for _, dep := range p.deps {
+			if below(dep, "timesink") && !below(dep, "timesink/"+decoder) {
+				t.Errorf("the decoder can be lifted out and knows no rules, breakdown or timeline, but %s reaches %s", name, dep)
+			}
 		}
 	}
 	for _, parser := range []string{traceReader, "github.com/google/pprof/profile"} {

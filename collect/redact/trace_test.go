@@ -21,7 +21,7 @@ import (
 func recorded(t testing.TB) map[string][]byte {
 	t.Helper()
 	traces := map[string][]byte{}
-	for _, pattern := range []string{"../../cmd/internal/goversions/testdata/*.trace.gz", "../../analyze/timeline/testdata/*.trace.gz"} {
+	for _, pattern := range []string{"../../cmd/internal/goversions/testdata/*.trace.gz", "../../analyze/trace/testdata/*.trace.gz"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no traces in %s: %v", pattern, err)

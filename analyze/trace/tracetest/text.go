@@ -1,4 +1,7 @@
-package timeline
+// Package tracetest has execution traces for tests of what reads them: recorded ones, ones
+// written as text, and ways to damage both. It knows the format by itself, so that a test
+// does not hold a decoder against its own idea of it.
+package tracetest
 
 import (
 	"encoding/binary"
@@ -13,9 +16,9 @@ import (
 	"testing"
 )
 
-// readerFixtures are the traces that the ordinary reader is tested with, some of
-// them damaged, by name.
-func readerFixtures(t testing.TB) map[string][]byte {
+// ReaderFixtures returns the traces that golang.org/x/exp/trace is tested with, some of them
+// damaged, by name.
+func ReaderFixtures(t testing.TB) map[string][]byte {
 	t.Helper()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/exp").Output()
 	if err != nil {
@@ -41,9 +44,9 @@ func readerFixtures(t testing.TB) map[string][]byte {
 	return all
 }
 
-// eventNames are the types of events by number, from 1, as the reader's fixtures
+// EventNames are the types of events by number, from 1, as the reader's fixtures
 // name them.
-var eventNames = strings.Fields(`EventBatch Stacks Stack Strings String CPUSamples CPUSample Frequency
+var EventNames = strings.Fields(`EventBatch Stacks Stack Strings String CPUSamples CPUSample Frequency
 	ProcsChange ProcStart ProcStop ProcSteal ProcStatus
 	GoCreate GoCreateSyscall GoStart GoDestroy GoDestroySyscall GoStop GoBlock GoUnblock
 	GoSyscallBegin GoSyscallEnd GoSyscallEndBlocked GoStatus
@@ -76,9 +79,9 @@ func appendText(data []byte, line string) ([]byte, error) {
 	for word := range strings.FieldsSeq(line) {
 		_, number, ok := strings.Cut(word, "=")
 		if !ok {
-			typ := slices.Index(eventNames, word) + 1
+			typ := slices.Index(EventNames, word) + 1
 			if word == "SpanFree" {
-				typ = evFirstExperimental + 2
+				typ = evSpanFree
 			}
 			if typ == 0 {
 				return nil, fmt.Errorf("no event %q", word)
@@ -98,9 +101,9 @@ func appendText(data []byte, line string) ([]byte, error) {
 	return data, nil
 }
 
-// byThread writes a generation given as text, each batch under the number of its
+// ByThread writes a generation given as text, each batch under the number of its
 // thread, "thread 3:". Without a header it is one of Go 1.22 with a frequency.
-func byThread(t testing.TB, text string) generation {
+func ByThread(t testing.TB, text string) []byte {
 	t.Helper()
 	if !strings.Contains(text, "Trace") {
 		text = "Trace Go1.22\n" + text + "\nthread -1:\nFrequency freq=15625000"
@@ -130,7 +133,7 @@ func byThread(t testing.TB, text string) generation {
 		}
 	}
 	end()
-	return generation{data: data}
+	return data
 }
 
 // fromCorpus reads an entry of a fuzzing corpus.

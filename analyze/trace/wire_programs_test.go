@@ -1,4 +1,4 @@
-package timeline
+package trace
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"timesink/analyze/trace/tracetest"
 )
 
 // enough is how much of a trace is read. With generations that follow each other
@@ -57,7 +59,7 @@ func decodesAll(t *testing.T, data []byte, seen *[256]int) {
 	p := newPair()
 	for _, g := range all {
 		if !p.agree(t, g) {
-			_, err := ordinary(g, newClasses(rulesTable()), nil)
+			_, err := ordinary(g, newShared(Options{}), nil)
 			if err == nil {
 				t.Errorf("generation %d of %d was left to the ordinary reader, which decodes it", g.number, len(all))
 			} else if len(all) == 1 {
@@ -124,7 +126,7 @@ func TestDecodersAgreeOnGosOwnPrograms(t *testing.T) {
 		evGoSwitch, evGoSwitchDestroy, evGoCreateBlocked, evGoStatusStack, evGCMarkAssistBegin, evGoLabel,
 		evUserTaskBegin, evUserTaskEnd, evUserRegionBegin, evUserRegionEnd, evUserLog} {
 		if seen[typ] == 0 {
-			t.Errorf("no program wrote %s", eventNames[typ-1])
+			t.Errorf("no program wrote %s", tracetest.EventNames[typ-1])
 		}
 	}
 }

@@ -1,6 +1,6 @@
-package timeline
+package trace
 
-import "golang.org/x/exp/trace"
+import xtrace "golang.org/x/exp/trace"
 
 // The states of the garbage collector's mark phase.
 const (
@@ -14,9 +14,9 @@ func (o *ordering) stopWorld(t *thread) bool {
 	if !o.has(t) {
 		return false
 	}
-	what, begins := opStopped, t.typ == evSTWBegin
+	what, begins := OpStopEnd, t.typ == evSTWBegin
 	if begins {
-		what = opStop
+		what = OpStopBegin
 		o.knowsString(t.args[1])
 		o.knowsStack(t.args[2])
 	}
@@ -24,7 +24,7 @@ func (o *ordering) stopWorld(t *thread) bool {
 		return o.refuse()
 	}
 	t.running.stopping = begins
-	o.add(t.at, what, 0, stateUnknown)
+	o.add(t.at, what, 0, StateUnknown)
 	return true
 }
 
@@ -33,27 +33,27 @@ func (o *ordering) assist(t *thread) bool {
 	if !o.has(t) {
 		return false
 	}
-	what, begins := opAssisted, t.typ == evGCMarkAssistBegin
+	what, begins := OpAssistEnd, t.typ == evGCMarkAssistBegin
 	if begins {
-		what = opAssist
+		what = OpAssistBegin
 		o.knowsStack(t.args[1])
 	}
 	if t.running.assisting == begins {
 		return o.refuse()
 	}
 	t.running.assisting = begins
-	o.add(t.at, what, t.running.number, stateUnknown)
+	o.add(t.at, what, t.running.number, StateUnknown)
 	return true
 }
 
 // assistActive says of any goroutine that it is in a mark assist.
 func (o *ordering) assistActive(t *thread) bool {
-	g := o.runners.find(int64(t.args[1]))
+	g := o.runners.Find(int64(t.args[1]))
 	if g == nil || g.assisting {
 		return o.refuse()
 	}
 	g.assisting = true
-	o.add(t.at, opAssist, g.number, stateUnknown)
+	o.add(t.at, OpAssistBegin, g.number, StateUnknown)
 	return true
 }
 
@@ -108,19 +108,20 @@ func (o *ordering) task(t *thread) bool {
 	id := t.args[1]
 	if t.typ == evUserTaskEnd {
 		delete(o.tasks, id)
-		o.unit(t, opTaskEnd, t.args[2]).other = o.out.number(int64(id))
+		o.unit(t, OpTaskEnd, t.args[2]).Other = o.out.number(int64(id))
 		return true
 	}
 	if _, open := o.tasks[id]; open {
 		return o.refuse()
 	}
 	o.tasks[id] = struct{}{}
-	r := o.unit(t, opTask, t.args[4])
-	r.other = o.out.number(int64(id))
-	r.stack2 = o.name(t.args[3])
-	if parent := t.args[2]; parent != 0 && parent != uint64(trace.NoTask) {
-		r.state = 1
+	what := OpTaskBegin
+	if parent := t.args[2]; parent != 0 && parent != uint64(xtrace.NoTask) {
+		what = OpSubtaskBegin
 	}
+	r := o.unit(t, what, t.args[4])
+	r.Other = o.out.number(int64(id))
+	r.Stack2 = o.name(t.args[3])
 	return true
 }
 
@@ -131,11 +132,11 @@ func (o *ordering) region(t *thread) bool {
 		return false
 	}
 	g, r := t.running, region{t.args[1], t.args[2]}
-	what := opRegion
+	what := OpRegionBegin
 	if t.typ == evUserRegionBegin {
 		g.regions = append(g.regions, r)
 	} else {
-		what = opRegionEnd
+		what = OpRegionEnd
 		if n := len(g.regions); n > 0 {
 			if g.regions[n-1] != r {
 				return o.refuse()
@@ -143,14 +144,14 @@ func (o *ordering) region(t *thread) bool {
 			g.regions = g.regions[:n-1]
 		}
 	}
-	o.unit(t, what, t.args[3]).stack2 = o.name(r.name)
+	o.unit(t, what, t.args[3]).Stack2 = o.name(r.name)
 	return true
 }
 
 // unit makes a record of what the thread's goroutine marks.
-func (o *ordering) unit(t *thread, what op, stack uint64) *record {
-	r := o.add(t.at, what, t.running.number, stateUnknown)
-	r.stack = o.stack(stack)
+func (o *ordering) unit(t *thread, what Op, stack uint64) *Record {
+	r := o.add(t.at, what, t.running.number, StateUnknown)
+	r.Stack = o.stack(stack)
 	return r
 }
 

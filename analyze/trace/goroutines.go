@@ -1,11 +1,13 @@
-package timeline
+package trace
+
+import "timesink/analyze/trace/byid"
 
 // A runner is a goroutine as the scheduler sees it.
 type runner struct {
 	id        int64
 	number    int32
 	seq       uint64 // of its last event that has a number
-	state     uint8
+	state     State
 	assisting bool // in a GC mark assist
 	stopping  bool // the world
 	regions   []region
@@ -15,12 +17,12 @@ type runner struct {
 type region struct{ task, name uint64 }
 
 // wireStates are the states of goroutines, by their number in a trace.
-var wireStates = [...]uint8{1: stateRunnable, 2: stateRunning, 3: stateSyscall, 4: stateWaiting}
+var wireStates = [...]State{1: StateRunnable, 2: StateRunning, 3: StateSyscall, 4: StateWaiting}
 
 // ready returns the goroutine that t's event names, if it is in that state and
 // the event is its next.
-func (o *ordering) ready(t *thread, state uint8) *runner {
-	g := o.runners.find(int64(t.args[1]))
+func (o *ordering) ready(t *thread, state State) *runner {
+	g := o.runners.Find(int64(t.args[1]))
 	if g == nil || g.state != state || t.args[2] != g.seq+1 {
 		return nil
 	}
@@ -28,55 +30,55 @@ func (o *ordering) ready(t *thread, state uint8) *runner {
 }
 
 func (o *ordering) goStart(t *thread) bool {
-	g := o.ready(t, stateRunnable)
+	g := o.ready(t, StateRunnable)
 	if g == nil {
 		return false
 	}
 	if t.processor == nil || t.running != nil {
 		return o.refuse()
 	}
-	g.state, g.seq = stateRunning, t.args[2]
+	g.state, g.seq = StateRunning, t.args[2]
 	t.running = g
-	o.add(t.at, opState, g.number, stateRunning)
+	o.add(t.at, OpState, g.number, StateRunning)
 	return true
 }
 
 func (o *ordering) goBlock(t *thread) bool {
-	if !o.holds(t, stateRunning) {
+	if !o.holds(t, StateRunning) {
 		return false
 	}
 	g := t.running
-	g.state = stateWaiting
+	g.state = StateWaiting
 	t.running = nil
-	r := o.add(t.at, opState, g.number, stateWaiting)
-	r.stack, r.reason = o.stack(t.args[2]), o.reason(t.args[1])
+	r := o.add(t.at, OpState, g.number, StateWaiting)
+	r.Stack, r.Reason = o.stack(t.args[2]), o.reason(t.args[1])
 	return true
 }
 
 func (o *ordering) goStop(t *thread) bool {
-	if !o.holds(t, stateRunning) {
+	if !o.holds(t, StateRunning) {
 		return false
 	}
 	o.knowsString(t.args[1])
 	o.knowsStack(t.args[2])
 	g := t.running
-	g.state = stateRunnable
+	g.state = StateRunnable
 	t.running = nil
-	o.add(t.at, opState, g.number, stateRunnable)
+	o.add(t.at, OpState, g.number, StateRunnable)
 	return true
 }
 
 // goUnblock needs nothing of the thread: the network poller and timers wake
 // goroutines too.
 func (o *ordering) goUnblock(t *thread) bool {
-	g := o.ready(t, stateWaiting)
+	g := o.ready(t, StateWaiting)
 	if g == nil {
 		return false
 	}
-	g.state, g.seq = stateRunnable, t.args[2]
-	r := o.add(t.at, opWake, g.number, stateRunnable)
+	g.state, g.seq = StateRunnable, t.args[2]
+	r := o.add(t.at, OpWake, g.number, StateRunnable)
 	if t.running != nil {
-		r.other, r.stack2 = t.running.number, o.stack(t.args[3])
+		r.Other, r.Stack2 = t.running.number, o.stack(t.args[3])
 	} else {
 		o.knowsStack(t.args[3])
 	}
@@ -84,29 +86,29 @@ func (o *ordering) goUnblock(t *thread) bool {
 }
 
 func (o *ordering) syscallBegin(t *thread) bool {
-	if !o.holds(t, stateRunning) {
+	if !o.holds(t, StateRunning) {
 		return false
 	}
 	g, p := t.running, t.processor
 	if t.args[1] != p.seq+1 {
 		return o.refuse()
 	}
-	g.state = stateSyscall
+	g.state = StateSyscall
 	p.state, p.seq = procSyscall, t.args[1]
-	o.add(t.at, opState, g.number, stateSyscall).stack = o.stack(t.args[2])
+	o.add(t.at, OpState, g.number, StateSyscall).Stack = o.stack(t.args[2])
 	return true
 }
 
 func (o *ordering) syscallEnd(t *thread) bool {
-	if !o.holds(t, stateSyscall) {
+	if !o.holds(t, StateSyscall) {
 		return false
 	}
 	if t.processor.state != procSyscall {
 		return o.refuse()
 	}
-	t.running.state = stateRunning
+	t.running.state = StateRunning
 	t.processor.state = procRunning
-	o.add(t.at, opState, t.running.number, stateRunning)
+	o.add(t.at, OpState, t.running.number, StateRunning)
 	return true
 }
 
@@ -117,18 +119,18 @@ func (o *ordering) syscallEndBlocked(t *thread) bool {
 		return false
 	}
 	g := t.running
-	if g == nil || g.state != stateSyscall {
+	if g == nil || g.state != StateSyscall {
 		return o.refuse()
 	}
-	g.state = stateRunnable
+	g.state = StateRunnable
 	t.running = nil
-	o.add(t.at, opState, g.number, stateRunnable)
+	o.add(t.at, OpState, g.number, StateRunnable)
 	return true
 }
 
 // born adds a goroutine, nil if there is one of that id already.
-func (o *ordering) born(id int64, state uint8) *runner {
-	if id < 0 || o.runners.find(id) != nil {
+func (o *ordering) born(id int64, state State) *runner {
+	if id < 0 || o.runners.Find(id) != nil {
 		o.bad = true
 		return nil
 	}
@@ -138,22 +140,22 @@ func (o *ordering) born(id int64, state uint8) *runner {
 }
 
 func (o *ordering) goCreate(t *thread) bool {
-	if !o.hasProcessor(t) || (t.running != nil && t.running.state != stateRunning) {
+	if !o.hasProcessor(t) || (t.running != nil && t.running.state != StateRunning) {
 		return o.refuse()
 	}
-	state := stateRunnable
+	state := StateRunnable
 	if t.typ == evGoCreateBlocked {
-		state = stateWaiting
+		state = StateWaiting
 	}
 	g := o.born(int64(t.args[1]), state)
 	if g == nil {
 		return false
 	}
-	r := o.add(t.at, opCreate, g.number, state)
-	r.stack = o.stack(t.args[3])
-	r.stack2 = o.stack(t.args[2])
+	r := o.add(t.at, OpCreate, g.number, state)
+	r.Stack = o.stack(t.args[3])
+	r.Stack2 = o.stack(t.args[2])
 	if t.running != nil {
-		r.other = t.running.number
+		r.Other = t.running.number
 	}
 	return true
 }
@@ -163,20 +165,20 @@ func (o *ordering) goCreateSyscall(t *thread) bool {
 	if t.running != nil || !o.isThread(t) {
 		return o.refuse()
 	}
-	g := o.born(int64(t.args[1]), stateSyscall)
+	g := o.born(int64(t.args[1]), StateSyscall)
 	if g == nil {
 		return false
 	}
 	t.running = g
-	o.add(t.at, opCreate, g.number, stateSyscall)
+	o.add(t.at, OpCreate, g.number, StateSyscall)
 	return true
 }
 
 func (o *ordering) goDestroy(t *thread) bool {
-	if !o.holds(t, stateRunning) {
+	if !o.holds(t, StateRunning) {
 		return false
 	}
-	o.add(t.at, opEnd, t.running.number, stateUnknown)
+	o.add(t.at, OpEnd, t.running.number, StateUnknown)
 	o.gone(t)
 	return true
 }
@@ -191,7 +193,7 @@ func (o *ordering) gone(t *thread) {
 // be used again, so the processor that it may hold is taken from it as well.
 func (o *ordering) goDestroySyscall(t *thread) bool {
 	g, p := t.running, t.processor
-	if g == nil || g.state != stateSyscall {
+	if g == nil || g.state != StateSyscall {
 		return o.refuse()
 	}
 	if p != nil {
@@ -200,9 +202,9 @@ func (o *ordering) goDestroySyscall(t *thread) bool {
 		}
 		p.state = procAbandoned
 		t.processor = nil
-		o.add(t.at, opProcIdle, p.number, stateUnknown)
+		o.add(t.at, OpProcIdle, p.number, StateUnknown)
 	}
-	o.add(t.at, opEnd, g.number, stateUnknown)
+	o.add(t.at, OpEnd, g.number, StateUnknown)
 	o.gone(t)
 	return true
 }
@@ -210,25 +212,25 @@ func (o *ordering) goDestroySyscall(t *thread) bool {
 // goSwitch wakes a goroutine, blocks or ends the current one, and starts the
 // one woken: three events in one.
 func (o *ordering) goSwitch(t *thread) bool {
-	if !o.holds(t, stateRunning) {
+	if !o.holds(t, StateRunning) {
 		return false
 	}
-	next := o.ready(t, stateWaiting)
+	next := o.ready(t, StateWaiting)
 	if next == nil {
 		return false
 	}
 	g := t.running
-	o.add(t.at, opWake, next.number, stateRunnable).other = g.number
+	o.add(t.at, OpWake, next.number, StateRunnable).Other = g.number
 	if t.typ == evGoSwitch {
-		g.state = stateWaiting
-		o.add(t.at, opState, g.number, stateWaiting).reason = o.reason(0)
+		g.state = StateWaiting
+		o.add(t.at, OpState, g.number, StateWaiting).Reason = o.reason(0)
 	} else {
-		o.add(t.at, opEnd, g.number, stateUnknown)
+		o.add(t.at, OpEnd, g.number, StateUnknown)
 		o.gone(t)
 	}
-	next.state, next.seq = stateRunning, t.args[2]
+	next.state, next.seq = StateRunning, t.args[2]
 	t.running = next
-	o.add(t.at, opState, next.number, stateRunning)
+	o.add(t.at, OpState, next.number, StateRunning)
 	return true
 }
 
@@ -240,7 +242,7 @@ func (o *ordering) goStatus(t *thread) bool {
 		return o.refuse()
 	}
 	state := wireStates[status]
-	g := o.runners.find(id)
+	g := o.runners.Find(id)
 	known := g != nil
 	if !known {
 		g = o.born(id, state)
@@ -249,13 +251,13 @@ func (o *ordering) goStatus(t *thread) bool {
 		return o.refuse()
 	}
 	g.seq = 0
-	if (state == stateRunning || state == stateSyscall) && !o.place(t, g, on, known) {
+	if (state == StateRunning || state == StateSyscall) && !o.place(t, g, on, known) {
 		return o.refuse()
 	}
-	r := o.add(t.at, opStatus, g.number, state)
-	r.reason = o.reason(0)
+	r := o.add(t.at, OpStatus, g.number, state)
+	r.Reason = o.reason(0)
 	if t.typ == evGoStatusStack {
-		r.stack = o.stack(t.args[4])
+		r.Stack = o.stack(t.args[4])
 	}
 	return true
 }
@@ -265,11 +267,11 @@ func (o *ordering) goStatus(t *thread) bool {
 // two threads would have the goroutine, or a thread had another one.
 func (o *ordering) place(t *thread, g *runner, on int64, known bool) bool {
 	holder := t
-	if g.state == stateSyscall && on != t.id {
+	if g.state == StateSyscall && on != t.id {
 		holder = o.thread(on)
 	}
 	switch {
-	case g.state == stateSyscall && on == none:
+	case g.state == StateSyscall && on == none:
 		return false
 	case known:
 		return holder.running == g
@@ -282,4 +284,32 @@ func (o *ordering) place(t *thread, g *runner, on int64, known bool) bool {
 	first := !holder.seen
 	holder.seen, holder.running = true, g
 	return first
+}
+
+// A runnerTable has the goroutines of a generation. Those that ended make room
+// for new ones.
+type runnerTable struct {
+	byid.Table[runner]
+	free []*runner
+}
+
+// add adds a goroutine that is not there yet.
+func (t *runnerTable) add(id int64, state State) *runner {
+	if len(t.free) == 0 {
+		block := make([]runner, 64)
+		for i := range block {
+			t.free = append(t.free, &block[i])
+		}
+	}
+	g := t.free[len(t.free)-1]
+	t.free = t.free[:len(t.free)-1]
+	*g = runner{id: id, state: state, regions: g.regions[:0]}
+	t.Add(id, g)
+	return g
+}
+
+// remove removes a goroutine that is there.
+func (t *runnerTable) remove(g *runner) {
+	t.Remove(g.id)
+	t.free = append(t.free, g)
 }

@@ -1,4 +1,4 @@
-package timeline
+package trace
 
 // A processor is one of GOMAXPROCS.
 type processor struct {
@@ -28,7 +28,7 @@ func (o *ordering) procStart(t *thread) bool {
 	}
 	p.state, p.seq = procRunning, t.args[2]
 	t.processor = p
-	o.add(t.at, opProcRun, p.number, stateUnknown)
+	o.add(t.at, OpProcRun, p.number, StateUnknown)
 	return true
 }
 
@@ -39,7 +39,7 @@ func (o *ordering) procStop(t *thread) bool {
 	}
 	p.state = procIdle
 	t.processor = nil
-	o.add(t.at, opProcIdle, p.number, stateUnknown)
+	o.add(t.at, OpProcIdle, p.number, StateUnknown)
 	return true
 }
 
@@ -59,7 +59,7 @@ func (o *ordering) procSteal(t *thread) bool {
 		from.processor = nil
 	}
 	p.state, p.seq = procIdle, t.args[2]
-	o.add(t.at, opProcIdle, p.number, stateUnknown)
+	o.add(t.at, OpProcIdle, p.number, StateUnknown)
 	return true
 }
 
@@ -73,11 +73,11 @@ func (o *ordering) procStatus(t *thread) bool {
 	p := &processor{number: o.out.number(id), state: uint8(status)}
 	o.processors[id] = p
 	if p.state == procIdle || p.state == procAbandoned {
-		o.add(t.at, opProcIdle, p.number, stateUnknown)
+		o.add(t.at, OpProcIdle, p.number, StateUnknown)
 		return true
 	}
 	t.hold(t.running, p)
-	o.add(t.at, opProcRun, p.number, stateUnknown)
+	o.add(t.at, OpProcRun, p.number, StateUnknown)
 	return true
 }
 
@@ -86,6 +86,6 @@ func (o *ordering) maxProcs(t *thread) bool {
 		return false
 	}
 	o.knowsStack(t.args[2])
-	o.add(t.at, opMaxProcs, o.out.number(int64(t.args[1])), stateUnknown)
+	o.add(t.at, OpMaxProcs, o.out.number(int64(t.args[1])), StateUnknown)
 	return true
 }

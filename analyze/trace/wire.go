@@ -1,18 +1,14 @@
-package timeline
+package trace
 
 import (
 	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
-
-	"golang.org/x/exp/trace"
-
-	"timesink/analyze/breakdown"
 )
 
 // The types of events since Go 1.22 (internal/trace/tracev2 in the Go tree),
-// beside those that generations.go names.
+// beside those that split.go names.
 const (
 	evStacks     = 2
 	evStack      = 3
@@ -148,12 +144,12 @@ type wire struct {
 
 	oldest  uint64  // the earliest time of a batch, in the trace's units
 	unit    float64 // ns per unit of time; 0 as long as it is unknown
-	clock   *trace.ClockSnapshot
+	clock   *Clock
 	clockAt uint64 // in the trace's units
 
 	strings [][]byte // by number; nil where there is none
 	stacks  [][]byte // by number, as program counters of eight bytes
-	frames  map[uint64]frame
+	frames  map[uint64]wireFrame
 	samples []sample
 }
 
@@ -163,9 +159,9 @@ type batch struct {
 	data []byte
 }
 
-// A frame is what a program counter stands for. Function and file are strings
+// A wireFrame is what a program counter stands for. Function and file are strings
 // by number.
-type frame struct {
+type wireFrame struct {
 	function, file uint64
 	line           int
 }
@@ -187,7 +183,7 @@ var wireHeaders = map[string]int{
 }
 
 // newWire takes a generation apart, if it is of a known version and in order.
-func newWire(g generation) (*wire, bool) {
+func newWire(g encoded) (*wire, bool) {
 	if len(g.data) < headerLen {
 		return nil, false
 	}
@@ -195,7 +191,7 @@ func newWire(g generation) (*wire, bool) {
 	if !ok {
 		return nil, false
 	}
-	w := &wire{version: version, size: len(g.data), byID: map[int64]*thread{}, frames: map[uint64]frame{},
+	w := &wire{version: version, size: len(g.data), byID: map[int64]*thread{}, frames: map[uint64]wireFrame{},
 		strings: [][]byte{{}}, stacks: [][]byte{{}}}
 	if !w.batches(g.data) || w.unit == 0 || (w.clock == nil) != (version < firstClock) {
 		return nil, false
@@ -206,7 +202,7 @@ func newWire(g generation) (*wire, bool) {
 		}
 	}
 	if w.clock != nil {
-		w.clock.Trace = trace.Time(w.ns(w.clockAt))
+		w.clock.Trace = w.ns(w.clockAt)
 	}
 	for i := range w.samples {
 		w.samples[i].at = w.ns(uint64(w.samples[i].at))
@@ -225,7 +221,7 @@ const firstClock = 25
 // each difference, and so must we.
 func (w *wire) ns(t uint64) int64 { return int64(float64(t) * w.unit) }
 
-// has tells whether a table holds an entry. Entry 0 is the empty one.
+// has reports whether a table holds an entry. Entry 0 is the empty one.
 func has(table [][]byte, id uint64) bool { return id < uint64(len(table)) && table[id] != nil }
 
 // insert adds an entry to a table. Entries are numbered from 1 as they come and
@@ -348,7 +344,7 @@ func (w *wire) addStacks(b []byte) bool {
 		pcs := make([]byte, 0, 8*n)
 		for range n {
 			var pc, line uint64
-			var f frame
+			var f wireFrame
 			pc, i = uvarint(b, i)
 			f.function, i = uvarint(b, i)
 			f.file, i = uvarint(b, i)
@@ -407,14 +403,14 @@ func (w *wire) addClocks(b batch, i int) bool {
 			}
 			w.unit = 1.0 / (float64(perSecond) / 1e9)
 		case typ == evClockSnapshot && w.version >= firstClock && w.clock == nil:
-			var passed, mono, sec, nsec uint64
+			var passed, sec, nsec uint64
 			passed, i = uvarint(b.data, i+1)
-			mono, i = uvarint(b.data, i)
+			_, i = uvarint(b.data, i) // of the monotonic clock
 			sec, i = uvarint(b.data, i)
 			nsec, i = uvarint(b.data, i)
 			at += passed
 			w.clockAt = at
-			w.clock = &trace.ClockSnapshot{Wall: time.Unix(int64(sec), int64(nsec)), Mono: mono}
+			w.clock = &Clock{Wall: time.Unix(int64(sec), int64(nsec))}
 		default:
 			return false
 		}
@@ -424,11 +420,11 @@ func (w *wire) addClocks(b batch, i int) bool {
 
 // resolve returns the frames of a stack, given by its program counters. The
 // caller holds the lock of c.
-func (w *wire) resolve(c *classes, pcs []byte) []breakdown.Frame {
-	frames := make([]breakdown.Frame, 0, len(pcs)/8)
+func (w *wire) resolve(c *shared, pcs []byte) []Frame {
+	frames := make([]Frame, 0, len(pcs)/8)
 	for ; len(pcs) > 0; pcs = pcs[8:] {
 		f := w.frames[binary.LittleEndian.Uint64(pcs)]
-		frames = append(frames, breakdown.Frame{
+		frames = append(frames, Frame{
 			Function: c.intern(string(w.strings[f.function])),
 			File:     c.intern(string(w.strings[f.file])),
 			Line:     f.line,

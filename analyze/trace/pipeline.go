@@ -1,10 +1,11 @@
-package timeline
+package trace
 
 import (
 	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -14,48 +15,55 @@ import (
 // many as there are workers and memory for, and hands them on in order.
 type pipeline struct {
 	s       *splitter
-	classes *classes
-	shares  shares
-	room    *semaphore.Weighted // for generations in flight
+	shared  *shared
+	most    int64               // bytes that generations in flight may take
+	room    *semaphore.Weighted // what is left of it
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
-	records spare[record] // of generations that were applied
+	records spare[Record] // of generations that were released
 	data    spare[byte]   // of those that were decoded
 }
 
 // A result is a decoded generation, or why it could not be.
 type result struct {
-	decoded
-	number uint64 // that its batches carry; 0 before Go 1.22
-	from   int64  // where in the trace it begins
-	held   int64  // of the pipeline's room
-	lost   int64  // bytes of a generation that was too large to be read
-	err    error
-	// whole is a generation whose records would take more room than there is:
-	// they are yet to be made, piece by piece.
-	whole *generation
+	Generation
+	from int64 // where in the trace it begins
+	held int64 // of the pipeline's room
+	err  error
 }
 
-func newPipeline(s *splitter, c *classes, sh shares) *pipeline {
-	p := &pipeline{s: s, classes: c, shares: sh, room: semaphore.NewWeighted(sh.decoding)}
-	p.records.most, p.data.most = sh.decoding/recordSize, sh.spare
+// What a generation in flight takes beside its own bytes: a record for each event of at
+// least so many bytes, in rows that are made a quarter longer than that so as to hold the
+// denser generations that follow.
+const (
+	eventBytes = 4
+	rowBytes   = recordSize * 5 / 4 // of a row, for each record
+)
+
+func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
+	most := b.Decoding
+	if most <= 0 {
+		most = math.MaxInt64
+	}
+	p := &pipeline{s: s, shared: c, most: most, room: semaphore.NewWeighted(most)}
+	p.records.most, p.data.most = most/rowBytes, b.Spare
 	// Read in pieces, a generation is there twice: here, and in the reader.
-	s.most, s.spare = int(sh.decoding/2), &p.data
+	s.most, s.spare = int(b.Decoding/2), &p.data
 	if s.version < firstSplit {
-		s.most = int(sh.old / oldExpansion)
+		s.most = int(b.Old / oldExpansion)
 	}
 	return p
 }
 
 // run starts the pipeline. The channel ends after the last generation, after an
 // error, or when the context does.
-func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
+func (p *pipeline) run(ctx context.Context, workers int) <-chan *result {
 	ctx, p.cancel = context.WithCancel(ctx)
-	out := make(chan result)
+	out := make(chan *result)
 	// Each generation's place in the row is a channel of its own. One is being
 	// applied, one waits in the row's end, one has been read: the row itself
 	// need hold no more than what is left of the workers.
-	row := make(chan chan result, max(workers-2, 0))
+	row := make(chan chan *result, max(workers-2, 0))
 	p.reading.Go(func() {
 		defer close(row)
 		p.read(ctx, row)
@@ -74,19 +82,19 @@ func (p *pipeline) run(ctx context.Context, workers int) <-chan result {
 }
 
 // read reads generation after generation and has each decoded.
-func (p *pipeline) read(ctx context.Context, row chan<- chan result) {
+func (p *pipeline) read(ctx context.Context, row chan<- chan *result) {
 	for {
 		from := p.s.whole
 		g, err := p.s.generation()
 		if err == io.EOF {
 			return
 		}
-		r := result{number: g.number, from: from, lost: g.lost, err: g.unread(err)}
-		r.held = min(p.size(&g), p.shares.decoding)
+		r := &result{Generation: Generation{Number: g.number, Skipped: g.lost}, from: from, err: g.unread(err)}
+		r.held = min(p.size(&g), p.most)
 		if p.room.Acquire(ctx, r.held) != nil {
 			return
 		}
-		place := make(chan result, 1)
+		place := make(chan *result, 1)
 		select {
 		case row <- place:
 		case <-ctx.Done():
@@ -97,30 +105,31 @@ func (p *pipeline) read(ctx context.Context, row chan<- chan result) {
 			return
 		}
 		p.reading.Go(func() {
-			p.decode(g, &r)
+			p.decode(g, r)
 			place <- r
 		})
 	}
 }
 
-// decode decodes a generation; of one too large for that it only tells whether
-// it can be.
-func (p *pipeline) decode(g generation, r *result) {
+// decode decodes a generation; one too large for that it only checks.
+func (p *pipeline) decode(g encoded, r *result) {
+	var d Generation
 	var err error
 	switch {
 	case g.lost > 0:
-	case p.size(&g) > p.shares.decoding:
-		r.whole = &g
-		r.decoded, err = decodePieces(g, p.classes, nil)
+	case p.size(&g) > p.most:
+		d, err = check(g, p.shared)
+		d.pieces = func(each func(*Generation) bool) { decodePieces(g, p.shared, each) }
 	default:
-		r.decoded, err = decode(g, p.classes, p.records.take())
+		d, err = decode(g, p.shared, p.records.take())
 		p.data.give(g.data)
 	}
-	r.err = g.undecoded(err)
+	d.Number, d.Skipped = g.number, g.lost
+	r.Generation, r.err = d, g.undecoded(err)
 }
 
 // unread returns a read error with the generation's name, nil for nil.
-func (g *generation) unread(err error) error {
+func (g *encoded) unread(err error) error {
 	switch {
 	case err == io.ErrUnexpectedEOF:
 		return fmt.Errorf("%w %s", ErrEndsWithin, g.name())
@@ -132,7 +141,7 @@ func (g *generation) unread(err error) error {
 
 // undecoded returns a decoding error with the generation's name, nil for nil. Where
 // the input's end or damage follows the generation, that is the cause.
-func (g *generation) undecoded(err error) error {
+func (g *encoded) undecoded(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -148,33 +157,24 @@ func (g *generation) undecoded(err error) error {
 
 // name returns what messages call the generation. If its own number could not be read,
 // it is the one expected.
-func (g *generation) name() string {
+func (g *encoded) name() string {
 	if g.after == 0 {
 		return "its first generation"
 	}
 	return fmt.Sprintf("generation %d", cmp.Or(g.number, g.after+1))
 }
 
-// size is what a generation takes while it is decoded and applied, in bytes.
-func (p *pipeline) size(g *generation) int64 {
-	times := 1 + recordSize/eventBytes
+// size is what a generation takes until it is released, in bytes.
+func (p *pipeline) size(g *encoded) int64 {
+	times := 1 + rowBytes/eventBytes
 	if p.s.version < firstSplit {
 		times += oldExpansion
 	}
 	return int64(len(g.data) * times)
 }
 
-// each hands a result's records to apply: all at once, or in pieces.
-func (p *pipeline) each(r *result, apply func(*decoded)) {
-	if r.whole != nil {
-		decodePieces(*r.whole, p.classes, apply) // that it can be is known
-		return
-	}
-	apply(&r.decoded)
-}
-
-// recycle takes back the room of a generation that was applied.
-func (p *pipeline) recycle(r *result) {
+// release takes back the room of a generation.
+func (p *pipeline) release(r *result) {
 	p.records.give(r.records)
 	p.room.Release(r.held)
 }

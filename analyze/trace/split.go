@@ -1,4 +1,4 @@
-package timeline
+package trace
 
 import (
 	"bufio"
@@ -13,20 +13,19 @@ import (
 	"strconv"
 )
 
-// ErrNotTrace is wrapped by what Read returns for input that does not begin
-// with the header of a Go execution trace.
+// ErrNotTrace is wrapped by the error for input that does not begin with the header of a Go
+// execution trace.
 var ErrNotTrace = errors.New("not a Go execution trace")
 
-// ErrMemory is wrapped by what Read returns for a trace of which nothing can be
-// read in the memory that it may take.
+// ErrMemory is wrapped by the error for a trace of Go before 1.22 that is larger than the
+// budget. Such a trace can only be read as a whole.
 var ErrMemory = errors.New("the memory is too little")
 
-// ErrEndsWithin is wrapped by Summary.Cut, and by what Read returns, for a trace
-// that ends in the middle of a generation.
+// ErrEndsWithin is wrapped by the error for a trace that ends in the middle of a generation.
 var ErrEndsWithin = errors.New("it ends within")
 
-// ErrAnother is wrapped by Summary.Cut for a trace with another one behind it in the
-// same input, which is not read.
+// ErrAnother is wrapped by the error for a trace followed by another one in the same input,
+// which is not read.
 var ErrAnother = errors.New("another trace begins")
 
 // headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
@@ -52,9 +51,9 @@ const (
 // ordinary reader's own form of it is: 64 bytes an event.
 const oldExpansion = 17
 
-// A generation is a readable trace by itself: the header and the batches of
-// about one second.
-type generation struct {
+// An encoded is a generation as it stands in the trace, readable by itself: the header and
+// the batches of about one second.
+type encoded struct {
 	number uint64 // that its batches carry; 0 before Go 1.22
 	after  uint64 // the number of the one before it; 0 for the first
 	data   []byte
@@ -112,11 +111,11 @@ func versionOf(header []byte) (int, error) {
 // other error means that what follows the generations already returned is cut
 // or damaged. A generation that the input ends within, between two batches,
 // cannot be told from a whole one before Go 1.26: see follows.
-func (s *splitter) generation() (generation, error) {
+func (s *splitter) generation() (encoded, error) {
 	if s.done {
-		return generation{after: s.last}, cmp.Or(s.broken, io.EOF)
+		return encoded{after: s.last}, cmp.Or(s.broken, io.EOF)
 	}
-	g := generation{after: s.last, data: append(s.buffer(), s.header[:]...)}
+	g := encoded{after: s.last, data: append(s.buffer(), s.header[:]...)}
 	if s.version < firstSplit {
 		return s.rest(g)
 	}
@@ -196,7 +195,7 @@ type edge struct {
 // ends looks at the batch at offset at of a generation's data. It reports whether that
 // batch belongs to another generation of the same number, and keeps that one's
 // batches for the next call of generation.
-func (s *splitter) ends(g *generation, e *edge, at, head int) bool {
+func (s *splitter) ends(g *encoded, e *edge, at, head int) bool {
 	if s.version >= firstEnd || g.lost > 0 || g.data[at] != evEventBatch || at+head == len(g.data) {
 		return false
 	}
@@ -236,7 +235,7 @@ func (s *splitter) buffer() []byte {
 }
 
 // rest takes all there is: traces of Go 1.21 and before are not split.
-func (s *splitter) rest(g generation) (generation, error) {
+func (s *splitter) rest(g encoded) (encoded, error) {
 	s.done = true
 	most := int64(math.MaxInt64)
 	if s.most > 0 {
@@ -344,7 +343,7 @@ func (s *splitter) uvarint(head []byte) (uint64, []byte, error) {
 
 // body copies the data of the batch whose header is head, which ends with the
 // data's size.
-func (s *splitter) body(g *generation, head []byte) error {
+func (s *splitter) body(g *encoded, head []byte) error {
 	at := batchGen(head[0])
 	size := uint64(0)
 	for range 4 {

@@ -1,4 +1,4 @@
-package timeline
+package trace
 
 import (
 	"encoding/binary"
@@ -24,7 +24,7 @@ type looseEvent struct {
 	args []uint64
 }
 
-func loosen(g generation) (l looseGeneration) {
+func loosen(g encoded) (l looseGeneration) {
 	i := min(headerLen, len(g.data))
 	l.header = g.data[:i]
 	for i < len(g.data) && g.data[i] == evEventBatch {
@@ -56,8 +56,8 @@ func (b *looseBatch) read(data []byte) bool {
 	return true
 }
 
-// generation writes it again.
-func (l *looseGeneration) generation() generation {
+// encoded writes it again.
+func (l *looseGeneration) encoded() encoded {
 	out := slices.Clone(l.header)
 	for _, b := range l.batches {
 		body := slices.Clone(b.raw)
@@ -73,7 +73,7 @@ func (l *looseGeneration) generation() generation {
 		}
 		out = append(out, body...)
 	}
-	return generation{data: append(out, l.rest...)}
+	return encoded{data: append(out, l.rest...)}
 }
 
 // jitter gives the events other times, chosen by the seed.

@@ -1,4 +1,4 @@
-package timeline
+package trace
 
 // A scheduler is what the Go scheduler's state must have been between two
 // events of a generation: which goroutines and processors there are, what they
@@ -102,7 +102,7 @@ func (t *thread) hold(g *runner, p *processor) {
 	}
 }
 
-// isThread tells whether it is one, and not the row of what was written for the
+// isThread reports whether it is one, and not the row of what was written for the
 // runtime as a whole, which holds nothing. It is bad if it is not.
 func (o *ordering) isThread(t *thread) bool {
 	return t.id != none || o.refuse()
@@ -111,15 +111,15 @@ func (o *ordering) isThread(t *thread) bool {
 // add makes an event, or a part of one, a record. The record is written in its
 // place: built first and then copied, its small parts would have to reach memory
 // before they could be read again as a whole, which took a fifth of all time.
-func (o *ordering) add(at int64, what op, g int32, state uint8) *record {
+func (o *ordering) add(at int64, what Op, g int32, state State) *Record {
 	n := len(o.out.records)
 	if n < cap(o.out.records) {
 		o.out.records = o.out.records[:n+1]
 	} else {
-		o.out.records = append(o.out.records, record{})
+		o.out.records = append(o.out.records, Record{})
 	}
 	r := &o.out.records[n]
-	r.at, r.g, r.other, r.stack, r.stack2, r.op, r.state, r.reason = o.tick(at), g, none, 0, 0, what, state, reasonNone
+	r.At, r.G, r.Other, r.Stack, r.Stack2, r.Op, r.State, r.Reason = o.tick(at), g, none, 0, 0, what, state, ReasonNone
 	return r
 }
 
@@ -134,7 +134,7 @@ func (o *ordering) refuse() bool {
 	return false
 }
 
-// has tells whether the thread holds a goroutine and a processor. It is bad if
+// has reports whether the thread holds a goroutine and a processor. It is bad if
 // it does not.
 func (o *ordering) has(t *thread) bool {
 	return t.running != nil && t.processor != nil || o.refuse()
@@ -146,16 +146,16 @@ func (o *ordering) hasProcessor(t *thread) bool {
 }
 
 // holds is has with the goroutine in that state.
-func (o *ordering) holds(t *thread, state uint8) bool {
+func (o *ordering) holds(t *thread, state State) bool {
 	return t.running != nil && t.processor != nil && t.running.state == state || o.refuse()
 }
 
 func (o *ordering) sample(s sample) {
 	g := int32(none)
-	if hit := o.runners.find(s.goroutine); hit != nil {
+	if hit := o.runners.Find(s.goroutine); hit != nil {
 		g = hit.number
 	} else if s.goroutine >= 0 {
 		g = o.out.number(s.goroutine)
 	}
-	o.add(s.at, opSample, g, stateUnknown).stack = o.stack(s.stack)
+	o.add(s.at, OpSample, g, StateUnknown).Stack = o.stack(s.stack)
 }

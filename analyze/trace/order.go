@@ -1,10 +1,8 @@
-package timeline
+package trace
 
 import (
 	"cmp"
 	"slices"
-
-	"timesink/analyze/breakdown"
 )
 
 // A thread is a thread's row of batches, read event by event, with the
@@ -48,29 +46,29 @@ type ordering struct {
 	now      int64 // the time of the event before; each event is later than the last
 	bad      bool  // the ordinary reader would refuse the generation, or might
 
-	out     decoded
-	shared  *classes
-	classOf []int32 // the number of each stack's class, -1 where it has none yet
+	out     Generation
+	shared  *shared
+	indexes []int32 // of each stack in the Generation's, -1 where it is not there yet
 	reasons []int16 // the number of each string as a reason, the same
 }
 
 // decodeWire decodes a generation with the same result as decodeEvents, in a
 // sixth of the time, or says that it cannot. It takes each generation by itself
 // and so every state in it from the beginning, as decodeEvents does.
-func decodeWire(g generation, c *classes, reuse []record) (decoded, bool) {
+func decodeWire(g encoded, c *shared, reuse []Record) (Generation, bool) {
 	w, ok := newWire(g)
 	if !ok {
-		return decoded{}, false
+		return Generation{}, false
 	}
 	o := &ordering{wire: w, scheduler: newScheduler(), shared: c,
-		classOf: slices.Repeat([]int32{-1}, len(w.stacks)),
+		indexes: slices.Repeat([]int32{-1}, len(w.stacks)),
 		reasons: slices.Repeat([]int16{-1}, len(w.strings))}
-	o.classOf[0] = 0
-	o.out = decoded{records: reuse[:0], classes: []*class{nil}, clock: w.clock}
+	o.indexes[0] = 0
+	o.out = Generation{records: reuse[:0], Stacks: []*Stack{nil}, Clock: w.clock}
 	// A row that is too short grows by being copied, and is there twice; one with room
 	// to spare also holds the denser generations that follow.
 	if most := w.events / eventBytes; cap(reuse) < most/8*7 {
-		o.out.records = make([]record, 0, most/4*5)
+		o.out.records = make([]Record, 0, most/4*5)
 	}
 	ok = o.run()
 	return o.out, ok
@@ -80,7 +78,7 @@ func decodeWire(g generation, c *classes, reuse []record) (decoded, bool) {
 func (o *ordering) run() bool {
 	// The ordinary reader tells of a generation's beginning and of the trace's
 	// end by an event each; the former takes part in the clock.
-	o.out.events = 2
+	o.out.Events = 2
 	o.now = max(1, o.ns(o.oldest))
 	for _, t := range o.threads {
 		if o.next(t) {
@@ -215,18 +213,18 @@ func (o *ordering) tick(at int64) int64 {
 		at = o.now + 1
 	}
 	o.now = at
-	o.out.events++
-	if o.out.first == 0 {
-		o.out.first = at
+	o.out.Events++
+	if o.out.First == 0 {
+		o.out.First = at
 	}
-	o.out.last = at
+	o.out.Last = at
 	return at
 }
 
-// stack returns the number of a stack's class.
+// stack returns the index of a stack.
 func (o *ordering) stack(id uint64) int32 {
-	if id < uint64(len(o.classOf)) && o.classOf[id] >= 0 {
-		return o.classOf[id]
+	if id < uint64(len(o.indexes)) && o.indexes[id] >= 0 {
+		return o.indexes[id]
 	}
 	return o.resolveStack(id)
 }
@@ -236,20 +234,20 @@ func (o *ordering) resolveStack(id uint64) int32 {
 		o.bad = true
 		return 0
 	}
-	n := int32(0)
+	i := int32(0)
 	if pcs := o.stacks[id]; len(pcs) > 0 {
-		c := o.shared.ofPCs(pcs, func() []breakdown.Frame { return o.resolve(o.shared, pcs) })
-		n = int32(len(o.out.classes))
-		o.out.classes = append(o.out.classes, c)
+		s := o.shared.stack(pcs, func() []Frame { return o.resolve(o.shared, pcs) })
+		i = int32(len(o.out.Stacks))
+		o.out.Stacks = append(o.out.Stacks, s)
 	}
-	o.classOf[id] = n
-	return n
+	o.indexes[id] = i
+	return i
 }
 
 // reason returns the number of a string as a reason.
-func (o *ordering) reason(id uint64) uint8 {
+func (o *ordering) reason(id uint64) Reason {
 	if id < uint64(len(o.reasons)) && o.reasons[id] >= 0 {
-		return uint8(o.reasons[id])
+		return Reason(o.reasons[id])
 	}
 	if !has(o.strings, id) {
 		o.bad = true

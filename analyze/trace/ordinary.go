@@ -1,0 +1,315 @@
+package trace
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	xtrace "golang.org/x/exp/trace"
+)
+
+// decodeEvents decodes one generation with the ordinary reader.
+func decodeEvents(g encoded, c *shared, reuse []Record) (Generation, error) {
+	e := newEvents(c)
+	e.d.records = reuse[:0]
+	err := e.read(g)
+	return e.d, err
+}
+
+// pieceRecords is how many records a piece of a generation has, at least.
+const pieceRecords = 1 << 16
+
+// check finds out whether a generation can be decoded. What it returns has no records.
+func check(g encoded, c *shared) (d Generation, err error) {
+	defer gaveUp(&err)
+	e := newEvents(c)
+	e.checks = true
+	err = e.read(g)
+	return e.d, err
+}
+
+// decodePieces decodes a generation that passed check, and passes its records on in pieces
+// so that they are never all there. It ends early if each returns false.
+func decodePieces(g encoded, c *shared, each func(*Generation) bool) {
+	e := newEvents(c)
+	e.each = each
+	if e.read(g) == nil && !e.enough {
+		e.flush()
+	}
+}
+
+// gaveUp turns a panic of the ordinary reader into an error. The reader is fuzzed but not
+// proven; a damaged file must not end the program.
+func gaveUp(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the trace reader gave up: %v", p)
+	}
+}
+
+// events decodes a generation with the ordinary reader.
+type events struct {
+	shared *shared
+	in     interner
+	d      Generation
+	each   func(*Generation) bool // takes the records as soon as they are a piece
+	enough bool                   // each returned false
+	checks bool                   // only finds out whether all can be read
+
+	goroutines, processors map[int64]int32 // their indexes
+}
+
+func newEvents(c *shared) *events {
+	return &events{shared: c, goroutines: map[int64]int32{}, processors: map[int64]int32{}}
+}
+
+func (e *events) read(g encoded) error {
+	d := &e.d
+	r, err := xtrace.NewReader(bytes.NewReader(g.data))
+	if err != nil {
+		return err
+	}
+	e.in = interner{shared: e.shared, indexes: map[xtrace.Stack]int32{xtrace.NoStack: 0}, reasons: map[string]Reason{}, stacks: []*Stack{nil}}
+	defer func() { d.Stacks = e.in.stacks }()
+	edges := 0
+	for {
+		ev, err := r.ReadEvent()
+		if err == io.EOF {
+			if edges < 2 && g.number != 0 { // the reader hands on what it met amid a table
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d.Events++
+		at := int64(ev.Time())
+		if ev.Kind() == xtrace.EventSync {
+			edges++
+		} else {
+			if d.First == 0 {
+				d.First = at
+			}
+			d.Last = at
+		}
+		if e.checks && ev.Kind() != xtrace.EventSync {
+			continue // its stack would only take room
+		}
+		e.event(&ev, at)
+		if e.each != nil && len(d.records) >= pieceRecords {
+			if e.flush(); e.enough {
+				return nil
+			}
+		}
+	}
+}
+
+// flush passes on the records so far.
+func (e *events) flush() {
+	if len(e.d.records) > 0 {
+		e.d.Stacks = e.in.stacks
+		e.enough = !e.each(&e.d)
+	}
+	e.d.records = e.d.records[:0]
+}
+
+// event makes an event a record, where it is one.
+func (e *events) event(ev *xtrace.Event, at int64) {
+	switch ev.Kind() {
+	case xtrace.EventSync:
+		if s := ev.Sync().ClockSnapshot; s != nil && e.d.Clock == nil {
+			e.d.Clock = &Clock{Trace: int64(s.Trace), Wall: s.Wall}
+		}
+	case xtrace.EventStateTransition:
+		st := ev.StateTransition()
+		switch st.Resource.Kind {
+		case xtrace.ResourceGoroutine:
+			e.goroutine(ev, &st, at)
+		case xtrace.ResourceProc:
+			e.proc(&st, at)
+		}
+	case xtrace.EventStackSample:
+		e.add(Record{At: at, Op: OpSample, G: e.hit(int64(ev.Goroutine())), Other: none, Stack: e.in.stack(ev.Stack())})
+	case xtrace.EventRangeBegin, xtrace.EventRangeActive, xtrace.EventRangeEnd:
+		e.span(ev, at)
+	case xtrace.EventTaskBegin, xtrace.EventTaskEnd:
+		e.task(ev, at)
+	case xtrace.EventRegionBegin, xtrace.EventRegionEnd:
+		e.region(ev, at)
+	case xtrace.EventMetric:
+		if m := ev.Metric(); m.Name == "/sched/gomaxprocs:threads" {
+			e.add(Record{At: at, Op: OpMaxProcs, G: e.d.number(int64(m.Value.Uint64())), Other: none})
+		}
+	}
+}
+
+func (e *events) add(r Record) { e.d.records = append(e.d.records, r) }
+
+// number numbers something that has no number yet.
+func (d *Generation) number(id int64) int32 {
+	d.IDs = append(d.IDs, id)
+	return int32(len(d.IDs) - 1)
+}
+
+// numberOf is the number of a goroutine, -1 for none, or of a processor.
+func (e *events) numberOf(of map[int64]int32, id int64) int32 {
+	if id < 0 {
+		return none
+	}
+	n, ok := of[id]
+	if !ok {
+		n = e.d.number(id)
+		of[id] = n
+	}
+	return n
+}
+
+// hit is the number of the goroutine that a sample hit. It need not be known.
+func (e *events) hit(id int64) int32 {
+	if id < 0 {
+		return none
+	}
+	if n, ok := e.goroutines[id]; ok {
+		return n
+	}
+	return e.d.number(id)
+}
+
+// An interner numbers a generation's stacks and reasons.
+type interner struct {
+	shared  *shared
+	indexes map[xtrace.Stack]int32
+	stacks  []*Stack
+	reasons map[string]Reason
+}
+
+func (in *interner) stack(s xtrace.Stack) int32 {
+	i, ok := in.indexes[s]
+	if !ok {
+		if known := in.shared.stackOf(s); known != nil {
+			i = int32(len(in.stacks))
+			in.stacks = append(in.stacks, known)
+		}
+		in.indexes[s] = i
+	}
+	return i
+}
+
+func (in *interner) reason(name string) Reason {
+	n, ok := in.reasons[name]
+	if !ok {
+		n = in.shared.reasonOf(name)
+		in.reasons[strings.Clone(name)] = n
+	}
+	return n
+}
+
+func (e *events) goroutine(ev *xtrace.Event, st *xtrace.StateTransition, at int64) {
+	from, to := st.Goroutine()
+	id, in := int64(st.Resource.Goroutine()), &e.in
+	if from == xtrace.GoNotExist {
+		delete(e.goroutines, id)
+	}
+	rec := Record{At: at, G: e.numberOf(e.goroutines, id), Other: none, State: stateOf(to)}
+	switch {
+	case to == xtrace.GoNotExist:
+		rec.Op = OpEnd
+		delete(e.goroutines, id)
+	case from == xtrace.GoNotExist:
+		rec.Op = OpCreate
+		rec.Other = e.numberOf(e.goroutines, int64(ev.Goroutine()))
+		rec.Stack, rec.Stack2 = in.stack(ev.Stack()), in.stack(st.Stack)
+	case from == xtrace.GoUndetermined || from == to:
+		rec.Op = OpStatus
+		rec.Stack, rec.Reason = in.stack(st.Stack), in.reason(st.Reason)
+	case from == xtrace.GoWaiting:
+		rec.Op = OpWake
+		if rec.Other = e.numberOf(e.goroutines, int64(ev.Goroutine())); rec.Other >= 0 {
+			rec.Stack2 = in.stack(ev.Stack())
+		}
+	case to == xtrace.GoWaiting:
+		rec.Stack, rec.Reason = in.stack(st.Stack), in.reason(st.Reason)
+	case to == xtrace.GoSyscall:
+		rec.Stack = in.stack(st.Stack)
+	}
+	e.add(rec)
+}
+
+func stateOf(s xtrace.GoState) State {
+	switch s {
+	case xtrace.GoRunning:
+		return StateRunning
+	case xtrace.GoRunnable:
+		return StateRunnable
+	case xtrace.GoWaiting:
+		return StateWaiting
+	case xtrace.GoSyscall:
+		return StateSyscall
+	}
+	return StateUnknown
+}
+
+func (e *events) task(ev *xtrace.Event, at int64) {
+	t := ev.Task()
+	rec := Record{At: at, Op: OpTaskEnd, G: e.numberOf(e.goroutines, int64(ev.Goroutine())), Other: e.d.number(int64(t.ID)), Stack: e.in.stack(ev.Stack())}
+	if ev.Kind() == xtrace.EventTaskBegin {
+		rec.Op, rec.Stack2 = OpTaskBegin, e.d.name(t.Type)
+		if t.Parent != xtrace.NoTask {
+			rec.Op = OpSubtaskBegin
+		}
+	}
+	e.add(rec)
+}
+
+func (e *events) region(ev *xtrace.Event, at int64) {
+	r := ev.Region()
+	rec := Record{At: at, Op: OpRegionEnd, G: e.numberOf(e.goroutines, int64(ev.Goroutine())), Other: none, Stack: e.in.stack(ev.Stack()), Stack2: e.d.name(r.Type)}
+	if ev.Kind() == xtrace.EventRegionBegin {
+		rec.Op = OpRegionBegin
+	}
+	e.add(rec)
+}
+
+// name numbers the name of a task or a region.
+func (d *Generation) name(name string) int32 {
+	n, ok := d.nameOf[name]
+	if !ok {
+		if d.nameOf == nil {
+			d.nameOf = map[string]int32{}
+		}
+		name, n = strings.Clone(name), int32(len(d.Names))
+		d.Names, d.nameOf[name] = append(d.Names, name), n
+	}
+	return n
+}
+
+func (e *events) proc(st *xtrace.StateTransition, at int64) {
+	_, to := st.Proc()
+	rec := Record{At: at, Op: OpProcIdle, G: e.numberOf(e.processors, int64(st.Resource.Proc())), Other: none}
+	if to == xtrace.ProcRunning {
+		rec.Op = OpProcRun
+	}
+	e.add(rec)
+}
+
+func (e *events) span(ev *xtrace.Event, at int64) {
+	r := ev.Range()
+	begins := ev.Kind() != xtrace.EventRangeEnd
+	rec := Record{At: at, Other: none}
+	switch {
+	case r.Name == "GC mark assist" && r.Scope.Kind == xtrace.ResourceGoroutine:
+		rec.Op, rec.G = OpAssistEnd, e.numberOf(e.goroutines, int64(r.Scope.Goroutine()))
+		if begins {
+			rec.Op = OpAssistBegin
+		}
+	case strings.HasPrefix(r.Name, "stop-the-world"):
+		rec.Op = OpStopEnd
+		if begins {
+			rec.Op = OpStopBegin
+		}
+	default:
+		return
+	}
+	e.add(rec)
+}

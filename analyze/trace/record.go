@@ -1,0 +1,124 @@
+package trace
+
+// A Record is an event reduced to what it says about goroutines, processors, and what
+// the program marked with tasks and regions. It holds no pointers, so a generation with a
+// million of them costs the garbage collector nothing.
+//
+// G and Other are indexes into the generation's IDs, -1 for nobody. Stack and Stack2 are
+// indexes into its Stacks, 0 for no stack; where Op says that Stack2 is a name, it is an
+// index into Names.
+type Record struct {
+	At            int64 // ns on the trace's clock
+	G, Other      int32
+	Stack, Stack2 int32
+	Op            Op
+	State         State
+	Reason        Reason
+}
+
+// recordSize is the size of a Record in bytes.
+const recordSize = 32
+
+// An Op is what happened to a goroutine, a processor or the whole process. A field of the
+// Record that an Op does not mention means nothing there.
+type Op uint8
+
+const (
+	OpState        Op = iota // G enters State, with Stack and Reason where it blocks or enters the kernel
+	OpStatus                 // G is in State: repeated at the start of a generation, or said for the first time
+	OpWake                   // G stopped waiting and is in State; Other, if anybody, ended the wait at Stack2
+	OpCreate                 // Other created G, which is in State, at Stack; G starts at Stack2
+	OpEnd                    // G ended
+	OpAssistBegin            // G starts a GC mark assist
+	OpAssistEnd              // G ends it
+	OpStopBegin              // the world stops
+	OpStopEnd                // the world starts again
+	OpSample                 // a CPU sample hit G at Stack
+	OpProcRun                // processor G starts to run
+	OpProcIdle               // processor G becomes idle
+	OpMaxProcs               // GOMAXPROCS becomes the number IDs[G]
+	OpTaskBegin              // G starts user task Other, named Stack2, at Stack
+	OpSubtaskBegin           // G starts user task Other, named Stack2, which is part of another, at Stack
+	OpTaskEnd                // G ends user task Other at Stack
+	OpRegionBegin            // G starts a user region, named Stack2, at Stack
+	OpRegionEnd              // G ends the user region named Stack2 at Stack
+	NumOps
+)
+
+// A State is what a goroutine is doing.
+type State uint8
+
+const (
+	StateUnknown State = iota
+	StateRunning
+	StateRunnable
+	StateWaiting
+	StateSyscall
+	NumStates
+)
+
+var stateNames = [NumStates]string{"unknown", "running", "runnable", "waiting", "syscall"}
+
+// String returns the state's name, such as "running".
+func (s State) String() string { return stateNames[s] }
+
+// A Reason is why a goroutine waits, as the runtime says. These are the reasons that have
+// the same number in every trace. The others are numbered as they are met:
+// Reader.ReasonName names them.
+type Reason uint8
+
+const (
+	ReasonNone Reason = iota
+	ReasonNetwork
+	ReasonSelect
+	ReasonSleep
+	ReasonRecv
+	ReasonSend
+	ReasonSync // a mutex, an RWMutex, a WaitGroup
+	ReasonCond
+	ReasonGC
+	ReasonSystem // a goroutine of the runtime, until it is needed
+	firstOtherReason
+)
+
+// reasonNumbers maps the runtime's names to the fixed reasons.
+var reasonNumbers = map[string]Reason{
+	"":                              ReasonNone,
+	"network":                       ReasonNetwork,
+	"select":                        ReasonSelect,
+	"select (no cases)":             ReasonSelect,
+	"sleep":                         ReasonSleep,
+	"chan receive":                  ReasonRecv,
+	"chan send":                     ReasonSend,
+	"sync":                          ReasonSync,
+	"sync.(*Cond).Wait":             ReasonCond,
+	"GC mark assist wait for work":  ReasonGC,
+	"preempted":                     ReasonGC, // stopped so that its stack can be scanned
+	"wait until GC ends":            ReasonGC,
+	"GC weak to strong wait":        ReasonGC,
+	"GC background sweeper wait":    ReasonGC,
+	"wait for GC cycle":             ReasonGC,
+	"blocked on a GC assist credit": ReasonGC,
+	"system goroutine wait":         ReasonSystem,
+}
+
+var reasonNames = [firstOtherReason]string{
+	ReasonNetwork: "network",
+	ReasonSelect:  "select",
+	ReasonSleep:   "sleep",
+	ReasonRecv:    "chan receive",
+	ReasonSend:    "chan send",
+	ReasonSync:    "sync",
+	ReasonCond:    "sync.(*Cond).Wait",
+	ReasonGC:      "GC",
+	ReasonSystem:  "system goroutine wait",
+}
+
+// String returns the name of a fixed reason, "" for ReasonNone, and "other" for those that
+// only their Reader can name.
+func (r Reason) String() string {
+	if r < firstOtherReason {
+		return reasonNames[r]
+	}
+	return "other"
+}

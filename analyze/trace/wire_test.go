@@ -1,0 +1,284 @@
+package trace
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"timesink/analyze/trace/tracetest"
+)
+
+// ordinary decodes a generation with the ordinary reader.
+func ordinary(g encoded, c *shared, reuse []Record) (d Generation, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return decodeEvents(g, c, reuse)
+}
+
+// A pair of decoders with what each keeps from generation to generation.
+type pair struct{ own, ordinary *shared }
+
+func newPair() pair { return pair{newShared(Options{}), newShared(Options{})} }
+
+// agree holds our decoder against the ordinary reader on one generation. It reports
+// whether ours decoded it.
+func (p pair) agree(t testing.TB, g encoded) bool {
+	t.Helper()
+	got, ok := decodeWire(g, p.own, nil)
+	if !ok {
+		return false
+	}
+	want, err := ordinary(g, p.ordinary, nil)
+	if err != nil {
+		t.Fatalf("generation %d: ours decodes what the ordinary reader refuses: %v", g.number, err)
+	}
+	for i := range min(len(got.records), len(want.records)) {
+		if got.records[i] != want.records[i] {
+			t.Fatalf("generation %d, record %d of %d:\nours     %+v\nordinary %+v", g.number, i, len(want.records), got.records[i], want.records[i])
+		}
+	}
+	if len(got.records) != len(want.records) {
+		t.Fatalf("generation %d: %d records, the ordinary reader has %d", g.number, len(got.records), len(want.records))
+	}
+	got.records, want.records = nil, nil
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("generation %d:\nours     %+v\nordinary %+v", g.number, got, want)
+	}
+	if !slices.Equal(p.own.reasons, p.ordinary.reasons) {
+		t.Fatalf("generation %d: reasons %q, the ordinary reader has %q", g.number, p.own.reasons, p.ordinary.reasons)
+	}
+	return true
+}
+
+// generations splits a trace as far as it is whole.
+func generations(t testing.TB, data []byte) []encoded {
+	t.Helper()
+	s, err := newSplitter(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	var all []encoded
+	for {
+		g, err := s.generation()
+		if err != nil {
+			return all
+		}
+		g.data = slices.Clone(g.data) // it has room for a megabyte
+		all = append(all, g)
+	}
+}
+
+// recorded traces the busy program in testdata with this machine's Go.
+func recorded(t testing.TB, length, pause time.Duration, godebug string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, "go", "run", "testdata/record/main.go", "testdata/record/pull.go",
+		"-for", length.String(), "-pause", pause.String(), "-force")
+	run.Env = append(os.Environ(), "GODEBUG="+godebug)
+	var stderr bytes.Buffer
+	run.Stderr = &stderr
+	data, err := run.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	return data
+}
+
+// recordedGenerations records until there are that many generations. How many a
+// length of time holds is up to the machine: a generation ends when its period
+// is over and every thread has been heard, which other programs can delay by
+// several periods.
+func recordedGenerations(t testing.TB, atLeast int, godebug string) []encoded {
+	t.Helper()
+	for length := 800 * time.Millisecond; ; length *= 2 {
+		if all := generations(t, recorded(t, length, time.Millisecond, godebug)); len(all) >= atLeast {
+			return all
+		}
+	}
+}
+
+func TestDecodersAgreeOnServices(t *testing.T) {
+	for name, data := range tracetest.Services(t) {
+		p := newPair()
+		for _, g := range generations(t, data) {
+			if _, known := wireHeaders[string(g.data[:headerLen])]; !p.agree(t, g) && known {
+				t.Errorf("%s: generation %d was left to the ordinary reader", name, g.number)
+			}
+		}
+	}
+}
+
+func TestDecodersAgreeOnEachVersionOfGo(t *testing.T) {
+	for name, data := range tracetest.Recorded(t) {
+		t.Run(name, func(t *testing.T) {
+			all := generations(t, data)
+			if len(all) < 3 {
+				t.Fatalf("%d generations", len(all))
+			}
+			p := newPair()
+			for _, g := range all {
+				if !p.agree(t, g) {
+					t.Errorf("generation %d was left to the ordinary reader", g.number)
+				}
+			}
+		})
+	}
+}
+
+// Short generations begin in the middle of everything: system calls, mark
+// assists, sweeps, collections.
+func TestDecodersAgreeOnABusyProgram(t *testing.T) {
+	for _, godebug := range []string{"traceadvanceperiod=20000000", "traceadvanceperiod=100000000,traceallocfree=1"} {
+		t.Run(godebug, func(t *testing.T) {
+			p := newPair()
+			left := 0
+			all := recordedGenerations(t, 5, godebug)
+			for _, g := range all {
+				if !p.agree(t, g) {
+					left++
+					if _, err := ordinary(g, newShared(Options{}), nil); err == nil {
+						t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.number)
+					}
+				}
+			}
+			if left > len(all)/2 {
+				t.Errorf("only %d of %d generations were decoded", len(all)-left, len(all))
+			}
+		})
+	}
+}
+
+// With other times in the same events the order is left to the sequence numbers:
+// heads must wait, and ties be broken alike.
+func TestDecodersAgreeOnWrongClocks(t *testing.T) {
+	decoded, total := 0, 0
+	for _, data := range tracetest.Recorded(t) {
+		for _, g := range generations(t, data)[:2] {
+			for seed := range uint64(12) {
+				total++
+				loose := loosen(g)
+				loose.jitter(seed + 1)
+				if newPair().agree(t, loose.encoded()) {
+					decoded++
+				}
+			}
+		}
+	}
+	if decoded < total/4 {
+		t.Errorf("only %d of %d were decoded", decoded, total)
+	}
+}
+
+func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
+	for name, data := range tracetest.ReaderFixtures(t) {
+		t.Run(name, func(t *testing.T) {
+			p := newPair()
+			for _, g := range generations(t, data) {
+				if p.agree(t, g) || name == "large-id" { // a number no runtime gives
+					continue
+				}
+				if _, err := ordinary(g, newShared(Options{}), nil); err == nil {
+					t.Errorf("generation %d was left to the ordinary reader, which decodes it", g.number)
+				}
+			}
+			p.agree(t, encoded{data: data})
+		})
+	}
+}
+
+// smallGenerations are those of all fixtures below a size, always in the same
+// order.
+func smallGenerations(t testing.TB, below int) (small []encoded) {
+	t.Helper()
+	all := tracetest.ReaderFixtures(t)
+	maps.Copy(all, tracetest.Recorded(t))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for _, g := range generations(t, all[name]) {
+			if len(g.data) < below {
+				small = append(small, g)
+			}
+		}
+	}
+	return small
+}
+
+// With single events or bytes of tables changed most generations are wrong. What ours makes of the
+// others must be the same.
+func TestDecodersAgreeOnChangedEvents(t *testing.T) {
+	small := smallGenerations(t, 20<<10)
+	rng := rand.New(rand.NewPCG(1, 2))
+	decoded, total := 0, 8000
+	for range total {
+		loose := loosen(small[rng.IntN(len(small))])
+		events := 1
+		for _, b := range loose.batches {
+			events += len(b.events) + len(b.raw)
+		}
+		if seed := rng.Uint64N(32); seed < 16 {
+			loose.jitter(seed)
+		}
+		for range 1 + rng.IntN(3) {
+			which := rng.IntN(events)
+			loose.edit([]byte{byte(which >> 8), byte(which), byte(rng.Uint32()), byte(1<<rng.IntN(9) - 1)})
+		}
+		if newPair().agree(t, loose.encoded()) {
+			decoded++
+		}
+	}
+	if decoded < total/8 {
+		t.Errorf("only %d of %d were decoded", decoded, total)
+	}
+}
+
+// Tables can be most of a generation. Room is made for the records of its events.
+func TestTablesTakeNoRoomForRecords(t *testing.T) {
+	loose := loosen(encoded{data: tracetest.ByThread(t, `
+		thread 0:
+		ProcStatus dt=1 p=0 pstatus=1
+		GoStatus dt=1 g=1 m=0 gstatus=2`)})
+	for id := range uint64(500) {
+		table := binary.AppendUvarint([]byte{evStrings, evString}, id+1)
+		table = append(binary.AppendUvarint(table, 1000), make([]byte, 1000)...)
+		loose.batches = append(loose.batches, looseBatch{generation: 1, at: 1000, raw: table})
+	}
+	d, ok := decodeWire(loose.encoded(), newShared(Options{}), nil)
+	if !ok || len(d.records) != 2 || cap(d.records) > 10 {
+		t.Errorf("decoded: %v, %d records, room for %d", ok, len(d.records), cap(d.records))
+	}
+}
+
+func TestRunnersAreFoundByTheirID(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var table runnerTable
+	want := map[int64]*runner{}
+	for range 50_000 {
+		id := rng.Int64N(600) << (8 * rng.IntN(2)) // some share their home
+		g := table.Find(id)
+		if g != want[id] {
+			t.Fatalf("goroutine %d: found %+v, want %+v", id, g, want[id])
+		}
+		switch {
+		case g == nil:
+			want[id] = table.add(id, StateRunning)
+		case rng.IntN(3) > 0:
+			table.remove(g)
+			delete(want, id)
+		}
+	}
+	if table.Len() != len(want) {
+		t.Errorf("%d goroutines, want %d", table.Len(), len(want))
+	}
+}
