@@ -29,11 +29,11 @@ func check(g encoded, c *shared) (d Generation, err error) {
 	return e.d, err
 }
 
-// decodePieces decodes a generation that passed check, and passes its records on in pieces
-// so that they are never all there. It ends early if each returns false.
-func decodePieces(g encoded, c *shared, each func(*Generation) bool) {
+// decodePieces decodes a generation that passed check, and passes its records on in pieces of at
+// least so many, so that they are never all there. It ends early if each returns false.
+func decodePieces(g encoded, c *shared, least int, each func(*Generation) bool) {
 	e := newEvents(c)
-	e.each = each
+	e.least, e.each = least, each
 	if e.read(g) == nil && !e.enough {
 		e.flush()
 	}
@@ -53,6 +53,7 @@ type events struct {
 	in     interner
 	d      Generation
 	each   func(*Generation) bool // takes the records as soon as they are a piece
+	least  int                    // records in a piece
 	enough bool                   // each returned false
 	checks bool                   // only finds out whether all can be read
 
@@ -97,7 +98,7 @@ func (e *events) read(g encoded) error {
 			continue // its stack would only take room
 		}
 		e.event(&ev, at)
-		if e.each != nil && len(d.records) >= pieceRecords {
+		if e.each != nil && len(d.records) >= e.least {
 			if e.flush(); e.enough {
 				return nil
 			}

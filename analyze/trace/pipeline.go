@@ -119,7 +119,7 @@ func (p *pipeline) decode(g encoded, r *result) {
 	case g.lost > 0:
 	case p.size(&g) > p.most:
 		d, err = check(g, p.shared)
-		d.pieces = func(each func(*Generation) bool) { decodePieces(g, p.shared, each) }
+		d.pieces = func(each func(*Generation) bool) { decodePieces(g, p.shared, pieceRecords, each) }
 	default:
 		d, err = decode(g, p.shared, p.records.take())
 		p.data.give(g.data)

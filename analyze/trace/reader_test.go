@@ -100,14 +100,17 @@ func sameReading(t *testing.T, name string, got, want reading) {
 
 // What is damaged is read the same by any number of workers too, errors included.
 func TestWorkersMakeNoDifference(t *testing.T) {
-	all := tracetest.Recorded(t)
-	maps.Copy(all, tracetest.ReaderFixtures(t))
-	for i, data := range tracetest.FaultyTraces(t) {
-		all[fmt.Sprint("fault ", i)] = data
+	all, counts := tracetest.Recorded(t), []int{3}
+	if !testing.Short() { // a short test is for the race detector
+		counts = []int{-1, 2, 5}
+		maps.Copy(all, tracetest.ReaderFixtures(t))
+		for i, data := range tracetest.FaultyTraces(t) {
+			all[fmt.Sprint("fault ", i)] = data
+		}
 	}
 	for name, data := range all {
 		one := read(t, bytes.NewReader(data), trace.Options{})
-		for _, workers := range []int{-1, 2, 5} {
+		for _, workers := range counts {
 			sameReading(t, fmt.Sprintf("%s with %d workers", name, workers), read(t, bytes.NewReader(data), trace.Options{Workers: workers}), one)
 		}
 	}
@@ -133,37 +136,6 @@ func TestABudgetOnlyMakesPieces(t *testing.T) {
 	if pieces == 0 || skipped == 0 {
 		t.Errorf("%d pieces, and %d bytes skipped: the test tests nothing", pieces, skipped)
 	}
-}
-
-// A generation of many records yields them in several pieces, with tables that grow.
-func TestPiecesHaveTheTablesThatTheyNeed(t *testing.T) {
-	a := tracetest.TakeApart(tracetest.Services(t)["go1.26"])
-	most := 0
-	for i := range a.Parts {
-		data := a.Trace(i)
-		in, err := trace.NewReader(bytes.NewReader(data), trace.Options{Budget: trace.Budget{Decoding: int64(3 * len(data))}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for g := range in.Generations(t.Context()) {
-			n := 0
-			for records := range g.Records() {
-				n++
-				valid(t, g, records)
-			}
-			most = max(most, n)
-			if g.Empty() != (n == 0) {
-				t.Errorf("generation %d: %d pieces, and empty is %t", g.Number, n, g.Empty())
-			}
-			for range g.Records() {
-				break // a loop over pieces may be left, and begun again
-			}
-		}
-		if err := in.Err(); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Logf("at most %d pieces", most)
 }
 
 func TestEachDistinctStackIsAttachedToOnce(t *testing.T) {

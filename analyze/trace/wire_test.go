@@ -182,6 +182,20 @@ func TestDecodersAgreeOnWrongClocks(t *testing.T) {
 	}
 }
 
+// What tests of other packages have the ordinary reader decode is what it does decode.
+func TestAForeignGenerationIsLeftToTheOrdinaryReader(t *testing.T) {
+	for name, a := range tracetest.Rows(t) {
+		a.Parts[0] = tracetest.Foreign(a.Parts[0])
+		g := encoded{number: a.First(), data: a.Trace(0)}
+		if newPair().agree(t, g) {
+			t.Errorf("%s: it is decoded", name)
+		}
+		if _, err := ordinary(g, newShared(Options{}), nil); err != nil {
+			t.Errorf("%s: the ordinary reader refuses it: %v", name, err)
+		}
+	}
+}
+
 func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
 	for name, data := range tracetest.ReaderFixtures(t) {
 		t.Run(name, func(t *testing.T) {
