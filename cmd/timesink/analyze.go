@@ -62,6 +62,7 @@ func (t *tool) analyzeFiles(ctx context.Context, files []string, opts analyze.Op
 }
 
 func (t *tool) analyzeAll(ctx context.Context, captures []*capture.Capture, opts analyze.Options) (*breakdown.Breakdown, error) {
+	boundHeap(opts.Memory)
 	begin := time.Now()
 	b, err := analyze.Captures(ctx, captures, opts)
 	t.log().Info("analyzed", "files", len(captures), "took", time.Since(begin))

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -137,20 +136,8 @@ func (a *answerFlags) readRules() error {
 	return nil
 }
 
-// collectAt is how much may be garbage for each hundred that are in use, before it is
-// collected. Most of what an analysis holds are records without a pointer, which cost
-// the collector nothing: at 40 the peak is a quarter lower than at Go's 100, and the
-// time the same.
-const collectAt = 40
-
-// options are those of the analysis. They also have the runtime collect harder
-// than it would by itself, and harder still before the memory is used up, but not
-// less than GOGC and GOMEMLIMIT ask for.
+// options returns the options of the analysis.
 func (a *answerFlags) options() analyze.Options {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
-	debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), int64(a.memory)))
 	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units}
 }
 

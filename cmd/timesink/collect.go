@@ -126,6 +126,7 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 	// Nor does the file go unmade where nobody reads the answer to its end.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
+	boundHeap(opts.Memory)
 	progress := t.progress()
 	opts.Grown = progress.grown()
 	live := analyze.NewLive(cfg.MostProbes(), opts)
