@@ -69,7 +69,8 @@ func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 //	read      the trace becomes requests (analyze/timeline)
 //	match     a request that may have answered a probe is noted, or held back (probes.go)
 //	fold      requests become sums by what may be their endpoint (fold.go, sums.go)
-//	complete  probes and requests are paired, and what was held back is folded
+//	complete  what else the capture holds is read (readers.go); probes and requests are
+//	          paired, and what was held back is folded
 //
 // and once, when all captures were read:
 //
@@ -106,7 +107,7 @@ func (a *answer) matcher(probes int) *matcher { return newMatcher(probes, a.f.ro
 func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 	a.f.capture = i
 	probes := a.probes(c)
-	trace, err := c.Trace()
+	trace, err := openTrace(c)
 	if err != nil {
 		return err
 	}
@@ -118,14 +119,6 @@ func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 	}
 	a.complete(c, sum, match, probes)
 	return nil
-}
-
-func (a *answer) probes(c *capture.Capture) []capture.Probe {
-	probes, err := c.Probes()
-	if err != nil {
-		a.warn.addf("probes-unreadable", "the probes could not be read: %v", err)
-	}
-	return probes
 }
 
 // read folds a trace's requests, apart from those that match holds back.
@@ -168,7 +161,9 @@ func (a *answer) take(r *breakdown.Request, match *matcher) {
 
 // complete takes from a capture what is not in its trace.
 func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matcher, probes []capture.Probe) {
-	a.samplePeriod = samplePeriod(c, a.samplePeriod)
+	for _, read := range readers {
+		read(a, c)
+	}
 	a.pair(match, probes, sum.Clock)
 	a.roots.add(sum.Roots)
 	source(&a.b.Source, c, sum, match)

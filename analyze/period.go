@@ -13,20 +13,21 @@ import (
 // usual rate.
 const defaultPeriod = 10_000_000
 
-// samplePeriod reads the period of the capture's CPU profile.
-func samplePeriod(c *capture.Capture, known int64) int64 {
-	if known != 0 {
-		return known
+// readSamplePeriod takes the sampling period from the CPU profile of the first
+// capture.
+func (a *answer) readSamplePeriod(c *capture.Capture) {
+	if a.samplePeriod != 0 {
+		return
 	}
+	a.samplePeriod = defaultPeriod
 	r, err := c.Part(capture.CPUPart)
 	if err != nil {
-		return defaultPeriod
+		return
 	}
 	defer r.Close()
 	if p := profilePeriod(r); p > 0 {
-		return p
+		a.samplePeriod = p
 	}
-	return defaultPeriod
 }
 
 // maxProfile bounds the CPU profile that is read for its period, in bytes. Of a

@@ -160,8 +160,8 @@ func side(arg string) (files []string, err error) {
 	return files, nil
 }
 
-// isCapture tells the folder of a capture that did not finish.
+// isCapture reports whether name is the folder of a capture that did not finish.
 func isCapture(name string) bool {
-	_, err := os.Stat(filepath.Join(name, capture.TracePart))
+	_, err := os.Stat(filepath.Join(name, capture.ManifestName))
 	return err == nil
 }

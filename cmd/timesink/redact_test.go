@@ -101,8 +101,9 @@ func atAcme(t *testing.T, from, to, url string) string {
 	}
 	for _, name := range c.Parts() {
 		data := part(t, c, name)
-		switch name {
-		case capture.CPUPart, capture.GoroutineBeforePart, capture.GoroutineAfterPart:
+		kind, _ := capture.KindOf(name)
+		switch kind.Content {
+		case capture.ProfileContent:
 			p, err := profile.ParseData(data)
 			if err != nil {
 				t.Fatal(err)
@@ -114,7 +115,7 @@ func atAcme(t *testing.T, from, to, url string) string {
 				t.Fatal(err)
 			}
 			data = out.Bytes()
-		case capture.ProbesPart:
+		case capture.ProbesContent:
 			data = bytes.ReplaceAll(data, []byte(url), []byte("http://shop-7.acme.example:8080"))
 			data = bytes.ReplaceAll(data, []byte(`"remote":"127.0.0.1`), []byte(`"error":"malformed header \"X-Customer: Mary\"","remote":"10.20.30.41`))
 		}

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 //	exits N CMD…      run a command that must exit with that code
 //	trace FILE        write an execution trace of 20 requests to a server
 //	cut FILE N        keep the first N bytes of a file, or all but the last -N
-//	zipped ZIP FILE   make a zip of a file
+//	zipped ZIP FILE…  make a zip of files
 //	fetch URL FILE    get a page
 //	serve [traced]    start a service, which is asked all the time: $TARGET is
 //	                  its pprof, $URL its route, $SERVICE the base of both, also
@@ -129,10 +129,13 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 func zipped(ts *testscript.TestScript, _ bool, args []string) {
 	var buf bytes.Buffer
 	archive := zip.NewWriter(&buf)
-	w, err := archive.Create(args[1])
-	ts.Check(err)
-	_, err = io.WriteString(w, ts.ReadFile(args[1]))
-	ts.Check(errors.Join(err, archive.Close(), os.WriteFile(ts.MkAbs(args[0]), buf.Bytes(), 0o644)))
+	for _, file := range args[1:] {
+		w, err := archive.Create(filepath.Base(file))
+		ts.Check(err)
+		_, err = io.WriteString(w, ts.ReadFile(file))
+		ts.Check(err)
+	}
+	ts.Check(errors.Join(archive.Close(), os.WriteFile(ts.MkAbs(args[0]), buf.Bytes(), 0o644)))
 }
 
 func fetch(ts *testscript.TestScript, _ bool, args []string) {

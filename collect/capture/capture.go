@@ -3,8 +3,17 @@
 //
 // It stands between collect, which makes captures with a Writer, and analyze,
 // which reads them with Open. It knows what a capture is made of (Manifest,
-// Probe, the parts' names) and how it lies on disk, and nothing of what a trace
-// or a profile means. It imports no other package of the project.
+// Kinds, Probe) and how it lies on disk, and nothing of what a trace or a
+// profile means. It imports no other package of the project.
+//
+// # Parts
+//
+// A capture is a list of parts, each a piece of evidence. Kinds declares them:
+// what each is, when it is taken, whether a collection succeeds without it, its
+// format, and who reads it. The execution trace is the best evidence but not
+// the only one: a capture without a trace opens, and Trace returns ErrNoTrace.
+// A part that no Kind declares, such as one of a newer timesink, can be read by
+// its name.
 //
 // # On disk
 //
@@ -170,13 +179,7 @@ func (c *Capture) openZip(f io.ReaderAt, size int64) error {
 		return &detailed{ErrDamaged, "a zip that is cut or damaged (" + err.Error() + ")"}
 	}
 	c.files = zr
-	if err := c.readManifest(); err != nil {
-		return err
-	}
-	if _, err := fs.Stat(zr, TracePart); err != nil || c.manifest.Part(TracePart) == nil {
-		return ErrNoTrace
-	}
-	return nil
+	return c.readManifest()
 }
 
 // openFolder opens a capture in the making, or one whose making was killed: its
@@ -198,11 +201,6 @@ func openWritten(path string) (*Capture, error) {
 	if err := c.readManifest(); err != nil {
 		root.Close()
 		return nil, err
-	}
-	info, err := fs.Stat(c.files, TracePart)
-	if err != nil || info.Size() == 0 {
-		root.Close()
-		return nil, ErrNoTrace
 	}
 	return c, nil
 }
@@ -242,23 +240,24 @@ func (c *Capture) Manifest() *Manifest { return c.manifest }
 // its collection was killed. It may grow from one reader to the next.
 func (c *Capture) Live() bool { return c.live }
 
-// Trace opens the execution trace. See Part for how damage shows.
+// Trace opens the execution trace. The error is ErrNoTrace if the capture holds
+// none. See Part for how damage shows.
 func (c *Capture) Trace() (io.ReadCloser, error) {
-	if c.bare == nil {
-		return c.Part(TracePart)
+	r, err := c.Part(TracePart)
+	if errors.Is(err, ErrNoPart) {
+		return nil, explain("open "+TracePart+" in "+c.path, ErrNoTrace)
 	}
-	r, err := c.bare()
-	if err != nil {
-		return nil, explain("open "+c.path, err)
-	}
-	return &partReader{c: c, name: TracePart, r: r, src: r}, nil
+	return r, err
 }
 
-// TraceSize returns the size of the execution trace in bytes, -1 when only
-// reading it would tell.
+// TraceSize returns the size of the execution trace in bytes, -1 if there is
+// none or only reading it would tell.
 func (c *Capture) TraceSize() int64 {
 	if c.bare != nil {
 		return c.bareSize
+	}
+	if !c.live && c.manifest.Part(TracePart) == nil {
+		return -1
 	}
 	info, err := fs.Stat(c.files, TracePart)
 	if err != nil {
@@ -282,14 +281,18 @@ func (c *Capture) Parts() []string {
 	return names
 }
 
-// Part opens the part of that name. The error is ErrNoPart where the capture
-// has none.
+// Part opens the part called name. The error is ErrNoPart if the capture has
+// none. The only part of a bare trace is TracePart. In a capture that is still
+// being collected, TracePart is missing until its first byte arrives.
 //
 // Damage is a warning, not a failure: a part that is cut, does not unpack, or
 // has another checksum than the manifest states ends where it can be read no
 // further, and Warnings then says so. So look at Warnings after reading.
 func (c *Capture) Part(name string) (io.ReadCloser, error) {
-	if c.manifest == nil || !partName.MatchString(name) || name == ManifestName {
+	if c.bare != nil && name == TracePart {
+		return c.bareTrace()
+	}
+	if c.manifest == nil || !partName.MatchString(name) || name == ManifestName || c.live && name == TracePart && c.TraceSize() <= 0 {
 		return nil, c.noPart(name)
 	}
 	entry := c.manifest.Part(name)
@@ -308,6 +311,14 @@ func (c *Capture) Part(name string) (io.ReadCloser, error) {
 	}
 	// One byte more than stated tells a part that is larger.
 	return &partReader{c: c, name: name, r: io.LimitReader(f, entry.Size+1), src: f, want: entry, sum: sha256.New()}, nil
+}
+
+func (c *Capture) bareTrace() (io.ReadCloser, error) {
+	r, err := c.bare()
+	if err != nil {
+		return nil, explain("open "+c.path, err)
+	}
+	return &partReader{c: c, name: TracePart, r: r, src: r}, nil
 }
 
 func (c *Capture) noPart(name string) error {

@@ -226,8 +226,11 @@ func TestAKilledCollectionIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := capture.Open(path); !errors.Is(err, capture.ErrNoTrace) {
-		t.Errorf("before the trace began: %v", err)
+	early := open(t, path)
+	_, err = early.Trace()
+	checkError(t, err, capture.ErrNoTrace, "open trace.out in ", "no execution trace", "collect again")
+	if name := caseOf(t, early); name == "" || len(early.Parts()) != 0 {
+		t.Errorf("before the trace began: case %q, parts %v", name, early.Parts())
 	}
 	f.Write(realTrace()[:100])
 	if got := readTrace(t, open(t, path)); len(got) != 100 {
@@ -252,6 +255,14 @@ func TestABareTraceIsRead(t *testing.T) {
 					if got := readTrace(t, c); !bytes.Equal(got, realTrace()) {
 						t.Errorf("trace of %d bytes came back as %d", len(realTrace()), len(got))
 					}
+				}
+				if r, err := c.Part(capture.TracePart); err != nil {
+					t.Errorf("the trace as a part: %v", err)
+				} else {
+					r.Close()
+				}
+				if _, err := c.Part(capture.CPUPart); !errors.Is(err, capture.ErrNoPart) {
+					t.Errorf("a part of a bare trace: %v", err)
 				}
 				if c.Manifest() != nil || len(c.Warnings()) != 0 || len(c.Parts()) != 0 {
 					t.Errorf("manifest %v, warnings %v, parts %v", c.Manifest(), c.Warnings(), c.Parts())
@@ -294,9 +305,6 @@ func TestWhatCannotBeOpenedIsToldWithAHint(t *testing.T) {
 			capture.ErrNewerSchema, "timesink.capture/2, this one reads up to timesink.capture/1", "upgrade"},
 		{"capture of a much newer schema", zipped("manifest.json", `{"schema":"timesink.capture/99999999999999999999"}`), capture.ErrNewerSchema, "newer", "upgrade"},
 		{"capture of schema zero", zipped("manifest.json", `{"schema":"timesink.capture/0"}`), capture.ErrNotCapture, "schema", "unpack"},
-		{"capture without a trace", zipped("manifest.json", manifest(``)), capture.ErrNoTrace, "no execution trace", "collect again"},
-		{"capture with a trace unlisted", zipped("manifest.json", manifest(``), "trace.out", "x"), capture.ErrNoTrace, "no execution trace", "collect again"},
-		{"capture with a trace missing", zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out","size":1}]`)), capture.ErrNoTrace, "no execution trace", "collect again"},
 		{"part outside of the capture", zipped("manifest.json", manifest(`,"parts":[{"name":"../../etc/passwd","size":1}]`)), capture.ErrDamaged, "../../etc/passwd", "again"},
 		{"part twice", zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out"},{"name":"trace.out"}]`)), capture.ErrDamaged, "twice", "again"},
 		{"part of negative size", zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out","size":-1}]`)), capture.ErrDamaged, "-1 bytes", "again"},
@@ -468,28 +476,6 @@ func TestPartNamesThatLeaveTheFolderAreRefused(t *testing.T) {
 			f.Close()
 			t.Errorf("part %q was created", name)
 		}
-	}
-}
-
-func TestALineCutShortIsLeftOut(t *testing.T) {
-	got, err := capture.ReadProbes(strings.NewReader("{\"route\":\"a\"}\n{\"route\":\"b\"}\n{\"rou"))
-	if err != nil || len(got) != 2 || got[1].Route != "b" {
-		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-func TestADamagedLineEndsTheProbesWithAWarning(t *testing.T) {
-	lines := "{\"route\":\"a\"}\nnonsense\n{\"route\":\"b\"}\n"
-	data := zipped("manifest.json", manifest(fmt.Sprintf(`,"parts":[{"name":"trace.out"},{"name":"probes.jsonl","size":%d}]`, len(lines))),
-		"trace.out", "", "probes.jsonl", lines)
-	c, err := capture.Read("test", bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	got, err := c.Probes()
-	if err != nil || len(got) != 1 || codes(c) != "probes-damaged" {
-		t.Errorf("%d probes, %v, warnings %v", len(got), err, c.Warnings())
 	}
 }
 

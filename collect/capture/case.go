@@ -55,11 +55,7 @@ func (c *Capture) Checksums() ([]Part, error) {
 }
 
 func (c *Capture) checksum(name string) (int64, string, error) {
-	open := c.Trace // also that of a bare trace
-	if name != TracePart {
-		open = func() (io.ReadCloser, error) { return c.Part(name) }
-	}
-	r, err := open()
+	r, err := c.Part(name)
 	if err != nil {
 		return 0, "", err
 	}

@@ -53,3 +53,13 @@ func Example() {
 	fmt.Println(c.Manifest().Target, c.Parts(), capture.IsTrace(head))
 	// Output: http://localhost:6060 [trace.out] true
 }
+
+// What a part is, how it is encoded and whether a capture may lack it.
+func ExampleKindOf() {
+	kind, ok := capture.KindOf("cpu.pb.gz")
+	fmt.Println(ok, kind.What, kind.When, kind.Optional)
+	fmt.Println(kind.Content)
+	// Output:
+	// true CPU profile of the window during true
+	// gzipped pprof profile
+}

@@ -19,17 +19,6 @@ const (
 	schemaNumber = 1
 )
 
-// The names of a capture's parts. Later versions may add parts; a reader asks
-// only for those it knows.
-const (
-	ManifestName        = "manifest.json"
-	TracePart           = "trace.out"              // execution trace, as the service sent it
-	CPUPart             = "cpu.pb.gz"              // CPU profile, gzipped protobuf
-	GoroutineBeforePart = "goroutine-before.pb.gz" // goroutine profile just before the window
-	GoroutineAfterPart  = "goroutine-after.pb.gz"  // goroutine profile just after it
-	ProbesPart          = "probes.jsonl"           // one Probe a line
-)
-
 // A Manifest says what a capture is: where it came from, what was asked for and
 // what came. Times are Unix nanoseconds of the client's clock, durations are
 // nanoseconds. It holds no secret: no password, token or header value, and no

@@ -94,9 +94,6 @@ func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	p.Size, p.SHA256 = 0, ""
 	open := func() (io.ReadCloser, error) { return j.from.Part(p.Name) }
-	if p.Name == capture.TracePart {
-		open = j.from.Trace // also of a bare one
-	}
 	r, err := open()
 	if errors.Is(err, capture.ErrNoPart) {
 		return nil // it never came
@@ -104,30 +101,54 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	var rewrite func(w io.Writer) error
-	switch p.Name {
-	case capture.TracePart:
-		rewrite = func(w io.Writer) error { return rewriteTrace(ctx, w, open, masks{t.text, t.whole, orphan}) }
-	case capture.ProbesPart:
-		rewrite = func(w io.Writer) error { return j.probes(w, t) }
-	case capture.CPUPart, capture.GoroutineBeforePart, capture.GoroutineAfterPart:
-		// A profile is small, and what is left out must not have been begun.
-		var whole bytes.Buffer
-		if err := rewriteProfile(&whole, r, t.text, t.label); err != nil {
-			p.Error = said(p.Error, fmt.Sprintf("left out, because it cannot be read to mask what is private: %v", err))
-			return nil
-		}
-		rewrite = func(w io.Writer) error { _, err := whole.WriteTo(w); return err }
-	default:
+	r.Close()
+	kind, _ := capture.KindOf(p.Name)
+	mask, ok := byContent[kind.Content]
+	if !ok {
 		p.Error = said(p.Error, "left out, because this timesink does not know where it holds what is private")
+		return nil
+	}
+	write, err := mask(j, ctx, open, t)
+	if err != nil {
+		p.Error = said(p.Error, fmt.Sprintf("left out, because it cannot be read to mask what is private: %v", err))
 		return nil
 	}
 	w, err := j.create(p.Name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(rewrite(w), w.Close())
+	return errors.Join(write(w), w.Close())
+}
+
+// An opener opens the part that is being masked, as often as it is called.
+type opener func() (io.ReadCloser, error)
+
+// byContent holds how parts are masked, by the content that capture.Kinds
+// declares. Each function returns what writes the masked part; an error means
+// that the part must be left out.
+var byContent = map[capture.Content]func(*job, context.Context, opener, *tally) (write func(io.Writer) error, err error){
+	capture.TraceContent:   (*job).trace,
+	capture.ProfileContent: (*job).profile,
+	capture.ProbesContent:  (*job).probes,
+}
+
+func (j *job) trace(ctx context.Context, open opener, t *tally) (func(io.Writer) error, error) {
+	return func(w io.Writer) error { return rewriteTrace(ctx, w, open, masks{t.text, t.whole, orphan}) }, nil
+}
+
+// profile masks a profile in memory: profiles are small, and one that cannot be
+// read must not leave half a part behind.
+func (j *job) profile(_ context.Context, open opener, t *tally) (func(io.Writer) error, error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var whole bytes.Buffer
+	if err := rewriteProfile(&whole, r, t.text, t.label); err != nil {
+		return nil, err
+	}
+	return func(w io.Writer) error { _, err := whole.WriteTo(w); return err }, nil
 }
 
 // orphan masks a string that nothing refers to any more, which is not worth to be
@@ -144,23 +165,28 @@ func said(before, more string) string {
 
 // probes masks the probes. Their paths become those of their routes: what was
 // filled in for {name} is somebody's.
-func (j *job) probes(w io.Writer, t *tally) error {
-	probes, err := j.from.Probes()
-	if err != nil {
-		return err
-	}
-	for i := range probes {
-		p := &probes[i]
-		if _, pattern, ok := strings.Cut(p.Route, " "); ok && p.Path != pattern {
-			t.whole(p.Path)
-			p.Path = pattern
+func (j *job) probes(_ context.Context, _ opener, t *tally) (func(io.Writer) error, error) {
+	return func(w io.Writer) error {
+		probes, err := j.from.Probes()
+		if err != nil {
+			return err
 		}
-		p.Path = strings.TrimPrefix(t.text(p.Method+" "+p.Path), p.Method+" ") // a route's, and no file's
-		path := p.Path
-		maskAll(reflect.ValueOf(p), t.text)
-		p.Path = path
+		for i := range probes {
+			maskProbe(&probes[i], t)
+		}
+		return capture.WriteProbes(w, probes...)
+	}, nil
+}
+
+func maskProbe(p *capture.Probe, t *tally) {
+	if _, pattern, ok := strings.Cut(p.Route, " "); ok && p.Path != pattern {
+		t.whole(p.Path)
+		p.Path = pattern
 	}
-	return capture.WriteProbes(w, probes...)
+	p.Path = strings.TrimPrefix(t.text(p.Method+" "+p.Path), p.Method+" ") // a route's, and no file's
+	path := p.Path
+	maskAll(reflect.ValueOf(p), t.text)
+	p.Path = path
 }
 
 // maskAll masks every string that a value holds, so that a field added later is

@@ -2,9 +2,13 @@ package redact_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -169,6 +173,75 @@ func TestWhatCannotBeMaskedIsLeftOut(t *testing.T) {
 			t.Errorf("%s is entered as %+v", name, p)
 		}
 	}
+}
+
+func TestEachKindOfPartIsMasked(t *testing.T) {
+	var probes bytes.Buffer
+	if err := capture.WriteProbes(&probes, capture.Probe{Route: "GET /", Error: "read /home/jane/x"}); err != nil {
+		t.Fatal(err)
+	}
+	of := map[capture.Content][]byte{capture.TraceContent: small(), capture.ProfileContent: profiled(t), capture.ProbesContent: probes.Bytes()}
+	for _, kind := range capture.Kinds() {
+		data, ok := of[kind.Content]
+		if !ok {
+			t.Errorf("%s: there is no %s here to mask", kind.Name, kind.Content)
+			continue
+		}
+		w := captured(t, capture.Manifest{}, map[string][]byte{kind.Name: data})
+		if err := w.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		c, _ := public(t, opened(t, w.Path()))
+		if p := c.Manifest().Part(kind.Name); p == nil || p.Error != "" || p.Size == 0 {
+			t.Errorf("%s is entered as %+v", kind.Name, p)
+		}
+	}
+}
+
+// The checksums are of the unpacked parts that the version before kinds of parts
+// were declared made of the same capture.
+func TestARecordedCaptureIsMaskedAsBefore(t *testing.T) {
+	c, items := public(t, opened(t, filepath.Join("..", "capture", "testdata", "recorded.zip")))
+	if got := redact.Summary(items); got != "2 query strings (2 times), 2 values (29 times)" {
+		t.Errorf("masked %s", got)
+	}
+	want := map[string]string{
+		capture.GoroutineBeforePart: "b027d21478c37a93717b63c45b5e08ee13ee8d351ac6f49f5f5db59f5b27ad21",
+		capture.TracePart:           "6ad2a9b3c113d426d7397daa91484a15a66903fe14e8e1ced316b6c8ab826d19",
+		capture.CPUPart:             "0df881fc2827a71797a780cc1cece5da5d599985322f4fbef9fef89a68722b84",
+		capture.ProbesPart:          "9760b8de223940a1ec1a2a83e207d54e949ed1c7ce28fb8b301b38593ffd3128",
+		capture.GoroutineAfterPart:  "dc46b3249a39a7b418acf76f86fb5287b3f3c632d558c7ef65a8f4ee78c258f6",
+	}
+	if got := c.Parts(); len(got) != len(want) {
+		t.Errorf("of the parts there are %v", got)
+	}
+	for name, sum := range want {
+		if got := unpackedSum(t, c, name); got != sum {
+			t.Errorf("%s has the checksum %s", name, got)
+		}
+	}
+}
+
+// unpackedSum is the checksum of a part, without gzip: versions of Go compress
+// differently.
+func unpackedSum(t *testing.T, c *capture.Capture, name string) string {
+	t.Helper()
+	r, err := c.Part(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	plain := io.Reader(r)
+	if strings.HasSuffix(name, ".gz") {
+		if plain, err = gzip.NewReader(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, plain); err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func TestTheCaseStays(t *testing.T) {

@@ -7,6 +7,9 @@
 // lists what would be masked, and where it stands. All three go by the same rules,
 // so that a masked report and a report of the masked capture say the same.
 //
+// How a part is masked follows from its content as capture.Kinds declares it:
+// traces, profiles and probes each have their rule, whatever the part is called.
+//
 // # What is masked
 //
 //	host names     of the target and of the probed URLs, of any URL, and where an

@@ -1,0 +1,115 @@
+package capture
+
+import (
+	"cmp"
+	"slices"
+)
+
+// ManifestName names the file that describes a capture and lists its parts.
+const ManifestName = "manifest.json"
+
+// The names of the parts that a capture may hold; see Kinds for what each is.
+const (
+	TracePart           = "trace.out"
+	CPUPart             = "cpu.pb.gz"
+	GoroutineBeforePart = "goroutine-before.pb.gz"
+	GoroutineAfterPart  = "goroutine-after.pb.gz"
+	ProbesPart          = "probes.jsonl"
+)
+
+// A Kind declares one kind of part: one piece of evidence that a capture may
+// hold. The order of the manifest, redaction and messages to users follow from
+// these declarations. A new kind of evidence takes a row here, a source in
+// package collect, and a reader.
+type Kind struct {
+	Name string // the part's file name: "cpu.pb.gz"
+	What string // what it is, for people: "CPU profile of the window"
+	When When   // when it is taken
+	// Optional reports whether a collection succeeds without the part.
+	Optional bool
+	// Content is the format of the part's bytes. It decides how the part is
+	// redacted: package redact has one rule for each Content.
+	Content Content
+	// Use says which package reads the part and for what, or, if nothing reads
+	// it yet, why it is collected.
+	Use string
+}
+
+// When says when a part is taken, relative to the window.
+type When string
+
+// The moments at which parts are taken.
+const (
+	Before When = "before"
+	During When = "during"
+	After  When = "after"
+)
+
+// Content is the format of a part's bytes.
+type Content string
+
+// The formats of parts.
+const (
+	TraceContent   Content = "Go execution trace"
+	ProfileContent Content = "gzipped pprof profile"
+	ProbesContent  Content = "JSON lines of Probe"
+)
+
+// kinds holds every kind of part, in the order in which a capture lists them.
+var kinds = []Kind{
+	{
+		Name: GoroutineBeforePart, What: "goroutine profile taken before the window", When: Before, Optional: true, Content: ProfileContent,
+		Use: "collect learns the executable and the version of Go from its paths",
+	}, {
+		Name: TracePart, What: "execution trace", When: During, Content: TraceContent,
+		Use: "analyze attributes the wall time of requests with it",
+	}, {
+		Name: CPUPart, What: "CPU profile of the window", When: During, Optional: true, Content: ProfileContent,
+		Use: "analyze takes the sampling period from it; timesink report -f cpu labels its samples with endpoints",
+	}, {
+		Name: ProbesPart, What: "probes, as the client saw them", When: During, Optional: true, Content: ProbesContent,
+		Use: "analyze matches them with the server's requests",
+	}, {
+		Name: GoroutineAfterPart, What: "goroutine profile taken after the window", When: After, Optional: true, Content: ProfileContent,
+		Use: "nothing reads it yet; together with the first profile it is the only record of the goroutines that " +
+			"pile up over a window, and it cannot be taken later",
+	},
+}
+
+// Kinds returns the declared kinds of parts, in the order in which a capture
+// lists them. The caller owns the slice.
+func Kinds() []Kind { return slices.Clone(kinds) }
+
+// KindOf returns the declaration of the part called name. It reports false for
+// a part that this version does not know, such as one of a newer timesink.
+func KindOf(name string) (Kind, bool) {
+	i := position(name)
+	if i < 0 {
+		return Kind{}, false
+	}
+	return kinds[i], true
+}
+
+// position returns the index of a part in kinds, -1 if it is not declared.
+func position(name string) int {
+	return slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
+}
+
+// AddPart lists p in the manifest, in the order of Kinds.
+func (m *Manifest) AddPart(p Part) {
+	m.Parts = append(m.Parts, p)
+	slices.SortStableFunc(m.Parts, func(a, b Part) int { return cmp.Compare(position(a.Name), position(b.Name)) })
+}
+
+// Holdings names the parts that can be opened and what each is, for messages:
+// "cpu.pb.gz (CPU profile of the window)". It returns nil if there are none.
+func (c *Capture) Holdings() []string {
+	var list []string
+	for _, name := range c.Parts() {
+		if kind, ok := KindOf(name); ok {
+			name += " (" + kind.What + ")"
+		}
+		list = append(list, name)
+	}
+	return list
+}
