@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	"timesink/collect/capture"
@@ -45,34 +44,6 @@ func (s *survey) first(ctx context.Context) (index answer, before context.Contex
 	return s.index(onWritten(before, func() {
 		time.AfterFunc(headStart, func() { late(lateForWindow) })
 	})), before
-}
-
-// A page is one that tells about the service.
-type page struct {
-	name string
-	lost string // what is not known without it
-	ask  func(*survey, context.Context) answer
-}
-
-var pagesAfter = []page{
-	{"mutex", "whether the mutex profile is on", (*survey).mutex},
-	{"metrics", "the service's own word on its version of Go and GOMAXPROCS", (*survey).metrics},
-}
-
-// askPages asks for the pages. It does not listen to the context that ended the
-// window: what came is to be kept, and told.
-func (c *collector) askPages() {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), pageGrace, lateAsPage)
-	defer cancel()
-	var asked sync.WaitGroup
-	for _, p := range pagesAfter {
-		asked.Go(func() {
-			if a := p.ask(&c.facts, ctx); isLate(a.err) {
-				c.warn("page-late", "the %s page gave %s: %s is not known", p.name, lateAsPage.what, p.lost)
-			}
-		})
-	}
-	asked.Wait()
 }
 
 // trial takes a trace of no length, to its end, for two at once are refused.

@@ -14,6 +14,11 @@
 //     little less, so that CPU samples cover all of it, and probes in open loop;
 //  4. a goroutine profile once more, and what the service gives away of itself.
 //
+// The parts that come of it are declared in capture.Kinds, and what is asked for
+// each of them in the table of sources, in sources.go. To take one more, add a
+// row to each and a reader to analyze; a source that is more than one page has a
+// file of its own, as cpu.go is.
+//
 // Without the trace there is no capture. Everything else is a side part, and one
 // that is slow is done without, with a warning. What comes before the window holds
 // it up for two seconds at most, and what comes after it the answer for three.

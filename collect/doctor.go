@@ -108,17 +108,20 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 		return nil // everything else would say the same
 	}
 	var beside sync.WaitGroup
-	for _, ask := range []func(context.Context){
-		func(ctx context.Context) { d.mutex(ctx) },
-		func(ctx context.Context) { d.metrics(ctx) },
-		func(ctx context.Context) { d.fit(ctx, window) },
-		d.block,
-		func(ctx context.Context) { d.goroutine(ctx, index) },
-	} {
-		beside.Go(func() { ask(ctx) })
+	var recording []source
+	for _, s := range sources() {
+		switch {
+		case s.examine == nil:
+		case s.moment() == capture.During:
+			recording = append(recording, s)
+		default:
+			beside.Go(func() { s.examine(d, ctx, index) })
+		}
 	}
-	d.takeTrace(ctx)
-	d.takeProfile(ctx, index.took)
+	beside.Go(func() { d.fit(ctx, window) })
+	for _, s := range recording {
+		s.examine(d, ctx, index)
+	}
 	beside.Wait()
 	switch {
 	case ctx.Err() != nil:
@@ -139,7 +142,7 @@ func (d *doctor) fit(ctx context.Context, window time.Duration) {
 	}
 }
 
-func (d *doctor) block(ctx context.Context) {
+func (d *doctor) block(ctx context.Context, _ answer) {
 	a := d.ask(ctx, "block", "block?debug=1", maxHead)
 	n := d.known().BlockEvents
 	switch {
@@ -154,29 +157,22 @@ func (d *doctor) block(ctx context.Context) {
 	}
 }
 
-func (d *doctor) goroutine(ctx context.Context, index answer) {
-	n := d.known().Goroutines
-	if n > manyGoroutines || isLate(index.err) {
-		d.enter("goroutine", 0, nil, 0)
-		if isLate(index.err) {
-			d.note("goroutine", false, "not asked for: the index, which counts the goroutines, gave %s", lateForWindow.what)
-		} else {
-			d.note("goroutine", false, "not asked for: with %d goroutines it would stop the service for a while", n)
-		}
-		return
-	}
-	a := d.ask(ctx, "goroutine", "goroutine", maxGoroutine)
+// profilePage asks for a profile that is a page. It returns nil unless a whole
+// profile came.
+func (d *doctor) profilePage(ctx context.Context, name string) []byte {
+	a := d.ask(ctx, name, name, maxProfile)
 	switch {
 	case a.err != nil:
 	case !isGzip(a.body):
-		d.note("goroutine", false, "no profile, but %s", capture.Sniff(a.body).What)
+		d.note(name, false, "no profile, but %s", capture.Sniff(a.body).What)
 	case !a.more:
-		d.goroutines(a.body)
+		return a.body
 	}
+	return nil
 }
 
 // takeTrace takes a trace that is hardly one.
-func (d *doctor) takeTrace(ctx context.Context) {
+func (d *doctor) takeTrace(ctx context.Context, _ answer) {
 	endpoint := fmt.Sprintf("trace?seconds=%g", glance.Seconds())
 	a := d.ask(ctx, "trace", endpoint, maxHead)
 	d.trace = a.err
@@ -195,11 +191,11 @@ func (d *doctor) takeTrace(ctx context.Context) {
 
 // takeProfile asks for a CPU profile and cuts it. A profiler that is busy says
 // so at once; a free one says nothing before the profile ends.
-func (d *doctor) takeProfile(ctx context.Context, roundTrip time.Duration) {
+func (d *doctor) takeProfile(ctx context.Context, index answer) {
 	begin := time.Now()
 	cuttable, cut := context.WithCancel(ctx)
 	defer cut()
-	asked := onWritten(cuttable, func() { time.AfterFunc(profileGlance+2*roundTrip, cut) })
+	asked := onWritten(cuttable, func() { time.AfterFunc(profileGlance+2*index.took, cut) })
 	a := d.client.fetch(asked, "profile?seconds=1", maxErrorBody)
 	took := time.Since(begin)
 	switch {

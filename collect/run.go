@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +14,7 @@ import (
 	"timesink/collect/capture"
 )
 
-const (
-	observeEvery = 200 * time.Millisecond
-	// profileGrace is how long the CPU profile may take beyond its time: it is
-	// made and sent at the end.
-	profileGrace = 15 * time.Second
-	// profileStart is how long the trace waits for the CPU profile's request to
-	// be on its way.
-	profileStart = 2 * time.Second
-)
+const observeEvery = 200 * time.Millisecond
 
 // A collector is one run.
 type collector struct {
@@ -37,8 +28,9 @@ type collector struct {
 	prober *prober  // nil without URLs
 	probes *os.File // what it writes
 
-	facts  survey
-	before chan answer // the goroutine profile before the window
+	facts survey
+	index answer
+	ahead []taking // the sources that were asked before the window
 
 	saving     sync.Mutex // of the manifest
 	mu         sync.Mutex
@@ -181,8 +173,10 @@ func (c *collector) survey(ctx context.Context) error {
 	case settles(index.err):
 		return index.err
 	}
-	c.before = make(chan answer, 1)
-	go func() { c.before <- c.goroutinesBefore(before, index) }()
+	c.index = index
+	for _, s := range sourcesAt(capture.Before) {
+		c.ahead = append(c.ahead, c.take(before, s))
+	}
 	if index.err != nil && !isLate(index.err) {
 		if err := c.withoutIndex(before, index.err); err != nil {
 			return err
@@ -228,24 +222,11 @@ func (c *collector) withoutIndex(before context.Context, missing error) error {
 	return missing
 }
 
-// goroutinesBefore asks for the goroutine profile before the window, unless it
-// would hurt. It costs by the number of goroutines, which the index tells.
-func (c *collector) goroutinesBefore(ctx context.Context, index answer) answer {
-	if isLate(index.err) {
-		return answer{err: withOp(c.client.op("goroutine"), newFault(ErrUnreachable, doctorHint, "the index, which counts the goroutines, gave %s", lateForWindow.what))}
-	}
-	if c.facts.known().Goroutines > manyGoroutines {
-		return answer{err: errNotAsked}
-	}
-	return c.client.fetch(ctx, "goroutine", maxGoroutine)
-}
-
-// errNotAsked stands for the answer of a page that would have hurt.
-var errNotAsked = errors.New("not asked for")
-
 // collect fills the folder. An error means that nothing in it is worth keeping.
 func (c *collector) collect(ctx context.Context) error {
-	c.keepBefore(<-c.before)
+	for _, t := range c.ahead {
+		t.keep(ctx, false)
+	}
 	if err := c.save(); err != nil {
 		return err
 	}
@@ -328,38 +309,6 @@ func (c *collector) stopProbes() {
 	}
 }
 
-// keepBefore keeps the goroutine profile before the window, and what it tells of
-// the service.
-func (c *collector) keepBefore(a answer) {
-	if errors.Is(a.err, errNotAsked) {
-		c.warn("goroutines-many", "no goroutine profiles were taken: with %d goroutines they would stop the service for a while", c.facts.known().Goroutines)
-		return
-	}
-	if err := c.keepGoroutines(capture.GoroutineBeforePart, a); err != nil {
-		c.warn("goroutines-missing", "no goroutine profiles: %s", told(err))
-		return
-	}
-	c.facts.goroutines(a.body)
-}
-
-// keepGoroutines makes a part of what the goroutine page answered. The error says
-// why there is none.
-func (c *collector) keepGoroutines(part string, a answer) error {
-	err := a.err
-	switch {
-	case err == nil && a.more:
-		err = fmt.Errorf("larger than %s", bytesText(maxGoroutine))
-	case err == nil && !isGzip(a.body):
-		err = fmt.Errorf("no profile, but %s", capture.Sniff(a.body).What)
-	}
-	if err == nil {
-		err = c.write(part, a.body)
-	}
-	c.log("goroutine", "took "+part, a.took, int64(len(a.body)), err)
-	c.part(capture.Part{Name: part, Source: "goroutine", Took: int64(a.took), Size: int64(len(a.body))}, err)
-	return err
-}
-
 // write writes a part of which all has come.
 func (c *collector) write(part string, data []byte) error {
 	f, err := c.w.CreatePart(part)
@@ -370,9 +319,6 @@ func (c *collector) write(part string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// partOrder is the order of a capture's parts, whichever came first.
-var partOrder = []string{capture.GoroutineBeforePart, capture.TracePart, capture.CPUPart, capture.ProbesPart, capture.GoroutineAfterPart}
-
 // part enters a part into the manifest.
 func (c *collector) part(p capture.Part, err error) {
 	if err != nil {
@@ -380,10 +326,7 @@ func (c *collector) part(p capture.Part, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.manifest.Parts = append(c.manifest.Parts, p)
-	slices.SortStableFunc(c.manifest.Parts, func(a, b capture.Part) int {
-		return cmp.Compare(slices.Index(partOrder, a.Name), slices.Index(partOrder, b.Name))
-	})
+	c.manifest.AddPart(p)
 }
 
 // manifestPart returns what the manifest says of a part so far, or nil.

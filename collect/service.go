@@ -14,20 +14,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/pprof/profile"
-
 	"timesink/collect/capture"
 )
 
 const (
-	maxIndex     = 64 << 10 // bytes that are read of each page
-	maxHead      = 4 << 10  // of pages of which the first lines tell
-	maxMetrics   = 1 << 20
-	maxGoroutine = 64 << 20
-
-	// manyGoroutines is where a goroutine profile begins to hurt: it stops the
-	// world, for up to 300 ms at 100,000 (golang/go#50794).
-	manyGoroutines = 100_000
+	maxIndex   = 64 << 10 // bytes that are read of each page
+	maxHead    = 4 << 10  // of pages of which the first lines tell
+	maxMetrics = 1 << 20
+	maxProfile = 64 << 20 // of profiles that are a page
 
 	// cheapTracing is the minor Go version since which a trace costs 1–2% CPU
 	// (go.dev/blog/execution-traces-2024).
@@ -48,10 +42,6 @@ type survey struct {
 	service capture.Service
 	exact   []string // versions that paths and metrics tell
 }
-
-// pages is the order in which what endpoints answered is listed, whichever came
-// first.
-var pages = []string{"index", "mutex", "block", "goroutine", "trace", "profile"}
 
 // known returns what has been learned so far.
 func (s *survey) known() capture.Service {
@@ -93,7 +83,7 @@ func (s *survey) enter(name string, status int, err error, took time.Duration) {
 	s.learn(func(service *capture.Service) {
 		service.Endpoints = append(service.Endpoints, e)
 		slices.SortStableFunc(service.Endpoints, func(a, b capture.Endpoint) int {
-			return cmp.Compare(slices.Index(pages, a.Name), slices.Index(pages, b.Name))
+			return cmp.Compare(listed(a.Name), listed(b.Name)) // whichever came first
 		})
 	})
 }
@@ -260,35 +250,6 @@ func (s *survey) metrics(ctx context.Context) answer {
 
 // pathVersion finds a Go version in a path of GOROOT.
 var pathVersion = regexp.MustCompile(`(?:go|[-/@])(1\.\d{1,2}(?:\.\d{1,2})?(?:rc\d{1,2}|beta\d{1,2})?)\b`)
-
-// goroutines learns from a goroutine profile: where the binary lies, and what
-// the paths of its sources tell.
-func (s *survey) goroutines(data []byte) {
-	p, err := profile.ParseData(data)
-	if err != nil {
-		s.log("goroutine", "read the profile", 0, int64(len(data)), err)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range p.Mapping {
-		if m.File != "" && !strings.HasPrefix(m.File, "[") {
-			s.service.Binary, s.service.BuildID = m.File, m.BuildID
-			break
-		}
-	}
-	for _, f := range p.Function {
-		file := strings.ReplaceAll(f.Filename, `\`, "/")
-		if f.Name == "main.main" {
-			s.service.MainFile = f.Filename
-		}
-		if root, _, ok := strings.Cut(file, "/src/runtime/"); ok && strings.HasPrefix(f.Name, "runtime.") {
-			for _, m := range pathVersion.FindAllStringSubmatch(root, -1) {
-				s.exact = append(s.exact, "go"+m[1])
-			}
-		}
-	}
-}
 
 // resolve settles the Go version: the most exact of what was seen that agrees
 // with the trace's format, else what the format allows.

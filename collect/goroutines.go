@@ -1,0 +1,82 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/collect/capture"
+)
+
+// manyGoroutines is where a goroutine profile begins to hurt: it stops the
+// world, for up to 300 ms at 100,000 (golang/go#50794).
+const manyGoroutines = 100_000
+
+// fewGoroutines returns why the goroutine profile before the window must not be
+// taken: it costs by the number of goroutines, which the index tells.
+func (c *collector) fewGoroutines() error {
+	if isLate(c.index.err) {
+		return withOp(c.client.op("goroutine"), newFault(ErrUnreachable, doctorHint, "the index, which counts the goroutines, gave %s", lateForWindow.what))
+	}
+	if n := c.facts.known().Goroutines; n > manyGoroutines {
+		return &unasked{"goroutines-many", fmt.Sprintf("no goroutine profiles were taken: with %d goroutines they would stop the service for a while", n)}
+	}
+	return nil
+}
+
+// goroutinesBefore returns why the goroutine profile after the window is not
+// taken: without the first there is nothing to compare it with, and a service
+// that was slow to make one is not asked for another.
+func (c *collector) goroutinesBefore() error {
+	if p := c.manifestPart(capture.GoroutineBeforePart); p == nil || p.Error != "" {
+		return &unasked{}
+	}
+	return nil
+}
+
+// goroutines learns from a goroutine profile: where the binary lies, and what
+// the paths of its sources tell.
+func (s *survey) goroutines(data []byte) {
+	p, err := profile.ParseData(data)
+	if err != nil {
+		s.log("goroutine", "read the profile", 0, int64(len(data)), err)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range p.Mapping {
+		if m.File != "" && !strings.HasPrefix(m.File, "[") {
+			s.service.Binary, s.service.BuildID = m.File, m.BuildID
+			break
+		}
+	}
+	for _, f := range p.Function {
+		file := strings.ReplaceAll(f.Filename, `\`, "/")
+		if f.Name == "main.main" {
+			s.service.MainFile = f.Filename
+		}
+		if root, _, ok := strings.Cut(file, "/src/runtime/"); ok && strings.HasPrefix(f.Name, "runtime.") {
+			for _, m := range pathVersion.FindAllStringSubmatch(root, -1) {
+				s.exact = append(s.exact, "go"+m[1])
+			}
+		}
+	}
+}
+
+func (d *doctor) goroutine(ctx context.Context, index answer) {
+	n := d.known().Goroutines
+	if n > manyGoroutines || isLate(index.err) {
+		d.enter("goroutine", 0, nil, 0)
+		if isLate(index.err) {
+			d.note("goroutine", false, "not asked for: the index, which counts the goroutines, gave %s", lateForWindow.what)
+		} else {
+			d.note("goroutine", false, "not asked for: with %d goroutines it would stop the service for a while", n)
+		}
+		return
+	}
+	if data := d.profilePage(ctx, "goroutine"); data != nil {
+		d.goroutines(data)
+	}
+}

@@ -1,0 +1,190 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"timesink/collect/capture"
+)
+
+// A source is something that a collection asks a service for: evidence that
+// becomes a part of the capture, or a page that tells about the service.
+//
+// When it is asked follows from its part, as capture.Kinds declares it. A source
+// without a part is asked after the window: before it there is no time, and
+// during it the request would be among those that are measured.
+type source struct {
+	name string // the page, as the log and the doctor call it
+	part string // the part that the answer becomes; "" for none
+
+	// ask requests the page, and begin starts anything that is more than one
+	// page. A row with neither belongs to the code that runs a collection (the
+	// index, the trace, the probes) or to Doctor alone.
+	ask   func(*survey, context.Context) answer
+	begin func(*collector, context.Context) taking
+	// needs returns why the source must not be asked now, nil if it may: an
+	// *unasked error, or any other to treat as the answer. Nil means it always
+	// may.
+	needs func(*collector) error
+	// learn notes what the part tells about the service. Nil means nothing.
+	learn func(*survey, []byte)
+	// code and lost make up the warning that the answer is missing.
+	code, lost string
+
+	// examine is how Doctor asks, given the answer of the index; nil if it does
+	// not. Sources of the window are examined one after another, for each of
+	// them records; all others are asked at the same time.
+	examine func(*doctor, context.Context, answer)
+}
+
+// sources lists all sources. Doctor lists what answered in this order.
+//
+// It is a function because its rows lead back to it: they enter what they learn
+// in its order.
+func sources() []source {
+	return []source{
+		{name: "index"},
+		{name: "mutex", ask: (*survey).mutex, examine: examineWith((*survey).mutex),
+			code: "page-late", lost: "whether the mutex profile is on"},
+		{name: "metrics", ask: (*survey).metrics, examine: examineWith((*survey).metrics),
+			code: "page-late", lost: "the service's own word on its version of Go and GOMAXPROCS"},
+		{name: "block", examine: (*doctor).block},
+		{name: "goroutine", part: capture.GoroutineBeforePart, ask: profilePage("goroutine"), needs: (*collector).fewGoroutines,
+			learn: (*survey).goroutines, examine: (*doctor).goroutine,
+			code: "goroutines-missing", lost: "no goroutine profiles"},
+		{name: "trace", part: capture.TracePart, examine: (*doctor).takeTrace},
+		{name: "profile", part: capture.CPUPart, begin: (*collector).beginCPUProfile, examine: (*doctor).takeProfile},
+		{name: "probes", part: capture.ProbesPart},
+		{name: "goroutine", part: capture.GoroutineAfterPart, ask: profilePage("goroutine"), needs: (*collector).goroutinesBefore,
+			code: "goroutines-missing", lost: "no goroutine profile after the window"},
+	}
+}
+
+// moment returns when the source is asked.
+func (s source) moment() capture.When {
+	if kind, ok := capture.KindOf(s.part); ok {
+		return kind.When
+	}
+	return capture.After
+}
+
+// sourcesAt returns the sources to ask at a moment.
+func sourcesAt(when capture.When) []source {
+	return slices.DeleteFunc(sources(), func(s source) bool { return s.ask == nil && s.begin == nil || s.moment() != when })
+}
+
+// listed returns a page's place in the order of the sources, -1 for an unknown
+// page.
+func listed(page string) int {
+	return slices.IndexFunc(sources(), func(s source) bool { return s.name == page })
+}
+
+// profilePage asks for one of the profiles of net/http/pprof.
+func profilePage(name string) func(*survey, context.Context) answer {
+	return func(s *survey, ctx context.Context) answer { return s.client.fetch(ctx, name, maxProfile) }
+}
+
+// examineWith has Doctor ask for a page as a collection does.
+func examineWith(ask func(*survey, context.Context) answer) func(*doctor, context.Context, answer) {
+	return func(d *doctor, ctx context.Context, _ answer) { ask(&d.survey, ctx) }
+}
+
+// A taking is a source that has been asked.
+type taking interface {
+	// keep waits for the answer and enters it in the capture, with warnings if
+	// it is missing. The window was ended early if cut is set.
+	keep(ctx context.Context, cut bool)
+	// drop gives the source up and leaves nothing of it in the capture.
+	drop()
+}
+
+// take asks for a source. The context bounds the request.
+func (c *collector) take(ctx context.Context, s source) taking {
+	if s.begin != nil {
+		return s.begin(c, ctx)
+	}
+	p := &pageTaking{c: c, source: s, answered: make(chan answer, 1)}
+	ctx, p.cut = context.WithCancel(ctx)
+	if s.needs != nil {
+		if err := s.needs(c); err != nil {
+			p.answered <- answer{err: err}
+			return p
+		}
+	}
+	go func() { p.answered <- s.ask(&c.facts, ctx) }()
+	return p
+}
+
+// takeAfter takes a source after the window. It does not listen to the context
+// that ended the window, so that an interrupt keeps what came.
+func (c *collector) takeAfter(s source) {
+	grace, late := sideGrace, lateForAnswer
+	if s.part == "" {
+		grace, late = pageGrace, lateAsPage
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), grace, late)
+	defer cancel()
+	c.take(ctx, s).keep(ctx, false)
+}
+
+// An unasked error says why a source is not asked at all. Unlike other errors it
+// leaves no entry in the manifest, only a warning, and without a code not even
+// that.
+type unasked struct{ code, why string }
+
+func (u *unasked) Error() string { return u.why }
+
+// A pageTaking is a source that is a single page.
+type pageTaking struct {
+	c        *collector
+	source   source
+	answered chan answer
+	cut      context.CancelFunc
+}
+
+func (p *pageTaking) drop() { p.cut() }
+
+func (p *pageTaking) keep(context.Context, bool) {
+	defer p.cut()
+	a, s, c := <-p.answered, p.source, p.c
+	var not *unasked
+	switch {
+	case errors.As(a.err, &not):
+		if not.code != "" {
+			c.warn(not.code, "%s", not.why)
+		}
+		return
+	case s.part == "":
+		if isLate(a.err) {
+			c.warn(s.code, "the %s page gave %s: %s is not known", s.name, told(a.err), s.lost)
+		}
+		return
+	}
+	if err := c.keepPage(s, a); err != nil {
+		c.warn(s.code, "%s: %s", s.lost, told(err))
+		return
+	}
+	if s.learn != nil {
+		s.learn(&c.facts, a.body)
+	}
+}
+
+// keepPage makes a part of a page's answer. The error says why there is none.
+func (c *collector) keepPage(s source, a answer) error {
+	err := a.err
+	kind, _ := capture.KindOf(s.part)
+	switch {
+	case err == nil && a.more:
+		err = fmt.Errorf("larger than %s", bytesText(maxProfile))
+	case err == nil && kind.Content == capture.ProfileContent && !isGzip(a.body):
+		err = fmt.Errorf("no profile, but %s", capture.Sniff(a.body).What)
+	}
+	if err == nil {
+		err = c.write(s.part, a.body)
+	}
+	c.log(s.name, "took "+s.part, a.took, int64(len(a.body)), err)
+	c.part(capture.Part{Name: s.part, Source: s.name, Took: int64(a.took), Size: int64(len(a.body))}, err)
+	return err
+}

@@ -1,0 +1,31 @@
+package collect
+
+import (
+	"testing"
+
+	"timesink/collect/capture"
+)
+
+func TestEachPartHasOneSourceAndEachSourceItsWarning(t *testing.T) {
+	of := map[string]int{}
+	for _, s := range sources() {
+		if s.part != "" {
+			of[s.part]++
+			kind, ok := capture.KindOf(s.part)
+			if !ok || s.moment() != kind.When {
+				t.Errorf("the source %s is taken %s, its part %s is %+v", s.name, s.moment(), s.part, kind)
+			}
+			if !kind.Optional && (s.ask != nil || s.begin != nil) {
+				t.Errorf("a collection does without %s, which it must not", s.part)
+			}
+		}
+		if s.ask != nil && (s.code == "" || s.lost == "") {
+			t.Errorf("the source %s (%s) has no warning for when it is missing", s.name, s.part)
+		}
+	}
+	for _, kind := range capture.Kinds() {
+		if of[kind.Name] != 1 {
+			t.Errorf("%s has %d sources", kind.Name, of[kind.Name])
+		}
+	}
+}
