@@ -4,7 +4,7 @@
 // Its place in the flow is between the capture's file and the report. Captures is a
 // pipeline (analyze.go), each stage of which knows only what the one before returned:
 //
-//	read      trace → requests               analyze/timeline
+//	read      trace → records → requests     analyze/trace, analyze/timeline
 //	match     probes ↔ requests              probes.go
 //	fold      requests → sums by endpoint    fold.go, sums.go
 //	settle    names of endpoints             settle.go, handlers.go, polls.go
@@ -55,6 +55,7 @@
 //	capture         what was collected of one service, in one file
 //	window          the time that a capture's trace covers
 //	generation      the part of a trace, about a second, that can be read by itself
+//	record          an event of a trace, reduced to what it says of goroutines
 //	cut request     a request that the window's edge cut; incomplete in JSON
 //	opening         a wait that was under way when the window opened
 //	baseline        the capture that another, the candidate, is compared with
