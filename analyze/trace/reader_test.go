@@ -258,7 +258,7 @@ func TestWhyAReadingEnds(t *testing.T) {
 
 // A trace of before Go 1.22 is one generation, or too much.
 func TestAnOldTraceIsReadAsAWhole(t *testing.T) {
-	data := tracetest.Services(t)["go1.21"]
+	data := tracetest.Service(t, "go1.21")
 	whole := read(t, bytes.NewReader(data), trace.Options{})
 	if len(whole.generations) != 1 || whole.generations[0].Number != 0 || whole.err != "" {
 		t.Errorf("%d generations, and then %q", len(whole.generations), whole.err)

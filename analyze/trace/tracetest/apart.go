@@ -178,7 +178,7 @@ func Rows(t testing.TB) map[string]Apart {
 	t.Helper()
 	all, rows := Recorded(t), map[string]Apart{}
 	const other = "go1.26-arm64"
-	all[other] = Services(t)[other]
+	all[other] = Service(t, other)
 	for name, data := range all {
 		if a := TakeApart(data); len(a.Parts) >= 3 {
 			rows[name] = a

@@ -18,35 +18,50 @@ func Recorded(t testing.TB) map[string][]byte {
 	return tracesIn(t, "../trace/testdata")
 }
 
+const services = "../../cmd/internal/goversions/testdata"
+
 // Services returns recorded traces of a service by name: one of each version of Go, of a
 // flight recorder and of another processor.
 func Services(t testing.TB) map[string][]byte {
 	t.Helper()
-	return tracesIn(t, "../../cmd/internal/goversions/testdata")
+	return tracesIn(t, services)
 }
+
+// Service returns one of Services.
+func Service(t testing.TB, name string) []byte {
+	t.Helper()
+	return unzipped(t, filepath.Join(services, name+extension))
+}
+
+const extension = ".trace.gz"
 
 func tracesIn(t testing.TB, folder string) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*.trace.gz"))
+	files, err := filepath.Glob(filepath.Join(folder, "*"+extension))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no traces in %s: %v", folder, err)
 	}
 	all := map[string][]byte{}
 	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[strings.TrimSuffix(filepath.Base(file), ".trace.gz")] = data
+		all[strings.TrimSuffix(filepath.Base(file), extension)] = unzipped(t, file)
 	}
 	return all
+}
+
+func unzipped(t testing.TB, file string) []byte {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
