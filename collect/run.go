@@ -85,7 +85,7 @@ func (c *collector) checkDisk() error {
 	free, err := capture.FreeDisk(filepath.Dir(c.path))
 	if err == nil && free < c.cfg.Reserve {
 		return &capture.Error{Op: "write " + c.path,
-			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, %s must be left", bytesText(free), bytesText(c.cfg.Reserve))},
+			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, %s must be left", BytesText(free), BytesText(c.cfg.Reserve))},
 			Hint: "free some space, or write to another disk with -o"}
 	}
 	return nil

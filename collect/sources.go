@@ -177,7 +177,7 @@ func (c *collector) keepPage(s source, a answer) error {
 	kind, _ := capture.KindOf(s.part)
 	switch {
 	case err == nil && a.more:
-		err = fmt.Errorf("larger than %s", bytesText(maxProfile))
+		err = fmt.Errorf("larger than %s", BytesText(maxProfile))
 	case err == nil && kind.Content == capture.ProfileContent && !isGzip(a.body):
 		err = fmt.Errorf("no profile, but %s", capture.Sniff(a.body).What)
 	}

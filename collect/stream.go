@@ -199,7 +199,7 @@ func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 		return s.behind(s.lag)
 	case s.limits.maxBytes > 0 && s.bytes >= s.limits.maxBytes:
 		return &earlyEnd{capture.EndedMaxBytes, "max-bytes", fmt.Sprintf("the trace reached the %s allowed after %s of %s",
-			bytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
+			BytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
 	}
 	return nil
 }
@@ -240,7 +240,7 @@ func (s *stream) check() error {
 	free, err := capture.FreeDisk(s.limits.dir)
 	if err == nil && s.bytes > 0 && free < s.limits.reserve+s.bytes {
 		return &earlyEnd{capture.EndedDisk, "disk-low", fmt.Sprintf("only %s of disk are free: the trace was ended at %s, after %s of %s",
-			bytesText(free), bytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
+			BytesText(free), BytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
 	}
 	return nil
 }
@@ -251,7 +251,7 @@ func (s *stream) behind(lag time.Duration) error {
 		slow = "the disk here"
 	}
 	return &earlyEnd{capture.EndedLag, "trace-lag", fmt.Sprintf("the trace came %s behind the service, which holds the rest in its memory, and was ended at %s: %s is too slow for it",
-		secondsText(lag), bytesText(s.bytes), slow)}
+		secondsText(lag), BytesText(s.bytes), slow)}
 }
 
 // opened returns when the trace began, by this machine's clock. That lies between

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// bytesText is a size for people, in units of 1000.
-func bytesText(n int64) string {
+// BytesText is a size in bytes for people, in units of 1000: "1.5 MB".
+func BytesText(n int64) string {
 	switch {
 	case n < 1000:
 		return fmt.Sprintf("%d B", n)

@@ -156,7 +156,7 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 func (t *tool) saved(path string) {
 	size := ""
 	if info, err := os.Stat(path); err == nil {
-		size = ", " + bytesText(info.Size())
+		size = ", " + collect.BytesText(info.Size())
 	}
 	fmt.Fprintf(t.stderr, "saved %s%s\n", oneLine(path), size)
 }

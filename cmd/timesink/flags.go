@@ -204,7 +204,7 @@ func (b *byteSize) String() string {
 	if *b == 0 {
 		return ""
 	}
-	return strings.Replace(bytesText(int64(*b)), ".0 ", " ", 1)
+	return strings.Replace(collect.BytesText(int64(*b)), ".0 ", " ", 1)
 }
 
 func (b *byteSize) Type() string { return "size" }
@@ -224,14 +224,4 @@ func (b *byteSize) Set(s string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is no size such as 200MB", s)
-}
-
-// bytesText is a size for people, in units of 1000.
-func bytesText(n int64) string {
-	for _, u := range byteUnits[:3] {
-		if float64(n) >= u.bytes {
-			return fmt.Sprintf("%.1f %s", float64(n)/u.bytes, u.suffix)
-		}
-	}
-	return fmt.Sprintf("%d B", n)
 }

@@ -148,7 +148,7 @@ func progressLine(p collect.Progress) string {
 		text += fmt.Sprintf(": %.1f of %.1f s", min(p.Elapsed, p.Of).Seconds(), p.Of.Seconds())
 	}
 	if p.Bytes > 0 {
-		text += ", " + bytesText(p.Bytes) + " of trace"
+		text += ", " + collect.BytesText(p.Bytes) + " of trace"
 	}
 	if p.Sent > 0 {
 		text += fmt.Sprintf(", %d probes sent", p.Sent)
