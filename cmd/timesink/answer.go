@@ -17,7 +17,6 @@ import (
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 	"timesink/collect/capture"
-	"timesink/report"
 )
 
 // A formatFlag is the flag of all commands that answer something.
@@ -34,10 +33,9 @@ func (f *formatFlag) register(cmd *cobra.Command) {
 	if f.usual == "" {
 		f.usual = "text"
 	}
-	formats := f.formats
-	last := len(formats) - 1
-	cmd.Flags().StringVarP(&f.format, "format", "f", f.usual, "`format` of the answer: "+strings.Join(formats[:last], ", ")+" or "+formats[last])
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	last := len(f.formats) - 1
+	cmd.Flags().StringVarP(&f.format, "format", "f", f.usual, "`format` of the answer: "+strings.Join(f.formats[:last], ", ")+" or "+f.formats[last])
+	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(f.formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is registered above
 	}
 }
@@ -47,7 +45,7 @@ func (f *formatFlag) check() error {
 	switch {
 	case slices.Contains(f.formats, f.format):
 		return nil
-	case slices.ContainsFunc(ticketFormats, func(t ticketFormat) bool { return t.name == f.format }):
+	case slices.Contains(formatsThat((*format).reports), f.format):
 		return usagef("timesink report FILE -f "+f.format+" writes it, of what was saved", "this prints no %s", f.format)
 	}
 	return usagef("give one of "+strings.Join(f.formats, ", "), "there is no format %q", f.format)
@@ -81,7 +79,7 @@ type answerFlags struct {
 
 func (a *answerFlags) register(cmd *cobra.Command) {
 	if a.formats == nil {
-		a.formats = []string{"text", "markdown", "json"}
+		a.formats = formatsThat((*format).answers)
 	}
 	a.formatFlag.register(cmd)
 	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
@@ -144,28 +142,12 @@ func (a *answerFlags) options() analyze.Options {
 // write writes the answer to w, laid out for the terminal that it is, if it is
 // one.
 func (a *answerFlags) write(w io.Writer, b *breakdown.Breakdown, verbose bool) error {
-	switch a.format {
-	case "json":
-		return report.JSON(w, b)
-	case "markdown":
-		return report.Markdown(w, b, report.MarkdownOptions{Top: a.top})
-	}
-	return report.Text(w, b, report.TextOptions{Width: columns(w), Color: colored(w), Top: a.top, Verbose: verbose})
+	return formatNamed(a.format).write(w, &ticket{b: b, top: a.top, verbose: verbose})
 }
 
 // writeComparison is write for a comparison.
 func (a *answerFlags) writeComparison(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown, verbose bool) error {
-	switch a.format {
-	case "json":
-		return report.CompareJSON(w, c)
-	case "markdown":
-		return report.CompareMarkdown(w, c, report.MarkdownOptions{Top: a.top})
-	case "html":
-		return report.CompareHTML(w, c, before, after)
-	case "bench":
-		return report.CompareBench(w, before, after)
-	}
-	return report.CompareText(w, c, report.TextOptions{Width: columns(w), Color: colored(w), Top: a.top, Verbose: verbose})
+	return formatNamed(a.format).compare(w, &ticket{change: c, before: before, b: after, top: a.top, verbose: verbose})
 }
 
 // writeFile writes what write writes to a file, which is there as a whole or not

@@ -25,7 +25,7 @@ type compareFlags struct {
 }
 
 func (f *compareFlags) register(cmd *cobra.Command) {
-	f.answerFlags.formats = []string{"text", "markdown", "html", "json", "bench"}
+	f.answerFlags.formats = formatsThat((*format).compares)
 	f.answerFlags.register(cmd)
 	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant where chance would bring it less often than that")
 	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 where that `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
@@ -77,7 +77,7 @@ and the change is significant.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var sides [2]*breakdown.Breakdown
 			for i, arg := range args {
-				files, err := side(arg)
+				files, err := filesOf(arg)
 				if err != nil {
 					return err
 				}
@@ -128,9 +128,9 @@ func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
 	return nil
 }
 
-// side is the files of one side: joined with commas, or those of a folder that is
+// filesOf is the files of one side: joined with commas, or those of a folder that is
 // no capture itself.
-func side(arg string) (files []string, err error) {
+func filesOf(arg string) (files []string, err error) {
 	for _, name := range strings.Split(arg, ",") {
 		if name == "" {
 			return nil, usagef("give captures, joined with commas, or a folder of them", "%q names no file", arg)

@@ -29,6 +29,9 @@ var (
 	errNoFile   = usage("no file to analyze", "give a capture that run or collect saved, or a Go execution trace")
 )
 
+// errNoRequest is of a format that draws single requests.
+var errNoRequest = &capture.Error{Op: "draw a request", Err: errors.New("none that began and ended within the window could be read again"), Hint: "name one with --request, or report in another format"}
+
 // A usageError is a command line that cannot be followed. It exits with 2.
 type usageError struct{ error }
 

@@ -28,14 +28,11 @@ type reportFlags struct {
 	listPrivate bool
 	schema      bool
 
-	chosen *ticketFormat // that format and output come to
+	chosen *format // that format and output come to
 }
 
 func (f *reportFlags) register(cmd *cobra.Command) {
-	for _, r := range ticketFormats {
-		f.formats = append(f.formats, r.name)
-	}
-	f.usual = "html"
+	f.formats, f.usual = formatsThat((*format).reports), "html"
 	f.answerFlags.register(cmd)
 	f.outputFlag.register(cmd)
 	flags := cmd.Flags()
@@ -67,7 +64,7 @@ func (f *reportFlags) check(cmd *cobra.Command, args []string) error {
 	if err := f.answerFlags.check(); err != nil {
 		return err
 	}
-	f.chosen = &ticketFormats[slices.Index(f.formats, f.format)]
+	f.chosen = formatNamed(f.format)
 	switch {
 	case f.schema:
 		return nil
@@ -87,7 +84,7 @@ func (f *reportFlags) check(cmd *cobra.Command, args []string) error {
 
 // formatOf is the format that a file's name asks for, or the usual one.
 func formatOf(output, usual string) string {
-	for _, f := range ticketFormats {
+	for _, f := range formats {
 		if slices.ContainsFunc(f.endings, func(end string) bool { return strings.HasSuffix(strings.ToLower(output), end) }) {
 			return f.name
 		}
@@ -177,7 +174,7 @@ func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) e
 		return err
 	}
 	defer closeAll()
-	k := &ticket{flags: flags, captures: captures, verbose: t.verbose}
+	k := &ticket{captures: captures, flavor: report.Flavor(flags.flavor), top: flags.top, verbose: t.verbose}
 	opts := flags.options()
 	opts.Detail, opts.Series = true, flags.before != ""
 	if k.b, err = t.analyzeAll(ctx, captures, opts); err != nil {
@@ -185,13 +182,13 @@ func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) e
 	}
 	all := captures
 	if flags.before != "" {
-		before, closeBefore, err := t.change(ctx, k, opts)
+		before, closeBefore, err := t.change(ctx, k, flags.before, opts)
 		if err != nil {
 			return err
 		}
 		defer closeBefore()
 		all = append(slices.Clone(before), captures...)
-	} else if err := k.narrow(ctx, opts); err != nil {
+	} else if err := k.narrow(ctx, flags, opts); err != nil {
 		return err
 	}
 	if !flags.noRedact {
@@ -206,8 +203,8 @@ func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) e
 }
 
 // change compares what was captured before with the ticket's captures.
-func (t *tool) change(ctx context.Context, k *ticket, opts analyze.Options) (before []*capture.Capture, closeAll func(), err error) {
-	files, err := side(k.flags.before)
+func (t *tool) change(ctx context.Context, k *ticket, side string, opts analyze.Options) (before []*capture.Capture, closeAll func(), err error) {
+	files, err := filesOf(side)
 	if err != nil {
 		return nil, nil, err
 	}
