@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,38 +10,16 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
-	"timesink/collect/capture"
 )
 
 // DefaultAlpha is the probability of an alarm where nothing changed that
 // comparisons allow.
 const DefaultAlpha = 0.05
 
-// CompareOptions say how to compare.
-type CompareOptions struct {
-	Options
-	Alpha float64 // DefaultAlpha where it is 0
-	Gates []Gate
-}
-
-// Compare analyzes the captures of both sides and says what changed. Requests of
+// Changes compares two breakdowns that were made with Options.Series. Requests of
 // one capture are not independent samples: with enough captures on each side the
 // tests are over captures; with fewer, a change must also exceed what two captures
-// of one build differ by.
-func Compare(ctx context.Context, before, after []*capture.Capture, opts CompareOptions) (*breakdown.Comparison, error) {
-	opts.Series = true
-	b, err := Captures(ctx, before, opts.Options)
-	if err != nil {
-		return nil, fmt.Errorf("before: %w", err)
-	}
-	a, err := Captures(ctx, after, opts.Options)
-	if err != nil {
-		return nil, fmt.Errorf("after: %w", err)
-	}
-	return Changes(b, a, opts.Alpha, opts.Gates)
-}
-
-// Changes compares two breakdowns that were made with Options.Series.
+// of one build differ by. An alpha of 0 stands for DefaultAlpha.
 func Changes(before, after *breakdown.Breakdown, alpha float64, gates []Gate) (*breakdown.Comparison, error) {
 	if alpha == 0 {
 		alpha = DefaultAlpha
@@ -383,7 +360,7 @@ func phaseTotal(t *breakdown.BucketTime, phase breakdown.Phase) int64 {
 // S - C, and S - P of it is hidden because they overlap.
 func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange {
 	out := []breakdown.PartChange{}
-	if b > breakdown.Upstream {
+	if !b.External() {
 		return out
 	}
 	x, y := callsOf(p.before, b), callsOf(p.after, b)
@@ -432,10 +409,10 @@ func callsOf(e *breakdown.Endpoint, b breakdown.Bucket) callMeans {
 	t, n := &e.Buckets[b], float64(max(e.Requests, 1))
 	c := callMeans{calls: t.CallsPerRequest, dials: float64(t.Dials) / n, onPath: float64(t.Total) / n}
 	for _, p := range t.Phases {
-		switch p.Phase {
-		case breakdown.DNS, breakdown.Connect, breakdown.TLS:
+		switch p.Phase.Stage() {
+		case breakdown.Dialing:
 			c.connect += float64(p.Total) / n
-		case breakdown.PoolWait:
+		case breakdown.Pooling:
 			c.pool += float64(p.Total) / n
 		}
 	}

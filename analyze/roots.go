@@ -49,11 +49,8 @@ func (s rootSums) render() []breakdown.Root {
 		}
 		out = append(out, *r)
 	}
-	busy := func(r breakdown.Root) int64 {
-		return r.Wall - r.Buckets[breakdown.Wait].Total - r.Buckets[breakdown.Sleep].Total
-	}
 	slices.SortFunc(out, func(a, b breakdown.Root) int {
-		return cmp.Or(cmp.Compare(busy(b), busy(a)), cmp.Compare(b.Wall, a.Wall), cmp.Compare(a.Function, b.Function))
+		return cmp.Or(cmp.Compare(b.AtWork(), a.AtWork()), cmp.Compare(b.Wall, a.Wall), cmp.Compare(a.Function, b.Function))
 	})
 	return out
 }

@@ -223,7 +223,7 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 	if b.cause == cause && b.caused != nil {
 		return b.caused
 	}
-	if s.Bucket <= breakdown.Upstream && cause.System != "" {
+	if s.Bucket.External() && cause.System != "" {
 		b.addSystem(cause.System)
 	}
 	if b.causes == nil {
@@ -252,7 +252,7 @@ func (b *bucketSums) addSystem(name string) {
 // addCalls counts a request's calls, which are in the order of their start.
 func (e *endpoint) addCalls(r *breakdown.Request) {
 	hidden := false
-	var longest, sum [breakdown.Upstream + 1]int64
+	longest, sum := int64(0), int64(0) // of upstream calls, on the path
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		b := &e.buckets[c.Bucket]
@@ -281,10 +281,12 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 			b.addSystem(c.System)
 		}
 		hidden = hidden || c.OnPath < c.End-c.Start
-		longest[c.Bucket] = max(longest[c.Bucket], c.OnPath)
-		sum[c.Bucket] += c.OnPath
+		if c.Bucket == breakdown.Upstream {
+			longest = max(longest, c.OnPath)
+			sum += c.OnPath
+		}
 	}
-	e.serial += sum[breakdown.Upstream] - longest[breakdown.Upstream]
+	e.serial += sum - longest
 	if hidden {
 		e.addShadows(r)
 	}
@@ -318,7 +320,7 @@ func (e *endpoint) addShadows(r *breakdown.Request) {
 func (e *endpoint) sample(c *breakdown.Cause) {
 	if c.State == "running" {
 		e.running++
-		if c.Rule != "" && c.Of <= breakdown.Upstream {
+		if c.Rule != "" && c.Of.External() {
 			e.libraries[libraryKey{c.Of, c.System}]++
 		}
 	}

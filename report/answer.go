@@ -85,7 +85,7 @@ func withoutRequests(b *breakdown.Breakdown) string {
 	var top *breakdown.Root
 	roots := ofService(b.Roots)
 	for i := range roots {
-		work := atWork(&roots[i])
+		work := roots[i].AtWork()
 		wall, whole = wall+roots[i].Wall, whole+work
 		if work > most {
 			top, most = &roots[i], work
@@ -177,11 +177,8 @@ func heldWhile(t *breakdown.BucketTime) string {
 	if h == nil {
 		return ""
 	}
-	by := "held by"
-	if t.Bucket == breakdown.Wait {
-		by = "behind"
-	}
-	return fmt.Sprintf(", %s %s while it was in %s", by, shorten(function(h.Function), 50), words[h.Doing[0].Doing].spoken)
+	by, _ := keeping(t.Bucket)
+	return fmt.Sprintf(", %s %s while it was in %s", by, shorten(function(h.Function), 50), h.Doing[0].Doing.Info().Spoken)
 }
 
 // computes is the system that most of the running time is in calls to, nil where
@@ -217,7 +214,7 @@ func besides(e *breakdown.Endpoint) string {
 			continue
 		case !isNotable(e, t):
 			return ""
-		case t.Bucket <= breakdown.Upstream:
+		case t.Bucket.External():
 			return savingOf(e, t).sentence(e, t)
 		case isSpread(e, list) && i == 1:
 			return "" // the first sentence has named it

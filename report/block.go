@@ -248,7 +248,7 @@ func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
 }
 
 func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
-	if p == breakdown.PoolWait {
+	if p.Stage() == breakdown.Pooling {
 		return b.holders(t)
 	}
 	if text := b.dials(t, p); text != "" {
@@ -260,7 +260,7 @@ func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
 // dials says how many of a bucket's calls dial, beside the phase that most of the
 // dialing is in.
 func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
-	i := slices.IndexFunc(b.phases(t), func(p breakdown.PhaseTime) bool { return slices.Contains(dialPhases, p.Phase) })
+	i := slices.IndexFunc(b.phases(t), func(p breakdown.PhaseTime) bool { return p.Phase.Stage() == breakdown.Dialing })
 	if i < 0 || b.phases(t)[i].Phase != p {
 		return ""
 	}
@@ -273,9 +273,6 @@ func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
 		return fmt.Sprintf("%d%% of the calls dial a new connection", dialed)
 	}
 }
-
-// dialPhases are what it takes to get a new connection.
-var dialPhases = []breakdown.Phase{breakdown.DNS, breakdown.Connect, breakdown.TLS}
 
 // ceiling draws a bucket's share and says what its absence would leave, and in
 // which way that figure errs.
@@ -404,24 +401,26 @@ func (b *block) holders(t *breakdown.BucketTime) []string {
 		if i >= maxHolders && !b.verbose {
 			break
 		}
-		var doing []string
-		for i, d := range h.Doing {
-			if i == 0 || b.verbose || ratio(d.Total, h.Total) >= detailed {
-				doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
-			}
-		}
-		who, what := "held by ", "meanwhile in "
-		if t.Bucket == breakdown.Wait {
-			who, what = "behind ", "which was busy in "
-		}
-		lines = append(lines, who+placeIn(h.Frame, b.notes-len(who)))
-		list := wrapList(what, doing, b.notes-2)
+		who, what := keeping(t.Bucket)
+		lines = append(lines, who+" "+placeIn(h.Frame, b.notes-len(who)-1))
+		doing := b.doing(&h, b.verbose)
+		list := wrapList(what+" ", doing, b.notes-2)
 		if len(list) > 1 && !b.verbose {
-			list = []string{wrapList(what, doing, b.notes-4)[0] + " …"}
+			list = []string{wrapList(what+" ", doing, b.notes-4)[0] + " …"}
 		}
 		lines = append(lines, indented(list)...)
 	}
 	return lines
+}
+
+// doing says what a holder was busy with, and for how long per request.
+func (b *block) doing(h *breakdown.Holding, all bool) (parts []string) {
+	for i, d := range h.Doing {
+		if i == 0 || all || ratio(d.Total, h.Total) >= detailed {
+			parts = append(parts, d.Doing.Info().Label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
+		}
+	}
+	return parts
 }
 
 // fewestSamples is how many CPU samples say anything.

@@ -212,7 +212,7 @@ func (t *compared) buckets(e *breakdown.EndpointChange, unit scale) {
 }
 
 func (t *compared) bucket(b *breakdown.BucketChange, unit scale) {
-	t.bucketLine(words[b.Bucket].label, unit.column(b.Before)+" → "+unit.column(b.After), signedTime(unit, b.Delta), b.Significant)
+	t.bucketLine(b.Bucket.Info().Label, unit.column(b.Before)+" → "+unit.column(b.After), signedTime(unit, b.Delta), b.Significant)
 	parts := worthShowing(b.Parts, b.Delta)
 	if len(parts) == 0 {
 		parts = worthShowing(b.Phases, b.Delta)
@@ -325,7 +325,7 @@ func verdict(c *breakdown.Comparison) string {
 	if most == nil {
 		return text + "."
 	}
-	text += fmt.Sprintf(": %s in %s", signedTime(unit, most.Delta), words[most.Bucket].spoken)
+	text += fmt.Sprintf(": %s in %s", signedTime(unit, most.Delta), most.Bucket.Info().Spoken)
 	if parts := worthShowing(most.Parts, most.Delta); len(parts) > 0 && parts[0].Delta*most.Delta > 0 {
 		text += ", where " + parts[0].Part
 	}

@@ -47,6 +47,7 @@ type frame struct {
 	Policy   template.HTML
 	Style    template.CSS
 	Script   template.JS
+	Patterns []patternView
 	Data     template.JS // what the charts are drawn from
 	Licenses string
 }
@@ -59,6 +60,7 @@ func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 		return err
 	}
 	script, err := asset("page.js")
+	style = bucketStyle() + style
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 	}
 	policy := fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", checksum(script), checksum(style))
 	f.Policy = template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy + `">`)
-	f.Style, f.Script, f.Data = template.CSS(style), template.JS(script), template.JS(escapeUnprintable(data))
+	f.Patterns, f.Style, f.Script, f.Data = bucketPatterns(), template.CSS(style), template.JS(script), template.JS(escapeUnprintable(data))
 	t, err := template.ParseFS(web, "web/parts.html", "web/"+name)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)

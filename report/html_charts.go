@@ -74,7 +74,7 @@ func newChartData() *charts {
 	c := &charts{names: map[string]int{}}
 	c.Endpoints, c.Requests, c.Changes = []endpointChart{}, []requestChart{}, []changeChart{}
 	for b := range breakdown.NumBuckets {
-		c.Buckets = append(c.Buckets, bucketName{b.String(), words[b].label})
+		c.Buckets = append(c.Buckets, bucketName{b.String(), b.Info().Label})
 	}
 	return c
 }
@@ -164,8 +164,8 @@ func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
 			continue
 		}
 		root.Value += s.Time
-		at := root.child(s.Bucket, words[s.Bucket].label, s.Time)
-		at.Name, at.Detail = c.name(words[s.Bucket].label), c.name(meanings[s.Bucket])
+		at := root.child(s.Bucket, s.Bucket.Info().Label, s.Time)
+		at.Name, at.Detail = c.name(s.Bucket.Info().Label), c.name(s.Bucket.Info().Meaning)
 		if s.Cause == nil {
 			continue
 		}

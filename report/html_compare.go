@@ -245,14 +245,14 @@ func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
 		left := b.Delta
 		for _, p := range parts {
 			left -= p.Delta
-			steps = append(steps, bridgeStep{b.Bucket.String(), words[b.Bucket].label, clean(p.Part), p.Delta, !b.Significant})
+			steps = append(steps, bridgeStep{b.Bucket.String(), b.Bucket.Info().Label, clean(p.Part), p.Delta, !b.Significant})
 		}
 		if left != 0 {
 			part := ""
 			if len(parts) > 0 {
 				part = "smaller parts"
 			}
-			steps = append(steps, bridgeStep{b.Bucket.String(), words[b.Bucket].label, part, left, !b.Significant})
+			steps = append(steps, bridgeStep{b.Bucket.String(), b.Bucket.Info().Label, part, left, !b.Significant})
 		}
 		rest -= b.Delta
 	}
@@ -278,7 +278,7 @@ func (v *changeView) sites(e *breakdown.EndpointChange, unit scale) {
 	}
 	slices.SortStableFunc(list, func(a, b site) int { return cmp.Compare(magnitude(b.Delta), magnitude(a.Delta)) })
 	for _, s := range list[:min(len(list), maxRows)] {
-		v.Sites = append(v.Sites, siteChangeRow{s.of.String(), words[s.of].label, function(s.Function), position(s.Frame), signedTime(unit, s.Delta)})
+		v.Sites = append(v.Sites, siteChangeRow{s.of.String(), s.of.Info().Label, function(s.Function), position(s.Frame), signedTime(unit, s.Delta)})
 	}
 	if left := len(list) - maxRows; left > 0 {
 		v.Left = fmt.Sprintf("Left out: %s.", counted(int64(left), "more call site", "more call sites"))

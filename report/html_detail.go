@@ -72,7 +72,7 @@ func (c *charts) requestView(i int, r *requestChart) requestView {
 	slices.SortStableFunc(steps, func(x, y [7]int64) int { return cmp.Compare(x[0], y[0]) })
 	for _, s := range steps {
 		v.Steps = append(v.Steps, stepRow{
-			breakdown.Bucket(s[3]).String(), words[s[3]].label, unit.column(s[0]), unit.atLeastVisible(s[1] - s[0]),
+			breakdown.Bucket(s[3]).String(), breakdown.Bucket(s[3]).Info().Label, unit.column(s[0]), unit.atLeastVisible(s[1] - s[0]),
 			c.Strings[s[4]], c.Strings[s[5]], c.Strings[s[6]], r.Lanes[s[2]],
 		})
 	}

@@ -104,7 +104,7 @@ func (v *endpointView) buckets(b *block) {
 	at := int64(0)
 	for _, t := range list {
 		row := bucketRow{
-			Bucket: t.Bucket.String(), Label: label(t), Meaning: meanings[t.Bucket],
+			Bucket: t.Bucket.String(), Label: label(t), Meaning: t.Bucket.Info().Meaning,
 			Time: b.scale.atLeastVisible(b.of(t)), Share: percent(ratio(b.of(t), b.whole)), X: percentOf(at, b.whole), Width: percentOf(b.of(t), b.whole),
 		}
 		at += b.of(t)
@@ -138,7 +138,7 @@ func (v *endpointView) parts(b *block) {
 		name := t.Bucket.String()
 		for _, p := range b.phases(t) {
 			v.Phases = append(v.Phases, phaseRow{
-				name, label(t), phaseName(p.Phase), phaseMeanings[p.Phase], b.scale.atLeastVisible(b.in(&p)), percent(ratio(b.in(&p), b.whole)),
+				name, label(t), phaseName(p.Phase), p.Phase.Info().Meaning, b.scale.atLeastVisible(b.in(&p)), percent(ratio(b.in(&p), b.whole)),
 				strings.Join(phaseNotes(b, t, p.Phase), " "),
 			})
 		}
@@ -164,7 +164,7 @@ func (v *endpointView) parts(b *block) {
 
 // phaseNotes are the text's, without the holders, which have a table of their own.
 func phaseNotes(b *block, t *breakdown.BucketTime, p breakdown.Phase) []string {
-	if p == breakdown.PoolWait {
+	if p.Stage() == breakdown.Pooling {
 		return nil
 	}
 	return b.phaseNote(t, p)
@@ -182,7 +182,7 @@ func (v *endpointView) holders(b *block, t *breakdown.BucketTime) {
 		for _, d := range h.Doing {
 			if len(v.Holders) < maxRows {
 				v.Holders = append(v.Holders, holderRow{
-					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Frame), words[d.Doing].label,
+					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Frame), d.Doing.Info().Label,
 					b.scale.atLeastVisible(d.Total / max(b.e.Requests, 1)),
 				})
 			}

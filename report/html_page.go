@@ -89,8 +89,8 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 }
 
 func bucketMeanings() (list []meaning) {
-	for i, w := range words {
-		list = append(list, meaning{breakdown.Bucket(i).String(), w.label, meanings[i]})
+	for b := range breakdown.NumBuckets {
+		list = append(list, meaning{b.String(), b.Info().Label, b.Info().Meaning})
 	}
 	return list
 }
@@ -144,12 +144,12 @@ const (
 func (p *reportPage) addRoots(roots []breakdown.Root) {
 	whole := int64(0)
 	for i := range roots {
-		whole += atWork(&roots[i])
+		whole += roots[i].AtWork()
 	}
 	unit := scaleOf(whole)
 	for i := range roots[:min(len(roots), maxRoots)] {
 		r := &roots[i]
-		work := atWork(r)
+		work := r.AtWork()
 		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(r, b), r.Wall)) }
 		row := rootRow{
 			Function: function(r.Function), Goroutines: count(r.Goroutines), Wall: duration(r.Wall), Waiting: in(breakdown.Wait), Asleep: in(breakdown.Sleep),

@@ -17,7 +17,7 @@ func stackRows(b *block) (rows []stackRow, left string) {
 	stacks := b.e.Detail.Stacks
 	for i := range stacks[:min(maxStacks, len(stacks))] {
 		s := &stacks[i]
-		row := stackRow{Bucket: s.Bucket.String(), Label: words[s.Bucket].label, Phase: s.Phase.String(),
+		row := stackRow{Bucket: s.Bucket.String(), Label: s.Bucket.Info().Label, Phase: s.Phase.String(),
 			Mean: b.scale.atLeastVisible(s.Time / max(b.e.Requests, 1)), Share: percent(ratio(s.Time, b.e.Wall.Total))}
 		if s.Cause != nil {
 			row.Site, row.Calls = stackText(s.Cause)

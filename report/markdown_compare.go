@@ -158,7 +158,7 @@ func (m *comparedMarkdown) endpoint(e *breakdown.EndpointChange) string {
 		for _, p := range worthShowing(c.Parts, c.Delta) {
 			why = append(why, signedTime(unit, p.Delta)+" "+p.Part)
 		}
-		text += m.row(words[c.Bucket].label, m.plain(unit.column(c.Before)), m.plain(unit.column(c.After)), m.plain(signedTime(unit, c.Delta)), prose(m, strings.Join(why, ", ")))
+		text += m.row(c.Bucket.Info().Label, m.plain(unit.column(c.Before)), m.plain(unit.column(c.After)), m.plain(signedTime(unit, c.Delta)), prose(m, strings.Join(why, ", ")))
 	}
 	return text
 }

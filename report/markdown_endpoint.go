@@ -130,17 +130,8 @@ func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
 }
 
 func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *breakdown.Holding) string {
-	who, what := "held by ", ", meanwhile in "
-	if t.Bucket == breakdown.Wait {
-		who, what = "behind ", ", which was busy in "
-	}
-	var doing []string
-	for i, d := range h.Doing {
-		if i == 0 || ratio(d.Total, h.Total) >= detailed {
-			doing = append(doing, words[d.Doing].label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
-		}
-	}
-	return m.plain(who) + m.frame(h.Frame, listLimit) + m.plain(what+strings.Join(doing, ", "))
+	who, what := keeping(t.Bucket)
+	return m.plain(who+" ") + m.frame(h.Frame, listLimit) + m.plain(", "+what+" "+strings.Join(b.doing(h, false), ", "))
 }
 
 // sites are all call sites of an endpoint, and what their time rests on.
@@ -243,13 +234,13 @@ func (m *markdown) others(list []breakdown.Endpoint) {
 func (m *markdown) roots(spare int) {
 	list, whole := ofService(m.b.Roots), int64(0)
 	for i := range list {
-		whole += atWork(&list[i])
+		whole += list[i].AtWork()
 	}
 	unit := scaleOf(whole)
 	p := part{head: m.header("goroutines began in", "\tcount", "\twaiting", "\tsleep", "\tat work", "\tshare", "", "of it"), foot: "\n", spare: spare, one: "kind of goroutine", many: "kinds of goroutines"}
 	for i := range list {
 		r := &list[i]
-		work := atWork(r)
+		work := r.AtWork()
 		in := func(b breakdown.Bucket) string { return m.plain(percent(ratio(spentIn(r, b), r.Wall))) }
 		p.rows = append(p.rows, func() string {
 			return m.row(m.code(shorten(function(r.Function), listLimit)), m.plain(count(r.Goroutines)), in(breakdown.Wait), in(breakdown.Sleep),

@@ -131,7 +131,7 @@ func (a attributes) called(c *breakdown.Call, sends bool) {
 // systemOf is what a call asked, as people say it.
 func systemOf(c *breakdown.Call) string {
 	if generic[c.System] {
-		return words[c.Bucket].label
+		return c.Bucket.Info().Label
 	}
 	return cmp.Or(systemNames[c.System], c.System)
 }

@@ -20,13 +20,13 @@ const (
 func (t *text) roots(roots []breakdown.Root) error {
 	whole := int64(0)
 	for i := range roots {
-		whole += atWork(&roots[i])
+		whole += roots[i].AtWork()
 	}
 	scale := scaleOf(whole)
 	rows := []row{{cells: []string{"goroutines began in", "count", "waiting", "sleep", "at work", "share"}, note: []string{"of it"}}}
 	for i := range roots[:min(len(roots), shownRoots)] {
 		r := &roots[i]
-		work := atWork(r)
+		work := r.AtWork()
 		in := func(b breakdown.Bucket) string { return percent(ratio(spentIn(r, b), r.Wall)) }
 		rows = append(rows, row{
 			cells: []string{function(r.Function), count(r.Goroutines), in(breakdown.Wait), in(breakdown.Sleep), scale.atLeastVisible(work), percent(ratio(work, whole))},

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"timesink/analyze/breakdown"
@@ -11,23 +10,23 @@ import (
 // An ownPart is a part of another system's bucket that is spent on the service's own
 // side: it would stay were the other side free.
 type ownPart struct {
-	phases []breakdown.Phase
-	spent  string // "The time is spent …"
+	stage breakdown.Stage
+	spent string // "The time is spent …"
 }
 
-var poolWait = ownPart{[]breakdown.Phase{breakdown.PoolWait}, "waiting for a connection from the service's own pool"}
+var poolWait = ownPart{breakdown.Pooling, "waiting for a connection from the service's own pool"}
 
 var ownParts = []ownPart{
 	poolWait,
-	{dialPhases, "dialing connections"},
-	{[]breakdown.Phase{breakdown.BatchDelay}, "waiting for the client's own batches to fill"},
+	{breakdown.Dialing, "dialing connections"},
+	{breakdown.Batching, "waiting for the client's own batches to fill"},
 }
 
 func (p *ownPart) total(t *breakdown.BucketTime) int64 { return p.time(t, totalIn) }
 
 func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) int64) (sum int64) {
 	for i := range t.Phases {
-		if slices.Contains(p.phases, t.Phases[i].Phase) {
+		if t.Phases[i].Phase.Stage() == p.stage {
 			sum += in(&t.Phases[i])
 		}
 	}
@@ -40,7 +39,7 @@ func (p *ownPart) instead(t *breakdown.BucketTime) string {
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
 		return p.spent
 	}
-	return "not in " + words[t.Bucket].itself + " but " + p.spent
+	return "not in the " + t.Bucket.Info().Noun + " itself but " + p.spent
 }
 
 // mostly is the part on the service's own side that holds at least half of a bucket,
@@ -183,7 +182,7 @@ func (s saving) stays(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 		said = nil
 	}
 	for _, own := range s.own {
-		if slices.Contains(own.phases, breakdown.PoolWait) {
+		if own.stage == breakdown.Pooling {
 			own.mean -= s.pooled
 		}
 		if own.ownPart != said && ratio(own.mean, e.Wall.Mean) >= notable {

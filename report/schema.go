@@ -2,11 +2,16 @@ package report
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"timesink/analyze/breakdown"
 )
 
+// schemas hold "$buckets", "$phases" and "$count" where the table of the buckets and
+// the phases belongs, and "$meanings" within a text.
+//
 //go:embed schema/*.json
 var schemas embed.FS
 
@@ -22,5 +27,30 @@ func Schema(name string) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no schema %q: there are %s and %s", name, breakdown.Schema, breakdown.CompareSchema)
 	}
-	return schemas.ReadFile(file)
+	text, err := schemas.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(fromTable().Replace(string(text))), nil
+}
+
+// fromTable fills in what a schema says of the buckets and the phases.
+func fromTable() *strings.Replacer {
+	var buckets, meanings, phases []string
+	for b := range breakdown.NumBuckets {
+		buckets = append(buckets, quoted(b.String()))
+		meanings = append(meanings, fmt.Sprintf("%s (%s)", b, b.Info().Meaning))
+	}
+	for p := range breakdown.NumPhases {
+		phases = append(phases, quoted(p.String()))
+	}
+	const apart = ",\n        "
+	return strings.NewReplacer(`"$buckets"`, strings.Join(buckets, apart), `"$phases"`, strings.Join(phases, apart),
+		`"$count"`, fmt.Sprint(len(buckets)), "$meanings", strings.Trim(quoted(strings.Join(meanings, ", ")), `"`))
+}
+
+// quoted is a text as JSON writes it.
+func quoted(text string) string {
+	data, _ := json.Marshal(text) // which no text fails
+	return string(data)
 }

@@ -338,15 +338,6 @@ func ofService(roots []breakdown.Root) []breakdown.Root {
 	return list
 }
 
-// atWork is the time of goroutines that neither waited for others nor slept:
-// nobody knows whether those that did had something to do.
-func atWork(r *breakdown.Root) (sum int64) {
-	for i := range r.Buckets {
-		sum += worked(&r.Buckets[i])
-	}
-	return sum
-}
-
 func spentIn(r *breakdown.Root, bucket breakdown.Bucket) (sum int64) {
 	for i := range r.Buckets {
 		if r.Buckets[i].Bucket == bucket {
@@ -357,7 +348,7 @@ func spentIn(r *breakdown.Root, bucket breakdown.Bucket) (sum int64) {
 }
 
 func worked(t *breakdown.BucketTime) int64 {
-	if t.Bucket == breakdown.Wait || t.Bucket == breakdown.Sleep {
+	if t.Bucket.Idle() {
 		return 0
 	}
 	return t.Total

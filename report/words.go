@@ -13,31 +13,6 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// bucketWords are how a bucket is spoken of.
-type bucketWords struct {
-	label  string // in a table
-	spoken string // "The time is in …"
-	// Of the buckets of other systems:
-	itself string // "The time is spent not in … but …"
-	plain  string // "A free … would save 4.4 ms", where the system has no name
-}
-
-var words = [breakdown.NumBuckets]bucketWords{
-	breakdown.DB:        {"database", "the database", "the database itself", "database"},
-	breakdown.Cache:     {"cache", "the cache", "the cache itself", "cache"},
-	breakdown.Queue:     {"queue", "the queue", "the queue itself", "queue"},
-	breakdown.Upstream:  {"upstream calls", "upstream calls", "the upstream itself", "upstream"},
-	breakdown.CPU:       {label: "CPU", spoken: "CPU"},
-	breakdown.GC:        {label: "GC", spoken: "the garbage collector"},
-	breakdown.Scheduler: {label: "scheduler", spoken: "the scheduler (ready to run, no processor free)"},
-	breakdown.Lock:      {label: "locks", spoken: "locks"},
-	breakdown.Wait:      {label: "busy worker", spoken: "queues for busy workers"},
-	breakdown.Sleep:     {label: "sleep", spoken: "sleep"},
-	breakdown.File:      {label: "files", spoken: "files"},
-	breakdown.ClientIO:  {label: "client I/O", spoken: "client I/O"},
-	breakdown.Unknown:   {label: "unknown", spoken: "what no rule explains (unknown)"},
-}
-
 // systemNames are the systems' own spellings. Others are shown as they came.
 var systemNames = map[string]string{
 	"postgres": "Postgres", "postgresql": "Postgres", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite", "sqlite3": "SQLite",
@@ -76,28 +51,30 @@ func within(l *breakdown.CPULibrary) string {
 
 // label names a bucket in a table: "upstream HTTP", "database".
 func label(t *breakdown.BucketTime) string {
-	if s := systems(t); t.Bucket == breakdown.Upstream && s != "" && len(t.Systems) == 1 {
-		return "upstream " + s
+	info := t.Bucket.Info()
+	if s := systems(t); info.Protocols && s != "" && len(t.Systems) == 1 {
+		return info.Noun + " " + s
 	}
-	return words[t.Bucket].label
+	return info.Label
 }
 
 // spoken names a bucket in a sentence: "upstream HTTP", "the database".
 func spoken(t *breakdown.BucketTime) string {
-	if s := systems(t); t.Bucket == breakdown.Upstream && s != "" {
-		return "upstream " + s
+	info := t.Bucket.Info()
+	if s := systems(t); info.Protocols && s != "" {
+		return info.Noun + " " + s
 	}
-	return words[t.Bucket].spoken
+	return info.Spoken
 }
 
 // free begins a sentence that says what would be saved were another system free.
 func free(t *breakdown.BucketTime) string {
-	name := systems(t)
+	info, name := t.Bucket.Info(), systems(t)
 	switch {
-	case t.Bucket == breakdown.Upstream:
+	case info.Protocols:
 		return "Free " + spoken(t) + strings.Repeat(" calls", min(len(name), 1))
 	case name == "":
-		return "A free " + words[t.Bucket].plain
+		return "A free " + info.Noun
 	case len(t.Systems) > 1:
 		return "Free " + name
 	}
@@ -107,10 +84,20 @@ func free(t *breakdown.BucketTime) string {
 // instant is the same where that system has most of the time. It claims nothing of
 // what takes it that long: its work, its locks, the network to it.
 func instant(t *breakdown.BucketTime) string {
-	if name := systems(t); name != "" && t.Bucket != breakdown.Upstream {
+	info := t.Bucket.Info()
+	if name := systems(t); name != "" && !info.Protocols {
 		return "Instant answers from " + name
 	}
-	return "Instant answers from the " + words[t.Bucket].plain
+	return "Instant answers from the " + info.Noun
+}
+
+// keeping begins what is said of who kept requests waiting in a bucket, and of what
+// that one did meanwhile.
+func keeping(b breakdown.Bucket) (who, what string) {
+	if b == breakdown.Wait {
+		return "behind", "which was busy in"
+	}
+	return "held by", "meanwhile in"
 }
 
 // list joins names as a sentence does.

@@ -343,6 +343,17 @@ type Root struct {
 	Buckets    []BucketTime `json:"buckets"`
 }
 
+// AtWork is the time, in nanoseconds, in which the goroutines neither waited for others
+// nor slept.
+func (r *Root) AtWork() (sum int64) {
+	for i := range r.Buckets {
+		if t := &r.Buckets[i]; !t.Bucket.Idle() {
+			sum += t.Total
+		}
+	}
+	return sum
+}
+
 // A Finding is something worth doing, with the evidence for it.
 type Finding struct {
 	ID       string   `json:"id"` // stable: "dial-per-call", "sequential-calls" …

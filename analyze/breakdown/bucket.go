@@ -6,94 +6,199 @@ import "fmt"
 // instant belongs to exactly one.
 type Bucket uint8
 
-// The buckets, in the order in which every output lists them.
+// The buckets, in the order in which every output lists them. Adding one takes a
+// constant here and its row in the table buckets.
 const (
-	DB        Bucket = iota // Postgres, MySQL, any database/sql driver, MongoDB …
-	Cache                   // Redis, memcached
-	Queue                   // Kafka, NATS, RabbitMQ: produce, fetch, commit
-	Upstream                // HTTP and gRPC calls to other services
-	CPU                     // the goroutine runs
-	GC                      // mark assist, stop-the-world
-	Scheduler               // ready to run, no processor free
-	Lock                    // waiting for a mutex somebody holds
-	Wait                    // handed to a goroutine busy with work that is not this request's
-	Sleep                   // time.Sleep, back-off, timers, rate limiters
-	File                    // file reads, writes, fsync, a blocked log write
-	ClientIO                // reading the request from, writing the response to, the client
-	Unknown                 // what no rule explains
+	DB Bucket = iota
+	Cache
+	Queue
+	Upstream
+	CPU
+	GC
+	Scheduler
+	Lock
+	Wait
+	Sleep
+	File
+	ClientIO
+	Unknown
 	NumBuckets
 )
 
-var bucketNames = [NumBuckets]string{
-	"db", "cache", "queue", "upstream", "cpu", "gc", "scheduler", "lock", "wait", "sleep", "file", "client_io", "unknown",
+// A BucketInfo describes a bucket. Whatever an output says of a bucket, or draws
+// for it, comes from here.
+type BucketInfo struct {
+	Name    string // in JSON, in rules and in style sheets: "db"
+	Kind    Kind
+	Label   string // in a table: "database"
+	Spoken  string // in a sentence, after "in": "the database"
+	Meaning string // in a legend: "waiting for a database …"
+	// Noun is what an External bucket calls another system whose name is not
+	// known, without an article: "database".
+	Noun string
+	// Protocols marks a bucket whose systems are protocols. They tell how a system
+	// is called and not which one: "upstream HTTP", but "Postgres".
+	Protocols bool
+	// Idle marks a bucket in which a goroutine may have nothing to do, where it
+	// serves no request.
+	Idle bool
+	// Phases are the steps that the bucket's time may be in, in the order in which
+	// a call takes them. Usual is the one that a rule means which names none;
+	// NoPhase where it has to name one.
+	Phases []Phase
+	Usual  Phase
+	// Light and Dark are its colors on light and on dark paper: "#1d5fbf".
+	Light, Dark string
+	Pattern     Pattern
+}
+
+// A Kind says what keeps a request in a bucket.
+type Kind uint8
+
+const (
+	External    Kind = iota + 1 // another system, which the service called
+	Processor                   // the processor: the goroutine has it, or needs it
+	Blocked                     // something else within the service, or its client
+	Unexplained                 // not known
+)
+
+// A Pattern is drawn over a bucket's color, for readers who cannot tell the colors
+// apart. The zero value is a plain area.
+type Pattern struct {
+	Shape Shape
+	Size  float64 // of a tile's sides, in pixels
+	Ink   float64 // width of a line, or diameter of a dot, in pixels
+	Turn  int     // degrees clockwise
+}
+
+// A Shape is what a tile of a pattern holds.
+type Shape uint8
+
+const (
+	Plain Shape = iota
+	Lines       // one, upright
+	Grid        // one upright, one level
+	Dots        // one, in the middle
+)
+
+var buckets = [NumBuckets]BucketInfo{
+	DB: {
+		Name: "db", Kind: External, Label: "database", Spoken: "the database", Noun: "database",
+		Meaning: "waiting for a database: for a free connection, for connecting, for the query, for its rows",
+		Phases:  []Phase{PoolWait, Connect, Query, Rows}, Usual: Query,
+		Light: "#1d5fbf", Dark: "#6ea8fe",
+	},
+	Cache: {
+		Name: "cache", Kind: External, Label: "cache", Spoken: "the cache", Noun: "cache",
+		Meaning: "waiting for a cache such as Redis or memcached",
+		Phases:  []Phase{PoolWait, Connect, Command}, Usual: Command,
+		Light: "#2374a8", Dark: "#7cc4ee", Pattern: Pattern{Lines, 6, 2, 45},
+	},
+	Queue: {
+		Name: "queue", Kind: External, Label: "queue", Spoken: "the queue", Noun: "queue",
+		Meaning: "waiting for a message queue: producing, fetching, committing",
+		Phases:  []Phase{Produce, BatchDelay, Fetch, Commit},
+		Light:   "#6a4bb8", Dark: "#b39dfa", Pattern: Pattern{Lines, 6, 2, 90},
+	},
+	Upstream: {
+		Name: "upstream", Kind: External, Label: "upstream calls", Spoken: "upstream calls", Noun: "upstream", Protocols: true,
+		Meaning: "waiting for other services that were called by HTTP or gRPC",
+		Phases:  []Phase{PoolWait, DNS, Connect, TLS, RequestWrite, ResponseWait, BodyRead}, Usual: ResponseWait,
+		Light: "#c2410c", Dark: "#fb8a4a",
+	},
+	CPU: {
+		Name: "cpu", Kind: Processor, Label: "CPU", Spoken: "CPU",
+		Meaning: "the goroutine was running",
+		Light:   "#0b7a5e", Dark: "#3fcf9f",
+	},
+	GC: {
+		Name: "gc", Kind: Processor, Label: "GC", Spoken: "the garbage collector",
+		Meaning: "held up by the garbage collector: helping it to mark, or stopped by it",
+		Light:   "#4d7c0f", Dark: "#a3d45a", Pattern: Pattern{Dots, 6, 3, 0},
+	},
+	Scheduler: {
+		Name: "scheduler", Kind: Processor, Label: "scheduler", Spoken: "the scheduler (ready to run, no processor free)",
+		Meaning: "ready to run, but no processor was free",
+		Light:   "#7a6a00", Dark: "#d8c440", Pattern: Pattern{Lines, 6, 2, 0},
+	},
+	Lock: {
+		Name: "lock", Kind: Blocked, Label: "locks", Spoken: "locks",
+		Meaning: "waiting for a mutex that somebody else held",
+		Light:   "#b0174a", Dark: "#ff7d9c", Pattern: Pattern{Grid, 7, 1.5, 45},
+	},
+	Wait: {
+		Name: "wait", Kind: Blocked, Idle: true, Label: "busy worker", Spoken: "queues for busy workers",
+		Meaning: "handed to another goroutine that was busy with work that is not this request's: queueing",
+		Light:   "#a3308f", Dark: "#ee86da", Pattern: Pattern{Lines, 6, 2, -45},
+	},
+	Sleep: {
+		Name: "sleep", Kind: Blocked, Idle: true, Label: "sleep", Spoken: "sleep",
+		Meaning: "time.Sleep, back-off, timers, rate limiters",
+		Light:   "#52627a", Dark: "#9fb1c9", Pattern: Pattern{Lines, 4, 1, 90},
+	},
+	File: {
+		Name: "file", Kind: Blocked, Label: "files", Spoken: "files",
+		Meaning: "reading, writing or syncing files",
+		Light:   "#7c4a21", Dark: "#d6a071", Pattern: Pattern{Grid, 7, 1.5, 0},
+	},
+	ClientIO: {
+		Name: "client_io", Kind: Blocked, Label: "client I/O", Spoken: "client I/O",
+		Meaning: "reading the request from the client or writing the response to it",
+		Light:   "#0e7490", Dark: "#52cbe0", Pattern: Pattern{Lines, 4, 1, 45},
+	},
+	Unknown: {
+		Name: "unknown", Kind: Unexplained, Label: "unknown", Spoken: "what no rule explains (unknown)",
+		Meaning: "what no rule explains; it is always shown and never guessed away",
+		Light:   "#6b6f76", Dark: "#a3a8b0", Pattern: Pattern{Lines, 9, 1.5, -45},
+	},
+}
+
+// Info describes a bucket. It panics for one that does not exist.
+func (b Bucket) Info() BucketInfo { return buckets[b] }
+
+// Kind is the bucket's kind, as Info has it.
+func (b Bucket) Kind() Kind { return buckets[b].Kind }
+
+// External reports whether the bucket is time that another system took.
+func (b Bucket) External() bool { return buckets[b].Kind == External }
+
+// Idle reports whether a goroutine that serves no request may have nothing to do in
+// this bucket.
+func (b Bucket) Idle() bool { return buckets[b].Idle }
+
+// NeedsPhase reports whether a rule has to say which of the bucket's phases it means.
+func (b Bucket) NeedsPhase() bool { return len(buckets[b].Phases) > 0 && buckets[b].Usual == NoPhase }
+
+// BucketsOf lists the buckets of some kinds, in their order.
+func BucketsOf(kinds ...Kind) (list []Bucket) {
+	for b := range NumBuckets {
+		for _, k := range kinds {
+			if b.Kind() == k {
+				list = append(list, b)
+			}
+		}
+	}
+	return list
 }
 
 // String is the bucket's name in JSON and in rules.
-func (b Bucket) String() string { return nameOf(bucketNames[:], int(b), "bucket") }
+func (b Bucket) String() string {
+	if b < NumBuckets {
+		return buckets[b].Name
+	}
+	return fmt.Sprintf("bucket(%d)", b)
+}
 
 // MarshalText and UnmarshalText make the name the JSON value.
 func (b Bucket) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
 // UnmarshalText reads what MarshalText writes.
 func (b *Bucket) UnmarshalText(text []byte) error {
-	i, err := indexOf(bucketNames[:], string(text), "bucket")
-	*b = Bucket(i)
-	return err
-}
-
-// A Phase is a step within a bucket, in the order in which a call takes them.
-type Phase uint8
-
-// The phases. NoPhase stands in buckets that have none.
-const (
-	NoPhase Phase = iota
-	PoolWait
-	DNS
-	Connect
-	TLS
-	Query
-	Rows
-	Command
-	Produce
-	BatchDelay
-	Fetch
-	Commit
-	RequestWrite
-	ResponseWait
-	BodyRead
-	NumPhases
-)
-
-var phaseNames = [NumPhases]string{
-	"", "pool_wait", "dns", "connect", "tls", "query", "rows", "command", "produce", "batch_delay", "fetch", "commit",
-	"request_write", "response_wait", "body_read",
-}
-
-// String is the phase's name in JSON and in rules.
-func (p Phase) String() string { return nameOf(phaseNames[:], int(p), "phase") }
-
-// MarshalText and UnmarshalText make the name the JSON value.
-func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads what MarshalText writes.
-func (p *Phase) UnmarshalText(text []byte) error {
-	i, err := indexOf(phaseNames[:], string(text), "phase")
-	*p = Phase(i)
-	return err
-}
-
-func nameOf(names []string, i int, kind string) string {
-	if i < len(names) {
-		return names[i]
-	}
-	return fmt.Sprintf("%s(%d)", kind, i)
-}
-
-func indexOf(names []string, name, kind string) (int, error) {
-	for i, n := range names {
-		if n == name {
-			return i, nil
+	for i := range NumBuckets {
+		if buckets[i].Name == string(text) {
+			*b = i
+			return nil
 		}
 	}
-	return 0, fmt.Errorf("no %s is named %q", kind, name)
+	return fmt.Errorf("no bucket is named %q", text)
 }

@@ -18,14 +18,7 @@ const Syntax = "BUCKET[/PHASE][:SYSTEM]=FUNCTION"
 // ownBuckets are the buckets that a rule of a user may name. The others are not a
 // matter of what a stack says: cpu and scheduler are states, gc is the runtime's,
 // and unknown is what no rule explains.
-var ownBuckets = []breakdown.Bucket{breakdown.DB, breakdown.Cache, breakdown.Queue, breakdown.Upstream,
-	breakdown.Lock, breakdown.Wait, breakdown.Sleep, breakdown.File, breakdown.ClientIO}
-
-// usualPhase is where the time of a client goes of which a rule names only the
-// bucket. A queue has none.
-var usualPhase = map[breakdown.Bucket]breakdown.Phase{
-	breakdown.DB: breakdown.Query, breakdown.Cache: breakdown.Command, breakdown.Upstream: breakdown.ResponseWait,
-}
+var ownBuckets = breakdown.BucketsOf(breakdown.External, breakdown.Blocked)
 
 // Parse reads a rule as users write it, such as
 //
@@ -50,16 +43,18 @@ func Parse(text string) (Rule, error) {
 	if r.Bucket.UnmarshalText([]byte(bucket)) != nil || !slices.Contains(ownBuckets, r.Bucket) {
 		return Rule{}, fmt.Errorf("the rule %q: the bucket is one of %s, not %q", text, listed(ownBuckets), bucket)
 	}
-	if phased {
-		if r.Phase.UnmarshalText([]byte(phase)) != nil || !slices.Contains(bucketPhases[r.Bucket], r.Phase) {
+	switch {
+	case phased:
+		if r.Phase.UnmarshalText([]byte(phase)) != nil || !slices.Contains(r.Bucket.Info().Phases, r.Phase) {
 			return Rule{}, fmt.Errorf("the rule %q: %s", text, phasesOf(r.Bucket))
 		}
-	} else if len(bucketPhases[r.Bucket]) > 0 {
-		if r.Phase, r.Default = usualPhase[r.Bucket], true; r.Phase == breakdown.NoPhase {
-			return Rule{}, fmt.Errorf("the rule %q does not say which phase: %s", text, phasesOf(r.Bucket))
-		}
+	case r.Bucket.NeedsPhase():
+		return Rule{}, fmt.Errorf("the rule %q does not say which phase: %s", text, phasesOf(r.Bucket))
+	default:
+		r.Phase = r.Bucket.Info().Usual
+		r.Default = r.Phase != breakdown.NoPhase
 	}
-	if r.System == "" && r.Bucket <= breakdown.Upstream {
+	if r.System == "" && r.Bucket.External() {
 		r.System = packageName(function)
 	}
 	return r, nil
@@ -96,10 +91,11 @@ func (r Rule) String() string {
 }
 
 func phasesOf(b breakdown.Bucket) string {
-	if len(bucketPhases[b]) == 0 {
+	phases := b.Info().Phases
+	if len(phases) == 0 {
 		return fmt.Sprintf("%s has no phases", b)
 	}
-	return fmt.Sprintf("the phases of %s are %s", b, listed(bucketPhases[b]))
+	return fmt.Sprintf("the phases of %s are %s", b, listed(phases))
 }
 
 func listed[T fmt.Stringer](of []T) string {

@@ -432,13 +432,12 @@ func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
 // phaseIn translates a phase of the network into the words of a bucket: what is
 // dns or tls on the way to an upstream is part of connect elsewhere.
 func phaseIn(b breakdown.Bucket, p breakdown.Phase) (breakdown.Phase, bool) {
-	for _, own := range bucketPhases[b] {
-		if own == p {
-			return p, true
-		}
-	}
-	if (p == breakdown.DNS || p == breakdown.TLS) && len(bucketPhases[b]) > 0 {
-		return phaseIn(b, breakdown.Connect)
+	own := b.Info().Phases
+	switch {
+	case slices.Contains(own, p):
+		return p, true
+	case p.Stage() == breakdown.Dialing && slices.Contains(own, breakdown.Connect):
+		return breakdown.Connect, true
 	}
 	return breakdown.NoPhase, false
 }
@@ -479,7 +478,7 @@ func (fn *function) add(r *Rule) {
 	switch {
 	case r.Any:
 		slot = &fn.phase
-	case r.Bucket <= breakdown.Upstream && r.Follow == FollowWaker:
+	case r.Bucket.External() && r.Follow == FollowWaker:
 		slot = &fn.client
 	}
 	if *slot == nil {

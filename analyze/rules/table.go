@@ -107,15 +107,6 @@ type Loop struct {
 // stack does not tell the driver.
 const GenericSQL = "sql"
 
-// bucketPhases are the phases that a bucket may have.
-var bucketPhases = [breakdown.NumBuckets][]breakdown.Phase{
-	breakdown.DB:    {breakdown.PoolWait, breakdown.Connect, breakdown.Query, breakdown.Rows},
-	breakdown.Cache: {breakdown.PoolWait, breakdown.Connect, breakdown.Command},
-	breakdown.Queue: {breakdown.Produce, breakdown.BatchDelay, breakdown.Fetch, breakdown.Commit},
-	breakdown.Upstream: {breakdown.PoolWait, breakdown.DNS, breakdown.Connect, breakdown.TLS, breakdown.RequestWrite,
-		breakdown.ResponseWait, breakdown.BodyRead},
-}
-
 // table is what timesink knows of other people's libraries. Where several rows
 // match one function, a whole name goes before a prefix, then the first counts.
 // The rows of a client are its entry, with the default phase, and its steps.

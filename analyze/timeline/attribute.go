@@ -199,7 +199,7 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 	phase := breakdown.Connect
 	for _, s := range steps {
 		// What runs between two steps, as a handshake does, goes on with the first.
-		if s.Bucket == bucket && (s.Phase == breakdown.DNS || s.Phase == breakdown.Connect || s.Phase == breakdown.TLS) {
+		if s.Bucket == bucket && s.Phase.Stage() == breakdown.Dialing {
 			phase = s.Phase
 		}
 		w.add(g, bucket, phase, cause, s.Start, s.End, nil)
@@ -285,7 +285,7 @@ func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Se
 		inner.stretch(branch, from, to, depth+1)
 		busy := int64(0)
 		for _, s := range steps {
-			if s.Bucket != breakdown.Unknown && s.Bucket != breakdown.Sleep && s.Bucket != breakdown.Wait {
+			if s.Bucket != breakdown.Unknown && !s.Bucket.Idle() {
 				busy += s.End - s.Start
 			}
 		}

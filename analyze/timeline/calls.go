@@ -27,7 +27,7 @@ type asking struct {
 }
 
 // maxStates is how many calls of a goroutine may go on at once.
-const maxStates = int(breakdown.Upstream) + 2
+var maxStates = len(breakdown.BucketsOf(breakdown.External)) + 1
 
 type looseCall struct {
 	breakdown.Call
@@ -67,7 +67,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	c, own := iv.class, iv.rule()
-	if own == nil || own.Bucket > breakdown.Upstream || c.opening != nil {
+	if own == nil || !own.Bucket.External() || c.opening != nil {
 		return
 	}
 	if iv.reason == trace.ReasonSync && !iv.endsWhole() || iv.reason == trace.ReasonGC || c.GC || r != nil && iv.end <= r.Start {
@@ -97,7 +97,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
-	call.Dialed = call.Dialed || iv.aide != nil && iv.aide.start.Dials || phase == breakdown.DNS || phase == breakdown.Connect || phase == breakdown.TLS
+	call.Dialed = call.Dialed || iv.aide != nil && iv.aide.start.Dials || phase.Stage() == breakdown.Dialing
 	switch {
 	case getsReady(phase):
 	case writes:
@@ -240,7 +240,9 @@ func (s *callState) beginsAnew(iv *interval, phase breakdown.Phase, writes, betw
 
 // getsReady tells a phase in which a connection is waited for or made: nothing is
 // asked of the other side yet.
-func getsReady(p breakdown.Phase) bool { return p != breakdown.NoPhase && p <= breakdown.TLS }
+func getsReady(p breakdown.Phase) bool {
+	return p.Stage() == breakdown.Pooling || p.Stage() == breakdown.Dialing
+}
 
 // helps tells a goroutine, with a stack of its, that a library began: what it
 // does is part of the call that it was begun for, also where the service's code
@@ -249,7 +251,7 @@ func (g *goroutine) helps(c *class) bool {
 	if g.created == nil {
 		return !c.InService
 	}
-	return g.created.Own != nil && g.created.Own.Bucket <= breakdown.Upstream || !g.created.InService && !c.InService
+	return g.created.Own != nil && g.created.Own.Bucket.External() || !g.created.InService && !c.InService
 }
 
 // noteOpen sees the calls that a request leaves behind when it ends.

@@ -84,8 +84,7 @@ func (e *waits) inOrder(start int64) {
 func (e *waits) only() (breakdown.Bucket, bool) {
 	sum, most := int64(0), breakdown.Unknown
 	for b, t := range e.spent {
-		switch breakdown.Bucket(b) {
-		case breakdown.CPU, breakdown.GC, breakdown.Scheduler, breakdown.Unknown:
+		if k := breakdown.Bucket(b).Kind(); k == breakdown.Processor || k == breakdown.Unexplained {
 			continue
 		}
 		sum += t
@@ -150,7 +149,7 @@ func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 	bucket, only := e.only()
 	var worker *goroutine
 	var passes, any bool
-	if idle := only && (bucket == breakdown.Wait || bucket == breakdown.Sleep); !idle && !e.others && !e.disorder && e.n >= 2*mostEnders {
+	if idle := only && bucket.Idle(); !idle && !e.others && !e.disorder && e.n >= 2*mostEnders {
 		worker, passes, any = e.worker(g.rank)
 	}
 	switch {

@@ -176,7 +176,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 			}
 		}
 		for i := range r.Calls {
-			if call := &r.Calls[i]; call.Start < r.Start || call.End > r.End || call.Bucket > breakdown.Upstream {
+			if call := &r.Calls[i]; call.Start < r.Start || call.End > r.End || !call.Bucket.External() {
 				t.Fatalf("call %d of %s lasts from %d to %d in a request from %d to %d", i, call.Bucket, call.Start, call.End, r.Start, r.End)
 			}
 		}

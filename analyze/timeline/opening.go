@@ -242,7 +242,7 @@ func (o *opening) reads() bool {
 // deadline.
 func (o *opening) timed() bool {
 	n := o.next
-	return o.state == trace.StateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || n.Own.Bucket > breakdown.Upstream)
+	return o.state == trace.StateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || !n.Own.Bucket.External())
 }
 
 // opening attributes a part of an opening by what it is at first sight.

@@ -122,7 +122,7 @@ func (g *goroutine) idleBefore(at int64) *interval {
 
 // isCall tells a wait for another system, or for a place in its pool.
 func (iv *interval) isCall() bool {
-	return iv.class.Own != nil && iv.class.Own.Bucket <= breakdown.Upstream && iv.class.Role != rules.Fetch
+	return iv.class.Own != nil && iv.class.Own.Bucket.External() && iv.class.Role != rules.Fetch
 }
 
 // isNews tells a wait that was for a timer, or of a consumer for more.
