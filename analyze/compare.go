@@ -487,32 +487,35 @@ func mix(changes []breakdown.EndpointChange, all []pair) breakdown.Mix {
 func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) []breakdown.Warning {
 	var w warnings
 	b, a := &c.Before, &c.After
-	differ := func(code, what, x, y string) {
-		if x != y && x != "" && y != "" {
-			w.addf(code, "%s differs: %s before, %s after", what, x, y)
+	differ := func(code string, x, y float64) {
+		if x != y {
+			w.add(code, breakdown.Doubt{Before: x, After: y})
 		}
 	}
 	if b.Requests == 0 || a.Requests == 0 {
-		w.addf("no-requests", "a side has no complete request, so there is nothing to compare")
+		w.add("no-requests", breakdown.Doubt{})
 	}
 	if lo, hi := min(b.Rate, a.Rate), max(b.Rate, a.Rate); lo > 0 && hi > 1.25*lo {
-		w.addf("other-load", "the load differs: %.0f requests a second before, %.0f after; a service answers slower the busier it is", b.Rate, a.Rate)
+		differ("other-load", b.Rate, a.Rate)
 	}
-	differ("other-gomaxprocs", "GOMAXPROCS", number(b.Source.GOMAXPROCS), number(a.Source.GOMAXPROCS))
-	differ("other-go", "the Go version", b.Source.GoVersion, a.Source.GoVersion)
-	differ("other-probes", "the rate of the probes", rate(b.Source.ProbeRate), rate(a.Source.ProbeRate))
+	if min(b.Source.GOMAXPROCS, a.Source.GOMAXPROCS) > 0 {
+		differ("other-gomaxprocs", float64(b.Source.GOMAXPROCS), float64(a.Source.GOMAXPROCS))
+	}
+	if x, y := b.Source.GoVersion, a.Source.GoVersion; x != y && x != "" && y != "" {
+		w.add("other-go", breakdown.Doubt{GoBefore: x, GoAfter: y})
+	}
+	differ("other-probes", b.Source.ProbeRate, a.Source.ProbeRate)
 	for i, of := range []*breakdown.Breakdown{before, after} {
-		name := []string{"before", "after"}[i]
 		for _, from := range of.Warnings {
 			if from.Code == "trace-truncated" || strings.HasPrefix(from.Code, "generations-") {
-				w.addf(from.Code, "%s: %s", name, from.Message)
+				w.pass(from, []string{"before", "after"}[i])
 			}
 		}
 	}
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
 		if n := min(e.RequestsBefore, e.RequestsAfter); e.Status == "both" && n < fewRequests && (e.ShareBefore > negligible || e.ShareAfter > negligible) {
-			w.addf("few-requests", "%s: %d requests before, %d after are few; nothing but a large change can be told", cmp.Or(e.Route, e.Name), e.RequestsBefore, e.RequestsAfter)
+			w.add("few-requests", breakdown.Doubt{Endpoint: cmp.Or(e.Route, e.Name), Before: float64(e.RequestsBefore), After: float64(e.RequestsAfter)})
 		}
 	}
 	if w.list == nil {
@@ -523,19 +526,5 @@ func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) 
 
 // fewRequests is how many leave percentiles to chance.
 const fewRequests = 30
-
-func number(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
-}
-
-func rate(r float64) string {
-	if r == 0 {
-		return "no probes"
-	}
-	return fmt.Sprintf("%g a second", r)
-}
 
 var errNoEndpoint = errors.New("there is no such endpoint on both sides")

@@ -11,6 +11,8 @@
 //	render    sums → Breakdown               render.go
 //	diagnose  findings and warnings          findings.go, warnings.go, unruled.go
 //
+// Findings and warnings are facts, which package report puts into words.
+//
 // A report draws more than sums: detail.go gathers it, requests.go reads single
 // requests again, and evidence.go names what it all rests on. Compare takes two
 // Breakdowns (compare.go, stats.go, gate.go).

@@ -23,7 +23,7 @@ func (a *answer) evidence(c *capture.Capture, sum *timeline.Summary, match *matc
 		err = err2
 	}
 	if err != nil {
-		a.warn.addf("case-unknown", "what the evidence is could not be told apart: %v", err)
+		a.warn.add("case-unknown", breakdown.Doubt{Cause: err.Error()})
 	}
 	ev.Case = name
 	for _, p := range parts {

@@ -2,8 +2,6 @@ package analyze
 
 import (
 	"cmp"
-	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -14,8 +12,28 @@ import (
 // the reader's time.
 const notable = 0.10
 
-// findings says what is worth doing, the most worthwhile first. Each bound is
-// arithmetic over what was measured, not a promise.
+// A look finds something worth doing in an endpoint: the facts that it rests on, and
+// what it would save per request, in nanoseconds. The facts are nil where there is
+// nothing. The bound is arithmetic over what was measured, not a promise.
+type look func(e *breakdown.Endpoint, sums *endpoint) (facts *breakdown.Facts, saves int64)
+
+// looks are all of them, by the findings' IDs. What each finding is called, and what to
+// try, report says.
+var looks = []struct {
+	id   string
+	look look
+}{
+	{"sequential-calls", sequentialCalls},
+	{"dial-per-call", dialPerCall},
+	{"pool-starved", poolStarved},
+	{"lock-held-across-call", lockHeldAcrossCall},
+	{"lock-contended", lockContended},
+	{"many-queries", manyQueries},
+	{"worker-queue", workerQueue},
+	{"no-processor", noProcessor},
+}
+
+// findings says what is worth doing, the most worthwhile first.
 func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	out := []breakdown.Finding{}
 	whole, lasting := int64(0), true
@@ -37,12 +55,11 @@ func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 		if e.Requests == 0 || float64(e.Wall.Total) < negligible*float64(whole) {
 			continue
 		}
-		for _, look := range []func(*breakdown.Endpoint, *settled) *breakdown.Finding{
-			sequentialCalls, dialPerCall, poolStarved, lockHeld, manyQueries, workerQueue, noProcessor,
-		} {
-			if found := look(e, s); found != nil {
-				found.Endpoint = e.Name
-				out = append(out, *found)
+		sums := s.of(e)
+		for _, l := range looks {
+			if facts, saves := l.look(e, sums); facts != nil {
+				facts.Wall = e.Wall.Mean
+				out = append(out, breakdown.Finding{ID: l.id, Endpoint: e.Name, Evidence: []string{}, SavesUpTo: saves, Facts: facts})
 			}
 		}
 	}
@@ -50,9 +67,10 @@ func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	return out
 }
 
-func phase(t *breakdown.BucketTime, phases ...breakdown.Phase) (mean int64) {
+// spentIn is the mean time of a bucket's phases of some stages.
+func spentIn(t *breakdown.BucketTime, stages ...breakdown.Stage) (mean int64) {
 	for _, p := range t.Phases {
-		if slices.Contains(phases, p.Phase) {
+		if slices.Contains(stages, p.Phase.Stage()) {
 			mean += p.Mean
 		}
 	}
@@ -73,180 +91,96 @@ func busiest(t *breakdown.BucketTime) (site breakdown.SiteTime) {
 	return site
 }
 
-func sequentialCalls(e *breakdown.Endpoint, s *settled) *breakdown.Finding {
+func sequentialCalls(e *breakdown.Endpoint, sums *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Upstream]
-	sums := s.of(e)
 	if sums == nil || t.CallsPerRequest < 1.5 {
-		return nil
+		return nil, 0
 	}
 	saves := mean(sums.serial, e.Requests)
 	site := busiest(t)
 	if !worth(e, saves) || site.Concurrency > 1.2 {
-		return nil
+		return nil, 0
 	}
-	return &breakdown.Finding{
-		ID:    "sequential-calls",
-		Title: "upstream calls are made one after another",
-		Evidence: []string{
-			fmt.Sprintf("%.1f calls per request, %.1f in flight while any is", t.CallsPerRequest, max(site.Concurrency, 1)),
-			"called at " + place(site.Frame),
-		},
-		SavesUpTo: saves,
-		Try:       "where one call does not need another's answer, start them at once (errgroup) and wait for all",
-	}
+	return &breakdown.Facts{Calls: t.CallsPerRequest, InFlight: max(site.Concurrency, 1), Site: site.Frame}, saves
 }
 
-func dialPerCall(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
+func dialPerCall(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Upstream]
 	// One call in two is no accident of a connection that expired.
 	dialed := t.DialPercent()
 	if dialed < 50 {
-		return nil
+		return nil, 0
 	}
-	title := "every upstream call dials a new connection"
-	if dialed < 100 {
-		title = fmt.Sprintf("%d%% of the upstream calls dial a new connection", dialed)
-	}
-	return &breakdown.Finding{
-		ID:        "dial-per-call",
-		Title:     title,
-		Evidence:  []string{"called at " + place(busiest(t).Frame)},
-		SavesUpTo: phase(t, breakdown.DNS, breakdown.Connect, breakdown.TLS),
-		Try:       "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end",
-	}
+	return &breakdown.Facts{Dialed: dialed, Site: busiest(t).Frame}, spentIn(t, breakdown.Dialing)
 }
 
-func poolStarved(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
+func poolStarved(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.DB]
-	waits := phase(t, breakdown.PoolWait)
+	waits := spentIn(t, breakdown.Pooling)
 	if !worth(e, waits) {
-		return nil
+		return nil, 0
 	}
-	found := &breakdown.Finding{
-		ID:        "pool-starved",
-		Title:     "requests wait for a free database connection",
-		Evidence:  []string{fmt.Sprintf("%s of %s per request in the pool, before any query is sent", dur(waits), dur(e.Wall.Mean))},
-		SavesUpTo: waits,
-		Try:       "raise the pool's limit (SetMaxOpenConns, MaxConns), or hold each connection for a shorter time",
-	}
-	found.Evidence = append(found.Evidence, heldBy("held by", t, e.Requests)...)
-	return found
+	return &breakdown.Facts{Spent: waits, Holders: holders(t, e.Requests)}, waits
 }
 
-func lockHeld(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
+func lockHeldAcrossCall(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+	return lockHeld(e, true)
+}
+
+func lockContended(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+	return lockHeld(e, false)
+}
+
+// lockHeld finds a lock that requests wait for, by whether the one that holds it most
+// is then in a call to another system.
+func lockHeld(e *breakdown.Endpoint, calls bool) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Lock]
-	if !worth(e, t.Mean) {
-		return nil
+	h := t.Culprit()
+	if !worth(e, t.Mean) || calls != (h != nil && h.Doing[0].Doing.External()) {
+		return nil, 0
 	}
-	found := &breakdown.Finding{
-		ID:        "lock-contended",
-		Title:     "requests wait for a lock that others hold",
-		SavesUpTo: t.Mean,
-		Try:       "do less while holding the lock, or split it",
-		Evidence:  []string{},
-	}
-	for _, s := range t.Sites[:min(1, len(t.Sites))] {
-		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
-	}
-	found.Evidence = append(found.Evidence, heldBy("held by", t, e.Requests)...)
-	if h := t.Culprit(); h != nil && called[h.Doing[0].Doing] != "" {
-		found.ID = "lock-held-across-call"
-		found.Title = "a lock is held across " + called[h.Doing[0].Doing]
-		found.Try = "release the lock before the call, or take it after"
-	}
-	return found
+	return waitedFor(e, t), t.Mean
 }
 
-// called are calls to the systems that a bucket stands for, as they are spoken of.
-var called = map[breakdown.Bucket]string{
-	breakdown.DB: "a database call", breakdown.Cache: "a cache call", breakdown.Queue: "a queue call", breakdown.Upstream: "an upstream call",
+// waitedFor are the facts of time that is spent waiting for other goroutines.
+func waitedFor(e *breakdown.Endpoint, t *breakdown.BucketTime) *breakdown.Facts {
+	f := &breakdown.Facts{Spent: t.Mean, Holders: holders(t, e.Requests)}
+	if len(t.Sites) > 0 {
+		f.Site = t.Sites[0].Frame
+	}
+	return f
 }
 
-// heldBy names those that kept requests waiting the longest, and what each was in
-// for most of that.
-func heldBy(who string, t *breakdown.BucketTime, requests int64) []string {
-	var out []string
+// holders are those that kept requests waiting the longest.
+func holders(t *breakdown.BucketTime, requests int64) (out []breakdown.HolderFact) {
 	list := t.Holdings()
 	for _, h := range list[:min(len(list), 2)] {
 		most := h.Doing[0]
-		out = append(out, fmt.Sprintf("%s %s, which was in %s for %s of %s per request",
-			who, place(h.Frame), cmp.Or(called[most.Doing], most.Doing.String()), dur(mean(most.Total, requests)), dur(mean(h.Total, requests))))
+		out = append(out, breakdown.HolderFact{Frame: h.Frame, Total: mean(h.Total, requests), Doing: most.Doing, Busy: mean(most.Total, requests)})
 	}
 	return out
 }
 
-func manyQueries(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
-	t := &e.Buckets[breakdown.DB]
-	site := busiest(t)
+func manyQueries(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+	site := busiest(&e.Buckets[breakdown.DB])
 	if site.CallsPerRequest < 10 || !worth(e, site.Mean) {
-		return nil
+		return nil, 0
 	}
-	return &breakdown.Finding{
-		ID:        "many-queries",
-		Title:     "one place asks the database again and again",
-		Evidence:  []string{fmt.Sprintf("%.1f queries per request at %s", site.CallsPerRequest, place(site.Frame))},
-		SavesUpTo: site.Mean - int64(float64(site.Mean)/site.CallsPerRequest),
-		Try:       "ask once for all the rows (a join, IN, ANY)",
-	}
+	return &breakdown.Facts{Calls: site.CallsPerRequest, Site: site.Frame}, site.Mean - int64(float64(site.Mean)/site.CallsPerRequest)
 }
 
-func workerQueue(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
+func workerQueue(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Wait]
 	if !worth(e, t.Mean) {
-		return nil
+		return nil, 0
 	}
-	found := &breakdown.Finding{
-		ID:        "worker-queue",
-		Title:     "requests queue for workers that are busy with other requests",
-		Evidence:  []string{},
-		SavesUpTo: t.Mean,
-		Try:       "use more workers, or give them less to do",
-	}
-	for _, s := range t.Sites[:min(1, len(t.Sites))] {
-		found.Evidence = append(found.Evidence, "waited for at "+place(s.Frame))
-	}
-	found.Evidence = append(found.Evidence, heldBy("queued behind", t, e.Requests)...)
-	return found
+	return waitedFor(e, t), t.Mean
 }
 
-func noProcessor(e *breakdown.Endpoint, _ *settled) *breakdown.Finding {
+func noProcessor(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Scheduler]
 	if !worth(e, t.Mean) {
-		return nil
+		return nil, 0
 	}
-	return &breakdown.Finding{
-		ID:        "no-processor",
-		Title:     "requests are ready to run and wait for a processor",
-		Evidence:  []string{fmt.Sprintf("%s of %s per request", dur(t.Mean), dur(e.Wall.Mean))},
-		SavesUpTo: t.Mean,
-		Try:       "give the service more processors (GOMAXPROCS, the container's CPU limit), or make its own work cheaper: see cpu_functions",
-	}
-}
-
-// place names a frame as a reader finds it: the function without its import
-// path, the file's name and the line.
-func place(f breakdown.Frame) string {
-	name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
-	if f.File == "" {
-		return name
-	}
-	return fmt.Sprintf("%s (%s:%d)", name, path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line)
-}
-
-// dur puts nanoseconds into words for evidence, with three digits.
-func dur(ns int64) string {
-	v, unit := float64(ns), "ns"
-	for _, next := range []string{"µs", "ms", "s"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, next
-	}
-	switch {
-	case unit == "ns" || v >= 99.95:
-		return fmt.Sprintf("%.0f %s", v, unit)
-	case v >= 9.995:
-		return fmt.Sprintf("%.1f %s", v, unit)
-	}
-	return fmt.Sprintf("%.2f %s", v, unit)
+	return &breakdown.Facts{Spent: t.Mean}, t.Mean
 }

@@ -7,6 +7,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
+	"timesink/report"
 )
 
 // A made request: its path, one bucket after another, and its calls.
@@ -114,7 +115,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			t.Errorf("%s: found %+v, not %s", c.name, found, c.id)
 			continue
 		}
-		got := found[0]
+		got := report.Worded(&breakdown.Breakdown{Findings: found}).Findings[0]
 		if got.SavesUpTo != c.saves || got.Endpoint != "main.get" || got.Title == "" || got.Try == "" {
 			t.Errorf("%s: %+v, it should save up to %d ns", c.name, got, c.saves)
 		}

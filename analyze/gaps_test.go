@@ -18,6 +18,7 @@ import (
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
+	"timesink/report"
 )
 
 // generationsOf returns the generations of a recorded trace of a service, each of
@@ -101,6 +102,7 @@ func TestFaultyGenerationsAreWarnedOf(t *testing.T) {
 			if got, want := endpointsOf(t, b), endpointsOf(t, analyzed(t, remains...)); got != want {
 				t.Errorf("the endpoints are\n%s\nthose of what remains\n%s", got, want)
 			}
+			b = report.Worded(b)
 			i := slices.IndexFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == c.code })
 			if i < 0 || !strings.HasPrefix(b.Warnings[i].Message, c.say) {
 				t.Errorf("the warnings are %v, none says %q", b.Warnings, c.say)
@@ -186,7 +188,7 @@ func TestManyMissingGenerationsAreCounted(t *testing.T) {
 	for i := range uint64(5) {
 		data = append(data, numbered(parts[i], 10+10*i)...)
 	}
-	b := analyzed(t, bare(t, data))
+	b := report.Worded(analyzed(t, bare(t, data)))
 	i := slices.IndexFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == "generations-missing" })
 	const want = "generations 11 to 19, 21 to 29, 31 to 39 and 9 more are missing"
 	if i < 0 || !strings.HasPrefix(b.Warnings[i].Message, want) {

@@ -79,7 +79,7 @@ func (g *Gate) wrong(why string) error { return fmt.Errorf("the condition %q: %s
 
 // judge says what became of the condition.
 func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
-	out := breakdown.Gate{Condition: g.text, Outcome: breakdown.GatePassed, Why: "nothing changed by as much"}
+	out := breakdown.Gate{Condition: g.text, Outcome: breakdown.GatePassed}
 	seen := false
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
@@ -88,19 +88,15 @@ func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
 		}
 		seen = true
 		change := changeOf(e, g.quantity)
-		if !g.holds(change) {
+		if !g.holds(&change) {
 			continue
 		}
-		outcome, why := breakdown.GateUnsure, "the samples cannot tell it from chance"
-		if change.Needs != "" {
-			why += "; it takes " + change.Needs
-		}
+		outcome := breakdown.GateUnsure
 		if change.Significant {
-			outcome, why = breakdown.GateBroken, fmt.Sprintf("p = %.2g", change.P)
+			outcome = breakdown.GateBroken
 		}
 		if out.Outcome == breakdown.GatePassed || out.Outcome == breakdown.GateUnsure && outcome == breakdown.GateBroken {
-			out.Outcome, out.Endpoint = outcome, cmp.Or(e.Route, e.Name)
-			out.Why = fmt.Sprintf("%s went from %s to %s (%+.1f%%): %s", g.quantity, dur(change.Before), dur(change.After), 100*change.Relative, why)
+			out.Outcome, out.Endpoint, out.Change = outcome, cmp.Or(e.Route, e.Name), &change
 		}
 	}
 	if !seen {
@@ -119,16 +115,16 @@ func (g *Gate) holds(c *breakdown.Change) bool {
 	return g.more && c.Delta > int64(g.amount) || !g.more && c.Delta < int64(g.amount)
 }
 
-func changeOf(e *breakdown.EndpointChange, quantity string) *breakdown.Change {
+func changeOf(e *breakdown.EndpointChange, quantity string) breakdown.Change {
 	for i := range e.Wall {
 		if e.Wall[i].Quantity == quantity {
-			return &e.Wall[i]
+			return e.Wall[i]
 		}
 	}
 	for i := range e.Buckets {
 		if e.Buckets[i].Quantity == quantity {
-			return &e.Buckets[i].Change
+			return e.Buckets[i].Change
 		}
 	}
-	return &breakdown.Change{}
+	return breakdown.Change{Quantity: quantity}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
 )
 
@@ -36,7 +37,7 @@ func openTrace(c *capture.Capture) (io.ReadCloser, error) {
 func (a *answer) probes(c *capture.Capture) []capture.Probe {
 	probes, err := c.Probes()
 	if err != nil {
-		a.warn.addf("probes-unreadable", "the probes could not be read: %v", err)
+		a.warn.add("probes-unreadable", breakdown.Doubt{Cause: err.Error()})
 	}
 	return probes
 }

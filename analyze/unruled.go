@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,46 +20,57 @@ func (w *warnings) unruled(e *breakdown.Endpoint, s *settled) {
 	if sums == nil {
 		return
 	}
-	spent := map[string]int64{}
+	spent := map[string]*breakdown.Unruled{}
 	for _, b := range []breakdown.Bucket{breakdown.Unknown, breakdown.Wait} {
 		for c, t := range sums.buckets[b].causes {
-			if what := unruledBy(c, b, e); what != "" {
-				spent[what] += *t
+			u := unruledBy(c, b, e)
+			if u == nil {
+				continue
 			}
+			key := keyOf(u)
+			if spent[key] == nil {
+				spent[key] = u
+			}
+			spent[key].Time += *t
 		}
 	}
-	most := slices.SortedFunc(maps.Keys(spent), func(a, b string) int { return cmp.Or(cmp.Compare(spent[b], spent[a]), cmp.Compare(a, b)) })
-	for _, what := range most[:min(len(most), 3)] {
-		if t := spent[what]; float64(t) >= negligible*float64(e.Wall.Total) {
-			w.addf("unknown-library", "%s: %s per request (%.0f%%) %s", title(e), dur(mean(t, e.Requests)), 100*float64(t)/float64(e.Wall.Total), what)
+	most := slices.SortedFunc(maps.Keys(spent), func(a, b string) int { return cmp.Or(cmp.Compare(spent[b].Time, spent[a].Time), cmp.Compare(a, b)) })
+	for _, key := range most[:min(len(most), 3)] {
+		if u := spent[key]; float64(u.Time) >= negligible*float64(e.Wall.Total) {
+			of := float64(u.Time) / float64(e.Wall.Total)
+			u.Time = mean(u.Time, e.Requests)
+			w.add("unknown-library", breakdown.Doubt{Endpoint: title(e), Share: of, Unruled: u})
 		}
 	}
 }
 
-// otherBuckets follow the db of a suggested rule.
-const otherBuckets = "(or cache=, queue/fetch=, upstream=, lock=, sleep=, file= …)"
+// keyOf is the same for places that a reader could not tell apart.
+func keyOf(u *breakdown.Unruled) string {
+	names := []string{u.Library, u.Rule}
+	for _, f := range u.Stack {
+		names = append(names, fmt.Sprintf("%s (%s:%d)", path.Base(f.Function), path.Base(strings.ReplaceAll(f.File, `\`, "/")), f.Line))
+	}
+	return fmt.Sprint(names, u.InC, u.Cut)
+}
 
-// unruledBy says where a cause waits and which rule would explain it, "" where
+// unruledBy says where a cause waits and which rule would explain it, nil where
 // there is nothing to say. A rule for a package is suggested for a library only:
 // for the service's own it would turn all of its waits into one bucket.
-func unruledBy(c *breakdown.Cause, b breakdown.Bucket, e *breakdown.Endpoint) string {
+func unruledBy(c *breakdown.Cause, b breakdown.Bucket, e *breakdown.Endpoint) *breakdown.Unruled {
 	switch {
 	case c.Rule != "":
-		return ""
+		return nil
 	case c.Library != "":
-		return fmt.Sprintf("is spent waiting in %s, which no rule knows; if it is a database's client, add --rule db=%s %s", c.Library, c.Library, otherBuckets)
+		return &breakdown.Unruled{Library: c.Library, Rule: c.Library}
 	case b != breakdown.Unknown || len(c.Stack) == 0 || !rules.IsService(c.Site):
-		return ""
+		return nil
 	}
-	what := "is spent waiting"
-	if inC(c) {
-		what = "is spent in C code"
-	}
-	text := fmt.Sprintf("%s at %s, which no rule knows", what, waitingAt(c))
+	u := &breakdown.Unruled{InC: inC(c)}
+	u.Stack, u.Cut = waitingAt(c)
 	if of := c.Site.Function; of == rules.BaseName(of) && of != rules.BaseName(e.Name) && of != "main.main" {
-		text += fmt.Sprintf("; if %s calls another system, add --rule %s %s", place(breakdown.Frame{Function: of}), quoted("db="+of), otherBuckets)
+		u.Rule = of
 	}
-	return text
+	return u
 }
 
 // inC reports whether a cause's goroutine was in a call to C: cgo names the Go side
@@ -69,22 +81,19 @@ func inC(c *breakdown.Cause) bool {
 	})
 }
 
-// waitingAt is the way from the service's code to what it waits in, innermost
-// first, as rules and stacks are written. The runtime's own frames are left out, and
-// so is the middle of a long way.
-func waitingAt(c *breakdown.Cause) string {
-	var names []string
+// waitingAt is the way from what a cause waits in to the service's code, and the call
+// site. The runtime's own frames are left out, and so is the middle of a long way: cut
+// reports whether there is any.
+func waitingAt(c *breakdown.Cause) (frames []breakdown.Frame, cut bool) {
+	const shown = 2
 	for _, f := range c.Stack {
 		if f == c.Site {
 			break
 		}
 		if !strings.HasPrefix(f.Function, "runtime.") {
-			names = append(names, place(breakdown.Frame{Function: f.Function}))
+			frames = append(frames, breakdown.Frame{Function: f.Function})
 		}
 	}
-	const shown = 2
-	if len(names) > shown {
-		names = append(names[:shown], "…")
-	}
-	return strings.Join(append(names, place(c.Site)), " < ")
+	cut = len(frames) > shown
+	return append(frames[:min(len(frames), shown)], c.Site), cut
 }

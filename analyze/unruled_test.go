@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"timesink/analyze/breakdown"
+	"timesink/report"
 )
 
 // waitingIn is a cause as a stack gives it, leaf first.
@@ -52,15 +53,16 @@ func TestARuleIsSuggestedForALibraryAndNeverForTheServicesPackage(t *testing.T) 
 		w.unruled(&render(sums, defaultPeriod)[0], sums)
 		if c.says == "" {
 			if len(w.list) > 0 {
-				t.Errorf("%s: %q", c.name, w.list)
+				t.Errorf("%s: %+v", c.name, w.list)
 			}
 			continue
 		}
-		if len(w.list) != 1 || !strings.Contains(w.list[0].Message, c.says) {
-			t.Errorf("%s: %q does not say %q", c.name, w.list, c.says)
+		said := report.Worded(&breakdown.Breakdown{Warnings: w.list}).Warnings
+		if len(said) != 1 || !strings.Contains(said[0].Message, c.says) {
+			t.Errorf("%s: %+v does not say %q", c.name, said, c.says)
 			continue
 		}
-		if text := w.list[0].Message; strings.Contains(text, "--rule") != (c.rule != "") || !strings.Contains(text, c.rule) {
+		if text := said[0].Message; strings.Contains(text, "--rule") != (c.rule != "") || !strings.Contains(text, c.rule) {
 			t.Errorf("%s: %q, the suggestion should be %q", c.name, text, c.rule)
 		}
 	}

@@ -2,8 +2,7 @@ package analyze
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
+	"math"
 	"time"
 
 	"timesink/analyze/breakdown"
@@ -11,40 +10,49 @@ import (
 	"timesink/collect/capture"
 )
 
-// warnings gathers what the answer does not cover or may be wrong about.
+// warnings gathers what the answer does not cover or may be wrong about. The words are
+// report's.
 type warnings struct {
 	list   []breakdown.Warning
 	memory int64 // that the analysis may take, bytes
 }
 
-func (w *warnings) addf(code, format string, args ...any) {
-	w.list = append(w.list, breakdown.Warning{Code: code, Message: fmt.Sprintf(format, args...)})
+func (w *warnings) add(code string, d breakdown.Doubt) {
+	d.Memory = w.memory
+	w.list = append(w.list, breakdown.Warning{Code: code, Facts: &d})
+}
+
+// pass adds a warning of one side of a comparison.
+func (w *warnings) pass(from breakdown.Warning, side string) {
+	if from.Facts != nil {
+		d := *from.Facts
+		d.Side = side
+		from.Facts = &d
+	} else {
+		from.Message = side + ": " + from.Message
+	}
+	w.list = append(w.list, from)
 }
 
 // capture warns of one capture.
 func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher) {
 	for _, from := range c.Warnings() {
-		w.addf(from.Code, "%s", from.Message)
+		w.list = append(w.list, breakdown.Warning{Code: from.Code, Message: from.Message})
 	}
 	asked := int64(0)
 	if m := c.Manifest(); m != nil {
 		asked = m.Window.TraceAsked
 	}
 	if sum.Cut != nil {
-		covered := fmt.Sprintf("the %s before it are covered", dur(sum.Covered))
-		if asked > 0 {
-			covered = fmt.Sprintf("%s of %s are covered", dur(sum.Covered), dur(asked))
-		}
-		w.addf("trace-truncated", "the trace's last %d bytes could not be used (%v); %s", sum.CutBytes, sum.Cut, covered)
+		w.add("trace-truncated", breakdown.Doubt{Bytes: sum.CutBytes, Cause: sum.Cut.Error(), Covered: sum.Covered, Asked: asked})
 	}
 	w.generations(sum, asked)
 	if sum.Version < 22 {
-		w.oldGo(sum)
+		w.add("old-go", breakdown.Doubt{InCalls: sum.InCalls, AfterCalls: sum.AfterCalls})
 	}
 	w.given(sum)
 	if window := sum.Covered; window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
-		w.addf("cores-saturated", "all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were",
-			sum.GOMAXPROCS, 100*float64(sum.Saturated)/float64(window))
+		w.add("cores-saturated", breakdown.Doubt{Processors: sum.GOMAXPROCS, Share: float64(sum.Saturated) / float64(window)})
 	}
 	w.offCPU(sum)
 	answered := 0
@@ -54,99 +62,51 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 		}
 	}
 	if seen := float64(answered) * share(sum.Covered, sum.Window()); 2*float64(match.pairs) < seen {
-		w.addf("probes-unmatched", "only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", match.pairs, answered)
+		w.add("probes-unmatched", breakdown.Doubt{Count: int64(match.pairs), Of: int64(answered)})
 	}
-}
-
-// oldGo warns of what traces of Go before 1.22 do not tell.
-func (w *warnings) oldGo(sum *timeline.Summary) {
-	files := ""
-	if sum.InCalls > 0 {
-		files = fmt.Sprintf("; of the requests' time in files %s is an estimate, the time from one call to the next in one function", dur(sum.InCalls))
-	}
-	switch {
-	case sum.AfterCalls > 0 && files == "":
-		files = fmt.Sprintf("; of the requests' cpu up to %s, which followed a call to a file, may be time in files", dur(sum.AfterCalls))
-	case sum.AfterCalls > 0:
-		files += fmt.Sprintf("; of their cpu up to %s, which followed a call, may be time in files too", dur(sum.AfterCalls))
-	}
-	w.addf("old-go", "the service runs a Go before 1.22: its traces rarely tell when a system call ended, and recording them is expensive%s", files)
 }
 
 // generations warns of those that are missing, and of those that do not stand where
 // their numbers say.
 func (w *warnings) generations(sum *timeline.Summary, asked int64) {
-	covered := fmt.Sprintf("%s of %s are covered", dur(sum.Covered), dur(cmp.Or(asked, sum.Window())))
-	tell := func(code string, n *timeline.Numbers, one, more string) {
-		if verb := one; n.Count > 0 {
-			if n.Count > 1 {
-				verb = more
-			}
-			w.addf(code, "%s %s", numbered(n), verb)
+	for _, faulty := range []struct {
+		code string
+		n    *timeline.Numbers
+	}{
+		{"generations-missing", &sum.Missing},
+		{"generations-out-of-order", &sum.Late},
+		{"generations-repeated", &sum.Repeated},
+	} {
+		if faulty.n.Count == 0 {
+			continue
 		}
-	}
-	tell("generations-missing", &sum.Missing, "is missing from the trace: "+covered+", and requests that cross the gap count as cut",
-		"are missing from the trace: "+covered+", and requests that cross a gap count as cut")
-	tell("generations-out-of-order", &sum.Late, "comes after a later one in the trace and was left out: "+covered,
-		"come after a later one in the trace and were left out: "+covered)
-	tell("generations-repeated", &sum.Repeated, "is in the trace more than once and was counted once", "are in the trace more than once and were counted once")
-}
-
-// numbered names generations by their numbers.
-func numbered(n *timeline.Numbers) string {
-	const most = 3
-	var list []string
-	rest := n.Count
-	for _, r := range n.Runs[:min(len(n.Runs), most)] {
-		text := fmt.Sprint(r.First)
-		if r.Last > r.First {
-			text = fmt.Sprintf("%d to %d", r.First, r.Last)
+		d := breakdown.Doubt{Count: int64(min(faulty.n.Count, math.MaxInt64)), Covered: sum.Covered, Asked: cmp.Or(asked, sum.Window())}
+		for _, r := range faulty.n.Runs {
+			d.Generations = append(d.Generations, breakdown.GenerationRun{First: r.First, Last: r.Last})
 		}
-		list = append(list, text)
-		rest -= r.Last - r.First + 1
+		w.add(faulty.code, d)
 	}
-	if rest > 0 {
-		list = append(list, fmt.Sprintf("%d more", rest))
-	}
-	what := "generations "
-	if n.Count == 1 {
-		what = "generation "
-	}
-	if last := len(list) - 1; last > 0 {
-		return what + strings.Join(list[:last], ", ") + " and " + list[last]
-	}
-	return what + list[0]
 }
 
 // given tells what was given up for want of memory.
 func (w *warnings) given(sum *timeline.Summary) {
-	if sum.Skipped > 0 {
-		w.more("generations-skipped", "%s of the trace, %.1f MB, were too large to be read: what happened in them is left out, and requests are cut there",
-			plural(int64(sum.Skipped), "second"), float64(sum.SkippedBytes)/1e6)
+	for _, up := range []struct {
+		code  string
+		count int64
+		d     breakdown.Doubt
+	}{
+		{"generations-skipped", int64(sum.Skipped), breakdown.Doubt{Bytes: sum.SkippedBytes}},
+		{"history-forgotten", int64(sum.Forgotten), breakdown.Doubt{}},
+		{"paths-condensed", sum.Condensed, breakdown.Doubt{}},
+		{"calls-uncounted", sum.CallsCut, breakdown.Doubt{}},
+		{"goroutines-unfollowed", int64(sum.Evicted), breakdown.Doubt{Requests: sum.EvictedRequests}},
+		{"stacks-cut", int64(sum.StacksCut), breakdown.Doubt{}},
+		{"evidence-cut", int64(sum.CausesCut), breakdown.Doubt{}},
+	} {
+		if up.d.Count = up.count; up.count > 0 {
+			w.add(up.code, up.d)
+		}
 	}
-	if sum.Forgotten > 0 {
-		w.more("history-forgotten", "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", sum.Forgotten)
-	}
-	if sum.Condensed > 0 {
-		w.more("paths-condensed", "%s had too many steps to keep them in order: their sums are exact, what ran beside the early ones is not known", plural(sum.Condensed, "request"))
-	}
-	if sum.CallsCut > 0 {
-		w.more("calls-uncounted", "%s made more calls than can be kept: those beyond are not counted", plural(sum.CallsCut, "request"))
-	}
-	if sum.Evicted > 0 {
-		w.more("goroutines-unfollowed", "there were too many goroutines to follow: %d times one was let go until something happened to it, and %s cut by that", sum.Evicted, was(sum.EvictedRequests, "request"))
-	}
-	if sum.StacksCut > 0 {
-		w.more("stacks-cut", "there were too many distinct stacks: of some only the innermost frames and the call site are kept, and calls may be counted wrong")
-	}
-	if sum.CausesCut > 0 {
-		w.more("evidence-cut", "there was too much evidence to keep: of some attributions only the call site is known")
-	}
-}
-
-// more adds a warning of something that more memory would have kept.
-func (w *warnings) more(code, format string, args ...any) {
-	w.addf(code, "%s (--memory above %d MB keeps more)", fmt.Sprintf(format, args...), w.memory/1e6)
 }
 
 // offCPU warns where the goroutines ran for much longer than the CPU samples
@@ -158,18 +118,17 @@ func (w *warnings) offCPU(sum *timeline.Summary) {
 	sampled := sum.SamplesRunning * defaultPeriod
 	// In an old trace a goroutine also seems to run while it is in a system call.
 	if gap := sum.Running - sum.AfterCalls - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
-		w.addf("cpu-throttled", "goroutines ran for %s, but CPU samples account for %s: the processor was taken away (a CPU limit, or neighbours), so part of cpu is waiting for a core",
-			dur(sum.Running), dur(sampled))
+		w.add("cpu-throttled", breakdown.Doubt{Running: sum.Running, Sampled: sampled})
 	}
 }
 
 // answer warns of what the whole answer is worth.
 func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	if s.requests == 0 {
-		w.addf("no-requests", "no complete request of a known server lies in the window; the wall time is shown by goroutine root")
+		w.add("no-requests", breakdown.Doubt{})
 	}
 	if s.cut {
-		w.more("sums-merged", "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", others)
+		w.add("sums-merged", breakdown.Doubt{Endpoint: others})
 	}
 	whole, unnamed := map[bool]int64{}, int64(0)
 	for i := range b.Endpoints {
@@ -187,7 +146,7 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 		}
 		sums := s.of(e)
 		if unnamed > 0 && sums != nil && sums.onlySampled > 0 {
-			w.addf("unnamed-biased", "%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", title(e), unnamed)
+			w.add("unnamed-biased", breakdown.Doubt{Endpoint: title(e), Count: unnamed})
 		}
 	}
 }
@@ -199,36 +158,15 @@ const negligible = 0.01
 // endpoint warns of what one endpoint's figures are worth.
 func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
-		w.addf("unknown-time", "%s: %.1f%% of the time is not explained by any rule", title(e), 100*u.Share)
+		w.add("unknown-time", breakdown.Doubt{Endpoint: title(e), Share: u.Share})
 	}
 	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() {
-		w.addf("incomplete-requests", "%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) may see more whole ones",
-			title(e), plural(e.Incomplete, "request"), 100*float64(e.IncompleteTime)/float64(whole))
+		w.add("incomplete-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Incomplete, Share: float64(e.IncompleteTime) / float64(whole)})
 	}
 	if e.Requests > 0 && e.Requests < 20 {
-		w.addf("few-requests", "%s: %s are few; percentiles of so few say little", title(e), plural(e.Requests, "complete request"))
+		w.add("few-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Requests})
 	}
 }
 
 // title is how a reader knows an endpoint.
-func title(e *breakdown.Endpoint) string {
-	if e.Route != "" {
-		return e.Route
-	}
-	return e.Name
-}
-
-// was is plural with its verb.
-func was(n int64, what string) string {
-	if n == 1 {
-		return plural(n, what) + " was"
-	}
-	return plural(n, what) + " were"
-}
-
-func plural(n int64, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
-}
+func title(e *breakdown.Endpoint) string { return cmp.Or(e.Route, e.Name) }

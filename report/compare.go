@@ -15,7 +15,7 @@ import (
 // changed, by how much, whether it is real, and where; and in the last line the
 // answer.
 func CompareText(w io.Writer, c *breakdown.Comparison, o TextOptions) error {
-	t := &compared{page: page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color}, c: c, verbose: o.Verbose}
+	t := &compared{page: newPage(o), c: WordedComparison(c), verbose: o.Verbose}
 	if err := t.write(cmp.Or(o.Top, defaultTop)); err != nil {
 		return fmt.Errorf("laying out the comparison: %w", err)
 	}
@@ -59,7 +59,7 @@ func (t *compared) write(top int) error {
 		t.line(plain, "")
 	}
 	for _, g := range t.c.Gates {
-		t.text(plain, 0, gateWord(&g)+": ", clean(gateText(&g)))
+		t.text(plain, 0, gateWord(&g)+": ", clean(GateText(&g)))
 	}
 	if len(t.c.Gates) > 0 {
 		t.line(plain, "")
@@ -286,11 +286,12 @@ func gateWord(g *breakdown.Gate) string {
 	return map[string]string{breakdown.GatePassed: "gate passed", breakdown.GateBroken: "gate broken", breakdown.GateUnsure: "gate unsure"}[g.Outcome]
 }
 
-func gateText(g *breakdown.Gate) string {
+// GateText says what became of a gate, and why.
+func GateText(g *breakdown.Gate) string {
 	if g.Endpoint != "" {
-		return fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, g.Why)
+		return fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, why(g))
 	}
-	return g.Condition + ": " + g.Why
+	return g.Condition + ": " + why(g)
 }
 
 // verdict is the comparison in one sentence, about the endpoint with the most

@@ -14,8 +14,8 @@ import (
 // CompareJSON writes a comparison in the schema that breakdown.CompareSchema
 // names, as JSON does a breakdown.
 func CompareJSON(w io.Writer, c *breakdown.Comparison) error {
-	n := *c
-	n.Endpoints, n.Gates, n.Warnings = copied(c.Endpoints), copied(c.Gates), copied(c.Warnings)
+	n := *WordedComparison(c)
+	n.Endpoints = copied(c.Endpoints)
 	for i := range n.Endpoints {
 		e := &n.Endpoints[i]
 		e.Wall, e.Buckets = copied(e.Wall), copied(e.Buckets)

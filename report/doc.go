@@ -11,6 +11,11 @@
 // draw single requests, specimens, which the caller fetches: ToShow and SpreadOver
 // say which.
 //
+// All wording is here. Findings, warnings and gates come from analysis as facts, which
+// finding.go and warning.go put into words, those of the JSON too: see Worded. What is
+// said of a bucket or a phase, and drawn for it, comes from the tables of package
+// breakdown.
+//
 // The package decides how an answer is said, never what it is: it computes
 // nothing but sums, shares and roundings of what the Breakdown holds, and
 // reaches neither the trace reader nor the network. Names in a Breakdown come

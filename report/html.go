@@ -32,6 +32,7 @@ type HTMLOptions struct {
 // one; ToShow tells which it wants, and those that it does not find it leaves out,
 // and says so.
 func HTML(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o HTMLOptions) error {
+	b = Worded(b)
 	p, charts := newReportPage(b, specimens, min(top(b, o.Top), len(b.Endpoints)))
 	return p.writeTo(w, "report.html", charts, p)
 }
@@ -46,8 +47,8 @@ func asset(name string) (string, error) {
 type frame struct {
 	Policy   template.HTML
 	Style    template.CSS
-	Script   template.JS
 	Patterns []patternView
+	Script   template.JS
 	Data     template.JS // what the charts are drawn from
 	Licenses string
 }
@@ -59,8 +60,8 @@ func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 	if err != nil {
 		return err
 	}
-	script, err := asset("page.js")
 	style = bucketStyle() + style
+	script, err := asset("page.js")
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // CompareHTML writes a comparison as one page, as HTML does a breakdown. The two
 // sides, which c was made from, are drawn as histograms.
 func CompareHTML(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown) error {
-	p, charts := newComparePage(c, before, after)
+	p, charts := newComparePage(WordedComparison(c), before, after)
 	return p.writeTo(w, "compare.html", charts, p)
 }
 
@@ -109,7 +109,7 @@ func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown)
 	}
 	for i := range c.Gates {
 		g := &c.Gates[i]
-		p.Gates = append(p.Gates, gateView{g.Outcome, gateWord(g), clean(gateText(g))})
+		p.Gates = append(p.Gates, gateView{g.Outcome, gateWord(g), clean(GateText(g))})
 	}
 	for _, w := range c.Warnings {
 		p.Warnings = append(p.Warnings, clean(cmp.Or(w.Message, w.Code)))

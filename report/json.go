@@ -35,6 +35,7 @@ func writeJSON(w io.Writer, v any, what string) error {
 
 // normalised is a copy of b without nil where the schema promises an array.
 func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
+	b = Worded(b)
 	n := *b
 	if n.Schema == "" {
 		n.Schema = breakdown.Schema
@@ -55,11 +56,9 @@ func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
 	for i := range n.Roots {
 		n.Roots[i].Buckets = normalisedBuckets(n.Roots[i].Buckets)
 	}
-	n.Findings = copied(b.Findings)
 	for i := range n.Findings {
 		n.Findings[i].Evidence = copied(n.Findings[i].Evidence)
 	}
-	n.Warnings = copied(b.Warnings)
 	return &n
 }
 

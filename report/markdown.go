@@ -60,6 +60,7 @@ func Markdown(w io.Writer, b *breakdown.Breakdown, o MarkdownOptions) error {
 	if err != nil {
 		return err
 	}
+	b = Worded(b)
 	m := &markdown{t: &text{page: page{width: nameLimit}, b: b}, b: b, language: l, document: doc}
 	m.write(top(b, o.Top))
 	if _, err := io.WriteString(w, m.String()); err != nil {

@@ -18,7 +18,7 @@ func CompareMarkdown(w io.Writer, c *breakdown.Comparison, o MarkdownOptions) er
 	if err != nil {
 		return err
 	}
-	m := &comparedMarkdown{c: c, language: l, document: doc}
+	m := &comparedMarkdown{c: WordedComparison(c), language: l, document: doc}
 	m.write(o.Top)
 	if _, err := io.WriteString(w, m.String()); err != nil {
 		return fmt.Errorf("writing the markdown: %w", err)
@@ -43,7 +43,7 @@ func (m *comparedMarkdown) write(top int) {
 	for i := range m.c.Gates {
 		g := &m.c.Gates[i]
 		gates.rows = append(gates.rows, func() string {
-			return m.bullet(m.plain(gateWord(g)+": ") + sentence(m, gateText(g)))
+			return m.bullet(m.plain(gateWord(g)+": ") + sentence(m, GateText(g)))
 		})
 	}
 	if len(gates.rows) > 0 {

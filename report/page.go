@@ -19,6 +19,12 @@ type page struct {
 	color bool
 }
 
+// newPage is an empty page that is as wide as the options say, within what can be
+// read.
+func newPage(o TextOptions) page {
+	return page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color}
+}
+
 // The styles. They repeat what the words say and never carry a meaning alone.
 type style string
 

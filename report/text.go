@@ -37,11 +37,8 @@ const (
 // endpoint, what could be done, what the answer does not cover, and in the last
 // line the answer itself.
 func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
-	t := &text{
-		page:    page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color},
-		b:       b,
-		verbose: o.Verbose,
-	}
+	b = Worded(b)
+	t := &text{page: newPage(o), b: b, verbose: o.Verbose}
 	if err := t.write(top(b, o.Top)); err != nil {
 		return fmt.Errorf("laying out the report: %w", err)
 	}

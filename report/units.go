@@ -65,15 +65,37 @@ func (s scale) digits(ns, whole int64) string {
 	return strconv.FormatFloat(float64(ns)/s.ns, 'f', min(decimals, max(s.decimals, 1)), 64)
 }
 
-// duration is a time that stands alone, with three digits that count.
+// duration is a time that stands alone, with three digits that count, and of seconds
+// one that does behind the point.
 func duration(ns int64) string {
 	switch {
 	case ns >= int64(2*time.Minute):
 		return time.Duration(ns).Round(time.Second).String()
 	case ns >= int64(time.Second):
-		return fmt.Sprintf("%.1f s", float64(ns)/1e9)
+		return seconds(ns)
 	}
-	return scaleOf(ns).short(ns)
+	return threeDigits(ns)
+}
+
+func seconds(ns int64) string { return fmt.Sprintf("%.1f s", float64(ns)/1e9) }
+
+// threeDigits is a time with the unit that leaves it three digits that count.
+func threeDigits(ns int64) string {
+	v, unit := float64(ns), "ns"
+	for _, next := range []string{"µs", "ms", "s"} {
+		if v < 999.5 {
+			break
+		}
+		v, unit = v/1000, next
+	}
+	decimals := 2
+	switch {
+	case unit == "ns" || v >= 99.95:
+		decimals = 0
+	case v >= 9.995:
+		decimals = 1
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64) + " " + unit
 }
 
 // percent is a share in percent with one decimal. A share that is not all of it

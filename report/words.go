@@ -67,6 +67,19 @@ func spoken(t *breakdown.BucketTime) string {
 	return info.Spoken
 }
 
+// aCall names a call to another system with its article: "a database call". Of a
+// bucket that is no other system's it is "".
+func aCall(b breakdown.Bucket) string {
+	noun := b.Info().Noun
+	switch {
+	case noun == "":
+		return ""
+	case strings.ContainsRune("aeiou", rune(noun[0])):
+		return "an " + noun + " call"
+	}
+	return "a " + noun + " call"
+}
+
 // free begins a sentence that says what would be saved were another system free.
 func free(t *breakdown.BucketTime) string {
 	info, name := t.Bucket.Info(), systems(t)
@@ -120,12 +133,25 @@ func place(f breakdown.Frame) string {
 	return function(f.Function) + "  " + where
 }
 
+// spot is a frame in a sentence, where one looks for it: "main.(*API).fetch
+// (api.go:88)". It is not clean.
+func spot(f breakdown.Frame) string {
+	name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
+	if f.File == "" {
+		return name
+	}
+	return fmt.Sprintf("%s (%s:%d)", name, baseOf(f.File), f.Line)
+}
+
+// baseOf is a file's name without its folder, wherever it was built.
+func baseOf(file string) string { return path.Base(strings.ReplaceAll(file, `\`, "/")) }
+
 // position is a frame's file, without its folder, and line.
 func position(f breakdown.Frame) string {
 	if f.File == "" {
 		return ""
 	}
-	file := clean(path.Base(strings.ReplaceAll(f.File, `\`, "/")))
+	file := clean(baseOf(f.File))
 	if f.Line > 0 {
 		file += ":" + strconv.Itoa(f.Line)
 	}

@@ -354,23 +354,6 @@ func (r *Root) AtWork() (sum int64) {
 	return sum
 }
 
-// A Finding is something worth doing, with the evidence for it.
-type Finding struct {
-	ID       string   `json:"id"` // stable: "dial-per-call", "sequential-calls" …
-	Endpoint string   `json:"endpoint"`
-	Title    string   `json:"title"`
-	Evidence []string `json:"evidence"`
-	// SavesUpTo is per request, a bound and not a promise.
-	SavesUpTo int64  `json:"saves_up_to_ns"`
-	Try       string `json:"try"`
-}
-
-// A Warning tells what the answer does not cover or may be wrong about.
-type Warning struct {
-	Code    string `json:"code"` // stable: "trace-truncated" …
-	Message string `json:"message"`
-}
-
 // Frame is a place in the service's code.
 type Frame struct {
 	Function string `json:"function"`

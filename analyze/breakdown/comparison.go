@@ -116,7 +116,10 @@ type Gate struct {
 	// Outcome is "passed", "broken", or "unsure": it holds for what was measured,
 	// but the samples cannot tell.
 	Outcome string `json:"outcome"`
-	Why     string `json:"why"`
+	// Why is in words, which a report makes of Change: what decided it, nil where
+	// nothing changed by as much. One that was read from JSON has words alone.
+	Why    string  `json:"why"`
+	Change *Change `json:"-"`
 }
 
 // The outcomes of a Gate.

@@ -13,6 +13,7 @@ import (
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/collect/capture"
+	"timesink/report"
 )
 
 // compareFlags are the flags of compare.
@@ -120,7 +121,7 @@ func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
 		if fails {
 			word = "broken"
 		}
-		fmt.Fprintf(t.stderr, "%s: %s\n", word, oneLine(fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, g.Why)))
+		fmt.Fprintf(t.stderr, "%s: %s\n", word, oneLine(report.GateText(&g)))
 	}
 	if broken {
 		return codeError(exitGate)

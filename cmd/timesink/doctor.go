@@ -2,17 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"timesink/collect"
 	"timesink/collect/capture"
+	"timesink/report"
 )
 
 func (t *tool) doctorCommand() *cobra.Command {
@@ -52,7 +49,7 @@ traces for 0.05 s.
 				if format.format == "json" {
 					return diagnosisJSON(w, d)
 				}
-				return diagnosisText(w, d)
+				return report.DiagnosisText(w, diagnosed(d), report.TextOptions{Width: columns(w)})
 			})
 			if err != nil {
 				return err
@@ -90,112 +87,16 @@ func diagnosisJSON(w io.Writer, d *collect.Diagnosis) error {
 	return enc.Encode(answer)
 }
 
-// diagnosisText writes a diagnosis for people: what the service is, what answers,
-// what would help, and in the last line whether a run would succeed.
-func diagnosisText(w io.Writer, d *collect.Diagnosis) error {
-	var page strings.Builder
-	wide := min(max(columns(w), fallbackColumns), 140)
-	fmt.Fprintln(&page, strings.Join(serviceFacts(d), "   "))
-	fmt.Fprintln(&page)
-	if err := endpointTable(&page, d.Service.Endpoints, wide); err != nil {
-		return err
-	}
-	if len(d.Advice) > 0 {
-		fmt.Fprintln(&page, "\nWhat would improve the answer")
-	}
-	for i, a := range d.Advice {
-		fmt.Fprintln(&page, hanging(fmt.Sprintf("  %d. ", i+1), a.What, wide))
-		for line := range strings.Lines(a.Code) {
-			fmt.Fprintf(&page, "         %s\n", oneLine(strings.TrimSuffix(line, "\n")))
-		}
-	}
-	fmt.Fprintln(&page)
-	fmt.Fprintln(&page, hanging("", verdict(d), wide))
-	_, err := io.WriteString(w, page.String())
-	return err
-}
-
-func serviceFacts(d *collect.Diagnosis) []string {
+// diagnosed is a diagnosis as report takes it.
+func diagnosed(d *collect.Diagnosis) *report.Diagnosis {
 	s := &d.Service
-	facts := []string{oneLine(d.Target)}
-	if s.GoVersion != "" {
-		facts = append(facts, oneLine(s.GoVersion))
+	out := &report.Diagnosis{Target: d.Target, GoVersion: s.GoVersion, GOMAXPROCS: s.GOMAXPROCS, Goroutines: s.Goroutines,
+		Fails: d.Err != nil, Asked: d.Asked, Longest: d.Longest}
+	for _, e := range s.Endpoints {
+		out.Endpoints = append(out.Endpoints, report.DiagnosedEndpoint{Name: e.Name, OK: e.OK, Took: e.Took, Note: e.Note})
 	}
-	if s.GOMAXPROCS > 0 {
-		facts = append(facts, fmt.Sprintf("GOMAXPROCS %d", s.GOMAXPROCS))
+	for _, a := range d.Advice {
+		out.Advice = append(out.Advice, report.Advice{What: a.What, Code: a.Code})
 	}
-	if s.Goroutines > 0 {
-		facts = append(facts, fmt.Sprintf("%d goroutines", s.Goroutines))
-	}
-	return facts
-}
-
-// endpointTable lists what each endpoint answered.
-func endpointTable(w io.Writer, endpoints []capture.Endpoint, wide int) error {
-	const noteColumn = 2 + 10 + 2 + 3 + 2 + 8 + 2
-	var table strings.Builder
-	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	for _, e := range endpoints {
-		ok := "ok"
-		if !e.OK {
-			ok = "no"
-		}
-		took := ""
-		if e.Took > 0 {
-			took = fmt.Sprintf("%6.1f ms", float64(e.Took)/1e6)
-		}
-		for i, line := range wrap(oneLine(e.Note), wide-noteColumn) {
-			if i > 0 {
-				fmt.Fprintf(tab, "  \t\t\t%s\n", line)
-			} else {
-				fmt.Fprintf(tab, "  %s\t%s\t%s\t%s\n", oneLine(e.Name), ok, took, line)
-			}
-		}
-	}
-	if err := tab.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(table.String()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-	}
-	return nil
-}
-
-func verdict(d *collect.Diagnosis) string {
-	if d.Err != nil {
-		return fmt.Sprintf("Not ready: timesink run %s would fail now.", oneLine(d.Target))
-	}
-	window := d.Asked
-	if d.Longest > 0 {
-		window = min(window, d.Longest)
-	}
-	text := fmt.Sprintf("Ready: timesink run %s can look for %.1f s", oneLine(d.Target), time.Duration(window).Seconds())
-	if window < d.Asked {
-		text += fmt.Sprintf(", not for %.1f s: the server's write timeout forbids more", time.Duration(d.Asked).Seconds())
-	}
-	return text + "."
-}
-
-// hanging is text behind a head, its further lines indented below it.
-func hanging(head, text string, wide int) string {
-	indent := utf8.RuneCountInString(head)
-	return head + strings.Join(wrap(oneLine(text), wide-indent), "\n"+strings.Repeat(" ", indent))
-}
-
-// wrap breaks text between words into lines of at most wide characters, if its
-// words let it. There is always one line.
-func wrap(text string, wide int) []string {
-	lines := []string{""}
-	for _, word := range strings.Fields(text) {
-		last := &lines[len(lines)-1]
-		switch {
-		case *last == "":
-			*last = word
-		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= wide:
-			*last += " " + word
-		default:
-			lines = append(lines, word)
-		}
-	}
-	return lines
+	return out
 }

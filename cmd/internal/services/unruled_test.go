@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"timesink/analyze"
@@ -30,7 +29,7 @@ func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 	seen := look(t, exe, with, []string{s.Name}, serving)
 	bare := seen.analyze(t, analyze.Options{})
 	named := slices.ContainsFunc(bare.Breakdown.Warnings, func(w breakdown.Warning) bool {
-		return w.Code == "unknown-library" && strings.Contains(w.Message, "--rule db="+library+" ")
+		return w.Code == "unknown-library" && w.Facts.Unruled.Rule == library
 	})
 	e := &bare.Breakdown.Endpoints[0]
 	if !named || e.Buckets[breakdown.Queue].Total != 0 || e.Buckets[breakdown.Unknown].Share < 0.05 {

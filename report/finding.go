@@ -1,0 +1,111 @@
+package report
+
+import (
+	"fmt"
+
+	"timesink/analyze/breakdown"
+)
+
+// A findingWording puts a finding into words. The functions get its facts, and evidence
+// may be nil.
+type findingWording struct {
+	title    func(f *breakdown.Facts) string
+	evidence func(f *breakdown.Facts) []string
+	try      string
+}
+
+// findingWordings are those of all findings, by ID. JSON has the same words.
+var findingWordings = map[string]findingWording{
+	"sequential-calls": {
+		title: says("upstream calls are made one after another"),
+		evidence: func(f *breakdown.Facts) []string {
+			return append([]string{fmt.Sprintf("%.1f calls per request, %.1f in flight while any is", f.Calls, f.InFlight)}, calledAt(f)...)
+		},
+		try: "where one call does not need another's answer, start them at once (errgroup) and wait for all",
+	},
+	"dial-per-call": {
+		title: func(f *breakdown.Facts) string {
+			if f.Dialed < 100 {
+				return fmt.Sprintf("%d%% of the upstream calls dial a new connection", f.Dialed)
+			}
+			return "every upstream call dials a new connection"
+		},
+		evidence: calledAt,
+		try:      "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end",
+	},
+	"pool-starved": {
+		title: says("requests wait for a free database connection"),
+		evidence: func(f *breakdown.Facts) []string {
+			return append([]string{ofRequest(f) + " in the pool, before any query is sent"}, keptWaiting("held by", f)...)
+		},
+		try: "raise the pool's limit (SetMaxOpenConns, MaxConns), or hold each connection for a shorter time",
+	},
+	"lock-held-across-call": {
+		title: func(f *breakdown.Facts) string {
+			if len(f.Holders) == 0 {
+				return "a lock is held across a call"
+			}
+			return "a lock is held across " + busyIn(f.Holders[0].Doing)
+		},
+		evidence: func(f *breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("held by", f)...) },
+		try:      "release the lock before the call, or take it after",
+	},
+	"lock-contended": {
+		title:    says("requests wait for a lock that others hold"),
+		evidence: func(f *breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("held by", f)...) },
+		try:      "do less while holding the lock, or split it",
+	},
+	"many-queries": {
+		title: says("one place asks the database again and again"),
+		evidence: func(f *breakdown.Facts) []string {
+			return []string{fmt.Sprintf("%.1f queries per request at %s", f.Calls, spot(f.Site))}
+		},
+		try: "ask once for all the rows (a join, IN, ANY)",
+	},
+	"worker-queue": {
+		title:    says("requests queue for workers that are busy with other requests"),
+		evidence: func(f *breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("queued behind", f)...) },
+		try:      "use more workers, or give them less to do",
+	},
+	"no-processor": {
+		title:    says("requests are ready to run and wait for a processor"),
+		evidence: func(f *breakdown.Facts) []string { return []string{ofRequest(f)} },
+		try:      "give the service more processors (GOMAXPROCS, the container's CPU limit), or make its own work cheaper: see cpu_functions",
+	},
+}
+
+func says(text string) func(*breakdown.Facts) string {
+	return func(*breakdown.Facts) string { return text }
+}
+
+func ofRequest(f *breakdown.Facts) string {
+	return fmt.Sprintf("%s of %s per request", threeDigits(f.Spent), threeDigits(f.Wall))
+}
+
+func calledAt(f *breakdown.Facts) []string { return siteAt("called at", f.Site) }
+
+func waitedAt(f *breakdown.Facts) []string { return siteAt("waited for at", f.Site) }
+
+func siteAt(what string, site breakdown.Frame) []string {
+	if site.Function == "" {
+		return nil
+	}
+	return []string{what + " " + spot(site)}
+}
+
+// keptWaiting names those that kept requests waiting, and what each was in for most
+// of that.
+func keptWaiting(how string, f *breakdown.Facts) (list []string) {
+	for _, h := range f.Holders {
+		list = append(list, fmt.Sprintf("%s %s, which was in %s for %s of %s per request", how, spot(h.Frame), busyIn(h.Doing), threeDigits(h.Busy), threeDigits(h.Total)))
+	}
+	return list
+}
+
+// busyIn is what a goroutine in a bucket is in: "a database call", "cpu".
+func busyIn(b breakdown.Bucket) string {
+	if call := aCall(b); call != "" {
+		return call
+	}
+	return b.String()
+}

@@ -1,0 +1,245 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// doubts put warnings into words, by code.
+var doubts = map[string]func(d *breakdown.Doubt) string{
+	"case-unknown": func(d *breakdown.Doubt) string {
+		return "what the evidence is could not be told apart: " + d.Cause
+	},
+	"probes-unreadable": func(d *breakdown.Doubt) string { return "the probes could not be read: " + d.Cause },
+	"trace-truncated": func(d *breakdown.Doubt) string {
+		covered := fmt.Sprintf("the %s before it are covered", threeDigits(d.Covered))
+		if d.Asked > 0 {
+			covered = coveredOf(d)
+		}
+		return fmt.Sprintf("the trace's last %d bytes could not be used (%s); %s", d.Bytes, d.Cause, covered)
+	},
+	"generations-missing": func(d *breakdown.Doubt) string {
+		verb, gap := "is", "the"
+		if d.Count > 1 {
+			verb, gap = "are", "a"
+		}
+		return fmt.Sprintf("%s %s missing from the trace: %s, and requests that cross %s gap count as cut", generations(d), verb, coveredOf(d), gap)
+	},
+	"generations-out-of-order": func(d *breakdown.Doubt) string {
+		come, was := "comes", "was"
+		if d.Count > 1 {
+			come, was = "come", "were"
+		}
+		return fmt.Sprintf("%s %s after a later one in the trace and %s left out: %s", generations(d), come, was, coveredOf(d))
+	},
+	"generations-repeated": func(d *breakdown.Doubt) string {
+		is, was := "is", "was"
+		if d.Count > 1 {
+			is, was = "are", "were"
+		}
+		return fmt.Sprintf("%s %s in the trace more than once and %s counted once", generations(d), is, was)
+	},
+	"generations-skipped": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "%s of the trace, %.1f MB, were too large to be read: what happened in them is left out, and requests are cut there",
+			counted(d.Count, "second", "seconds"), float64(d.Bytes)/1e6)
+	},
+	"history-forgotten": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", d.Count)
+	},
+	"paths-condensed": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "%s had too many steps to keep them in order: their sums are exact, what ran beside the early ones is not known", counted(d.Count, "request", "requests"))
+	},
+	"calls-uncounted": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "%s made more calls than can be kept: those beyond are not counted", counted(d.Count, "request", "requests"))
+	},
+	"goroutines-unfollowed": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "there were too many goroutines to follow: %d times one was let go until something happened to it, and %s cut by that", d.Count, counted(d.Requests, "request was", "requests were"))
+	},
+	"stacks-cut": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "there were too many distinct stacks: of some only the innermost frames and the call site are kept, and calls may be counted wrong")
+	},
+	"evidence-cut": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "there was too much evidence to keep: of some attributions only the call site is known")
+	},
+	"sums-merged": func(d *breakdown.Doubt) string {
+		return moreMemory(d, "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", d.Endpoint)
+	},
+	"old-go": func(d *breakdown.Doubt) string {
+		return "the service runs a Go before 1.22: its traces rarely tell when a system call ended, and recording them is expensive" + oldFiles(d)
+	},
+	"cores-saturated": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were", d.Processors, 100*d.Share)
+	},
+	"cpu-throttled": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("goroutines ran for %s, but CPU samples account for %s: the processor was taken away (a CPU limit, or neighbours), so part of cpu is waiting for a core",
+			threeDigits(d.Running), threeDigits(d.Sampled))
+	},
+	"probes-unmatched": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", d.Count, d.Of)
+	},
+	"no-requests": func(*breakdown.Doubt) string {
+		return "no complete request of a known server lies in the window; the wall time is shown by goroutine root"
+	},
+	"unnamed-biased": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", d.Endpoint, d.Count)
+	},
+	"unknown-time": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: %.1f%% of the time is not explained by any rule", d.Endpoint, 100*d.Share)
+	},
+	"unknown-library": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: %s per request (%.0f%%) %s", d.Endpoint, threeDigits(d.Unruled.Time), 100*d.Share, unruled(d.Unruled))
+	},
+	"incomplete-requests": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) may see more whole ones",
+			d.Endpoint, counted(d.Count, "request", "requests"), 100*d.Share)
+	},
+	"few-requests": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: %s are few; percentiles of so few say little", d.Endpoint, counted(d.Count, "complete request", "complete requests"))
+	},
+}
+
+// comparisonDoubts go before doubts where two sides are compared.
+var comparisonDoubts = map[string]func(d *breakdown.Doubt) string{
+	"no-requests": func(*breakdown.Doubt) string {
+		return "a side has no complete request, so there is nothing to compare"
+	},
+	"few-requests": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s: %.0f requests before, %.0f after are few; nothing but a large change can be told", d.Endpoint, d.Before, d.After)
+	},
+	"other-load": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the load differs: %.0f requests a second before, %.0f after; a service answers slower the busier it is", d.Before, d.After)
+	},
+	"other-gomaxprocs": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("GOMAXPROCS differs: %.0f before, %.0f after", d.Before, d.After)
+	},
+	"other-go": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the Go version differs: %s before, %s after", d.GoBefore, d.GoAfter)
+	},
+	"other-probes": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the rate of the probes differs: %s before, %s after", probeRate(d.Before), probeRate(d.After))
+	},
+}
+
+// message is a warning in words.
+func message(w *breakdown.Warning, first map[string]func(*breakdown.Doubt) string) string {
+	words := first[w.Code]
+	if words == nil {
+		words = doubts[w.Code]
+	}
+	switch {
+	case w.Facts == nil || words == nil:
+		return w.Message
+	case w.Facts.Side != "":
+		return w.Facts.Side + ": " + words(w.Facts)
+	}
+	return words(w.Facts)
+}
+
+func moreMemory(d *breakdown.Doubt, format string, args ...any) string {
+	return fmt.Sprintf("%s (--memory above %d MB keeps more)", fmt.Sprintf(format, args...), d.Memory/1e6)
+}
+
+func coveredOf(d *breakdown.Doubt) string {
+	return fmt.Sprintf("%s of %s are covered", threeDigits(d.Covered), threeDigits(d.Asked))
+}
+
+func probeRate(a float64) string {
+	if a == 0 {
+		return "no probes"
+	}
+	return fmt.Sprintf("%g a second", a)
+}
+
+// generations names some by their numbers.
+func generations(d *breakdown.Doubt) string {
+	const most = 3
+	var names []string
+	rest := d.Count
+	for _, r := range d.Generations[:min(len(d.Generations), most)] {
+		text := fmt.Sprint(r.First)
+		if r.Last > r.First {
+			text = fmt.Sprintf("%d to %d", r.First, r.Last)
+		}
+		names = append(names, text)
+		rest -= int64(min(r.Last-r.First+1, uint64(rest)))
+	}
+	if rest > 0 {
+		names = append(names, fmt.Sprintf("%d more", rest))
+	}
+	if d.Count == 1 {
+		return "generation " + list(names)
+	}
+	return "generations " + list(names)
+}
+
+// oldFiles says what of an old trace's time may be time in files.
+func oldFiles(d *breakdown.Doubt) string {
+	files := ""
+	if d.InCalls > 0 {
+		files = fmt.Sprintf("; of the requests' time in files %s is an estimate, the time from one call to the next in one function", threeDigits(d.InCalls))
+	}
+	switch {
+	case d.AfterCalls > 0 && files == "":
+		files = fmt.Sprintf("; of the requests' cpu up to %s, which followed a call to a file, may be time in files", threeDigits(d.AfterCalls))
+	case d.AfterCalls > 0:
+		files += fmt.Sprintf("; of their cpu up to %s, which followed a call, may be time in files too", threeDigits(d.AfterCalls))
+	}
+	return files
+}
+
+// unruled says where requests wait that no rule explains, and which rule would.
+func unruled(u *breakdown.Unruled) string {
+	if u.Library != "" {
+		return fmt.Sprintf("is spent waiting in %s, which no rule knows; if it is a database's client, add --rule db=%s %s", u.Library, u.Rule, otherRules())
+	}
+	what := "is spent waiting"
+	if u.InC {
+		what = "is spent in C code"
+	}
+	var names []string
+	for i, f := range u.Stack {
+		if u.Cut && i == len(u.Stack)-1 {
+			names = append(names, "…")
+		}
+		names = append(names, spot(f))
+	}
+	text := fmt.Sprintf("%s at %s, which no rule knows", what, strings.Join(names, " < "))
+	if u.Rule != "" {
+		text += fmt.Sprintf("; if %s calls another system, add --rule 'db=%s' %s", spot(breakdown.Frame{Function: u.Rule}), u.Rule, otherRules())
+	}
+	return text
+}
+
+// otherRules are the beginnings of the rules that could be meant instead of db=.
+func otherRules() string {
+	var list []string
+	for _, b := range breakdown.BucketsOf(breakdown.External, breakdown.Blocked) {
+		switch {
+		case b == breakdown.DB:
+		case b.NeedsPhase():
+			list = append(list, b.String()+"/PHASE=")
+		default:
+			list = append(list, b.String()+"=")
+		}
+	}
+	return "(or " + strings.Join(list, ", ") + ")"
+}
+
+// why says what became of a gate.
+func why(g *breakdown.Gate) string {
+	c := g.Change
+	if c == nil {
+		return cmp.Or(g.Why, "nothing changed by as much")
+	}
+	reason := "the samples cannot tell it from chance"
+	switch {
+	case g.Outcome == breakdown.GateBroken:
+		reason = fmt.Sprintf("p = %.2g", c.P)
+	case c.Needs != "":
+		reason += "; it takes " + c.Needs
+	}
+	return fmt.Sprintf("%s went from %s to %s (%+.1f%%): %s", c.Quantity, threeDigits(c.Before), threeDigits(c.After), 100*c.Relative, reason)
+}

@@ -1,0 +1,35 @@
+package report
+
+import "timesink/analyze/breakdown"
+
+// Worded is a copy of b whose findings and warnings are in words, made of the facts that
+// analysis gave them. All formats say the same, and need not be told to: this is for
+// programs that read the words from a Breakdown.
+func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
+	w := *b
+	w.Findings = copied(b.Findings)
+	for i := range w.Findings {
+		f := &w.Findings[i]
+		if words, ok := findingWordings[f.ID]; ok && f.Facts != nil {
+			f.Title, f.Evidence, f.Try = words.title(f.Facts), words.evidence(f.Facts), words.try
+		}
+	}
+	w.Warnings = copied(b.Warnings)
+	for i := range w.Warnings {
+		w.Warnings[i].Message = message(&w.Warnings[i], nil)
+	}
+	return &w
+}
+
+// WordedComparison is the same for what changed between two sides, and its gates.
+func WordedComparison(c *breakdown.Comparison) *breakdown.Comparison {
+	w := *c
+	w.Gates, w.Warnings = copied(c.Gates), copied(c.Warnings)
+	for i := range w.Gates {
+		w.Gates[i].Why = why(&w.Gates[i])
+	}
+	for i := range w.Warnings {
+		w.Warnings[i].Message = message(&w.Warnings[i], comparisonDoubts)
+	}
+	return &w
+}
