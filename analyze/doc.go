@@ -14,7 +14,7 @@
 // Findings and warnings are facts, which package report puts into words.
 //
 // A report draws more than sums: detail.go gathers it, requests.go reads single
-// requests again, and evidence.go names what it all rests on. Compare takes two
+// requests again, and evidence.go names what it all rests on. Changes takes two
 // Breakdowns (compare.go, stats.go, gate.go).
 //
 // It keeps to Options.Memory: what does not fit is summed up or left out, and a
