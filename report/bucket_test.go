@@ -331,12 +331,12 @@ func TestABucketIsAddedInOneTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	add(tables[0], "\tCPU\n", "\tSearch", "\tCPU: {\n", `	Search: {
-		Name: "search", Kind: External, Label: "search index", Spoken: "the search index", Noun: "search index",
-		Meaning: "waiting for a search index", Phases: []Phase{Connect, Lookup}, Usual: Lookup,
+	add(tables[0], "\tCPU\n", "\tExtra", "\tCPU: {\n", `	Extra: {
+		Name: "extra", Kind: External, Label: "extra index", Spoken: "the extra index", Noun: "extra index",
+		Meaning: "waiting for an extra index", Phases: []Phase{Connect, ExtraStep}, Usual: ExtraStep,
 		Light: "#8a3ffc", Dark: "#be95ff", Pattern: Pattern{Dots, 8, 2, 45},
 	},`)
-	add(tables[1], "\tNumPhases\n", "\tLookup", "}\n\n// Info describes a phase", `	Lookup: {"lookup", Asking, "until the index answered"},`)
+	add(tables[1], "\tNumPhases\n", "\tExtraStep", "}\n\n// Info describes a phase", `	ExtraStep: {"extra_step", Asking, "until the extra index answered"},`)
 	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
 		t.Fatal(err)
@@ -348,7 +348,7 @@ func TestABucketIsAddedInOneTable(t *testing.T) {
 	cmd := exec.Command("go", "test", "-vet=off", "-v", "-overlay", file, "-run",
 		"^(TestEveryBucketIs|TestEveryPhaseIs|TestBucketsAreListedByTheirKind|TestNamesRoundTrip|TestBucketsCanBeSeen|TestTheSchema|TestJSONHolds)", ".", "../analyze/breakdown")
 	out, err := cmd.CombinedOutput()
-	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestEveryBucketIsInEveryOutput/search")) {
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestEveryBucketIsInEveryOutput/extra")) {
 		t.Errorf("with another bucket: %v\n%s", err, out)
 	}
 }

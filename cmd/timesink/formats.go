@@ -86,9 +86,11 @@ func formatsThat(takes func(*format) bool) (names []string) {
 	return names
 }
 
-// answers reports whether a format is one of an answer on the screen: of analyze and
-// run. It needs no second look at the capture.
-func (f *format) answers() bool { return f.write != nil && !f.binary && f.requests == nil }
+// answers reports whether a format is one of an answer on the screen: of analyze, run and
+// demo, which also compares. It needs no second look at the capture.
+func (f *format) answers() bool {
+	return f.write != nil && f.compare != nil && !f.binary && f.requests == nil
+}
 
 // compares reports whether a format is one of compare.
 func (f *format) compares() bool { return f.compare != nil }
