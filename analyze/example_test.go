@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"runtime/trace"
 
 	"timesink/analyze"
@@ -44,7 +45,7 @@ func Example() {
 				top = t
 			}
 		}
-		fmt.Println(e.Name, e.Requests, "requests, mostly", top.Bucket)
+		fmt.Println(path.Base(e.Name), e.Requests, "requests, mostly", top.Bucket)
 	}
-	// Output: timesink/analyze_test.sleeping 3 requests, mostly sleep
+	// Output: analyze_test.sleeping 3 requests, mostly sleep
 }

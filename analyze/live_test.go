@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"reflect"
 	"runtime/trace"
 	"slices"
 	"testing"
@@ -190,7 +191,7 @@ func TestProbesFindTheirRequestsOnWhateverClock(t *testing.T) {
 		if matched["GET /order"] < 14 || matched["GET /health"] < 14 {
 			t.Errorf("clock %s ahead: of 15 probes each these were matched: %v", ahead, matched)
 		}
-		const own = "timesink/analyze_test.(*shop)"
+		own := reflect.TypeFor[shop]().PkgPath() + ".(*shop)"
 		if rest := requests[breakdown.Unnamed] + requests[own+".Health"]; requests[own+".Order"] != 60 || rest != 60 {
 			t.Errorf("clock %s ahead: of 60 orders and 60 health checks there are %v", ahead, requests)
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -297,7 +298,7 @@ func TestEachRequestIsOne(t *testing.T) {
 				if r.Kind != kind {
 					t.Errorf("a request of %s is %s", kind, r.Kind)
 				}
-				if r.Endpoint != "" && r.Endpoint != "timesink/analyze/timeline_test.(*counting).ServeHTTP" {
+				if r.Endpoint != "" && r.Endpoint != reflect.TypeFor[counting]().PkgPath()+".(*counting).ServeHTTP" {
 					t.Errorf("a request is served by %s", r.Endpoint)
 				}
 				n++

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"runtime/trace"
 	"time"
 
@@ -37,13 +38,13 @@ func Example() {
 				slept += s.End - s.Start
 			}
 		}
-		fmt.Println(r.Endpoint, r.Kind, slept >= int64(5*time.Millisecond), r.Check())
+		fmt.Println(filepath.Base(r.Endpoint), r.Kind, slept >= int64(5*time.Millisecond), r.Check())
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(sum.Requests, "request,", sum.Cut)
 	// Output:
-	// timesink/analyze/timeline_test.sleepy http/1 true <nil>
+	// timeline_test.sleepy http/1 true <nil>
 	// 1 request, <nil>
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"runtime/trace"
 	"slices"
@@ -153,6 +154,9 @@ func of(all []breakdown.Request, w *stopwatch) (s sums) {
 	return s
 }
 
+// own is what the names of the project's functions begin with.
+var own = strings.TrimSuffix(reflect.TypeFor[stopwatch]().PkgPath(), "analyze/timeline_test")
+
 // librarys tells a stack that waits in package sync, and not for this package.
 func librarys(stack []breakdown.Frame) bool {
 	locks := false
@@ -161,7 +165,7 @@ func librarys(stack []breakdown.Frame) bool {
 		case strings.HasPrefix(f.Function, "sync."), strings.HasPrefix(f.Function, "internal/sync."):
 			locks = true
 		case !strings.HasPrefix(f.Function, "runtime."):
-			return locks && !strings.HasPrefix(f.Function, "timesink/")
+			return locks && !strings.HasPrefix(f.Function, own)
 		}
 	}
 	return false

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,13 +11,48 @@ import (
 	"testing"
 )
 
-// A pkg is a package of the module: what it imports, and all that it reaches.
+// A pkg is a package of the module: what it imports, and all that it reaches. The
+// module's own packages are named by their path below it, as "./analyze/rules".
 type pkg struct{ imports, deps []string }
 
 // packages lists the module's packages by their path below it, without tests.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`, "./...")
+	module := strings.TrimSpace(goList(t, "-m"))
+	local := func(paths string) (list []string) {
+		for _, p := range strings.Fields(paths) {
+			if below(p, module) {
+				p = "." + strings.TrimPrefix(p, module)
+			}
+			list = append(list, p)
+		}
+		return list
+	}
+	list := map[string]pkg{}
+	own := 0 // how often a package of the module is imported
+	for line := range strings.Lines(goList(t, "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`, "./...")) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		name, ok := strings.CutPrefix(fields[0], module+"/")
+		if !ok {
+			t.Fatalf("%s is listed, and no package of %s", fields[0], module)
+		}
+		p := pkg{local(fields[1]), local(fields[2])}
+		for _, path := range p.imports {
+			if below(path, ".") {
+				own++
+			}
+		}
+		list[name] = p
+	}
+	if own < len(list) {
+		t.Fatalf("of %d packages of %s only %d import another: the rules would hold nothing", len(list), module, own)
+	}
+	return list
+}
+
+func goList(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
 	cmd.Dir = filepath.Join("..", "..")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -24,12 +60,7 @@ func packages(t *testing.T) map[string]pkg {
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
 	}
-	list := map[string]pkg{}
-	for line := range strings.Lines(string(out)) {
-		fields := strings.Split(strings.TrimSpace(line), "|")
-		list[strings.TrimPrefix(fields[0], "timesink/")] = pkg{strings.Fields(fields[1]), strings.Fields(fields[2])}
-	}
-	return list
+	return string(out)
 }
 
 // below reports whether a package is folder or lies in it.
@@ -43,12 +74,17 @@ func TestImportsRunOneWay(t *testing.T) {
 		of    string // the folder that the rule is for
 		never []string
 	}{
-		{"capture imports no other package of the project", "collect/capture", []string{"timesink"}},
-		{"breakdown imports no other package of the project", "analyze/breakdown", []string{"timesink"}},
-		{"collect knows nothing of what comes after it", "collect", []string{"timesink/analyze", "timesink/report", "timesink/cmd", traceReader}},
-		{"analyze is offline", "analyze", []string{"net", "timesink/report", "timesink/cmd"}},
-		{"report reaches neither the trace reader nor the network", "report", []string{"net", traceReader, "timesink/collect", "timesink/cmd"}},
+		{"capture imports no other package of the project", "collect/capture", []string{"."}},
+		{"breakdown imports no other package of the project", "analyze/breakdown", []string{"."}},
+		{"collect knows nothing of what comes after it", "collect", []string{"./analyze", "./report", "./cmd", traceReader}},
+		{"analyze is offline", "analyze", []string{"net", "./report", "./cmd"}},
+		{"report reaches neither the trace reader nor the network", "report", []string{"net", traceReader, "./collect", "./cmd"}},
 	} {
+		for _, never := range rule.never {
+			if folder, ok := strings.CutPrefix(never, "./"); ok && !slices.ContainsFunc(slices.Collect(maps.Keys(list)), func(name string) bool { return below(name, folder) }) {
+				t.Errorf("%s: but there is no package in %s", rule.what, folder)
+			}
+		}
 		seen := false
 		for name, p := range list {
 			if !below(name, rule.of) {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime/trace"
 	"strconv"
 	"strings"
@@ -41,9 +42,10 @@ func TestMain(m *testing.M) {
 //	serve [traced]    start a service, which is asked all the time: $TARGET is
 //	                  its pprof, $URL its route, $SERVICE the base of both, also
 //	                  behind $SOCKET; a traced one traces itself already; to get
-//	                  /slow makes it slow from then on
+//	                  /slow makes it slow from then on; its handler is $HANDLE
 //	gone              find an address that nobody listens on: $GONE
 //	await FILE        wait until a file is there and not empty
+//	expand FILE       put the values of $NAMES into a file
 //	schema FILE       hold that a file, or stdout, is JSON of the schema that it
 //	                  names, with no property that the schema does not describe
 func TestScripts(t *testing.T) {
@@ -59,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"serve":  serve,
 			"gone":   gone,
 			"await":  await,
+			"expand": expand,
 			"schema": isOfSchema,
 		},
 	})
@@ -225,12 +228,17 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("SERVICE", url)
 	ts.Setenv("TARGET", url)
 	ts.Setenv("URL", url+"/work")
+	ts.Setenv("HANDLE", reflect.TypeFor[tool]().PkgPath()+".handle")
 }
 
 func gone(ts *testscript.TestScript, _ bool, _ []string) {
 	server := httptest.NewServer(nil)
 	server.Close()
 	ts.Setenv("GONE", server.Listener.Addr().String())
+}
+
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o644))
 }
 
 func await(ts *testscript.TestScript, _ bool, args []string) {

@@ -4,8 +4,7 @@
 // that ends. The system closes the writing end with its owner, however the owner
 // dies, on every system; and a Ctrl-C that reaches all processes of a terminal
 // leaves the order of ending to the parent. The other half of the bargain, to
-// watch standard input, is the child's: [timesink/cmd/internal/vin.Main] does so
-// with --leash.
+// watch standard input, is the child's: vin.Main does so with --leash.
 package child
 
 import (

@@ -19,6 +19,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"time"
 
 	"timesink/analyze"
@@ -42,7 +44,10 @@ type Capture struct {
 	Series *breakdown.Series `json:"series"`
 }
 
-const endpoint = vin.Endpoint
+var endpoint = vin.Endpoint
+
+// vinservice is the import path of the service's command.
+var vinservice = strings.TrimSuffix(reflect.TypeFor[vin.API]().PkgPath(), "internal/vin") + "vinservice"
 
 func main() {
 	captures := flag.Int("captures", 20, "how many of each")
@@ -64,7 +69,7 @@ func record(ctx context.Context, captures int, window time.Duration, output stri
 	}
 	defer os.RemoveAll(folder)
 	exe := filepath.Join(folder, "vinservice")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", exe, "timesink/cmd/vinservice").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", exe, vinservice).CombinedOutput(); err != nil {
 		return fmt.Errorf("building the service: %w: %s", err, out)
 	}
 	var all Recorded

@@ -17,7 +17,7 @@ import (
 func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 	const library = "github.com/beanstalkd/go-beanstalk"
 	s := unruled.Beanstalk
-	exe := testbin.BuildWith(t, *toolchain, "timesink/cmd/internal/services", tags...)
+	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
 	env := &environment{t: t, exe: exe, addresses: map[string]string{}}
 	var serving Serving
 	with := env.arguments(s.Needs)

@@ -34,10 +34,10 @@ const (
 // and load share the machine, so the figures are an upper bound. Whatever else runs
 // there widens the intervals of all but the service's own processor time.
 func BenchmarkCost(b *testing.B) {
-	exe := testbin.Build(b, "timesink/cmd/timesink")
+	exe := testbin.Build(b, "cmd/timesink")
 	cfg := stack.Default()
 	cfg.Service.Calls, cfg.Service.KeepAlive, cfg.Service.Truth = vin.Concurrent, true, 1
-	st, err := stack.Start(b.Context(), testbin.Build(b, "timesink/cmd/vinservice"), nil, cfg)
+	st, err := stack.Start(b.Context(), testbin.Build(b, "cmd/vinservice"), nil, cfg)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -78,7 +78,7 @@ const (
 // there, each figure beside its bound, and fails where one is exceeded. `go tool
 // trace` is among what it runs, for which the machine needs 12 GB of memory.
 func BenchmarkBounds(b *testing.B) {
-	exe := testbin.Build(b, "timesink/cmd/timesink")
+	exe := testbin.Build(b, "cmd/timesink")
 	once, twice := traces(b)
 	if size(b, once) < minBytes || size(b, twice) < 2*minBytes {
 		b.Fatalf("of %s and %s one is smaller than what is to be measured on, of %d bytes and twice as many", once, twice, minBytes)

@@ -59,7 +59,7 @@ func exists(path string) bool {
 // loaded starts the VIN service under load on its cheapest and on its dearest
 // endpoint, and returns where its pprof is.
 func loaded(b *testing.B) (pprof string, stop func()) {
-	st, err := stack.Start(b.Context(), testbin.Build(b, "timesink/cmd/vinservice"), nil, stack.Default())
+	st, err := stack.Start(b.Context(), testbin.Build(b, "cmd/vinservice"), nil, stack.Default())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"reflect"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,9 +44,14 @@ func Main(m *testing.M) {
 	m.Run()
 }
 
-// Build builds the command with that import path, such as
-// "timesink/cmd/vinservice", once in the life of the test process, and returns
-// the path of the executable.
+// module is the path of the tool's module, which the services' begins with.
+var module = strings.TrimSuffix(reflect.TypeFor[here]().PkgPath(), "/cmd/internal/testbin")
+
+type here struct{}
+
+// Build builds the command in that folder of the project, such as
+// "cmd/vinservice", once in the life of the test process, and returns the path of
+// the executable.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	return BuildWith(t, "", pkg)
@@ -68,7 +75,7 @@ func BuildWith(t testing.TB, toolchain, pkg string, flags ...string) string {
 		exe += ".exe"
 	}
 	args := append([]string{"build", "-race=false", "-buildvcs=false"}, flags...)
-	cmd := exec.Command("go", append(args, "-o", exe, pkg)...)
+	cmd := exec.Command("go", append(args, "-o", exe, path.Join(module, pkg))...)
 	if toolchain != "" {
 		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -16,10 +17,9 @@ import (
 
 // Route and Endpoint are the names under which the service's requests appear: the
 // pattern of the mux, and the handler's function.
-const (
-	Route    = "GET /v1/vin/{vin}"
-	Endpoint = "timesink/cmd/internal/vin.(*API).Decode"
-)
+const Route = "GET /v1/vin/{vin}"
+
+var Endpoint = reflect.TypeFor[API]().PkgPath() + ".(*API).Decode"
 
 // An API answers the service's HTTP requests.
 type API struct {

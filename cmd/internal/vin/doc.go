@@ -14,7 +14,7 @@
 //
 // How it does so, well or badly, is the [Config]'s to say: a connection per call,
 // a pool too small, a mutex held over the query. What it measured of itself is
-// served as [timesink/cmd/internal/truth.Truth] under /truth on the port that
+// served as truth.Truth under /truth on the port that
 // also serves pprof, and forgotten after a POST to /truth/reset.
 //
 // [Main] runs each of the processes this takes: the service, its upstreams, the

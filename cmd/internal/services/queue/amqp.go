@@ -22,7 +22,7 @@ var amqpConsumers = []scenario.Scenario{
 	{
 		Name: "amqp091 deliveries", Needs: []string{"amqp"}, Clients: 1, Open: commits,
 		Server: scenario.Server{Listen: listenAMQP, Dial: dialAMQP, OneWay: true},
-		Want:   scenario.Want{Kind: "amqp", System: "amqp", Calls: 1, Endpoint: "timesink/cmd/internal/services/queue.consumeAMQP"},
+		Want:   scenario.Want{Kind: "amqp", System: "amqp", Calls: 1, Endpoint: named("consumeAMQP")},
 	},
 }
 

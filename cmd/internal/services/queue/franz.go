@@ -29,7 +29,7 @@ var franzConsumers = []scenario.Scenario{
 	{
 		Name: "franz-go group", Needs: []string{"kafka"}, Clients: 1, Open: commits,
 		Server: scenario.Server{Listen: listenFranz, Dial: dialKafka, OneWay: true},
-		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: "timesink/cmd/internal/services/queue.consumeFranz"},
+		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: named("consumeFranz")},
 	},
 }
 

@@ -24,7 +24,7 @@ var kafkagoConsumers = []scenario.Scenario{
 	{
 		Name: "kafka-go group", Needs: []string{"kafka"}, Clients: 1, Open: commits,
 		Server: scenario.Server{Listen: listenKafkago, Dial: dialKafka, OneWay: true},
-		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: "timesink/cmd/internal/services/queue.consumeKafkago"},
+		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: named("consumeKafkago")},
 	},
 }
 

@@ -33,15 +33,15 @@ var natsClients = []scenario.Scenario{
 var natsConsumers = []scenario.Scenario{
 	{
 		Name: "nats callback", Needs: []string{"nats"}, Clients: 1, Open: sleeps, Server: natsCallback,
-		Want: scenario.Want{Kind: "nats", Endpoint: "timesink/cmd/internal/services/queue.listenNatsCallback.func1"},
+		Want: scenario.Want{Kind: "nats", Endpoint: named("listenNatsCallback.func1")},
 	},
 	{
 		Name: "nats subscription", Needs: []string{"nats"}, Clients: 1, Open: sleeps, Server: natsSubscription,
-		Want: scenario.Want{Kind: "nats", Endpoint: "timesink/cmd/internal/services/queue.consumeNats"},
+		Want: scenario.Want{Kind: "nats", Endpoint: named("consumeNats")},
 	},
 	{
 		Name: "nats pull", Needs: []string{"nats"}, Open: commits, Server: natsPull,
-		Want: scenario.Want{Kind: "nats", System: "nats", Calls: 1, Endpoint: "timesink/cmd/internal/services/queue.pullNats"},
+		Want: scenario.Want{Kind: "nats", System: "nats", Calls: 1, Endpoint: named("pullNats")},
 	},
 }
 

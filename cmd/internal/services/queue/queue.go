@@ -4,6 +4,7 @@ package queue
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -26,3 +27,6 @@ func produces(send func(context.Context) error) scenario.Work {
 		return w.Time(breakdown.Queue, breakdown.Produce, func() error { return send(ctx) })
 	}
 }
+
+// named is the full name of a function of this package.
+func named(function string) string { return reflect.TypeFor[consumer]().PkgPath() + "." + function }

@@ -26,7 +26,7 @@ var saramaConsumers = []scenario.Scenario{
 	{
 		Name: "sarama group", Needs: []string{"kafka"}, Clients: 1, Open: commits,
 		Server: scenario.Server{Listen: listenSarama, Dial: dialKafka, OneWay: true},
-		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: "timesink/cmd/internal/services/queue.claimer.ConsumeClaim"},
+		Want:   scenario.Want{Kind: "kafka", System: "kafka", Calls: 1, Endpoint: named("claimer.ConsumeClaim")},
 	},
 }
 

@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,7 +26,7 @@ var (
 type shop struct{ do func(context.Context) error }
 
 // named is the full name of a function of this package.
-func named(function string) string { return "timesink/cmd/internal/services/server." + function }
+func named(function string) string { return reflect.TypeFor[shop]().PkgPath() + "." + function }
 
 // serving is the scenario of a server: a query for each request, long enough that
 // what the servers do around their handlers is small beside it, and that a dozen

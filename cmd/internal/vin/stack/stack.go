@@ -3,7 +3,7 @@
 // service, and on demand the load.
 //
 // The demo and the tests stand on it. The processes run one executable, whose
-// arguments after a prefix go to [timesink/cmd/internal/vin.Main]: vinservice with
+// arguments after a prefix go to [vin.Main]: vinservice with
 // none, or any command that keeps a hidden subcommand for the purpose. They end
 // when their parent does.
 package stack
