@@ -5,10 +5,13 @@
 # the command needs would be compiled once more for it; .ci/bench has it.
 export GOFLAGS="${GOFLAGS:-} -pgo=off"
 
-# The services of the accuracy table, and the tests of the report's page, need many
-# libraries that the tool does not: modules of their own.
+# What needs many libraries that the tool does not is a module of its own: the services
+# of the accuracy tables, the tests of the report's page, those of what OpenTelemetry's
+# library reads, and those of releases and workflows.
 in_services() { (cd cmd/internal/services && "$@"); }
 in_ticket() { (cd cmd/internal/ticket && "$@"); }
+in_otlp() { (cd cmd/internal/otlp && "$@"); }
+in_release() { (cd cmd/internal/release && "$@"); }
 in_web() { (cd report/web && "$@"); }
 
 # step TITLE COMMAND… prints the title and how long it took, and the command's output
@@ -91,9 +94,9 @@ install_needs() {
 	step "apt-get install ${missing[*]}" apt-get -q install -y --no-install-recommends "${missing[@]}"
 }
 
-# staticcheck_in MODULE [FLAG…] runs the staticcheck that the tool's module names in a
-# module of its own.
-staticcheck_in() {
+# staticcheck COMMAND… runs the staticcheck that .ci/tools names: "staticcheck in_ticket"
+# in that module, "staticcheck env" in the tool's.
+staticcheck() {
 	local bin
-	bin=$(go tool -n staticcheck) && "$1" "$bin" "${@:2}" ./...
+	bin=$(go -C .ci/tools tool -n staticcheck) && "$@" "$bin" -tags servers,whole ./...
 }

@@ -5,10 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
-
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"timesink/analyze/breakdown"
 )
@@ -35,8 +31,8 @@ type OTLPOptions struct {
 // else from 1970 on, and the resource says so. IDs are made from the case and the
 // request's own, so the same request always has the same.
 func OTLP(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o OTLPOptions) error {
-	traces := ptrace.NewTraces()
-	scopes := map[scopeKey]ptrace.SpanSlice{}
+	var traces otlpTraces
+	scopes := map[scopeKey]*otlpScope{}
 	shown := map[breakdown.RequestID]bool{}
 	known := newEndpointIndex(b)
 	for i := range specimens {
@@ -45,26 +41,21 @@ func OTLP(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o
 			continue
 		}
 		shown[s.ID] = true
-		t := newRequestTrace(b, s, known.of(s), func(probe bool) ptrace.SpanSlice {
+		t := newRequestTrace(b, s, known.of(s), func(probe bool) *otlpScope {
 			key := scopeKey{s.ID.Capture, probe}
 			if _, ok := scopes[key]; !ok {
-				scopes[key] = newScope(traces.ResourceSpans().AppendEmpty(), b, key)
+				scopes[key] = newScope(b, key)
+				traces.scopes = append(traces.scopes, scopes[key])
 			}
 			return scopes[key]
 		})
 		t.write()
 	}
-	var data []byte
-	var err error
+	encode := traces.json
 	if o.Binary {
-		data, err = (&ptrace.ProtoMarshaler{}).MarshalTraces(traces)
-	} else {
-		data, err = (&ptrace.JSONMarshaler{}).MarshalTraces(traces)
+		encode = traces.proto
 	}
-	if err != nil {
-		return fmt.Errorf("encoding the traces: %w", err)
-	}
-	if _, err := w.Write(data); err != nil {
+	if _, err := w.Write(encode()); err != nil {
 		return fmt.Errorf("writing the traces: %w", err)
 	}
 	return nil
@@ -78,10 +69,10 @@ type scopeKey struct {
 }
 
 // newScope says whose spans they are.
-func newScope(rs ptrace.ResourceSpans, b *breakdown.Breakdown, key scopeKey) ptrace.SpanSlice {
+func newScope(b *breakdown.Breakdown, key scopeKey) *otlpScope {
 	ev := captureOf(b, key.capture)
-	rs.SetSchemaUrl(schemaURL)
-	attrs := attributes(rs.Resource().Attributes())
+	s := &otlpScope{name: "timesink", schema: schemaURL}
+	attrs := &s.resource
 	if key.probe {
 		attrs.text(serviceName, "timesink probe")
 	} else {
@@ -103,10 +94,7 @@ func newScope(rs ptrace.ResourceSpans, b *breakdown.Breakdown, key scopeKey) ptr
 		clock = "trace" // the times are the trace's own, from 1970 on
 	}
 	attrs.text("timesink.clock", clock)
-	ss := rs.ScopeSpans().AppendEmpty()
-	ss.SetSchemaUrl(schemaURL)
-	ss.Scope().SetName("timesink")
-	return ss.Spans()
+	return s
 }
 
 // serviceOf names the service as far as the target does.
@@ -132,47 +120,41 @@ func captureOf(b *breakdown.Breakdown, capture int) breakdown.Evidence {
 type requestTrace struct {
 	s      *breakdown.Specimen
 	e      *breakdown.Endpoint
-	id     pcommon.TraceID
+	id     traceID
 	offset int64 // of the wall's clock from the trace's
 	spans  int
-	scope  func(probe bool) ptrace.SpanSlice
+	scope  func(probe bool) *otlpScope
 	// short is what a span is left out below, in ns.
 	short int64
 }
 
-func newRequestTrace(b *breakdown.Breakdown, s *breakdown.Specimen, e *breakdown.Endpoint, scope func(probe bool) ptrace.SpanSlice) *requestTrace {
+func newRequestTrace(b *breakdown.Breakdown, s *breakdown.Specimen, e *breakdown.Endpoint, scope func(probe bool) *otlpScope) *requestTrace {
 	sum := sha256.Sum256([]byte(b.Source.Case + "\x00" + s.ID.String()))
 	return &requestTrace{
-		s: s, e: e, id: pcommon.TraceID(sum[:16]), offset: captureOf(b, s.ID.Capture).Offset, scope: scope,
+		s: s, e: e, id: traceID(sum[:16]), offset: captureOf(b, s.ID.Capture).Offset, scope: scope,
 		short: max(s.Request.Wall()/200, 1),
 	}
 }
 
 // span begins one that lies in another, or in none. Times are the trace's.
-func (t *requestTrace) span(probe bool, in pcommon.SpanID, name string, kind ptrace.SpanKind, start, end int64) (pcommon.SpanID, attributes) {
+func (t *requestTrace) span(probe bool, in spanID, name string, kind otlpKind, start, end int64) (spanID, *attributes) {
 	t.spans++
-	sum := sha256.Sum256([]byte(t.id.String() + strconv.Itoa(t.spans)))
-	id := pcommon.SpanID(sum[:8])
-	span := t.scope(probe).AppendEmpty()
-	span.SetTraceID(t.id)
-	span.SetSpanID(id)
-	span.SetParentSpanID(in)
-	span.SetName(clean(name))
-	span.SetKind(kind)
-	span.SetStartTimestamp(t.at(start))
-	span.SetEndTimestamp(t.at(end))
-	return id, attributes(span.Attributes())
+	sum := sha256.Sum256(fmt.Appendf(nil, "%x%d", t.id[:], t.spans))
+	span := &otlpSpan{trace: t.id, id: spanID(sum[:8]), parent: in, name: clean(name), kind: kind, start: t.at(start), end: t.at(end)}
+	scope := t.scope(probe)
+	scope.spans = append(scope.spans, span)
+	return span.id, &span.attributes
 }
 
 // at is a moment of the trace on the wall's clock. There is none before 1970.
-func (t *requestTrace) at(moment int64) pcommon.Timestamp {
-	return pcommon.Timestamp(max(moment+t.offset, 0))
+func (t *requestTrace) at(moment int64) uint64 {
+	return uint64(max(moment+t.offset, 0))
 }
 
 // write begins with what is above the others: a backend may take the first span
 // for the whole trace's name.
 func (t *requestTrace) write() {
-	in := pcommon.SpanID{}
+	in := spanID{}
 	if t.s.Client != nil {
 		in = t.client(t.s.Client)
 	}

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"timesink/analyze/breakdown"
 )
 
@@ -44,24 +41,24 @@ var conventional = map[string]string{
 func conventionalName(system string) string { return cmp.Or(conventional[system], system) }
 
 // attributes are a span's or a resource's. What is not known is left out.
-type attributes pcommon.Map
+type attributes struct{ list []attribute }
 
-func (a attributes) text(key, value string) {
+func (a *attributes) text(key, value string) {
 	if value != "" {
-		pcommon.Map(a).PutStr(key, clean(value))
+		a.put(key, clean(value))
 	}
 }
 
-func (a attributes) number(key string, value int64) { pcommon.Map(a).PutInt(key, value) }
+func (a *attributes) number(key string, value int64) { a.put(key, value) }
 
-func (a attributes) flag(key string, value bool) {
+func (a *attributes) flag(key string, value bool) {
 	if value {
-		pcommon.Map(a).PutBool(key, true)
+		a.put(key, true)
 	}
 }
 
 // place is where in the service's code something was.
-func (a attributes) place(f breakdown.Frame) {
+func (a *attributes) place(f breakdown.Frame) {
 	a.text(codeFunction, f.Function)
 	a.text(codeFile, f.File)
 	if f.Line > 0 {
@@ -70,7 +67,7 @@ func (a attributes) place(f breakdown.Frame) {
 }
 
 // served describes what a request is of.
-func (a attributes) served(e *breakdown.Endpoint, kind string) {
+func (a *attributes) served(e *breakdown.Endpoint, kind string) {
 	protocol, _ := strings.CutSuffix(kind, " stream")
 	if method, route, ok := strings.Cut(e.Route, " "); ok {
 		a.text(httpMethod, method)
@@ -97,18 +94,18 @@ func (a attributes) served(e *breakdown.Endpoint, kind string) {
 
 // spanKind is that of a request's span: work that came by a queue is consumed, and
 // what no client asked for is the service's own.
-func spanKind(kind string) ptrace.SpanKind {
+func spanKind(kind string) otlpKind {
 	switch kind, _ := strings.CutSuffix(kind, " stream"); kind {
 	case "kafka", "nats", "amqp":
-		return ptrace.SpanKindConsumer
+		return kindConsumer
 	case "task", "region", "function":
-		return ptrace.SpanKindInternal
+		return kindInternal
 	}
-	return ptrace.SpanKindServer
+	return kindServer
 }
 
 // called describes the other system of a call.
-func (a attributes) called(c *breakdown.Call, sends bool) {
+func (a *attributes) called(c *breakdown.Call, sends bool) {
 	system := conventionalName(c.System)
 	switch {
 	case c.Bucket == breakdown.DB || c.Bucket == breakdown.Cache:

@@ -5,29 +5,26 @@ import (
 	"slices"
 	"strings"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"timesink/analyze/breakdown"
 )
 
 // client is the probe that sent the request, and what it did one after another.
-func (t *requestTrace) client(v *breakdown.ClientView) pcommon.SpanID {
-	id, attrs := t.span(true, pcommon.SpanID{}, cmp.Or(t.e.Route, "HTTP"), ptrace.SpanKindClient, v.Start, v.Start+v.Wall())
+func (t *requestTrace) client(v *breakdown.ClientView) spanID {
+	id, attrs := t.span(true, spanID{}, cmp.Or(t.e.Route, "HTTP"), kindClient, v.Start, v.Start+v.Wall())
 	if method, _, ok := strings.Cut(t.e.Route, " "); ok {
 		attrs.text(httpMethod, method)
 	}
 	attrs.text("timesink.request", t.s.ID.String())
 	at := v.Start
 	for _, p := range v.Phases {
-		t.span(true, id, p.Phase, ptrace.SpanKindInternal, at, at+p.Mean)
+		t.span(true, id, p.Phase, kindInternal, at, at+p.Mean)
 		at += p.Mean
 	}
 	return id
 }
 
 // server is the request itself, with what each bucket took of it.
-func (t *requestTrace) server(in pcommon.SpanID, branches []*branch) pcommon.SpanID {
+func (t *requestTrace) server(in spanID, branches []*branch) spanID {
 	r := &t.s.Request
 	id, attrs := t.span(false, in, title(t.e), spanKind(r.Kind), r.Start, r.End)
 	attrs.served(t.e, r.Kind)
@@ -54,7 +51,7 @@ func (t *requestTrace) server(in pcommon.SpanID, branches []*branch) pcommon.Spa
 }
 
 // buckets tells those that took time, and always what no rule explains.
-func (a attributes) buckets(spent *[breakdown.NumBuckets]int64) {
+func (a *attributes) buckets(spent *[breakdown.NumBuckets]int64) {
 	for b, ns := range spent {
 		if ns > 0 || breakdown.Bucket(b) == breakdown.Unknown {
 			a.number("timesink.bucket."+breakdown.Bucket(b).String()+"_ns", ns)
@@ -99,11 +96,11 @@ func (t *requestTrace) shows(br *branch) bool {
 }
 
 // branch writes what a goroutine did for the request.
-func (t *requestTrace) branch(server pcommon.SpanID, br *branch) {
+func (t *requestTrace) branch(server spanID, br *branch) {
 	in := server
 	if t.shows(br) {
-		var attrs attributes
-		in, attrs = t.span(false, server, strings.TrimSpace("goroutine "+function(br.site.Function)), ptrace.SpanKindInternal, br.start, br.end)
+		var attrs *attributes
+		in, attrs = t.span(false, server, strings.TrimSpace("goroutine "+function(br.site.Function)), kindInternal, br.start, br.end)
 		attrs.number("timesink.goroutine", br.goroutine)
 		attrs.number("timesink.on_path_ns", br.held)
 		attrs.place(br.site)
@@ -116,11 +113,11 @@ func (t *requestTrace) branch(server pcommon.SpanID, br *branch) {
 }
 
 // call is one, with those of its steps that can be seen.
-func (t *requestTrace) call(in pcommon.SpanID, c *callPart) {
+func (t *requestTrace) call(in spanID, c *callPart) {
 	sends := c.phases[breakdown.Produce]+c.phases[breakdown.BatchDelay] > 0
-	kind := ptrace.SpanKindClient
+	kind := kindClient
 	if sends {
-		kind = ptrace.SpanKindProducer
+		kind = kindProducer
 	}
 	id, attrs := t.span(false, in, strings.TrimSpace(systemOf(c.Call)+" "+function(c.Site.Function)), kind, c.Start, c.End)
 	attrs.called(c.Call, sends)
@@ -138,13 +135,13 @@ func (t *requestTrace) call(in pcommon.SpanID, c *callPart) {
 }
 
 // pieces are spans where they can be seen.
-func (t *requestTrace) pieces(in pcommon.SpanID, parts []piece) {
+func (t *requestTrace) pieces(in spanID, parts []piece) {
 	for i := range parts {
 		p := &parts[i]
 		if p.length() < t.short {
 			continue
 		}
-		_, attrs := t.span(false, in, p.name(), ptrace.SpanKindInternal, p.start, p.end)
+		_, attrs := t.span(false, in, p.name(), kindInternal, p.start, p.end)
 		attrs.number("timesink.goroutine", p.segment.Goroutine)
 		if p.n > 1 {
 			attrs.number("timesink.segments", int64(p.n))
@@ -160,7 +157,7 @@ func (t *requestTrace) pieces(in pcommon.SpanID, parts []piece) {
 }
 
 // leftOut tells what is not shown of the path below a span.
-func (t *requestTrace) leftOut(attrs attributes, parts []piece) {
+func (t *requestTrace) leftOut(attrs *attributes, parts []piece) {
 	sum := int64(0)
 	for i := range parts {
 		if parts[i].length() < t.short {
@@ -173,7 +170,7 @@ func (t *requestTrace) leftOut(attrs attributes, parts []piece) {
 }
 
 // evidence is what an attribution rests on, and who kept the request waiting.
-func (a attributes) evidence(s *breakdown.Segment) {
+func (a *attributes) evidence(s *breakdown.Segment) {
 	if c := s.Cause; c != nil {
 		a.text("timesink.state", c.State)
 		a.text("timesink.reason", c.Reason)

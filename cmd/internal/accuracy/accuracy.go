@@ -557,38 +557,6 @@ func Report(rows []Row) string {
 	return b.String()
 }
 
-// Markdown is the table of Report with a line for each scenario, as the README has
-// it: each pair is the service's word, then the tool's, in ms per request.
-func Markdown(rows []Row) string {
-	var b strings.Builder
-	b.WriteString("| scenario | requests | wall | where | worst | unknown | cut, unknown |\n|---|---|---|---|---|---|---|\n")
-	for _, r := range rows {
-		var where []string
-		for bucket, p := range r.Measured {
-			if p.Service == 0 {
-				continue
-			}
-			name := breakdown.Bucket(bucket).String()
-			if r.Estimated && breakdown.Bucket(bucket) <= breakdown.Upstream {
-				name += " (estimated)"
-			}
-			var phases []string
-			for phase := range breakdown.NumPhases {
-				if p := r.Phases[Phase{breakdown.Bucket(bucket), phase}]; p.Service > 0 {
-					phases = append(phases, fmt.Sprintf("%s %s, %s", phase, ms(p.Service), ms(p.Tool)))
-				}
-			}
-			if len(phases) > 1 { // one alone would say the same again
-				name += " (" + strings.Join(phases, "; ") + ")"
-			}
-			where = append(where, fmt.Sprintf("%s %s, %s", name, ms(p.Service), ms(p.Tool)))
-		}
-		fmt.Fprintf(&b, "| %s | %d | %s, %s | %s | %+.2f%% | %.2f%% | %.2f%% |\n", r.Scenario, r.Requests, ms(r.Wall.Service), ms(r.Wall.Tool),
-			strings.Join(where, "; "), 100*r.WorstShare(), 100*float64(r.Buckets[breakdown.Unknown])/float64(max(r.Wall.Tool, 1)), 100*r.Cut.UnknownShare())
-	}
-	return b.String()
-}
-
 func (row *Row) line(b *strings.Builder, what string, p Pair) {
 	fmt.Fprintf(b, "%-26s %8s  %-24s %9s %9s %+7.2f%%\n", "", "", what, ms(p.Service), ms(p.Tool), 100*row.share(p))
 }

@@ -1,3 +1,5 @@
+//go:build servers
+
 package accuracy_test
 
 import (
@@ -10,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -31,8 +34,9 @@ func TestMain(m *testing.M) { testbin.Main(m) }
 
 // A scenario is a state of the VIN service.
 type scenario struct {
-	name string
-	set  func(*stack.Config)
+	name  string
+	title string // in the table
+	set   func(*stack.Config)
 	// holds says what must be so in this state beyond the bounds that hold in
 	// each.
 	holds func(*testing.T, *breakdown.Endpoint)
@@ -40,27 +44,30 @@ type scenario struct {
 	sample bool
 }
 
-var whole = flag.Bool("whole", false, "measure each state of the service, and not a sample")
+var (
+	whole = flag.Bool("whole", false, "measure each state of the service, and not a sample")
+	write = flag.Bool("write", false, "write the whole table into ACCURACY.md, if none of it broke a bound")
+)
 
 var scenarios = []scenario{
-	{name: "sequential", set: func(*stack.Config) {}, sample: true, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
-	{name: "concurrent", sample: true, set: func(c *stack.Config) { c.Service.Calls = "concurrent" }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
-	{name: "pooled", set: func(c *stack.Config) { c.Service.Calls, c.Service.KeepAlive = "concurrent", true }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
-	{name: "pool-starved", set: func(c *stack.Config) {
+	{name: "sequential", title: "sequential calls, a connection each", set: func(*stack.Config) {}, sample: true, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
+	{name: "concurrent", title: "concurrent calls", sample: true, set: func(c *stack.Config) { c.Service.Calls = "concurrent" }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
+	{name: "pooled", title: "concurrent, connections reused", set: func(c *stack.Config) { c.Service.Calls, c.Service.KeepAlive = "concurrent", true }, holds: most(breakdown.Upstream, breakdown.ResponseWait)},
+	{name: "pool-starved", title: "a pool of one connection", set: func(c *stack.Config) {
 		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
 		c.Service.Pool, c.Service.SlowDB = 1, 12*time.Millisecond
 	}, holds: most(breakdown.DB, breakdown.PoolWait)},
-	{name: "held lock", sample: true, set: func(c *stack.Config) {
+	{name: "held lock", title: "a lock held over the query", sample: true, set: func(c *stack.Config) {
 		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
 		c.Service.HoldLock, c.Service.SlowDB = true, 12*time.Millisecond
 	}, holds: func(t *testing.T, e *breakdown.Endpoint) {
 		most(breakdown.Lock, breakdown.NoPhase)(t, e)
 		holders := e.Buckets[breakdown.Lock].Holders
-		if len(holders) == 0 || holders[0].Doing != breakdown.DB || holders[0].Function != "timesink/cmd/internal/vin.(*Store).Vehicle" {
+		if len(holders) == 0 || holders[0].Doing != breakdown.DB || holders[0].Function != reflect.TypeFor[vin.Store]().PkgPath()+".(*Store).Vehicle" {
 			t.Errorf("the lock's holders are %+v, not the store across its query", holders)
 		}
 	}},
-	{name: "slow db", set: func(c *stack.Config) {
+	{name: "slow db", title: "a slow database", set: func(c *stack.Config) {
 		c.Service.Calls, c.Service.KeepAlive = "concurrent", true
 		c.Service.SlowDB = 150 * time.Millisecond
 	}, holds: most(breakdown.DB, breakdown.Query)},
@@ -87,14 +94,14 @@ func most(bucket breakdown.Bucket, phase breakdown.Phase) func(*testing.T, *brea
 	}
 }
 
-const decode = "timesink/cmd/internal/vin.(*API).Decode"
+var decode = vin.Endpoint
 
 // TestTheToolSaysWhatTheServiceMeasured runs the service in each state, with a
 // real PostgreSQL and eight clients in a closed loop, and holds the analysis of
 // its trace against its own stopwatches.
 func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 	dsn := testpg.Start(t)
-	exe := testbin.Build(t, "timesink/cmd/vinservice")
+	exe := testbin.Build(t, "cmd/vinservice")
 	var rows []accuracy.Row
 	var states []state
 	for _, s := range scenarios {
@@ -116,6 +123,21 @@ func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
 				t.Run(rows[i].Scenario+" to "+rows[j].Scenario, func(t *testing.T) { changed(t, &states[i], &states[j]) })
 			}
 		}
+	}
+	if *write && *whole && !t.Failed() {
+		publish(t, rows)
+	}
+}
+
+// publish writes the table of all states into ACCURACY.md.
+func publish(t *testing.T, rows []accuracy.Row) {
+	for i := range rows {
+		rows[i].Scenario = scenarios[i].title
+	}
+	table := accuracy.Grid("state of the service", rows, true, accuracy.Column{Title: "database", Bucket: breakdown.DB},
+		accuracy.Column{Title: "upstream", Bucket: breakdown.Upstream}, accuracy.Column{Title: "lock", Bucket: breakdown.Lock})
+	if err := accuracy.Publish("../services/ACCURACY.md", "states", table); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -21,13 +21,17 @@ import (
 	"strings"
 	"testing"
 
+	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/testbin"
 )
 
 func TestMain(m *testing.M) { testbin.Main(m) }
 
-var update = flag.Bool("update", false, "record the fixtures of the tests that run")
+var (
+	update = flag.Bool("update", false, "record the fixtures of the tests that run")
+	write  = flag.Bool("write", false, "write the tables of the recorded traces into ACCURACY.md, if nothing broke a bound")
+)
 
 // fixtures are the recorded traces.
 var fixtures = []struct {
@@ -65,4 +69,39 @@ func TestGoVersions(t *testing.T) {
 		})
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
+	published(t, "versions", rows, len(fixtures), accuracy.Column{Title: "upstream", Bucket: breakdown.Upstream}, accuracy.Column{Title: "lock", Bucket: breakdown.Lock},
+		accuracy.Column{Title: "sleep", Bucket: breakdown.Sleep}, accuracy.Column{Title: "file", Bucket: breakdown.File})
+}
+
+// published holds that ACCURACY.md has the table of the recorded traces, or writes it.
+// Tests of which only some run have only some rows.
+func published(t *testing.T, name string, rows []accuracy.Row, all int, columns ...accuracy.Column) {
+	if t.Failed() || len(rows) < all {
+		return
+	}
+	for i := range rows {
+		rows[i].Scenario = title(rows[i].Scenario)
+	}
+	put := accuracy.Published
+	if *write {
+		put = accuracy.Publish
+	}
+	if err := put("../services/ACCURACY.md", name, accuracy.Grid("trace", rows, false, columns...)); err != nil {
+		t.Error(err)
+	}
+}
+
+// title is what the table calls a recorded trace: "go1.25-flight-recorder" is "Go 1.25,
+// flight recorder".
+func title(fixture string) string {
+	name, protocol := strings.CutPrefix(fixture, "http2-")
+	version, kind, _ := strings.Cut(strings.TrimPrefix(name, "go"), "-")
+	name = "Go " + version
+	if kind != "" {
+		name += ", " + strings.ReplaceAll(kind, "-", " ")
+	}
+	if protocol {
+		name = "HTTP/2, " + name
+	}
+	return name
 }

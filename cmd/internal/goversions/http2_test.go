@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,7 +61,11 @@ func TestHTTP2(t *testing.T) {
 			rows = append(rows, row)
 		})
 	}
+	recorded := slices.Clone(rows)
 	live := []string{*toolchain}
+	if testing.Short() {
+		live = nil
+	}
 	if *whole && *toolchain == "" {
 		live = append(live, newest)
 	}
@@ -80,6 +85,11 @@ func TestHTTP2(t *testing.T) {
 		})
 	}
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
+	phase := func(p breakdown.Phase) accuracy.Column {
+		return accuracy.Column{Title: p.String(), Bucket: breakdown.Upstream, Phase: p}
+	}
+	published(t, "http2", recorded, len(uploading), phase(breakdown.RequestWrite), phase(breakdown.ResponseWait), phase(breakdown.BodyRead),
+		accuracy.Column{Title: "sleep", Bucket: breakdown.Sleep})
 }
 
 // uploadBytes is how large the bodies are: several windows of a stream.

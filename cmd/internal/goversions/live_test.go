@@ -32,7 +32,7 @@ var builds = []struct {
 func TestBuilds(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range builds {
-		if !b.sample && !*whole && *toolchain == "" {
+		if testing.Short() || !b.sample && !*whole && *toolchain == "" { // each is built
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, live(b.how), traced))) })
@@ -43,6 +43,9 @@ func TestBuilds(t *testing.T) {
 // TestOtherSources holds timesink against traces from elsewhere than
 // net/http/pprof.
 func TestOtherSources(t *testing.T) {
+	if testing.Short() { // what is recorded is tested
+		return
+	}
 	var rows []accuracy.Row
 	t.Run("flight recorder", func(t *testing.T) {
 		rows = append(rows, hold(t, "flight recorder", record(t, live(build{}), dumped)))

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // A session is one client's connection, from its startup message on.
@@ -19,7 +18,6 @@ type session struct {
 	backend *pgproto3.Backend
 	known   *catalog
 	latency time.Duration
-	types   *pgtype.Map
 	pid     uint32
 	key     []byte
 
@@ -46,7 +44,7 @@ func newSession(backend *pgproto3.Backend, known *catalog, latency time.Duration
 	key := make([]byte, 4)
 	rand.Read(key)
 	return &session{
-		backend: backend, known: known, latency: latency, types: pgtype.NewMap(), key: key,
+		backend: backend, known: known, latency: latency, key: key,
 		statements: map[string]*prepared{}, portals: map[string]*portal{}, status: 'I',
 	}
 }
@@ -149,7 +147,7 @@ func (s *session) query(ctx context.Context, sql string) error {
 	if err != nil {
 		return err
 	}
-	args, err := p.arguments(s.types, nil, nil)
+	args, err := p.arguments(nil, nil)
 	if err != nil {
 		return err
 	}
@@ -186,11 +184,11 @@ func (s *session) bind(m *pgproto3.Bind) error {
 		return &failure{"26000", fmt.Sprintf("prepared statement %q does not exist", m.PreparedStatement)}
 	}
 	for _, code := range slices.Concat(m.ParameterFormatCodes, m.ResultFormatCodes) {
-		if code != pgtype.TextFormatCode && code != pgtype.BinaryFormatCode {
+		if code != textFormat && code != binaryFormat {
 			return &failure{"22023", fmt.Sprintf("unsupported format code: %d", code)}
 		}
 	}
-	args, err := p.arguments(s.types, m.ParameterFormatCodes, m.Parameters)
+	args, err := p.arguments(m.ParameterFormatCodes, m.Parameters)
 	if err != nil {
 		return err
 	}
@@ -326,9 +324,7 @@ func (s *session) rows(p *portal, limit int) error {
 		values := make([][]byte, len(p.Columns))
 		for i, c := range p.Columns {
 			var err error
-			// Encode returns nil for NULL, and else appends: to nil, an empty
-			// string would be NULL as well.
-			if values[i], err = s.types.Encode(c.Type, formatOf(p.formats, i), row[i], []byte{}); err != nil {
+			if values[i], err = encode(c.Type, formatOf(p.formats, i), row[i]); err != nil {
 				return fmt.Errorf("column %s: %w", c.Name, err)
 			}
 		}

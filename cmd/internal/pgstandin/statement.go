@@ -1,11 +1,9 @@
 package pgstandin
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // A Statement is SQL that the stand-in knows, and what it answers to it.
@@ -16,13 +14,13 @@ import (
 // protocol.
 type Statement struct {
 	SQL string
-	// Parameters are the types of $1, $2 …, as OIDs (see [pgtype]).
+	// Parameters are the types of $1, $2 …, as OIDs: [Text] and such.
 	Parameters []uint32
 	// Columns describe the rows; a statement without any returns none.
 	Columns []Column
-	// Answer computes the rows from the arguments, which it gets as pgtype
-	// decodes them: text as string, float8 as float64. An error is the client's
-	// to see. Answer is called concurrently.
+	// Answer computes the rows from the arguments, which have the Go types of
+	// Parameters, or are nil for NULL. An error is the client's to see. Answer is
+	// called concurrently.
 	Answer func(args []any) (Result, error)
 }
 
@@ -45,9 +43,9 @@ var builtin = []Statement{
 	command("commit", "COMMIT"),
 	command("rollback", "ROLLBACK"),
 	command("discard all", "DISCARD ALL"),
-	constant("select 1", "?column?", pgtype.Int4OID, int32(1)),
-	constant("select version()", "version", pgtype.TextOID, "PostgreSQL "+Version),
-	constant("show server_version", "server_version", pgtype.TextOID, Version),
+	constant("select 1", "?column?", Int4, int32(1)),
+	constant("select version()", "version", Text, "PostgreSQL "+Version),
+	constant("show server_version", "server_version", Text, Version),
 }
 
 func command(sql, tag string) Statement {
@@ -124,7 +122,7 @@ func (p *prepared) bindTypes(types []uint32) error {
 		return nil
 	}
 	for i, t := range types {
-		if i < len(p.Parameters) && t != 0 && t != pgtype.UnknownOID && t != p.Parameters[i] {
+		if i < len(p.Parameters) && t != 0 && t != unknownType && t != p.Parameters[i] {
 			return &failure{"42804", fmt.Sprintf("parameter $%d has the type %d where the stand-in knows %d", i+1, t, p.Parameters[i])}
 		}
 	}
@@ -133,7 +131,7 @@ func (p *prepared) bindTypes(types []uint32) error {
 }
 
 // arguments decodes what the client binds.
-func (p *prepared) arguments(types *pgtype.Map, formats []int16, values [][]byte) ([]any, error) {
+func (p *prepared) arguments(formats []int16, values [][]byte) ([]any, error) {
 	if len(values) != len(p.types) {
 		return nil, &failure{"08P01", fmt.Sprintf("%d arguments for %d parameters", len(values), len(p.types))}
 	}
@@ -142,19 +140,17 @@ func (p *prepared) arguments(types *pgtype.Map, formats []int16, values [][]byte
 	}
 	args := make([]any, len(p.Parameters))
 	for i, oid := range p.Parameters {
-		format, value := int16(pgtype.TextFormatCode), []byte(nil)
+		format, value := int16(textFormat), []byte(nil)
 		if literal, ok := p.literals[i]; ok {
 			value = []byte(literal)
 		} else {
 			format, value = formatOf(formats, i), values[i]
 		}
-		known, ok := types.TypeForOID(oid)
-		if !ok {
-			return nil, &failure{"42704", "no type with OID " + strconv.Itoa(int(oid))}
-		}
 		var err error
-		if args[i], err = known.Codec.DecodeValue(types, oid, format, value); err != nil {
-			return nil, &failure{"22P02", fmt.Sprintf("argument $%d: %v", i+1, err)}
+		if args[i], err = decode(oid, format, value); err != nil {
+			f := &failure{"22P02", fmt.Sprintf("argument $%d: %v", i+1, err)}
+			errors.As(err, &f)
+			return nil, f
 		}
 	}
 	return args, nil
@@ -165,13 +161,13 @@ func (p *prepared) arguments(types *pgtype.Map, formats []int16, values [][]byte
 func formatOf(formats []int16, i int) int16 {
 	switch {
 	case len(formats) == 0:
-		return pgtype.TextFormatCode
+		return textFormat
 	case len(formats) == 1:
 		return formats[0]
 	case i < len(formats):
 		return formats[i]
 	}
-	return pgtype.TextFormatCode
+	return textFormat
 }
 
 // A failure is an error that the client sees, with its SQLSTATE.

@@ -32,9 +32,7 @@ import (
 
 func TestMain(m *testing.M) { testbin.Main(m) }
 
-var (
-	readme = flag.Bool("readme", false, "write the whole table into the README, if none of it broke a bound")
-)
+var write = flag.Bool("write", false, "write the whole table into ACCURACY.md, if none of it broke a bound")
 
 var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the services with this `toolchain`, such as go1.27.3, not with the one that tests")
 
@@ -64,7 +62,7 @@ func TestNamesAreUnique(t *testing.T) {
 // TestAccuracy holds what timesink says of each scenario against the stopwatches
 // in it, and prints the table.
 func TestAccuracy(t *testing.T) {
-	exe := testbin.BuildWith(t, *toolchain, "timesink/cmd/internal/services", tags...)
+	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
 	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
 	var rows []accuracy.Row
 	measured := families
@@ -78,8 +76,10 @@ func TestAccuracy(t *testing.T) {
 	for _, err := range accuracy.CheckCuts(rows) {
 		t.Error(err)
 	}
-	if *readme && whole && !t.Failed() {
-		writeReadme(t, rows)
+	if *write && whole && !t.Failed() {
+		if err := accuracy.Publish("ACCURACY.md", "scenarios", accuracy.Markdown(rows)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -97,23 +97,6 @@ func sample() family {
 		}
 	}
 	return all
-}
-
-// writeReadme puts the table between its marks in the README.
-func writeReadme(t *testing.T, rows []accuracy.Row) {
-	const path, from, to = "../../../README.md", "<!-- accuracy -->\n", "<!-- /accuracy -->\n"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok := strings.Cut(string(text), from)
-	_, after, ok2 := strings.Cut(rest, to)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no marks for the table", path)
-	}
-	if err := os.WriteFile(path, []byte(before+from+"\n"+accuracy.Markdown(rows)+"\n"+to+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // An environment is the servers that scenarios need, each started when it first

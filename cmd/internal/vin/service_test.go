@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"timesink/cmd/internal/load"
-	"timesink/cmd/internal/testpg"
 	"timesink/cmd/internal/truth"
 	"timesink/cmd/internal/vin"
 )
@@ -60,9 +59,15 @@ func running(t *testing.T, serve func(context.Context, func(vin.Ready)) error) v
 	}
 }
 
-// databases runs a test on a real PostgreSQL and on the stand-in.
+// startPostgres starts a real PostgreSQL. It is nil unless the tests are built with the
+// tag servers.
+var startPostgres func(testing.TB) string
+
+// databases runs a test on the stand-in, and on a real PostgreSQL where there is one.
 func databases(t *testing.T, test func(t *testing.T, dsn string)) {
-	t.Run("postgresql", func(t *testing.T) { test(t, testpg.Start(t)) })
+	if startPostgres != nil {
+		t.Run("postgresql", func(t *testing.T) { test(t, startPostgres(t)) })
+	}
 	t.Run("stand-in", func(t *testing.T) { test(t, standIn(t)) })
 }
 

@@ -8,8 +8,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
 	"timesink/cmd/internal/pgstandin"
 )
 
@@ -45,13 +43,13 @@ func standInStatements() []pgstandin.Statement {
 		vehicles[v.VIN] = v
 	}
 	columns := []pgstandin.Column{
-		{Name: "vin", Type: pgtype.TextOID},
-		{Name: "make", Type: pgtype.TextOID},
-		{Name: "model", Type: pgtype.TextOID},
-		{Name: "year", Type: pgtype.Int4OID},
-		{Name: "plant", Type: pgtype.TextOID},
-		{Name: "engine", Type: pgtype.TextOID},
-		{Name: "msrp_usd", Type: pgtype.Int4OID},
+		{Name: "vin", Type: pgstandin.Text},
+		{Name: "make", Type: pgstandin.Text},
+		{Name: "model", Type: pgstandin.Text},
+		{Name: "year", Type: pgstandin.Int4},
+		{Name: "plant", Type: pgstandin.Text},
+		{Name: "engine", Type: pgstandin.Text},
+		{Name: "msrp_usd", Type: pgstandin.Int4},
 	}
 	find := func(args []any) (pgstandin.Result, error) {
 		number, _ := args[0].(string) // NULL finds nothing
@@ -75,16 +73,16 @@ func standInStatements() []pgstandin.Statement {
 		return result, err
 	}
 	return []pgstandin.Statement{
-		{SQL: sqlFind, Parameters: []uint32{pgtype.TextOID}, Columns: columns, Answer: find},
+		{SQL: sqlFind, Parameters: []uint32{pgstandin.Text}, Columns: columns, Answer: find},
 		{
 			SQL:        sqlFindIn,
-			Parameters: []uint32{pgtype.TextOID, pgtype.Float8OID},
-			Columns:    append(columns[:len(columns):len(columns)], pgstandin.Column{Name: "pg_sleep", Type: pgtype.TextOID}),
+			Parameters: []uint32{pgstandin.Text, pgstandin.Float8},
+			Columns:    append(columns[:len(columns):len(columns)], pgstandin.Column{Name: "pg_sleep", Type: pgstandin.Text}),
 			Answer:     findIn,
 		},
 		{
 			SQL:     sqlCount,
-			Columns: []pgstandin.Column{{Name: "count", Type: pgtype.Int8OID}},
+			Columns: []pgstandin.Column{{Name: "count", Type: pgstandin.Int8}},
 			Answer: func([]any) (pgstandin.Result, error) {
 				return pgstandin.Result{Rows: [][]any{{int64(len(vehicles))}}}, nil
 			},

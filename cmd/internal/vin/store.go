@@ -9,8 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 )
 
 // ErrUnknown says that the database holds no such vehicle.
@@ -45,11 +44,18 @@ type Store struct {
 
 // openStore connects to the database and makes sure that it holds the [Fleet].
 func openStore(ctx context.Context, c Config) (*Store, error) {
-	config, err := pgx.ParseConfig(c.Postgres)
+	config, err := pq.NewConfig(c.Postgres)
 	if err != nil {
 		return nil, fmt.Errorf("reading the DSN of the database: %w", err)
 	}
-	s := &Store{db: stdlib.OpenDB(*config), slow: c.SlowDB, hold: c.HoldLock}
+	if config.SSLMode == "" {
+		config.SSLMode = pq.SSLModePrefer // as libpq does
+	}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing connections to the database: %w", err)
+	}
+	s := &Store{db: sql.OpenDB(connector), slow: c.SlowDB, hold: c.HoldLock}
 	if c.Pool > 0 {
 		s.db.SetMaxOpenConns(c.Pool)
 		s.db.SetMaxIdleConns(c.Pool)

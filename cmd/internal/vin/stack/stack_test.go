@@ -9,7 +9,6 @@ import (
 
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
-	"timesink/cmd/internal/testpg"
 	"timesink/cmd/internal/truth"
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
@@ -19,7 +18,7 @@ func TestMain(m *testing.M) { testbin.Main(m) }
 
 func start(t *testing.T, c stack.Config) *stack.Stack {
 	t.Helper()
-	s, err := stack.Start(t.Context(), testbin.Build(t, "timesink/cmd/vinservice"), nil, c)
+	s, err := stack.Start(t.Context(), testbin.Build(t, "cmd/vinservice"), nil, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,18 +30,23 @@ func start(t *testing.T, c stack.Config) *stack.Stack {
 	return s
 }
 
+// A setting is a way to start the stack.
+type setting struct {
+	name string
+	set  func(*testing.T, *stack.Config)
+}
+
+// settings are those that need no server. The tag servers adds one with PostgreSQL.
+var settings = []setting{
+	{"with the stand-in", func(*testing.T, *stack.Config) {}},
+	{"concurrent, kept alive", func(_ *testing.T, c *stack.Config) {
+		c.Service.Calls, c.Service.KeepAlive = vin.Concurrent, true
+	}},
+	{"over TLS everywhere", func(_ *testing.T, c *stack.Config) { c.Service.TLS, c.Upstreams.TLS = true, true }},
+}
+
 func TestTheWholeStack(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		set  func(*testing.T, *stack.Config)
-	}{
-		{"with the stand-in", func(*testing.T, *stack.Config) {}},
-		{"with PostgreSQL", func(t *testing.T, c *stack.Config) { c.Service.Postgres = testpg.Start(t) }},
-		{"concurrent, kept alive", func(_ *testing.T, c *stack.Config) {
-			c.Service.Calls, c.Service.KeepAlive = vin.Concurrent, true
-		}},
-		{"over TLS everywhere", func(_ *testing.T, c *stack.Config) { c.Service.TLS, c.Upstreams.TLS = true, true }},
-	} {
+	for _, c := range settings {
 		t.Run(c.name, func(t *testing.T) {
 			config := stack.Default()
 			config.Upstreams.Base, config.Upstreams.Noise = time.Millisecond, 0
@@ -102,7 +106,7 @@ func TestLoadUntilStopped(t *testing.T) {
 func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
 	config := stack.Default()
 	config.Service.Postgres = "postgres://127.0.0.1:1/nowhere?sslmode=disable"
-	_, err := stack.Start(t.Context(), testbin.Build(t, "timesink/cmd/vinservice"), nil, config)
+	_, err := stack.Start(t.Context(), testbin.Build(t, "cmd/vinservice"), nil, config)
 	if err == nil || !strings.Contains(err.Error(), "vinservice serve ended before it was ready") || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
 	}

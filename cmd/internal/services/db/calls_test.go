@@ -1,4 +1,4 @@
-package accuracy_test
+package db_test
 
 import (
 	"bytes"

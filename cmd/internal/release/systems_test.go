@@ -1,4 +1,4 @@
-package main
+package release_test
 
 import (
 	"os"
@@ -14,7 +14,7 @@ func TestCompilesForEachSystem(t *testing.T) {
 	for _, system := range []string{"darwin", "windows"} {
 		t.Run(system, func(t *testing.T) {
 			list, err := loader.Load(&loader.Config{
-				Mode: loader.LoadAllSyntax, Dir: "../..", Env: append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0"),
+				Mode: loader.LoadAllSyntax, Dir: root, Env: append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0"),
 			}, "./...")
 			if err != nil {
 				t.Fatal(err)

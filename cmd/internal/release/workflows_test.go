@@ -1,0 +1,178 @@
+package release_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rhysd/actionlint"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestWorkflows holds the project's workflows, and the one that it gives as an example,
+// to the syntax of GitHub's.
+func TestWorkflows(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("there are only %d workflows: %v", len(files), err)
+	}
+	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, filepath.Join(root, "cmd/timesink/testdata/ci/github.yml")) {
+		problems, err := linter.LintFile(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range problems {
+			t.Errorf("%s:%d: %s", file, p.Line, p.Message)
+		}
+	}
+}
+
+// TestWorkflowsRunWhatIsThere holds that a workflow runs .ci/run for each push and pull
+// request, and that the scripts that workflows run are there.
+func TestWorkflowsRunWhatIsThere(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range strings.Fields(string(text)) {
+			if !strings.HasPrefix(word, ".ci/") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, strings.TrimRight(word, ".,"))); err != nil {
+				t.Errorf("%s: %v", file, err)
+			}
+		}
+	}
+	var ci struct {
+		On   map[string]any
+		Jobs map[string]struct{ Steps []struct{ Run string } }
+	}
+	decode(t, ".github/workflows/ci.yml", &ci, false)
+	_, push := ci.On["push"]
+	_, pull := ci.On["pull_request"]
+	runs := false
+	for _, job := range ci.Jobs {
+		for _, step := range job.Steps {
+			runs = runs || strings.HasSuffix(step.Run, "bash .ci/run")
+		}
+	}
+	if !push || !pull || !runs {
+		t.Errorf("push %v, pull request %v, .ci/run %v", push, pull, runs)
+	}
+}
+
+// decode reads a file of YAML, strictly where it may have no other keys.
+func decode(t *testing.T, path string, into any, strictly bool) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(strictly)
+	if err := d.Decode(into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// A form is an issue form, with the keys that GitHub's documentation lists.
+type form struct {
+	Name, Description, Title, Type string
+	Labels, Assignees, Projects    []string
+	Body                           []element
+}
+
+type element struct {
+	Type       string
+	ID         string
+	Attributes struct {
+		Label, Description, Placeholder, Value, Render string
+		Multiple                                       bool
+		Default                                        *int
+		Options                                        yaml.Node
+	}
+	Validations struct{ Required bool }
+}
+
+// TestIssueForms holds the issue forms to the schema of GitHub's, and that a form asks
+// for a capture that went through timesink redact.
+func TestIssueForms(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, ".github/ISSUE_TEMPLATE/*.yml"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("there are only %d forms: %v", len(files), err)
+	}
+	for _, file := range files {
+		if filepath.Base(file) == "config.yml" {
+			var chooser struct {
+				Blank    bool                                `yaml:"blank_issues_enabled"`
+				Contacts []struct{ Name, URL, About string } `yaml:"contact_links"`
+			}
+			decode(t, ".github/ISSUE_TEMPLATE/config.yml", &chooser, true)
+			continue
+		}
+		var f form
+		decode(t, ".github/ISSUE_TEMPLATE/"+filepath.Base(file), &f, true)
+		for _, err := range f.check() {
+			t.Errorf("%s: %s", file, err)
+		}
+	}
+}
+
+// check lists what GitHub would refuse, and a missing capture.
+func (f *form) check() (wrong []string) {
+	say := func(ok bool, what string) {
+		if !ok {
+			wrong = append(wrong, what)
+		}
+	}
+	say(f.Name != "" && f.Description != "", "it has no name or description")
+	ids, inputs, captures := map[string]bool{}, 0, 0
+	for _, e := range f.Body {
+		a := e.Attributes
+		if e.Type != "markdown" {
+			inputs++
+			say(a.Label != "", "a field has no label")
+			say(e.ID != "" && !ids[e.ID] && strings.Trim(e.ID, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "", "the id "+e.ID+" is none, or is there twice")
+			ids[e.ID] = true
+		}
+		if e.ID == "capture" && strings.Contains(a.Description+e.Type, "textarea") {
+			captures++
+		}
+		switch e.Type {
+		case "markdown":
+			say(a.Value != "" && a.Label == "", "a markdown element has only a value")
+		case "input":
+			say(a.Render == "" && a.Options.IsZero(), e.ID+" has what an input has not")
+		case "textarea":
+			say(a.Options.IsZero(), e.ID+" has options")
+		case "dropdown":
+			var options []string
+			say(a.Options.Decode(&options) == nil && len(options) > 0, e.ID+" has no options")
+		case "checkboxes":
+			var options []struct {
+				Label    string
+				Required bool
+			}
+			say(a.Options.Decode(&options) == nil && len(options) > 0 && options[0].Label != "", e.ID+" has no options")
+		default:
+			say(false, "there is no element "+e.Type)
+		}
+	}
+	say(inputs > 0, "it asks nothing")
+	say(captures == 1, "it asks for no capture")
+	text, _ := yaml.Marshal(f.Body)
+	say(strings.Contains(string(text), "timesink redact"), "it does not say how a capture is redacted")
+	return wrong
+}
