@@ -2,62 +2,147 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestReadme runs the commands that the README shows, on a service of the test
-// and for a second; and holds that the commands it lists are there.
-func TestReadme(t *testing.T) {
+// manuals are what tells people how to use the command.
+var manuals = []struct {
+	name, path string
+	least      int // commands that it shows
+}{
+	{"readme", "../../README.md", 15},
+	{"manual", "README.md", 15},
+}
+
+// TestManuals runs the commands that the README and the manual show, on a service
+// of the test and for a second; and holds that the commands they list are there,
+// and that what they link to is.
+func TestManuals(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	script := "serve\n"
-	shown := 0
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSuffix(line, "\n")
-		command, ok := strings.CutPrefix(line, "    ")
-		if !ok {
-			continue
+	dir := t.TempDir()
+	for _, m := range manuals {
+		text, err := os.ReadFile(m.path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		command = strings.Replace(command, "go run ./cmd/timesink", "timesink", 1)
-		if !strings.HasPrefix(command, "timesink ") {
+		script, shown := shownCommands(string(text))
+		if shown < m.least {
+			t.Fatalf("%s shows only %d commands:\n%s", m.path, shown, script)
+		}
+		for _, link := range links.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(m.path), link[1])); err != nil {
+				t.Errorf("%s: %v", m.path, err)
+			}
+		}
+		for _, named := range scriptNames.FindAllString(string(text), -1) {
+			if _, err := os.Stat(filepath.Join("../..", named)); err != nil {
+				t.Errorf("%s: %v", m.path, err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, m.name+".txtar"), []byte(script), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testscript.Run(t, testscript.Params{Dir: dir, Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve}})
+}
+
+var (
+	links       = regexp.MustCompile(`\]\(([^):]+)\)`)
+	scriptNames = regexp.MustCompile(`\.ci/[a-z-]+`)
+	listed      = regexp.MustCompile("\\| `timesink ([a-z]+)")
+)
+
+// shownCommands is a script of what a text shows: its indented commands, and the help
+// of each that a table lists.
+func shownCommands(text string) (script string, shown int) {
+	script = "serve\n"
+	for line := range strings.Lines(text) {
+		command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "    ")
+		if !ok || !strings.HasPrefix(command, "timesink ") {
 			continue
 		}
 		script += inTest.Replace(command) + "\n"
 		shown++
 	}
-	for _, name := range regexp.MustCompile("\\| `timesink ([a-z]+)").FindAllStringSubmatch(string(text), -1) {
+	for _, name := range listed.FindAllStringSubmatch(text, -1) {
 		script += fmt.Sprintf("timesink %s --help\nstdout 'timesink %s '\n", name[1], name[1])
 		shown++
 	}
-	if shown < 8 {
-		t.Fatalf("the README shows only %d commands:\n%s", shown, script)
-	}
-	if _, err := os.Stat("../../.ci/test"); err != nil || !strings.Contains(string(text), "bash .ci/test") {
-		t.Errorf("the README's test command is not there: %v", err)
-	}
-	script += "-- ours.rules --\n# a library of ours\ndb=github.com/acme/driver\n"
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "readme.txtar"), []byte(script), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	testscript.Run(t, testscript.Params{Dir: dir, Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve}})
+	return script + "-- ours.rules --\n# a library of ours\ndb=github.com/acme/driver\n", shown
 }
 
-// inTest puts the test's service in the place of the README's, and a short
-// window in the place of the usual one.
+// inTest puts the test's service in the place of the text's, and a short window in
+// the place of the usual one.
 var inTest = strings.NewReplacer(
 	"http://localhost:6060", "$TARGET",
+	"doctor localhost:6060", "doctor $TARGET",
 	"localhost:6060", "$TARGET -d 1s",
 	"http://localhost:8080/v1/vin/1HGCM82633A004352", "$URL",
 	"-d 10s", "-d 1s",
 	"+10%", "+1000%", // one build differs from itself by chance, but not by as much
 )
+
+// TestTheReadmeIsShort: what is longer belongs into the manual, the tables' own files
+// and the packages' documentation.
+func TestTheReadmeIsShort(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 200 {
+		t.Errorf("the README has %d lines, not 200 at most", n)
+	}
+}
+
+// accuracyClaim is what the README says of the accuracy, scenarioRow a line of the
+// table that it rests on.
+var (
+	accuracyClaim = regexp.MustCompile(`(\d+)\s+scenarios[^.]*\. Wall times are within\s+([\d.]+)% [^,]*,\s+each bucket and phase is within\s+([\d.]+)% of`)
+	scenarioRow   = regexp.MustCompile(`(?m)^\| .+? \| \d+ \| ([\d.]+), ([\d.]+) \| .* \| ([+-][\d.]+)% \| ([\d.]+)% (?:\| [\d.]+% )?\|$`)
+)
+
+// TestTheReadmeSaysWhatTheTablesSay holds the README's figures of the accuracy
+// against the table.
+func TestTheReadmeSaysWhatTheTablesSay(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := os.ReadFile("../internal/services/ACCURACY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := accuracyClaim.FindStringSubmatch(string(readme))
+	if claim == nil {
+		t.Fatal("the README says nothing of the accuracy")
+	}
+	number := func(s string) float64 {
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	rows := scenarioRow.FindAllStringSubmatch(string(table), -1)
+	wall, worst, unknown := 0.0, 0.0, 0.0
+	for _, row := range rows {
+		service, tool := number(row[1]), number(row[2])
+		wall = max(wall, 100*math.Abs(tool/service-1))
+		worst = max(worst, math.Abs(number(row[3])))
+		unknown = max(unknown, number(row[4]))
+	}
+	if n := number(claim[1]); n != float64(len(rows)) {
+		t.Errorf("the README speaks of %v scenarios, the table has %d", n, len(rows))
+	}
+	if wall > number(claim[2]) || worst > number(claim[3]) || unknown > 0 {
+		t.Errorf("the README says that walls are within %s%% and all else within %s%%: the table has %.2f%%, %.2f%%, and %.2f%% unknown", claim[2], claim[3], wall, worst, unknown)
+	}
+}
