@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,13 +52,10 @@ func (m move) path(p string) string {
 }
 
 // symbol is the name of a function after the move. Names hold import paths also of
-// what they are parameterized with.
+// what they are parameterized with: a path begins where no letter of one stands before.
 func (m move) symbol(s string) string {
-	out := m.path(s)
-	for _, before := range []string{"[", ",", "*", "]"} {
-		out = strings.ReplaceAll(out, before+m.from+"/", before+m.to+"/")
-	}
-	return out
+	old := regexp.MustCompile(`(^|[^\w./%-])` + regexp.QuoteMeta(m.from) + "/")
+	return old.ReplaceAllString(s, "${1}"+m.to+"/")
 }
 
 // publish moves the project in a folder.

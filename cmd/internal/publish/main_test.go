@@ -89,10 +89,10 @@ func TestSymbols(t *testing.T) {
 	m := move{"old", "new.org/x"}
 	for name, want := range map[string]string{
 		"old/a.(*T).M": "new.org/x/a.(*T).M",
-		"slices.SortFunc[go.shape.struct { old/a.x }]": "slices.SortFunc[go.shape.struct { old/a.x }]",
-		"old/a.F[old/b.T,*old/c.U]":                    "new.org/x/a.F[new.org/x/b.T,*new.org/x/c.U]",
-		"older/a.F":                                    "older/a.F",
-		"main.old":                                     "main.old",
+		"slices.SortFunc[go.shape.struct { B old/a.x; C []old/a.y }]": "slices.SortFunc[go.shape.struct { B new.org/x/a.x; C []new.org/x/a.y }]",
+		"old/a.F[old/b.T,*old/c.U]":                                   "new.org/x/a.F[new.org/x/b.T,*new.org/x/c.U]",
+		"older/a.F":                                                   "older/a.F",
+		"main.old":                                                    "main.old",
 	} {
 		if got := m.symbol(name); got != want {
 			t.Errorf("%s is %s, not %s", name, got, want)
