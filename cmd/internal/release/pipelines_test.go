@@ -23,7 +23,6 @@ func TestPipelines(t *testing.T) {
 	commit := strings.TrimSpace(in(t, repository, "git", "rev-parse", "--short=12", "HEAD"))
 	for _, file := range []string{"github.yml", "gitlab.yml"} {
 		t.Run(file, func(t *testing.T) {
-			t.Parallel() // most of it waits for windows to end
 			var doc any
 			decode(t, filepath.Join("cmd/timesink/testdata/ci", file), &doc, false)
 			lines := scripts(doc)
