@@ -54,12 +54,13 @@ func (c *class) keySize() int { return 2 * len(c.key) }
 // too many to keep them whole, stacks that mean the same share an outline. It is the machine
 // that decides this, since it sees the generations in their order.
 func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
-	for _, s := range stacks {
+	for i, s := range stacks {
 		var c *class
 		if s != nil {
 			if c = s.Attached.(*class); !c.admitted {
 				c = m.classOf(c)
 			}
+			stacks[i] = nil // what has an outline is not kept whole until the generation ends
 		}
 		known = append(known, c)
 	}

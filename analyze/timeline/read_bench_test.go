@@ -113,7 +113,7 @@ func BenchmarkAttribute(b *testing.B) {
 		b.StartTimer()
 		for i, g := range ready {
 			m.startGeneration(g.First)
-			m.apply(records[i], tables{g.IDs, m.admit(nil, g.Stacks), g.Names})
+			m.apply(records[i], tables{g.IDs, m.admit(nil, slices.Clone(g.Stacks)), g.Names})
 			events += g.Events
 		}
 		m.finish()

@@ -27,7 +27,8 @@ type Generation struct {
 	// IDs holds the runtime's ids of goroutines, processors and tasks. An index stands for
 	// one goroutine from its creation to its end, and then for no other.
 	IDs []int64
-	// Stacks holds the distinct stacks; Stacks[0] is nil.
+	// Stacks holds the distinct stacks; Stacks[0] is nil. Its entries belong to the
+	// receiver, who may set those that are done with to nil so that they are freed.
 	Stacks []*Stack
 	// Names holds the names of the user's tasks and regions.
 	Names []string
