@@ -47,7 +47,7 @@ together() {
 # The programs that tests start: what tells that one is there, and the Debian
 # package that brings it.
 needs=(
-	"has_gcc gcc" # for the race detector
+	"has_gcc gcc" # for SQLite in C, and the race detector
 	"has_libc_headers libc6-dev"
 	"has_postgres postgresql"
 	"has_redis redis-server"
