@@ -24,7 +24,7 @@ import (
 
 // patience is how long a child may take to end after its leash was let go, before
 // it is killed. A test has less of it.
-var patience = 10 * time.Second
+var patience = 30 * time.Second
 
 // A Process is a running child.
 type Process struct {
