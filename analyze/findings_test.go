@@ -76,7 +76,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"a call of two that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 2*msec, true).call(breakdown.Upstream, breakdown.ResponseWait, msec/10, false),
 			"dial-per-call", 5 * msec, "50% of the upstream calls dial"},
 		{"a starved pool", cpu.spend(breakdown.DB, breakdown.PoolWait, 30*msec, behind(breakdown.DB, 25*msec)).call(breakdown.DB, breakdown.Query, 5*msec, false),
-			"pool-starved", 30 * msec, "held by main.(*Store).save (store.go:7), which was in a database call for 25.0 ms of 25.0 ms"},
+			"pool-starved", 30 * msec, "held by main.(*Store).save (store.go:7), busy in a database call for 25.0 ms of 25.0 ms"},
 		{"a pool that is waited for a little", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
 		{"a lock", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 15*msec)),
 			"lock-contended", 20 * msec, "in cpu for 15.0 ms"},
@@ -88,7 +88,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			breakdown.Behind{Release: other, Bucket: breakdown.DB, Time: 5 * msec}), "lock-contended", 20 * msec, "held by main.(*Store).save (store.go:7)"},
 		{"many queries", queries, "many-queries", 11 * msec, "12.0 queries per request"},
 		{"workers that are busy", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
-			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), which was in an upstream call for 20.0 ms"},
+			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), busy in an upstream call for 20.0 ms"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
 		f := newFold(0)

@@ -9,8 +9,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// answer is the last line of a page: where the time is, and what the usual
-// suspect, the database, or the next largest part has to do with it.
+// answer returns the last line of a page: where the time is, and how much of it the
+// usual suspect, the database, or the next largest part accounts for.
 func answer(b *breakdown.Breakdown) string {
 	e := busiest(b)
 	switch {
@@ -32,8 +32,8 @@ func answer(b *breakdown.Breakdown) string {
 	return strings.Join(sentences, " ")
 }
 
-// busiest is the endpoint that most request time went to, of those that do not last
-// by their nature if there is one.
+// busiest returns the endpoint with the most request time, or nil if there is none.
+// Streams and long polls count only if there is nothing else.
 func busiest(b *breakdown.Breakdown) *breakdown.Endpoint {
 	var top *breakdown.Endpoint
 	for i := range b.Endpoints {
@@ -48,8 +48,8 @@ func busiest(b *breakdown.Breakdown) *breakdown.Endpoint {
 	return top
 }
 
-// besideLasting says how much time is in requests that last by their nature, where
-// the answer is about the others.
+// besideLasting returns a sentence about the time in streams and long polls where the
+// answer is about other endpoints, else "".
 func besideLasting(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if e.Lasts() {
 		return ""
@@ -65,7 +65,7 @@ func besideLasting(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 		return ""
 	}
 	slices.Sort(kinds)
-	return fmt.Sprintf("Beside this, %s of request time (%s) are in %s, which last until there is something to tell.",
+	return fmt.Sprintf("Another %s of request time (%s) is in %s, which stay open until there is something to send.",
 		duration(sum), percent(ratio(sum, requestTimeOf(b))), list(slices.Compact(kinds)))
 }
 
@@ -102,7 +102,7 @@ func withoutRequests(b *breakdown.Breakdown) string {
 }
 
 func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
-	in := "what is not known"
+	in := "no known bucket"
 	if top := ranked(e.Buckets, incomplete); len(top) > 0 {
 		in = fmt.Sprintf("%s (%s)", spoken(top[0]), percent(ratio(incomplete(top[0]), e.IncompleteTime)))
 		if p := mostlyOf(top[0], incomplete, incompleteIn); p != nil {
@@ -111,38 +111,45 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	}
 	whose := ""
 	if several(b) {
-		whose = " of " + spokenTitle(e) + ", which most request time goes to,"
+		whose = " of " + spokenTitle(e) + ", which has the most request time,"
 	}
-	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would tell whether they end.",
+	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would show whether they complete.",
 		whose, counted(e.Incomplete, "was", "were"), in)
 }
 
-// whereTheTimeIs is the first sentence.
+// whereTheTimeIs returns the first sentence.
 func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
-	where := "nothing that could be seen"
+	what, where := "most time", "spent on nothing that could be seen"
 	if list := ranked(e.Buckets, total); len(list) > 0 {
 		where = inBuckets(e, list)
+		if isSpread(e, list) {
+			what = "the time"
+		}
 	}
 	share := weight(b, e)
 	if share >= 1-ownLine {
-		return "The time is " + where + "."
+		return strings.ToUpper(what[:1]) + what[1:] + " is " + where + "."
 	}
 	most := "Most"
 	if share < 0.5 {
 		most = "The largest part"
 	}
-	return fmt.Sprintf("%s of the request time (%s) goes to %s, and there it is %s.", most, percent(share), spokenTitle(e), where)
+	return fmt.Sprintf("%s of the request time (%s) goes to %s, and %s there is %s.", most, percent(share), spokenTitle(e), what, where)
 }
 
-// inBuckets names the bucket that holds most of the time. Where none holds half
-// of it, it names two and says how much they hold.
+// inBuckets names the bucket with most of the time. If none holds half of it, inBuckets
+// names the largest two with their shares.
 func inBuckets(e *breakdown.Endpoint, list []*breakdown.BucketTime) string {
 	top := list[0]
 	if !isSpread(e, list) {
 		if p := mostly(top); p != nil && 2*p.total(top) >= e.Wall.Total {
 			return "spent " + p.instead(top) + " (" + percent(ratio(p.total(top), e.Wall.Total)) + ")" + heldWhile(top)
 		}
-		return "in " + spoken(top) + because(e, top)
+		how := "in "
+		if top.Bucket.External() {
+			how = "waiting for "
+		}
+		return "spent " + how + spoken(top) + because(e, top)
 	}
 	return fmt.Sprintf("spread: %s in %s%s, %s in %s",
 		percent(ratio(top.Total, e.Wall.Total)), spoken(top), because(e, top), percent(ratio(list[1].Total, e.Wall.Total)), spoken(list[1]))
@@ -154,8 +161,8 @@ func isSpread(e *breakdown.Endpoint, list []*breakdown.BucketTime) bool {
 	return 2*list[0].Total < e.Wall.Total && len(list) > 1
 }
 
-// because adds what a bucket's name alone does not tell: that the time is spent
-// on the service's own side, or behind somebody else.
+// because returns what a bucket's name alone does not say: that the time is spent on
+// the service's own side, or behind a lock holder or a busy worker.
 func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	text := ""
 	if p := mostly(t); p != nil {
@@ -165,13 +172,13 @@ func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 		text = ", " + within(l)
 	}
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
-		return text // the name of the bucket has said it
+		return text // the bucket's name says it
 	}
 	return text + heldWhile(t)
 }
 
-// heldWhile names who kept requests waiting for most of a bucket's time, and what
-// that one was in.
+// heldWhile names the holder that kept requests waiting for most of a bucket's time,
+// and what it was doing.
 func heldWhile(t *breakdown.BucketTime) string {
 	h := t.Culprit()
 	if h == nil {
@@ -181,8 +188,9 @@ func heldWhile(t *breakdown.BucketTime) string {
 	return fmt.Sprintf(", %s %s while it was in %s", by, shorten(function(h.Function), 50), h.Doing[0].Doing.Info().Spoken)
 }
 
-// computes is the system that most of the running time is in calls to, nil where
-// there is none: a database within the process, whose work is in two buckets.
+// computes returns the system whose calls take most of the running time, or nil if
+// there is none. Such a system is a database within the process: its work is in two
+// buckets.
 func computes(e *breakdown.Endpoint) *breakdown.CPULibrary {
 	for i := range e.CPULibraries {
 		if l := &e.CPULibraries[i]; l.OfSamples >= fewestSamples && 2*l.Samples >= l.OfSamples {
@@ -192,14 +200,14 @@ func computes(e *breakdown.Endpoint) *breakdown.CPULibrary {
 	return nil
 }
 
-// notable is the share of the wall time from which a part is worth a second
-// sentence. It is that from which findings speak.
+// notable is the share of the wall time from which a part gets a second sentence.
+// Findings use the same threshold.
 const notable = 0.10
 
-// besides is the second sentence. It answers what would be asked next: would the
-// usual suspect, the database, matter? The answer to that is given however small it
-// is. Where there is no database it tells what else a notable part of the time is,
-// and where there is no such part it is silent.
+// besides returns the second sentence, or "" if nothing is worth one. It answers the
+// question a reader asks next: would the usual suspect, the database, matter? The
+// sentence about the database appears however small the database's part is. Without a
+// database, besides names another notable part of the time, if there is one.
 func besides(e *breakdown.Endpoint) string {
 	list := ranked(e.Buckets, total)
 	if i := slices.IndexFunc(list, func(t *breakdown.BucketTime) bool { return t.Bucket == breakdown.DB }); i >= 0 {
@@ -224,14 +232,14 @@ func besides(e *breakdown.Endpoint) string {
 	return ""
 }
 
-// isNotable reports whether a bucket holds a notable part of the time, and that not by
-// the chance of a few requests: its mean is beyond two of its standard errors.
+// isNotable reports whether a bucket holds a notable part of the time that is not just
+// a few requests' chance: its mean must exceed two of its standard errors.
 func isNotable(e *breakdown.Endpoint, t *breakdown.BucketTime) bool {
 	return ratio(t.Total, e.Wall.Total) >= notable && float64(t.Mean) > 2*standardError(t.Hist)
 }
 
-// standardError is that of the mean of what a histogram counts, 0 where there is
-// nothing to tell it from.
+// standardError returns the standard error of the mean of a histogram's values, or 0
+// for fewer than two values.
 func standardError(h *breakdown.Histogram) float64 {
 	if h == nil || h.N() < 2 {
 		return 0
@@ -245,8 +253,8 @@ func standardError(h *breakdown.Histogram) float64 {
 	return math.Sqrt(max(squares-sum*sum/n, 0) / (n - 1) / n)
 }
 
-// butIncomplete speaks up where the requests that the window cut would change
-// the answer.
+// butIncomplete returns a sentence if counting the cut requests would change the
+// answer, else "".
 func butIncomplete(e *breakdown.Endpoint) string {
 	completed, cut := ranked(e.Buckets, total), ranked(e.Buckets, incomplete)
 	all := ranked(e.Buckets, both)

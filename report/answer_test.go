@@ -10,7 +10,8 @@ import (
 	"timesink/report"
 )
 
-// lastLine is the answer as the text has it. The other formats have to say the same.
+// lastLine returns the answer in the text, and checks that the other formats have it
+// too.
 func lastLine(t *testing.T, b *breakdown.Breakdown) string {
 	t.Helper()
 	paragraphs := strings.Split(strings.TrimSpace(text(t, b, report.TextOptions{Width: 80})), "\n\n")
@@ -31,8 +32,7 @@ func lastLine(t *testing.T, b *breakdown.Breakdown) string {
 	return line
 }
 
-// What another system would save is told apart from what a service does on its own
-// side of the connection, for every kind of system.
+// For every kind of system, the saving leaves out the time on the service's own side.
 func TestAFreeSystemSavesOnlyItsOwnTime(t *testing.T) {
 	frame := breakdown.Frame{Function: "main.(*API).Decode", File: vin, Line: 61}
 	heldIn := func(b breakdown.Bucket, ns int64) []breakdown.Holder {
@@ -45,27 +45,27 @@ func TestAFreeSystemSavesOnlyItsOwnTime(t *testing.T) {
 		want string
 	}{
 		{"answers alone", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(breakdown.Query, 80*ms)},
-			"The time is in the database. Instant answers from Postgres would save 80.0 ms (80.0%)."},
+			"Most time is spent waiting for the database. Instant answers from Postgres would save 80.0 ms (80.0%)."},
 		{"a pool held for calls to others", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(pool, 75*ms, breakdown.Query, 5*ms), holders: heldIn(breakdown.Upstream, 75*ms)},
-			"The time is spent not in the database itself but waiting for a connection from the service's own pool (75.0%), held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 5.0 ms (5.0%)."},
+			"Most time is spent not in the database itself but waiting for a connection from the service's own pool (75.0%), held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 5.0 ms (5.0%)."},
 		{"a pool that is busy with the database", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(pool, 70*ms, breakdown.Query, 10*ms), holders: heldIn(breakdown.DB, 70*ms)},
-			"The time is spent waiting for a connection from the service's own pool (70.0%), held by main.(*API).Decode while it was in the database. A free Postgres would save 10.0 to 80.0 ms (10.0% to 80.0%): requests wait up to 70.0 ms for connections that are busy with it."},
+			"Most time is spent waiting for a connection from the service's own pool (70.0%), held by main.(*API).Decode while it was in the database. A free Postgres would save 10.0 to 80.0 ms (10.0% to 80.0%): requests wait up to 70.0 ms for connections that are busy with it."},
 		{"a pool and nothing else", part{bucket: breakdown.DB, mean: 80 * ms, phases: phases(pool, 80*ms), holders: heldIn(breakdown.Sleep, 80*ms)},
-			"The time is spent not in the database itself but waiting for a connection from the service's own pool (80.0%), held by main.(*API).Decode while it was in sleep. A free database would save next to nothing (0.0 ms)."},
+			"Most time is spent not in the database itself but waiting for a connection from the service's own pool (80.0%), held by main.(*API).Decode while it was in sleep. A free database would save next to nothing (0.0 ms)."},
 		{"dialing for nearly half", part{bucket: breakdown.DB, mean: 95 * ms, systems: []string{"postgres"}, phases: phases(dial, 42*ms, breakdown.Query, 53*ms)},
-			"The time is in the database. Instant answers from Postgres would save 53.0 ms (53.0%); another 42.0 ms (42.0%) is spent dialing connections."},
+			"Most time is spent waiting for the database. Instant answers from Postgres would save 53.0 ms (53.0%); another 42.0 ms (42.0%) is spent dialing connections."},
 		{"dialing for most", part{bucket: breakdown.Cache, mean: 80 * ms, systems: []string{"redis"}, phases: phases(dial, 60*ms, breakdown.Command, 20*ms)},
-			"The time is spent not in the cache itself but dialing connections (60.0%). A free Redis would save 20.0 ms (20.0%)."},
+			"Most time is spent not in the cache itself but dialing connections (60.0%). A free Redis would save 20.0 ms (20.0%)."},
 		{"a cache's pool", part{bucket: breakdown.Cache, mean: 80 * ms, systems: []string{"redis"}, phases: phases(pool, 60*ms, breakdown.Command, 20*ms), holders: heldIn(breakdown.CPU, 60*ms)},
-			"The time is spent not in the cache itself but waiting for a connection from the service's own pool (60.0%), held by main.(*API).Decode while it was in CPU. A free Redis would save 20.0 ms (20.0%)."},
+			"Most time is spent not in the cache itself but waiting for a connection from the service's own pool (60.0%), held by main.(*API).Decode while it was in CPU. A free Redis would save 20.0 ms (20.0%)."},
 		{"a batch that fills slowly", part{bucket: breakdown.Queue, mean: 80 * ms, systems: []string{"kafka"}, phases: phases(breakdown.BatchDelay, 70*ms, breakdown.Produce, 10*ms)},
-			"The time is spent not in the queue itself but waiting for the client's own batches to fill (70.0%). A free Kafka would save 10.0 ms (10.0%)."},
+			"Most time is spent not in the queue itself but waiting for the client's own batches to fill (70.0%). A free Kafka would save 10.0 ms (10.0%)."},
 		{"names and handshakes", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(breakdown.DNS, 20*ms, dial, 20*ms, breakdown.TLS, 20*ms, breakdown.ResponseWait, 20*ms)},
-			"The time is spent not in the upstream itself but dialing connections (60.0%). Free upstream HTTP calls would save 20.0 ms (20.0%)."},
+			"Most time is spent not in the upstream itself but dialing connections (60.0%). Free upstream HTTP calls would save 20.0 ms (20.0%)."},
 		{"an upstream that answers slowly", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(dial, 10*ms, breakdown.ResponseWait, 60*ms, breakdown.BodyRead, 10*ms)},
-			"The time is in upstream HTTP. Another 20.0 ms (20.0%) is in CPU."},
+			"Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in CPU."},
 		{"mostly dialing, but not most of the time", part{bucket: breakdown.Upstream, mean: 55 * ms, systems: []string{"grpc"}, phases: phases(dial, 40*ms, breakdown.ResponseWait, 15*ms)},
-			"The time is in upstream gRPC, 72.7% of it dialing connections. Free upstream gRPC calls would save 15.0 ms (15.0%)."},
+			"Most time is spent waiting for upstream gRPC, 72.7% of it dialing connections. Free upstream gRPC calls would save 15.0 ms (15.0%)."},
 	} {
 		b := of(source(), decode(500, c.part, part{bucket: breakdown.CPU, mean: 100*ms - c.part.mean}))
 		if got := lastLine(t, b); got != c.want {
@@ -74,7 +74,7 @@ func TestAFreeSystemSavesOnlyItsOwnTime(t *testing.T) {
 	}
 }
 
-func TestASecondSentenceIsSaidOnlyWhereItMatters(t *testing.T) {
+func TestTheSecondSentenceAppearsOnlyIfItMatters(t *testing.T) {
 	upstream := part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(breakdown.ResponseWait, 80*ms)}
 	held := []breakdown.Holder{{Frame: breakdown.Frame{Function: "main.(*table).refresh"}, Doing: breakdown.Sleep, Total: 19 * ms}}
 	few := &breakdown.Histogram{} // two requests of five hundred
@@ -89,20 +89,20 @@ func TestASecondSentenceIsSaidOnlyWhereItMatters(t *testing.T) {
 		want  string
 	}{
 		{"a database, however small", []part{upstream, {bucket: breakdown.CPU, mean: 19 * ms}, {bucket: breakdown.DB, mean: 1 * ms, systems: []string{"postgres"}}}, nil,
-			"The time is in upstream HTTP. A free Postgres would save 1.0 ms (1.0%)."},
+			"Most time is spent waiting for upstream HTTP. A free Postgres would save 1.0 ms (1.0%)."},
 		{"a database that takes next to nothing", []part{upstream, {bucket: breakdown.DB, mean: 10 * us, systems: []string{"postgres"}}}, nil,
-			"The time is in upstream HTTP. A free Postgres would save next to nothing (<0.1 ms)."},
-		{"nothing notable", []part{upstream, {bucket: breakdown.ClientIO, mean: 5 * ms}, {bucket: breakdown.CPU, mean: 3 * ms}}, nil, "The time is in upstream HTTP."},
-		{"a notable part", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, all, "The time is in upstream HTTP. Another 20.0 ms (20.0%) is in client I/O."},
-		{"a part that two requests are the whole of", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, few, "The time is in upstream HTTP."},
+			"Most time is spent waiting for upstream HTTP. A free Postgres would save next to nothing (<0.1 ms)."},
+		{"nothing notable", []part{upstream, {bucket: breakdown.ClientIO, mean: 5 * ms}, {bucket: breakdown.CPU, mean: 3 * ms}}, nil, "Most time is spent waiting for upstream HTTP."},
+		{"a notable part", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, all, "Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in client I/O."},
+		{"a part from only two requests", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, few, "Most time is spent waiting for upstream HTTP."},
 		{"a lock, and who holds it", []part{upstream, {bucket: breakdown.Lock, mean: 20 * ms, holders: held}}, nil,
-			"The time is in upstream HTTP. Another 20.0 ms (20.0%) is in locks, held by main.(*table).refresh while it was in sleep."},
+			"Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in locks, held by main.(*table).refresh while it was in sleep."},
 		{"another system", []part{upstream, {bucket: breakdown.Cache, mean: 20 * ms, systems: []string{"redis"}, phases: phases(breakdown.Command, 20*ms)}}, nil,
-			"The time is in upstream HTTP. A free Redis would save 20.0 ms (20.0%)."},
+			"Most time is spent waiting for upstream HTTP. A free Redis would save 20.0 ms (20.0%)."},
 		{"the first sentence has named both", []part{{bucket: breakdown.CPU, mean: 40 * ms}, {bucket: breakdown.ClientIO, mean: 35 * ms}, {bucket: breakdown.GC, mean: 25 * ms}}, nil,
 			"The time is spread: 40.0% in CPU, 35.0% in client I/O."},
 		{"what is unknown is no second part", []part{upstream, {bucket: breakdown.Unknown, mean: 12 * ms}, {bucket: breakdown.Scheduler, mean: 11 * ms}}, nil,
-			"The time is in upstream HTTP. Another 11.0 ms (10.7%) is in the scheduler (ready to run, no processor free)."},
+			"Most time is spent waiting for upstream HTTP. Another 11.0 ms (10.7%) is in the scheduler (ready to run, no processor free)."},
 	} {
 		b := of(source(), decode(500, c.parts...))
 		b.Endpoints[0].Buckets[c.parts[1].bucket].Hist = c.hist

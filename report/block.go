@@ -8,27 +8,27 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A block is one endpoint's part of the page. Where no request completed, it
-// shows the incomplete ones.
+// A block is one endpoint's part of the page. If no request completed, it shows the cut
+// ones.
 type block struct {
 	*text
 	e     *breakdown.Endpoint
 	scale scale
-	of    func(*breakdown.BucketTime) int64 // the time shown of a bucket: a mean, or a sum over incomplete requests
-	in    func(*breakdown.PhaseTime) int64  // the same of a phase
-	whole int64                             // what the shown times sum to
-	notes int                               // columns of the note
+	of    func(*breakdown.BucketTime) int64 // a bucket's time: its mean, or its sum over cut requests
+	in    func(*breakdown.PhaseTime) int64  // the same for a phase
+	whole int64                             // the sum of the times shown
+	notes int                               // width of the note, in columns
 }
 
 const (
 	nameColumns  = 15 // "upstream HTTP", "  response_wait"
 	shareColumns = 6
 
-	ownLine  = 0.01 // the share from which a bucket gets a line of its own
+	ownLine  = 0.01 // the share from which a bucket gets its own line
 	detailed = 0.05 // the share from which it shows its phases and call sites
 )
 
-// block lays out nothing yet.
+// block returns the block for e. Nothing is laid out yet.
 func (t *text) block(e *breakdown.Endpoint) *block {
 	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }, in: func(p *breakdown.PhaseTime) int64 { return p.Mean }}
 	if e.Requests == 0 {
@@ -86,8 +86,8 @@ func (b *block) head() {
 	b.line(plain, "")
 }
 
-// incomplete says how much time the requests spent that the window cut, and on
-// what: a request slower than the window shows only here.
+// incomplete says how much time the cut requests spent, and on what: a request slower
+// than the window shows only here.
 func (b *block) incomplete() string {
 	e := b.e
 	if e.Requests == 0 {
@@ -102,7 +102,7 @@ func (b *block) incomplete() string {
 	return text
 }
 
-// client sets what the probes saw against what the server did.
+// client compares what the probes measured with what the server did.
 func (b *block) client(c *breakdown.Client) string {
 	text := "from outside: " + counted(int64(c.Probes), "probe", "probes")
 	if c.Matched == 0 {
@@ -127,7 +127,7 @@ func (b *block) client(c *breakdown.Client) string {
 	return text
 }
 
-// rows are the table: each bucket that matters, what is left, and unknown.
+// rows returns the table: each bucket that matters, the rest in one row, and unknown.
 func (b *block) rows() []row {
 	var rows []row
 	var rest []*breakdown.BucketTime
@@ -167,7 +167,7 @@ func (b *block) rest(rest []*breakdown.BucketTime) []row {
 	return []row{b.row("the rest", sum, wrapList("", parts, b.notes)...)}
 }
 
-// zero names the buckets that hold no time at all.
+// zero names the buckets that hold no time.
 func (b *block) zero() []string {
 	var names []string
 	for i := range b.e.Buckets {
@@ -189,7 +189,7 @@ func (b *block) row(name string, ns int64, note ...string) row {
 	}
 }
 
-// noted is a row of notes alone.
+// noted returns a row that holds only notes.
 func noted(note ...string) []row {
 	if len(note) == 0 {
 		return nil
@@ -197,8 +197,8 @@ func noted(note ...string) []row {
 	return []row{{cells: []string{"", "", ""}, note: note}}
 }
 
-// bucket is one bucket's rows: its time, and below it, if asked for, where in
-// the code and in which phases the time was spent.
+// bucket returns one bucket's rows: its time and, with detail, where in the code and in
+// which phases it was spent.
 func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	rows := []row{b.row(shorten(label(t), nameColumns), b.of(t), b.ceiling(t)...)}
 	if b.of(t) == 0 || !withDetail && !b.verbose {
@@ -235,7 +235,7 @@ func phaseName(p breakdown.Phase) string {
 	return p.String()
 }
 
-// phases are those worth a row, the longest first.
+// phases returns the phases worth a row, the longest first.
 func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
 	var list []breakdown.PhaseTime
 	for _, p := range t.Phases {
@@ -257,8 +257,8 @@ func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
 	return nil
 }
 
-// dials says how many of a bucket's calls dial, beside the phase that most of the
-// dialing is in.
+// dials says how many of a bucket's calls dial. It returns "" for all phases but the
+// one with most of the dialing.
 func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
 	i := slices.IndexFunc(b.phases(t), func(p breakdown.PhaseTime) bool { return p.Phase.Stage() == breakdown.Dialing })
 	if i < 0 || b.phases(t)[i].Phase != p {
@@ -274,13 +274,13 @@ func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
 	}
 }
 
-// ceiling draws a bucket's share and says what its absence would leave, and in
-// which way that figure errs.
+// ceiling draws a bucket's share, and adds the mean without the bucket and how far off
+// that figure may be.
 func (b *block) ceiling(t *breakdown.BucketTime) []string {
 	const figure = 26 // "  if free: 12.34 → 12.34 s"
 	share := ratio(b.of(t), b.whole)
 	if share < 0.0005 {
-		return nil // which is printed as 0.0%
+		return nil // it prints as 0.0%
 	}
 	columns := min(b.notes-figure, 30)
 	drawn := b.styled(cyan, bar(share, columns))
@@ -295,7 +295,7 @@ func (b *block) ceiling(t *breakdown.BucketTime) []string {
 	return note
 }
 
-// claims tells whether it is said what the absence of a bucket would leave.
+// claims reports whether the page gives the mean wall time without the bucket.
 func (b *block) claims(t *breakdown.BucketTime) bool {
 	share := ratio(b.of(t), b.whole)
 	return t.Bucket != breakdown.Unknown && b.e.Requests > 0 && (share >= ownLine || share >= 0.0005 && t.Bucket == breakdown.DB)
@@ -305,11 +305,11 @@ func (b *block) percentiles(t *breakdown.BucketTime) string {
 	return fmt.Sprintf("p50 %s   p95 %s   p99 %s", b.scale.short(t.P50), b.scale.short(t.P95), b.scale.short(t.P99))
 }
 
-// maxSites is how many call sites of a bucket a page shows that is not verbose.
+// maxSites is how many of a bucket's call sites a page shows unless it is verbose.
 const maxSites = 3
 
-// sites says where in the service's code a bucket's time was spent; alone tells
-// that it was one place.
+// sites says where in the service's code a bucket's time was spent. It sets alone if
+// that was a single place.
 func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 	shown, rest := b.shownSites(t)
 	alone = len(shown) == 1 && rest < t.Total/100
@@ -333,7 +333,7 @@ func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 	return lines, alone
 }
 
-// site is one call site of several, on two lines at most.
+// site lays out one of several call sites, on at most two lines.
 func (b *block) site(f breakdown.Frame, mean, how string) []string {
 	lines := flow(b.notes, placeIn(f, b.notes-2), mean, how)
 	if len(lines) > 2 {
@@ -342,7 +342,7 @@ func (b *block) site(f breakdown.Frame, mean, how string) []string {
 	return lines
 }
 
-// shownSites are the call sites worth a line, and the total of the others.
+// shownSites returns the call sites worth a line, and the total of the others.
 func (b *block) shownSites(t *breakdown.BucketTime) (shown []breakdown.SiteTime, rest int64) {
 	for i, s := range t.Sites {
 		small := i >= maxSites || ratio(s.Total, t.Total) < detailed
@@ -362,8 +362,8 @@ func indented(lines []string) []string {
 	return lines
 }
 
-// placeIn is a frame in at most limit columns: the function's name is cut, never
-// its line.
+// placeIn returns a frame in at most limit columns. It shortens the function's name,
+// never the line.
 func placeIn(f breakdown.Frame, limit int) string {
 	where := position(f)
 	if where == "" || width(where) > limit/2 {
@@ -372,8 +372,8 @@ func placeIn(f breakdown.Frame, limit int) string {
 	return shorten(function(f.Function), limit-2-width(where)) + "  " + where
 }
 
-// calls says how often a request called from one site, and whether it waited
-// for each call before the next.
+// calls says how many calls a request made from one site, and whether it made them one
+// after another.
 func calls(perRequest, concurrency float64) string {
 	if perRequest <= 0 {
 		return ""
@@ -391,10 +391,10 @@ func calls(perRequest, concurrency float64) string {
 	return text + fmt.Sprintf(", %.1f at a time", concurrency)
 }
 
-// maxHolders is how many holders a page shows that is not verbose.
+// maxHolders is how many holders a page shows unless it is verbose.
 const maxHolders = 2
 
-// holders says who kept the requests waiting, and what those did meanwhile.
+// holders names what kept requests waiting, and what it was doing meanwhile.
 func (b *block) holders(t *breakdown.BucketTime) []string {
 	var lines []string
 	for i, h := range t.Holdings() {
@@ -413,7 +413,7 @@ func (b *block) holders(t *breakdown.BucketTime) []string {
 	return lines
 }
 
-// doing says what a holder was busy with, and for how long per request.
+// doing lists what a holder was busy with, and for how long per request.
 func (b *block) doing(h *breakdown.Holding, all bool) (parts []string) {
 	for i, d := range h.Doing {
 		if i == 0 || all || ratio(d.Total, h.Total) >= detailed {
@@ -423,11 +423,11 @@ func (b *block) doing(h *breakdown.Holding, all bool) (parts []string) {
 	return parts
 }
 
-// fewestSamples is how many CPU samples say anything.
+// fewestSamples is the fewest CPU samples that a page draws conclusions from.
 const fewestSamples = 10
 
-// libraries says how much of the running time was other systems' work within the
-// process.
+// libraries says how much of the running time was spent in calls to other systems
+// within the process.
 func (b *block) libraries() (lines []string) {
 	for i := range b.e.CPULibraries {
 		l := &b.e.CPULibraries[i]
@@ -439,7 +439,7 @@ func (b *block) libraries() (lines []string) {
 	return lines
 }
 
-// functions names where on the CPU the samples of this endpoint fell.
+// functions lists the functions that this endpoint's CPU samples fell in.
 func (b *block) functions() []string {
 	samples := int64(0)
 	for _, f := range b.e.CPU {

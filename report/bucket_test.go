@@ -22,8 +22,8 @@ import (
 	"timesink/report"
 )
 
-// TestEveryBucketIsInEveryOutput spends a request's time in one bucket after another,
-// and looks for what the table says of it in all that is written.
+// TestEveryBucketIsInEveryOutput spends a request's time in each bucket in turn, and
+// looks for the bucket's row of the table in all outputs.
 func TestEveryBucketIsInEveryOutput(t *testing.T) {
 	for bucket := range breakdown.NumBuckets {
 		info := bucket.Info()
@@ -50,7 +50,7 @@ func TestEveryBucketIsInEveryOutput(t *testing.T) {
 				}
 			}
 			if drawn := strings.Contains(written["html"], `id="p-`+info.Name+`"`); drawn != (info.Pattern.Shape != breakdown.Plain) {
-				t.Errorf("its pattern is in the page, %v", drawn)
+				t.Errorf("its pattern is in the page: %v", drawn)
 			}
 			for _, p := range info.Phases {
 				for format, want := range map[string]string{"text": p.String(), "html": p.Info().Meaning, "schema": fmt.Sprintf("%q", p)} {
@@ -65,8 +65,8 @@ func TestEveryBucketIsInEveryOutput(t *testing.T) {
 
 func bucketClass(name string) string { return ".b-" + name + "{fill:" }
 
-// written is all that is written of a request that spent its time in a bucket, in each
-// of its phases.
+// written returns every format's output for a request that spent its time in a bucket,
+// in each of its phases.
 func written(t *testing.T, bucket breakdown.Bucket) map[string]string {
 	t.Helper()
 	steps := bucket.Info().Phases
@@ -134,12 +134,11 @@ func writeSchema(w io.Writer, name string) error {
 	return err
 }
 
-// tables are the files that may list buckets and phases.
+// tables lists the files that may list buckets and phases.
 var tables = []string{"analyze/breakdown/bucket.go", "analyze/breakdown/phase.go"}
 
-// TestBucketsAreListedInOneTable reads the sources: what lists buckets or phases
-// elsewhere, or compares them by their order, would be wrong of a new one and yet
-// compile.
+// TestBucketsAreListedInOneTable reads the sources. Code elsewhere that lists buckets
+// or phases, or compares them by order, would compile with a new one and yet be wrong.
 func TestBucketsAreListedInOneTable(t *testing.T) {
 	read := 0
 	for path, text := range sources(t) {
@@ -155,9 +154,9 @@ func TestBucketsAreListedInOneTable(t *testing.T) {
 	}
 }
 
-// sources are the files of the project that lists could be in, by their path: neither
-// tests, nor what is generated, nor the programs that test and demonstrate the tool,
-// which know the buckets that they are about.
+// sources returns the project's files that could contain such lists, by path. It
+// excludes tests, generated files, and the programs that test and demonstrate the tool,
+// which know their buckets.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	list := map[string]string{}
@@ -187,8 +186,7 @@ func sources(t *testing.T) map[string]string {
 	return list
 }
 
-// most is how many buckets or phases may stand beside one another before they are a
-// list.
+// most is how many buckets or phases may be together without counting as a list.
 const most = 2
 
 func checkGo(t *testing.T, path, text string) {
@@ -217,7 +215,7 @@ func checkGo(t *testing.T, path, text string) {
 		switch n := n.(type) {
 		case *ast.BinaryExpr:
 			if n.Op != token.EQL && n.Op != token.NEQ && (isConstant(n.X) || isConstant(n.Y)) {
-				complain(n.Pos(), "takes a bucket or a phase for a number")
+				complain(n.Pos(), "uses a bucket or a phase as a number")
 			}
 			if n.Op == token.LAND || n.Op == token.LOR {
 				if compared(n, isConstant) > most {
@@ -241,7 +239,7 @@ func checkGo(t *testing.T, path, text string) {
 	})
 }
 
-// isField reports whether a key is that of a struct: a row of a table.
+// isField reports whether a key is a struct's field, as in a row of a table.
 func isField(key ast.Expr) bool {
 	id, ok := key.(*ast.Ident)
 	return ok && id.IsExported()
@@ -261,7 +259,7 @@ func compared(e ast.Expr, isConstant func(ast.Expr) bool) int {
 	return 0
 }
 
-// constants are the names of the buckets and the phases in Go.
+// constants returns the names of the constants for buckets and phases.
 func constants(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -280,7 +278,7 @@ func constants(t *testing.T) map[string]bool {
 			}
 		}
 	}
-	// What is no bucket and no phase, and what stands for none or for all of them.
+	// Constants that are neither buckets nor phases, or that mean none or all of them.
 	for _, other := range []string{"NumBuckets", "NumPhases", "NoPhase", "External", "Processor", "Blocked", "Unexplained", "Plain", "Lines", "Grid", "Dots",
 		"NoStage", "Pooling", "Dialing", "Batching", "Asking"} {
 		delete(names, other)
@@ -304,8 +302,9 @@ func checkOther(t *testing.T, path, text string) {
 	}
 }
 
-// TestABucketIsAddedInOneTable adds one for real, with a phase of its own, in a copy
-// of the table that the compiler takes instead, and looks for it in every output.
+// TestABucketIsAddedInOneTable really adds a bucket with a new phase, in copies of the
+// tables that it gives the compiler as an overlay, and looks for the bucket in every
+// output.
 func TestABucketIsAddedInOneTable(t *testing.T) {
 	dir := t.TempDir()
 	replaced := map[string]string{}

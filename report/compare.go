@@ -11,9 +11,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// CompareText writes a comparison as a screen for a terminal: per endpoint what
-// changed, by how much, whether it is real, and where; and in the last line the
-// answer.
+// CompareText writes a comparison as a screen for a terminal: for each endpoint what
+// changed, by how much, whether it is real, and where. The last line is the answer.
 func CompareText(w io.Writer, c *breakdown.Comparison, o TextOptions) error {
 	t := &compared{page: newPage(o), c: WordedComparison(c), verbose: o.Verbose}
 	if err := t.write(cmp.Or(o.Top, defaultTop)); err != nil {
@@ -25,7 +24,7 @@ func CompareText(w io.Writer, c *breakdown.Comparison, o TextOptions) error {
 	return nil
 }
 
-// compared is a comparison's screen in the making.
+// compared lays out a comparison's screen.
 type compared struct {
 	page
 	c       *breakdown.Comparison
@@ -142,7 +141,8 @@ func (t *compared) confidence() string {
 	return fmt.Sprintf("%.0f%% interval, over %s", 100*(1-t.c.Alpha), t.c.Test)
 }
 
-// tested says what a test says of a change: ~ where the samples cannot tell.
+// tested returns a change's interval and p-value, or "~" and the interval if the change
+// is not significant.
 func (t *compared) tested(c *breakdown.Change, unit scale) []string {
 	interval := fmt.Sprintf("%s to %s", signedTime(unit, c.Low), signedTime(unit, c.High))
 	if c.Significant {
@@ -151,7 +151,8 @@ func (t *compared) tested(c *breakdown.Change, unit scale) []string {
 	return []string{"~ " + interval}
 }
 
-// needs says what would tell the changes that the samples do not.
+// needs says how many samples it would take to decide the changes that are not
+// significant.
 func needs(e *breakdown.EndpointChange) (texts []string) {
 	by := map[string][]string{}
 	var order []string
@@ -164,12 +165,12 @@ func needs(e *breakdown.EndpointChange) (texts []string) {
 		}
 	}
 	for _, n := range order {
-		texts = append(texts, list(by[n])+": the samples cannot tell; it takes "+n)
+		texts = append(texts, list(by[n])+": the samples cannot tell; that takes "+n)
 	}
 	return texts
 }
 
-// verdict is a change in a word: −57.5%, or ~.
+// verdict returns a change as one word: −57.5%, or ~ if it is not significant.
 func (t *compared) verdict(c *breakdown.Change) string {
 	if !c.Significant {
 		return "~"
@@ -184,12 +185,12 @@ func probability(p float64) string {
 	return fmt.Sprintf("= %.3f", p)
 }
 
-// smallPart is the share of the mean's change and of the mean below which a bucket
-// shares a line with others.
+// smallPart is the share of the mean below which a bucket's change shares a line with
+// others.
 const smallPart = 0.01
 
-// buckets shows where the change of the mean is, the largest part first, and below
-// each what that is made of.
+// buckets shows where the mean changed, the largest part first, each with its own parts
+// below it.
 func (t *compared) buckets(e *breakdown.EndpointChange, unit scale) {
 	mean := &e.Wall[0]
 	order := make([]*breakdown.BucketChange, 0, len(e.Buckets))
@@ -232,7 +233,8 @@ func (t *compared) bucket(b *breakdown.BucketChange, unit scale) {
 	}
 }
 
-// bucketLine is one bucket's change; ~ marks one that the samples cannot tell.
+// bucketLine writes one bucket's change. It marks a change that is not significant with
+// ~.
 func (t *compared) bucketLine(label, times, delta string, sure bool) {
 	mark := ""
 	if !sure {
@@ -241,7 +243,8 @@ func (t *compared) bucketLine(label, times, delta string, sure bool) {
 	t.line(plain, strings.TrimRight("  "+pad(label, 16)+spaces(12-width(delta))+delta+mark+spaces(4-width(mark))+times, " "))
 }
 
-// worthShowing are the parts that make up more than a fiftieth of the largest.
+// worthShowing returns the parts larger than a fiftieth of the largest, the largest
+// first.
 func worthShowing(parts []breakdown.PartChange, delta int64) (out []breakdown.PartChange) {
 	most := magnitude(delta)
 	for _, p := range parts {
@@ -256,7 +259,7 @@ func worthShowing(parts []breakdown.PartChange, delta int64) (out []breakdown.Pa
 	return out
 }
 
-// cameAndWent says which endpoints are on one side only.
+// cameAndWent lists the endpoints that are on one side only.
 func cameAndWent(c *breakdown.Comparison) (texts []string) {
 	for _, status := range []string{"appeared", "vanished"} {
 		var names []string
@@ -270,15 +273,15 @@ func cameAndWent(c *breakdown.Comparison) (texts []string) {
 	return texts
 }
 
-// mixText says whether the mix of the endpoints is what changed the mean over all,
-// nothing where it is not.
+// mixText says how much of the change of the overall mean comes from a different mix of
+// endpoints. It returns "" if that is negligible.
 func mixText(c *breakdown.Comparison) string {
 	m := &c.Mix
 	if len(c.Endpoints) < 2 || 100*magnitude(m.Shift) <= m.Before {
 		return ""
 	}
 	unit := scaleOf(max(m.Before, m.After))
-	return fmt.Sprintf("Over all requests the mean changed by %s: %s because the endpoints have other shares of the traffic, %s within them.",
+	return fmt.Sprintf("Over all requests the mean changed by %s: %s because the mix of endpoints changed, %s within the endpoints.",
 		signedTime(unit, m.After-m.Before), signedTime(unit, m.Shift), signedTime(unit, m.Within))
 }
 
@@ -286,7 +289,7 @@ func gateWord(g *breakdown.Gate) string {
 	return map[string]string{breakdown.GatePassed: "gate passed", breakdown.GateBroken: "gate broken", breakdown.GateUnsure: "gate unsure"}[g.Outcome]
 }
 
-// GateText says what became of a gate, and why.
+// GateText returns a gate's outcome and what decided it.
 func GateText(g *breakdown.Gate) string {
 	if g.Endpoint != "" {
 		return fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, why(g))
@@ -294,7 +297,7 @@ func GateText(g *breakdown.Gate) string {
 	return g.Condition + ": " + why(g)
 }
 
-// verdict is the comparison in one sentence, about the endpoint with the most
+// verdict returns the comparison in one sentence, about the endpoint with the most
 // request time.
 func verdict(c *breakdown.Comparison) string {
 	both := ofStatus(c, "both")
@@ -335,7 +338,7 @@ func verdict(c *breakdown.Comparison) string {
 
 func magnitude(ns int64) int64 { return max(ns, -ns) }
 
-// signedTime is a change of a time, with its sign.
+// signedTime returns a change of a time, with its sign.
 func signedTime(s scale, ns int64) string {
 	text := s.column(magnitude(ns))
 	switch {

@@ -11,8 +11,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// CompareJSON writes a comparison in the schema that breakdown.CompareSchema
-// names, as JSON does a breakdown.
+// CompareJSON writes a comparison in the schema named by breakdown.CompareSchema.
+// Times, arrays and escapes are as in JSON.
 func CompareJSON(w io.Writer, c *breakdown.Comparison) error {
 	n := *WordedComparison(c)
 	n.Endpoints = copied(c.Endpoints)
@@ -27,12 +27,12 @@ func CompareJSON(w io.Writer, c *breakdown.Comparison) error {
 	return writeJSON(w, &n, "the comparison")
 }
 
-// CompareBench writes each capture of both sides as a line of Go's benchmark
-// format for each endpoint, under the key "side", so that
+// CompareBench writes, for each capture of both sides, one line per endpoint in Go's
+// benchmark format. The key "side" tells the sides apart, so that
 //
 //	benchstat -col /side FILE
 //
-// compares them. A line's iterations are its requests.
+// compares them. A line's iteration count is its number of requests.
 func CompareBench(w io.Writer, before, after *breakdown.Breakdown) error {
 	var out bytes.Buffer
 	for i, b := range []*breakdown.Breakdown{before, after} {
@@ -82,8 +82,8 @@ func benchLine(out *bytes.Buffer, name string, s *breakdown.Series) {
 	out.WriteByte('\n')
 }
 
-// benchName is an endpoint as a benchmark's name: it begins with a capital and
-// holds no blank.
+// benchName returns an endpoint's name as a benchmark's: it begins with an upper-case
+// letter and contains no space.
 func benchName(e *breakdown.Endpoint) string {
 	name := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || !unicode.IsPrint(r) {

@@ -13,8 +13,8 @@ import (
 	"timesink/report"
 )
 
-// comparison compares two fixtures, of which the second is the slower or the
-// faster; the tests' verdicts, for which fixtures hold no requests, are invented.
+// comparison compares two fixtures. It makes up the results of the tests, since
+// fixtures hold no requests.
 func comparison(t *testing.T, before, after *breakdown.Breakdown, gates ...string) *breakdown.Comparison {
 	t.Helper()
 	var parsed []analyze.Gate
@@ -31,7 +31,7 @@ func comparison(t *testing.T, before, after *breakdown.Breakdown, gates ...strin
 			e.Wall.Hist = histogram(e.Wall.P50, e.Wall.P95, e.Wall.P99)
 			for j := range e.Buckets {
 				b := &e.Buckets[j]
-				b.Hist, b.CallTime = histogram(b.P50), b.Total // its calls are made one after another
+				b.Hist, b.CallTime = histogram(b.P50), b.Total // calls made one after another
 			}
 		}
 	}
@@ -55,8 +55,8 @@ func comparison(t *testing.T, before, after *breakdown.Breakdown, gates ...strin
 	return c
 }
 
-// histogram holds values of which a tenth is the last but one, and a fiftieth the
-// last.
+// histogram returns a histogram in which a tenth of the values is the second to last,
+// and a fiftieth the last.
 func histogram(values ...int64) *breakdown.Histogram {
 	h := &breakdown.Histogram{}
 	h.RecordN(values[0], 90)
@@ -79,7 +79,7 @@ func TestComparisonGoldens(t *testing.T) {
 			}
 			golden(t, "compare-"+name+format, b.Bytes())
 			if format == ".json" && !json.Valid(b.Bytes()) {
-				t.Errorf("%s is no JSON", name)
+				t.Errorf("%s is not JSON", name)
 			}
 			for line := range strings.Lines(b.String()) {
 				if columns := twwidth.WidthWithOptions(strings.TrimSuffix(line, "\n"), twwidth.Options{}); format == ".txt" && columns > 80 {

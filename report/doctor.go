@@ -9,35 +9,35 @@ import (
 // A Diagnosis is what a service exposes to timesink.
 type Diagnosis struct {
 	Target     string
-	GoVersion  string // "" where it is not known; so are the numbers where they are 0
+	GoVersion  string // "" if unknown; GOMAXPROCS and Goroutines are 0 if unknown
 	GOMAXPROCS int
 	Goroutines int
 	Endpoints  []DiagnosedEndpoint
-	Advice     []Advice // what would improve the answer, the most important first
-	// Fails is set where a collection would fail now.
+	Advice     []Advice // the most important first
+	// Fails reports whether a collection would fail now.
 	Fails bool
-	// Asked is the window that was asked about, Longest the longest that the service
-	// allows, 0 where it sets no bound. Both are nanoseconds.
+	// Asked is the window asked for. Longest is the longest one that the service
+	// allows, or 0 if it sets no limit. Both are in nanoseconds.
 	Asked, Longest int64
 }
 
-// A DiagnosedEndpoint is what one endpoint of net/http/pprof answered.
+// A DiagnosedEndpoint is the answer of one endpoint of net/http/pprof.
 type DiagnosedEndpoint struct {
 	Name string
 	OK   bool
-	Took int64 // ns, 0 where it was not asked
+	Took int64 // ns, 0 if it was not asked
 	Note string
 }
 
 // Advice is one thing to do for a better answer.
 type Advice struct {
 	What string
-	Code string // the lines to add to the service, "" for none
+	Code string // lines to add to the service, or ""
 }
 
-// DiagnosisText writes a diagnosis as a page for a terminal: what the service is, what
-// answers, what would improve the answer, and in the last line whether a run would
-// succeed. Of the options it takes Width.
+// DiagnosisText writes a diagnosis as a page for a terminal: the service, which
+// endpoints answer, what would improve the answer, and in the last line whether a run
+// would succeed. It uses only o.Width.
 func DiagnosisText(w io.Writer, d *Diagnosis, o TextOptions) error {
 	p := newPage(o)
 	p.fields(plain, 0, d.facts()...)
@@ -77,7 +77,7 @@ func (d *Diagnosis) facts() []string {
 	return facts
 }
 
-// endpoints lists what each endpoint answered.
+// endpoints lists each endpoint's answer.
 func (p *page) endpoints(list []DiagnosedEndpoint) error {
 	var rows []row
 	for _, e := range list {
@@ -103,15 +103,15 @@ func (p *page) endpoints(list []DiagnosedEndpoint) error {
 func (d *Diagnosis) verdict() string {
 	target := clean(d.Target)
 	if d.Fails {
-		return fmt.Sprintf("Not ready: timesink run %s would fail now.", target)
+		return fmt.Sprintf("Not ready: timesink run %s would fail.", target)
 	}
 	window := d.Asked
 	if d.Longest > 0 {
 		window = min(window, d.Longest)
 	}
-	text := fmt.Sprintf("Ready: timesink run %s can look for %s", target, seconds(window))
+	text := fmt.Sprintf("Ready: timesink run %s can observe %s", target, seconds(window))
 	if window < d.Asked {
-		text += fmt.Sprintf(", not for %s: the server's write timeout forbids more", seconds(d.Asked))
+		text += fmt.Sprintf(", not %s: the server's write timeout is shorter", seconds(d.Asked))
 	}
 	return text + "."
 }

@@ -6,22 +6,22 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A findingWording puts a finding into words. The functions get its facts, and evidence
-// may be nil.
+// A findingWording puts a finding into words. The functions take its facts; evidence
+// may return nil.
 type findingWording struct {
 	title    func(f *breakdown.Facts) string
 	evidence func(f *breakdown.Facts) []string
 	try      string
 }
 
-// findingWordings are those of all findings, by ID. JSON has the same words.
+// findingWordings holds the wording of every finding, by ID. JSON uses the same words.
 var findingWordings = map[string]findingWording{
 	"sequential-calls": {
 		title: says("upstream calls are made one after another"),
 		evidence: func(f *breakdown.Facts) []string {
 			return append([]string{fmt.Sprintf("%.1f calls per request, %.1f in flight while any is", f.Calls, f.InFlight)}, calledAt(f)...)
 		},
-		try: "where one call does not need another's answer, start them at once (errgroup) and wait for all",
+		try: "where one call does not need another's answer, start them together (errgroup) and wait for all",
 	},
 	"dial-per-call": {
 		title: func(f *breakdown.Facts) string {
@@ -36,7 +36,7 @@ var findingWordings = map[string]findingWording{
 	"pool-starved": {
 		title: says("requests wait for a free database connection"),
 		evidence: func(f *breakdown.Facts) []string {
-			return append([]string{ofRequest(f) + " in the pool, before any query is sent"}, keptWaiting("held by", f)...)
+			return append([]string{ofRequest(f) + " in the pool, before the first query is sent"}, keptWaiting("held by", f)...)
 		},
 		try: "raise the pool's limit (SetMaxOpenConns, MaxConns), or hold each connection for a shorter time",
 	},
@@ -93,16 +93,16 @@ func siteAt(what string, site breakdown.Frame) []string {
 	return []string{what + " " + spot(site)}
 }
 
-// keptWaiting names those that kept requests waiting, and what each was in for most
-// of that.
+// keptWaiting names the goroutines that kept requests waiting, and what each did for
+// most of that time.
 func keptWaiting(how string, f *breakdown.Facts) (list []string) {
 	for _, h := range f.Holders {
-		list = append(list, fmt.Sprintf("%s %s, which was in %s for %s of %s per request", how, spot(h.Frame), busyIn(h.Doing), threeDigits(h.Busy), threeDigits(h.Total)))
+		list = append(list, fmt.Sprintf("%s %s, busy in %s for %s of %s per request", how, spot(h.Frame), busyIn(h.Doing), threeDigits(h.Busy), threeDigits(h.Total)))
 	}
 	return list
 }
 
-// busyIn is what a goroutine in a bucket is in: "a database call", "cpu".
+// busyIn returns what a goroutine is doing while in a bucket: "a database call", "cpu".
 func busyIn(b breakdown.Bucket) string {
 	if call := aCall(b); call != "" {
 		return call

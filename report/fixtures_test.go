@@ -8,8 +8,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// The fixtures are breakdowns as analyze would give them, each named for what
-// it shows. They hold the identities of breakdown.Check.
+// The fixtures are breakdowns as analyze would return them, each named for what it
+// shows. They satisfy breakdown.Check.
 var fixtures = map[string]func() *breakdown.Breakdown{
 	"sequential":        sequential,
 	"concurrent":        concurrent,
@@ -43,21 +43,21 @@ const (
 	s  = int64(time.Second)
 )
 
-// part is one bucket's mean per request and what is known of it.
+// A part is one bucket's mean per request, with its details.
 type part struct {
 	bucket  breakdown.Bucket
 	mean    int64
 	calls   float64
-	dials   float64 // the share of them that dial
+	dials   float64 // the share of the calls that dial
 	systems []string
 	phases  []breakdown.PhaseTime // means only
-	sites   []breakdown.SiteTime  // means only; the first takes what the others leave
+	sites   []breakdown.SiteTime  // means only; the first gets the rest
 	holders []breakdown.Holder    // means only
 	queued  int64
 	shadow  int64
 }
 
-// endpoint builds an endpoint whose numbers agree from the means of its parts.
+// endpoint builds an endpoint with consistent numbers from the means of its parts.
 func endpoint(name string, requests int64, parts ...part) breakdown.Endpoint {
 	e := breakdown.Endpoint{Name: name, Kind: "http/1", Requests: requests, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
 	for _, p := range parts {
@@ -106,7 +106,7 @@ func (p part) bucketTime(e *breakdown.Endpoint) breakdown.BucketTime {
 	return t
 }
 
-// cut adds requests that the window's edges cut, and where their time was.
+// cut adds requests cut by the window's edges, and their time by bucket.
 func cut(e *breakdown.Endpoint, requests int64, in map[breakdown.Bucket]int64) {
 	e.Incomplete = requests
 	for b, ns := range in {
@@ -351,7 +351,7 @@ func incompleteOnly() *breakdown.Breakdown {
 	return of(source(), e)
 }
 
-// stuck are requests that hold a connection each and wait for a second one.
+// stuck has requests that each hold a connection and wait for a second one.
 func stuck() *breakdown.Breakdown {
 	e := endpoint("main.(*API).Orders", 0)
 	cut(&e, 38, map[breakdown.Bucket]int64{breakdown.DB: 111 * s, breakdown.CPU: 20 * ms})
@@ -408,7 +408,7 @@ func heldConnections() *breakdown.Breakdown {
 		part{bucket: breakdown.CPU, mean: 2 * ms}))
 }
 
-// oneMatters has a second endpoint, and a second call site, too small to speak of.
+// oneMatters has a second endpoint and a second call site too small to mention.
 func oneMatters() *breakdown.Breakdown {
 	few := site("main.(*API).healthz", vin, 20, 10*us, 0.01, 1)
 	e := decode(369, part{bucket: breakdown.Upstream, mean: 101800 * us, calls: 4.01, systems: []string{"http"}, sites: []breakdown.SiteTime{fetch, few}, phases: phases(breakdown.ResponseWait, 101800*us)},
@@ -422,8 +422,8 @@ func oneMatters() *breakdown.Breakdown {
 	return b
 }
 
-// ticket is what a report is made of: it tells what it was read from, and all that
-// the others tell one by one.
+// ticket is a breakdown for a report: it has evidence, and everything that the other
+// fixtures show separately.
 func ticket() *breakdown.Breakdown {
 	b := severalEndpoints()
 	s := &b.Source

@@ -15,46 +15,44 @@ import (
 
 //go:generate go run -C ../cmd/internal/ticket ./bundle ../../../report/web
 
-// web holds the pages' templates, and their script and style as the bundler made
-// them.
+// web holds the pages' templates, and the bundled script and style.
 //
 //go:embed web/*.html web/dist
 var web embed.FS
 
-// HTMLOptions say what an HTML page shows.
+// HTMLOptions configures HTML.
 type HTMLOptions struct {
-	// Top is the number of endpoints shown one by one, as in TextOptions.
+	// Top is the number of endpoints shown individually, as in TextOptions.
 	Top int
 }
 
-// HTML writes b as one page that needs nothing beside it: no network, no server,
-// and for its tables no script. The specimens are the requests that it draws one by
-// one; ToShow tells which it wants, and those that it does not find it leaves out,
-// and says so.
+// HTML writes b as one self-contained page: it needs no network and no server, and its
+// tables need no script. The specimens are the requests that it draws; ToShow returns
+// the IDs of those it wants. The page says which of them are missing.
 func HTML(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o HTMLOptions) error {
 	b = Worded(b)
 	p, charts := newReportPage(b, specimens, min(top(b, o.Top), len(b.Endpoints)))
 	return p.writeTo(w, "report.html", charts, p)
 }
 
-// asset is a part of every page, as the bundler made it.
+// asset returns one of the bundler's outputs, which every page contains.
 func asset(name string) (string, error) {
 	text, err := web.ReadFile("web/dist/" + name)
 	return string(text), err
 }
 
-// A frame holds what the pages have in common: what stands around their content.
+// A frame is what the pages have in common, around their content.
 type frame struct {
 	Policy   template.HTML
 	Style    template.CSS
 	Patterns []patternView
 	Script   template.JS
-	Data     template.JS // what the charts are drawn from
+	Data     template.JS // drawn by the charts
 	Licenses string
 }
 
-// writeTo fills the frame and lays the page out around it. Of what the page holds,
-// only the bundled script and style, told by their checksums, take effect.
+// writeTo fills the frame and writes the page. Its content security policy admits the
+// bundled script and style by their checksums, and nothing else.
 func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 	style, err := asset("page.css")
 	if err != nil {
@@ -68,7 +66,7 @@ func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 	if f.Licenses, err = asset("LICENSES.txt"); err != nil {
 		return err
 	}
-	data, err := json.Marshal(charts) // which escapes <, > and &, so that nothing ends the element
+	data, err := json.Marshal(charts) // Marshal escapes <, > and &, so nothing ends the element
 	if err != nil {
 		return fmt.Errorf("encoding the charts' data: %w", err)
 	}

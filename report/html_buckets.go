@@ -7,10 +7,10 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// bucketStyle is what a page's style says of the buckets. Each has its color as a
-// variable, --db, and two classes that fill an area: .c-db with the color alone, and
-// .b-db with its pattern over it. It stands before the page's own style, which may
-// therefore overrule it.
+// bucketStyle returns the style sheet of the buckets. Each bucket has its color as a
+// variable, such as --db, and two classes that fill an area: .c-db with the color
+// alone, and .b-db with the pattern over it. It comes before the page's own style,
+// which can override it.
 func bucketStyle() string {
 	var light, dark, classes strings.Builder
 	for b := range breakdown.NumBuckets {
@@ -27,16 +27,16 @@ func bucketStyle() string {
 	return ":root{" + light.String() + "}@media screen and (prefers-color-scheme:dark){:root{" + dark.String() + "}}" + classes.String()
 }
 
-// A patternView is a tile of a bucket's pattern, as SVG draws it. Lengths are pixels.
+// A patternView is one tile of a bucket's pattern in SVG. Lengths are in pixels.
 type patternView struct {
 	Bucket              string
 	Size, Ink           float64
 	Turn                int
-	Upright, Level, Dot bool // what is in it
+	Upright, Level, Dot bool // shapes in the tile
 	Middle, Radius      float64
 }
 
-// bucketPatterns are the patterns that bucketStyle refers to.
+// bucketPatterns returns the patterns that bucketStyle refers to.
 func bucketPatterns() (list []patternView) {
 	for b := range breakdown.NumBuckets {
 		p := b.Info().Pattern

@@ -9,8 +9,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// chartData is what the page's script draws. Names stand in Strings once, and are
-// told by their place in it; times are nanoseconds.
+// chartData is what the page's script draws. Each name is in Strings once and is
+// referred to by its index. Times are in nanoseconds.
 type chartData struct {
 	Buckets   []bucketName    `json:"buckets"`
 	Strings   []string        `json:"strings"`
@@ -32,7 +32,7 @@ type endpointChart struct {
 	Flame *flame     `json:"flame"`
 }
 
-// unit is how times are written beside a chart.
+// A unit says how a chart writes times.
 type unit struct {
 	Name     string  `json:"name"`
 	NS       float64 `json:"ns"`
@@ -44,8 +44,8 @@ type mark struct {
 	At   int64  `json:"at"`
 }
 
-// A barChart is a Bar. Request is the place among Requests of the one that stands for
-// it, its own or of the bar that is the nearest; -1 where there is none.
+// A barChart is a Bar. Request is the index in Requests of a request from this bar, or
+// else of the nearest one drawn; -1 if none is.
 type barChart struct {
 	Low      int64                       `json:"low"`
 	High     int64                       `json:"high"`
@@ -54,15 +54,15 @@ type barChart struct {
 	Request  int                         `json:"request"`
 }
 
-// charts are the data in the making.
+// charts builds a chartData.
 type charts struct {
 	chartData
 	names   map[string]int
 	dropped []string
-	cap     int // of a request's segments that are drawn
+	cap     int // the most segments drawn of a request
 }
 
-// What a page may draw: enough to explain, and small enough to send.
+// Limits of what a page draws: enough to explain, and small enough to send.
 const (
 	maxSegments        = 20000 // of all requests together
 	maxRequestSegments = 1000
@@ -79,7 +79,7 @@ func newChartData() *charts {
 	return c
 }
 
-// name is the place of a text among the strings.
+// name returns the index of a text in Strings, adding it if needed.
 func (c *charts) name(text string) int {
 	i, ok := c.names[text]
 	if !ok {
@@ -116,8 +116,8 @@ func unitOf(ns int64) unit {
 	return unit{s.unit, s.ns, s.decimals}
 }
 
-// barCharts gives each bar the request that is nearest to it. A request's wall time
-// says where it lies.
+// barCharts assigns each bar the nearest request. shown maps the index of each request
+// drawn to its wall time.
 func barCharts(bars []breakdown.Bar, shown map[int]int64) []barChart {
 	out := []barChart{}
 	for _, b := range bars {
@@ -143,10 +143,10 @@ func sortedKeys(m map[int]int64) []int {
 	return keys
 }
 
-// A flame is a frame of a flame graph with all that is above it.
+// A flame is a frame of a flame graph, with the frames that it called.
 type flame struct {
 	Name     int      `json:"n"`
-	Detail   int      `json:"d"` // where it is, and what the attribution rests on
+	Detail   int      `json:"d"` // position in the source, or the bucket's meaning
 	Bucket   int      `json:"b"` // -1 at the root
 	Value    int64    `json:"v"`
 	Children []*flame `json:"c,omitempty"`
@@ -154,8 +154,8 @@ type flame struct {
 	index    map[string]*flame
 }
 
-// flame is bucket → call site → the stack from the site's code towards the leaf, as
-// wide as the time.
+// flame builds a graph of bucket → call site → the frames from there down to the leaf,
+// each as wide as its time.
 func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
 	root := &flame{Name: c.name("all of the wall time"), Detail: c.name(""), Bucket: -1}
 	for i := range e.Detail.Stacks {
@@ -184,7 +184,7 @@ func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
 	}
 	root.sort()
 	if n := root.size(); n < frames {
-		c.drop("The flame graph of %s shows %s of %s frames: those that hold less than %s of the time are left out, and their time stays with the frame below.",
+		c.drop("The flame graph of %s shows %s of %s frames: frames with less than %s of the time are left out, and their time stays with their caller.",
 			shorten(title(e), 60), count(int64(n)), count(int64(frames)), percent2(ratio(least, kept)))
 	}
 	return root
@@ -207,7 +207,7 @@ func frameDetail(f breakdown.Frame, site bool) string {
 	return where
 }
 
-// fromSite is a cause's call site and the frames that it called, the leaf last.
+// fromSite returns a cause's call site and the frames that it called, the leaf last.
 func fromSite(c *breakdown.Cause) []breakdown.Frame {
 	at := slices.Index(c.Stack, c.Site)
 	if at < 0 {

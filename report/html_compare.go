@@ -10,14 +10,14 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// CompareHTML writes a comparison as one page, as HTML does a breakdown. The two
-// sides, which c was made from, are drawn as histograms.
+// CompareHTML writes a comparison as one self-contained page, like HTML. before and
+// after are the sides that c was made from; the page draws their histograms.
 func CompareHTML(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown) error {
 	p, charts := newComparePage(WordedComparison(c), before, after)
 	return p.writeTo(w, "compare.html", charts, p)
 }
 
-// A comparePage is what the template compare.html shows.
+// A comparePage is the data of the template compare.html.
 type comparePage struct {
 	frame
 	Title     string
@@ -36,14 +36,14 @@ type comparePage struct {
 
 type gateView struct{ Outcome, Word, Text string }
 
-// A sideView says what one side was read from.
+// A sideView describes one side's evidence.
 type sideView struct {
 	Name     string
 	Facts    []fact
 	Evidence []evidenceView
 }
 
-// A changeView is what changed in one endpoint.
+// A changeView shows what changed in one endpoint.
 type changeView struct {
 	Number                     int
 	Title, Name, Requests, Was string
@@ -60,16 +60,16 @@ type changeView struct {
 
 type changeRow struct{ Quantity, Before, After, Change, Relative, Interval, P string }
 
-// A twoBar is one side's stacked bar, as long as its mean is of the longer one's.
+// A twoBar is one side's stacked bar. Both sides' bars have one scale.
 type twoBar struct {
 	Name, Mean, Spoken string
 	Bar                []barPart
 }
 
-// A bridgeRow is one step of the way from the mean before to the mean after.
+// A bridgeRow is one step from the mean before to the mean after.
 type bridgeRow struct {
 	Bucket, Label, Change, X, Width string
-	Part                            string // what the step is, below its bucket
+	Part                            string // the part of the bucket that changed
 	Ends                            bool   // a mean, not a step
 	Unsure                          bool
 }
@@ -78,7 +78,7 @@ type siteChangeRow struct{ Bucket, Label, Function, Position, Change string }
 
 type overlayRow struct{ From, To, Before, After string }
 
-// A changeChart is the histograms of both sides, over the same bars.
+// A changeChart holds both sides' histograms, over the same bars.
 type changeChart struct {
 	Unit  unit        `json:"unit"`
 	Bars  []changeBar `json:"bars"`
@@ -92,7 +92,7 @@ type changeBar struct {
 	After  int64 `json:"after"`
 }
 
-// maxChanges is how many endpoints a comparison's page shows one by one.
+// maxChanges is how many endpoints a comparison's page shows individually.
 const maxChanges = 10
 
 func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown) (*comparePage, *chartData) {
@@ -172,7 +172,7 @@ func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number 
 	return v
 }
 
-// bars are the two means, drawn to one scale.
+// bars draws the two means to one scale.
 func (v *changeView) bars(e *breakdown.EndpointChange, unit scale) {
 	mean := &e.Wall[0]
 	side := func(name string, whole int64, of func(*breakdown.BucketChange) int64) twoBar {
@@ -191,8 +191,8 @@ func (v *changeView) bars(e *breakdown.EndpointChange, unit scale) {
 	v.AfterBar = side("after", mean.After, func(b *breakdown.BucketChange) int64 { return b.After })
 }
 
-// bridge goes from the mean before to the mean after, one part of a bucket's change
-// after another, without a gap. What is too small to see is one step, the last.
+// bridge leads from the mean before to the mean after without a gap, one step for each
+// part of a bucket's change. Steps too small to see are merged into the last.
 func (v *changeView) bridge(e *breakdown.EndpointChange, unit scale) {
 	mean := &e.Wall[0]
 	at, steps := mean.Before, bridgeSteps(e)
@@ -224,7 +224,7 @@ type bridgeStep struct {
 	unsure              bool
 }
 
-// bridgeSteps sum to the change of the mean.
+// bridgeSteps returns steps that sum to the change of the mean.
 func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
 	mean := &e.Wall[0]
 	order := make([]*breakdown.BucketChange, 0, len(e.Buckets))
@@ -262,7 +262,7 @@ func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
 	return steps
 }
 
-// sites are the call sites whose time changed by enough to be seen, the most first.
+// sites lists the call sites whose time changed visibly, the largest change first.
 func (v *changeView) sites(e *breakdown.EndpointChange, unit scale) {
 	type site struct {
 		breakdown.SiteChange
@@ -285,7 +285,7 @@ func (v *changeView) sites(e *breakdown.EndpointChange, unit scale) {
 	}
 }
 
-// overlay puts the histograms of both sides over the same bars.
+// overlay puts both sides' histograms over the same bars.
 func overlay(e *breakdown.EndpointChange, before, after *breakdown.Endpoint) changeChart {
 	mean := &e.Wall[0]
 	chart := changeChart{Unit: unitOf(max(mean.Before, mean.After, 1)), Bars: []changeBar{}, Marks: []mark{}}
@@ -315,8 +315,8 @@ func overlay(e *breakdown.EndpointChange, before, after *breakdown.Endpoint) cha
 	return chart
 }
 
-// barsOf are an endpoint's bars, where they were kept, else what its histogram says
-// of them.
+// barsOf returns an endpoint's bars. If they were not kept, it derives them from the
+// wall-time histogram.
 func barsOf(e *breakdown.Endpoint) []breakdown.Bar {
 	if e.Detail != nil {
 		return e.Detail.Bars

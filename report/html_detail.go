@@ -12,7 +12,7 @@ type histogramRow struct{ From, To, Requests, Share, Where string }
 
 // A requestView is one request as a table.
 type requestView struct {
-	Index          int // among the charts' requests
+	Index          int // in chartData.Requests
 	ID, Role, Wall string
 	Client         string
 	Steps          []stepRow
@@ -25,7 +25,7 @@ type requestView struct {
 // A stepRow is a segment of a request's path.
 type stepRow struct{ Bucket, Label, At, For, Phase, Site, Why, Lane string }
 
-// detail is what the charts show, as tables.
+// detail repeats as tables what the charts show.
 func (v *endpointView) detail(b *block, charts *charts) {
 	chart := &charts.Endpoints[v.Number]
 	if v.HasFlame = chart.Flame != nil; v.HasFlame {
@@ -50,7 +50,7 @@ func histogramRowOf(b *block, bar *barChart) histogramRow {
 	return histogramRow{b.scale.column(bar.Low), b.scale.column(bar.High), count(bar.Requests), percent(ratio(bar.Requests, b.e.Requests)), largest(buckets, wall, total)}
 }
 
-// maxSteps is how many steps of a request the table lists.
+// maxSteps is how many of a request's steps the table lists.
 const maxSteps = 25
 
 func (c *charts) requestView(i int, r *requestChart) requestView {

@@ -13,7 +13,7 @@ import (
 type endpointView struct {
 	overviewRow
 	Number     int
-	Name       string // the handler, where the title is a route
+	Name       string // the handler, if the title is a route
 	Kind       string
 	Stats      []fact
 	Notes      []string
@@ -40,7 +40,7 @@ type bucketRow struct {
 	Time, Share, X, Width  string
 	P50, P95, P99          string
 	Calls, Free            string
-	Errs                   []string // in what ways the figure "if free" errs
+	Errs                   []string // how far off the figure "if free" may be
 }
 
 type phaseRow struct{ Bucket, Label, Phase, Meaning, Mean, Share, Note string }
@@ -51,7 +51,7 @@ type holderRow struct{ Bucket, Label, Held, Function, Position, Doing, Time stri
 
 type cpuRow struct{ Function, Position, Samples, Share string }
 
-// endpointView gathers what is shown of the endpoint at a place.
+// endpointView returns what the page shows of the i-th endpoint.
 func (t *text) endpointView(i int, charts *charts) *endpointView {
 	e := &t.b.Endpoints[i]
 	b := t.block(e)
@@ -95,7 +95,7 @@ func (v *endpointView) head(b *block) {
 	}
 }
 
-// buckets are those that hold any time, and unknown.
+// buckets lists the buckets that hold any time, and unknown.
 func (v *endpointView) buckets(b *block) {
 	list := unknownLast(ranked(b.e.Buckets, b.of))
 	if n := len(list); (n == 0 || list[n-1].Bucket != breakdown.Unknown) && len(b.e.Buckets) == int(breakdown.NumBuckets) {
@@ -120,8 +120,7 @@ func (v *endpointView) buckets(b *block) {
 	v.Zero = strings.Join(b.zero(), ", ")
 }
 
-// free says what the mean would be were the bucket free, as the text does, and in
-// what ways that errs.
+// free sets the mean without the bucket, and how far off it may be, as Text does.
 func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
 	if !b.claims(t) {
 		return
@@ -130,8 +129,8 @@ func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
 	r.Free, r.Errs = b.scale.change(b.e.Wall.Mean, s.left(b.e)), s.reserves(b.scale)
 }
 
-// parts are the phases, the call sites and the holders of all buckets, in the
-// order of the buckets.
+// parts lists the phases, call sites and holders of all buckets, in the order of the
+// buckets.
 func (v *endpointView) parts(b *block) {
 	left := 0
 	for _, t := range unknownLast(ranked(b.e.Buckets, b.of)) {
@@ -144,7 +143,7 @@ func (v *endpointView) parts(b *block) {
 		}
 		for _, s := range t.Sites {
 			if len(t.Sites) == 1 && s.Function == breakdown.Other {
-				continue // which says no more than the bucket does
+				continue // it says no more than the bucket does
 			}
 			if len(v.Sites) >= maxRows {
 				left++
@@ -162,7 +161,8 @@ func (v *endpointView) parts(b *block) {
 	}
 }
 
-// phaseNotes are the text's, without the holders, which have a table of their own.
+// phaseNotes returns a phase's notes as in Text, without the holders, which have their
+// own table.
 func phaseNotes(b *block, t *breakdown.BucketTime, p breakdown.Phase) []string {
 	if p.Stage() == breakdown.Pooling {
 		return nil
@@ -197,7 +197,7 @@ func heldBy(t *breakdown.BucketTime) string {
 	return "held by"
 }
 
-// cpu is where the CPU samples fell.
+// cpu lists the functions that the CPU samples fell in.
 func (v *endpointView) cpu(b *block) {
 	for i := range b.e.CPULibraries {
 		if l := &b.e.CPULibraries[i]; l.OfSamples >= fewestSamples && ratio(l.Estimate, b.e.Wall.Mean) >= ownLine {

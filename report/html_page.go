@@ -8,8 +8,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A reportPage is what the template report.html shows of a Breakdown. Its strings
-// are clean, and escaped by the template.
+// A reportPage is the data of the template report.html. Its strings are clean; the
+// template escapes them.
 type reportPage struct {
 	frame
 	Title     string
@@ -41,7 +41,7 @@ type overviewRow struct {
 type barPart struct {
 	Bucket, Label, Share string
 	X, Width             string
-	Named                bool // there is room for its label
+	Named                bool // whether there is room for its label
 }
 
 type findingView struct {
@@ -113,7 +113,7 @@ func (t *text) findingView(f *breakdown.Finding) findingView {
 	return v
 }
 
-// othersText sums up the endpoints that get no part of their own.
+// othersText sums up the endpoints that are not shown individually.
 func (t *text) othersText(rest []breakdown.Endpoint) string {
 	requests, spent := int64(0), int64(0)
 	var names []string
@@ -132,15 +132,15 @@ func (t *text) othersText(rest []breakdown.Endpoint) string {
 		percent(ratio(spent, t.requestTime())), strings.Join(names, ", "))
 }
 
-// How many rows a page shows of what could be without end.
+// Limits of the lists that could be endless.
 const (
 	maxOthers = 12
 	maxRoots  = 50
 	maxRows   = 100
 )
 
-// addRoots shows, where there was no request, the goroutines by the function they
-// began in.
+// addRoots shows the goroutines by the function they began in, for a window without
+// requests.
 func (p *reportPage) addRoots(roots []breakdown.Root) {
 	whole := int64(0)
 	for i := range roots {
@@ -163,8 +163,8 @@ func (p *reportPage) addRoots(roots []breakdown.Root) {
 	}
 }
 
-// stackedBar lays buckets beside one another, the largest first and unknown last,
-// and says the same in words.
+// stackedBar lays out buckets side by side, the largest first and unknown last. It also
+// returns the bar in words.
 func stackedBar(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) ([]barPart, string) {
 	var parts []barPart
 	var spoken []string
@@ -194,5 +194,5 @@ func unknownLast(list []*breakdown.BucketTime) []*breakdown.BucketTime {
 	return append(out, last...)
 }
 
-// percentOf is a length in a drawing.
+// percentOf returns a length as a percentage, for drawing.
 func percentOf(ns, whole int64) string { return fmt.Sprintf("%.3f%%", 100*ratio(ns, whole)) }

@@ -9,8 +9,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A requestChart is the waterfall of one request. Moments count from Start, which is
-// that of the request, so that what the client did before is negative.
+// A requestChart is the waterfall of one request. Times are relative to the request's
+// start; what the client did before that is negative.
 type requestChart struct {
 	ID       string      `json:"id"`
 	Endpoint int         `json:"endpoint"`
@@ -24,15 +24,15 @@ type requestChart struct {
 	Notes    []string    `json:"notes"`
 }
 
-// A clientBar is what the client did for a while.
+// A clientBar is one phase of the client.
 type clientBar struct {
 	Phase string `json:"phase"`
 	Start int64  `json:"start"`
 	End   int64  `json:"end"`
 }
 
-// addRequests draws those requests of one of the top endpoints that are there, and
-// tells their places among all and how long each took.
+// addRequests draws the available requests of one of the top endpoints. It returns
+// their wall times by their index in Requests.
 func (c *charts) addRequests(b *breakdown.Breakdown, at, top int, specimens []breakdown.Specimen) map[int]int64 {
 	shown := map[int]int64{}
 	drawn := map[breakdown.RequestID]bool{}
@@ -53,7 +53,7 @@ func (c *charts) addRequests(b *breakdown.Breakdown, at, top int, specimens []br
 		c.Requests = append(c.Requests, chart)
 	}
 	if missing > 0 {
-		c.drop("Of the median, the p95, the slowest request and the examples of %s, %s not drawn: not asked for, or not found in the capture again.",
+		c.drop("Of the median, the p95, the slowest request and the examples of %s, %s not drawn: they were not requested, or not found again in the capture.",
 			shorten(title(&b.Endpoints[at]), 60), counted(int64(missing), "is", "are"))
 	}
 	return shown
@@ -96,7 +96,7 @@ func (c *charts) request(s *breakdown.Specimen) requestChart {
 			int64(c.name(cmp.Or(systems(&t), label(&t)))), int64(c.name(siteText(k.Site))), k.OnPath, dialed})
 	}
 	if r.Condensed != 0 {
-		note("up to %s after its start only sums are known, not their order: there were too many steps", duration(r.Condensed-r.Start))
+		note("up to %s after its start, only sums are known, not single steps: there were too many", duration(r.Condensed-r.Start))
 	}
 	if s.Client != nil {
 		at := s.Client.Start - r.Start
@@ -109,7 +109,7 @@ func (c *charts) request(s *breakdown.Specimen) requestChart {
 	return chart
 }
 
-// A laneList numbers the goroutines of a request, its own first.
+// A laneList numbers a request's goroutines, its own first.
 type laneList struct {
 	own   int64
 	ids   []int64
@@ -129,7 +129,8 @@ func (l *laneList) of(goroutine int64) int64 {
 	return int64(i)
 }
 
-// cause says where a segment's time was spent, and what that rests on.
+// cause returns a segment's call site and the evidence for its attribution, as indices
+// in Strings.
 func (c *charts) cause(cause *breakdown.Cause) (site, why int64) {
 	if cause == nil {
 		return int64(c.name("")), int64(c.name(""))
@@ -144,8 +145,8 @@ func siteText(f breakdown.Frame) string {
 	return place(f)
 }
 
-// causeText is the evidence of an attribution: the goroutine's state, the runtime's
-// reason, and the frame that told.
+// causeText returns the evidence for an attribution: the goroutine's state, the
+// runtime's reason, and the rule or the innermost frame.
 func causeText(c *breakdown.Cause) string {
 	text := c.State
 	if c.Reason != "" {
@@ -160,7 +161,7 @@ func causeText(c *breakdown.Cause) string {
 	return clean(strings.TrimSpace(text))
 }
 
-// joined makes one segment of those that follow one another and differ in nothing.
+// joined merges consecutive segments that are alike.
 func joined(path []breakdown.Segment) []breakdown.Segment {
 	var out []breakdown.Segment
 	for _, s := range path {
@@ -173,7 +174,7 @@ func joined(path []breakdown.Segment) []breakdown.Segment {
 	return out
 }
 
-// longest keeps the limit longest, in their order.
+// longest returns the limit longest elements, in their original order.
 func longest[T any](list []T, limit int, length func(T) int64) []T {
 	if len(list) <= limit {
 		return slices.Clone(list)

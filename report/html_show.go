@@ -6,22 +6,21 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A specimenRole says why a request is drawn: as the median, as the 95th
-// percentile, as the slowest, as an example of a bar of the histogram, or as chosen
-// by the user.
+// A specimenRole says why a request is drawn: as the median, the 95th percentile, the
+// slowest, an example of a histogram's bar, or the user's choice.
 type specimenRole struct {
 	name string
 	id   breakdown.RequestID
 }
 
-// maxExamples is how many bars of a histogram have a request that is drawn, beside
-// those of the median, the 95th percentile and the slowest.
+// maxExamples is how many bars of a histogram have an example drawn, in addition to the
+// median, the 95th percentile and the slowest.
 const maxExamples = 12
 
-// ToShow names the requests that the page draws one by one, where top endpoints are
-// shown: of each the median, the 95th percentile and the slowest, and examples from
-// over all of the histogram. A request that answered a probe goes before others that
-// took as long, for it shows the client's side too.
+// ToShow returns the requests that a page with that many top endpoints draws: of each
+// endpoint the median, the 95th percentile, the slowest, and examples from across the
+// histogram. asked is as HTMLOptions.Top. Requests that answered a probe are preferred,
+// since they show the client's side too.
 func ToShow(b *breakdown.Breakdown, asked int) []breakdown.RequestID {
 	var ids []breakdown.RequestID
 	for i := range b.Endpoints[:min(top(b, asked), len(b.Endpoints))] {
@@ -54,9 +53,9 @@ func roles(e *breakdown.Endpoint) []specimenRole {
 	return list
 }
 
-// rolesAmong are the roles of an endpoint's requests, with those of the specimens that
-// have none: somebody chose them. Those belong to the endpoint that served them, or
-// where that is not shown, to the first.
+// rolesAmong returns the roles of an endpoint's requests. Specimens without a role were
+// chosen by the user. They go to the endpoint that served them or, if that is not
+// shown, to the first one.
 func rolesAmong(b *breakdown.Breakdown, at, top int, specimens []breakdown.Specimen) []specimenRole {
 	list := roles(&b.Endpoints[at])
 	usual := ToShow(b, top)
@@ -73,7 +72,7 @@ func rolesAmong(b *breakdown.Breakdown, at, top int, specimens []breakdown.Speci
 	return list
 }
 
-// specimenOf is a request of a bar.
+// specimenOf returns a request of a bar.
 func specimenOf(d *breakdown.Detail, bar *breakdown.Bar) breakdown.RequestID {
 	for i := range d.Probed {
 		if p := &d.Probed[i]; p.Wall >= bar.Low && p.Wall <= bar.High {

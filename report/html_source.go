@@ -7,7 +7,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// An evidenceView says what one capture is made of.
+// An evidenceView lists what one capture consists of.
 type evidenceView struct {
 	Case  string
 	Facts []fact
@@ -18,8 +18,8 @@ type fact struct{ Name, Value string }
 
 type partRow struct{ Name, Size, SHA256 string }
 
-// evidenceOf lists what the answer was read from, so that somebody who holds a copy
-// of it can tell that it is the same.
+// evidenceOf lists what the answer was read from, so that the holder of a copy can
+// check that it is the same.
 func evidenceOf(s *breakdown.Source) []evidenceView {
 	var list []evidenceView
 	for i := range s.Evidence {
@@ -43,7 +43,7 @@ func evidenceOf(s *breakdown.Source) []evidenceView {
 	return list
 }
 
-// sourceFacts are what is known of the service and the window.
+// sourceFacts returns what is known of the service and the window.
 func sourceFacts(s *breakdown.Source) []fact {
 	var list []fact
 	add := func(name, value string) {

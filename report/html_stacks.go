@@ -9,10 +9,10 @@ import (
 // A stackRow is a stack of the flame graph as a row of a table.
 type stackRow struct{ Bucket, Label, Phase, Mean, Share, Site, Calls string }
 
-// maxStacks is how many of the stacks the table lists.
+// maxStacks is how many stacks the table lists.
 const maxStacks = 20
 
-// stackRows are the stacks that most of the time was spent in.
+// stackRows returns the stacks with the most time.
 func stackRows(b *block) (rows []stackRow, left string) {
 	stacks := b.e.Detail.Stacks
 	for i := range stacks[:min(maxStacks, len(stacks))] {
@@ -30,7 +30,8 @@ func stackRows(b *block) (rows []stackRow, left string) {
 	return rows, left
 }
 
-// stackText is a stack from its call site to its leaf.
+// stackText returns a stack's call site and the functions that it called, down to the
+// leaf.
 func stackText(c *breakdown.Cause) (site, called string) {
 	frames := fromSite(c)
 	if len(frames) == 0 {

@@ -25,7 +25,7 @@ func htmlOf(t *testing.T, b *breakdown.Breakdown, specimens ...breakdown.Specime
 	return buf.String()
 }
 
-// drawable is an endpoint with detail, and its requests.
+// drawable returns an endpoint with detail, and its requests.
 func drawable(requests, steps int) (*breakdown.Breakdown, []breakdown.Specimen) {
 	cause := &breakdown.Cause{State: "waiting", Reason: "select", Rule: "net/http.(*Client).", Site: fetch.Frame,
 		Stack: []breakdown.Frame{{Function: "runtime.selectgo"}, {Function: "net/http.(*Client).Do"}, fetch.Frame, {Function: "main.(*API).Decode"}}}
@@ -62,7 +62,7 @@ func drawable(requests, steps int) (*breakdown.Breakdown, []breakdown.Specimen) 
 	return b, specimens
 }
 
-func TestHTMLSaysWhatTheTextSays(t *testing.T) {
+func TestHTMLHasTheAnswer(t *testing.T) {
 	for name, fixture := range fixtures {
 		t.Run(name, func(t *testing.T) {
 			lines := strings.Split(strings.TrimSpace(text(t, fixture(), report.TextOptions{Width: 140})), "\n")
@@ -75,22 +75,22 @@ func TestHTMLSaysWhatTheTextSays(t *testing.T) {
 	}
 }
 
-func TestHTMLIsTheSameEachTime(t *testing.T) {
+func TestHTMLIsDeterministic(t *testing.T) {
 	b, specimens := drawable(300, 10)
 	first := htmlOf(t, b, specimens...)
 	for range 5 {
 		if again := htmlOf(t, b, specimens...); again != first {
-			t.Fatal("the same answer makes another page")
+			t.Fatal("the same answer gives a different page")
 		}
 	}
 }
 
-func TestHTMLNeedsNothingBesideIt(t *testing.T) {
+func TestHTMLIsSelfContained(t *testing.T) {
 	b, specimens := drawable(30, 4)
 	page := htmlOf(t, b, specimens...)
 	policy := regexp.MustCompile(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'sha256-[A-Za-z0-9+/=]{44}'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; base-uri 'none'; form-action 'none'">`)
 	if !policy.MatchString(page) {
-		t.Error("the page has no strict policy")
+		t.Error("the page has no strict content security policy")
 	}
 	for _, bad := range []string{" style=", " src=", "<link", "@import", "<iframe", " onclick="} {
 		if strings.Contains(page, bad) {
@@ -126,10 +126,10 @@ func TestToShowNamesTheMedianTheTailAndExamples(t *testing.T) {
 	}
 	slices.SortFunc(ids, breakdown.RequestID.Compare)
 	if len(slices.Compact(ids)) != len(ids) {
-		t.Error("a request is named twice")
+		t.Error("a request is listed twice")
 	}
 	if ids := report.ToShow(sequential(), 0); len(ids) != 0 {
-		t.Errorf("without detail, %v are to be shown", ids)
+		t.Errorf("without detail, %v would be shown", ids)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestHTMLSaysWhatItLeavesOut(t *testing.T) {
 			t.Errorf("the page does not say that %s", want)
 		}
 	}
-	if page := htmlOf(t, b); !strings.Contains(page, "not found in the capture again") {
+	if page := htmlOf(t, b); !strings.Contains(page, "not found again in the capture") {
 		t.Error("the page does not say that its requests were not found")
 	}
 	b.Endpoints[0].Detail = nil
@@ -166,7 +166,7 @@ func TestHTMLShowsTheRequestThatWasChosen(t *testing.T) {
 	}
 }
 
-// chartsOf is what a page's script draws.
+// chartsOf returns the data that a page's script draws.
 func chartsOf(t *testing.T, page string) (data struct {
 	Strings   []string
 	Endpoints []struct {
@@ -210,7 +210,7 @@ func TestTheFlameGraphSumsToTheStacks(t *testing.T) {
 			check(c)
 		}
 		if sum > f.V {
-			t.Errorf("frames of %d lie in one of %d", sum, f.V)
+			t.Errorf("frames of %d are in a frame of %d", sum, f.V)
 		}
 	}
 	check(f)
@@ -220,7 +220,7 @@ func TestTheFlameGraphSumsToTheStacks(t *testing.T) {
 	seen := map[string]bool{}
 	for _, name := range data.Strings {
 		if seen[name] {
-			t.Errorf("%q stands twice", name)
+			t.Errorf("%q appears twice", name)
 		}
 		seen[name] = true
 	}
@@ -235,8 +235,8 @@ func TestTheFlameGraphSumsToTheStacks(t *testing.T) {
 	}
 }
 
-// The bridge leads from the one mean to the other without a gap.
-func TestTheBridgeIsWhole(t *testing.T) {
+// The bridge leads from one mean to the other without a gap.
+func TestTheBridgeHasNoGap(t *testing.T) {
 	for name, c := range comparisons(t) {
 		var buf bytes.Buffer
 		if err := report.CompareHTML(&buf, c, &breakdown.Breakdown{}, &breakdown.Breakdown{}); err != nil {
@@ -267,16 +267,16 @@ func checkBridge(t *testing.T, name, table string) {
 	for _, s := range steps[1 : len(steps)-1] {
 		down := strings.HasPrefix(s[1], "−")
 		if from := end(s, down); math.Abs(from-at) > 0.01 {
-			t.Errorf("%s: the step %s begins at %.3f, the one before ended at %.3f", name, s[1], from, at)
+			t.Errorf("%s: the step %s starts at %.3f, but the one before ends at %.3f", name, s[1], from, at)
 		}
 		at = end(s, !down)
 	}
 	if last := end(steps[len(steps)-1], true); math.Abs(last-at) > 0.01 {
-		t.Errorf("%s: the steps end at %.3f, the mean after is at %.3f", name, at, last)
+		t.Errorf("%s: the steps end at %.3f, but the mean after is at %.3f", name, at, last)
 	}
 }
 
-func TestComparisonsSayWhatTheTextSays(t *testing.T) {
+func TestComparisonPagesHaveTheAnswer(t *testing.T) {
 	for name, c := range comparisons(t) {
 		var screen, page bytes.Buffer
 		if err := report.CompareText(&screen, c, report.TextOptions{Width: 140}); err != nil {
@@ -292,8 +292,8 @@ func TestComparisonsSayWhatTheTextSays(t *testing.T) {
 	}
 }
 
-// Where no bars were kept, the histograms of the wall time are drawn.
-func TestBothSidesHistogramsAreWhole(t *testing.T) {
+// Without bars, the page draws the wall-time histograms.
+func TestBothHistogramsCountAllRequests(t *testing.T) {
 	before, after := sequential(), concurrent()
 	c := comparison(t, before, after)
 	var buf bytes.Buffer
@@ -314,8 +314,8 @@ func TestBothSidesHistogramsAreWhole(t *testing.T) {
 	}
 }
 
-// Each bucket's colour stands out from the paper, and text on it can be read, on both
-// papers: WCAG's AA asks for 3 and 4.5.
+// In both color schemes, each bucket's color stands out from the background and text on
+// it is readable. WCAG level AA requires contrasts of 3 and 4.5.
 func TestBucketsCanBeSeen(t *testing.T) {
 	style, err := os.ReadFile("web/src/style.css")
 	if err != nil {
@@ -335,7 +335,7 @@ func TestBucketsCanBeSeen(t *testing.T) {
 			}
 			own := luminance(t, strings.TrimPrefix(color, "#"))
 			if c := contrast(own, colors["paper"]); c < 3 {
-				t.Errorf("%s: %s has a contrast of %.1f to the paper", scheme, b, c)
+				t.Errorf("%s: %s has a contrast of %.1f to the background", scheme, b, c)
 			}
 			if c := contrast(own, colors["on"]); c < 4.5 {
 				t.Errorf("%s: text on %s has a contrast of %.1f", scheme, b, c)

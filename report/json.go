@@ -11,18 +11,18 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// JSON writes b in the schema that breakdown.Schema names, indented, with times
-// as integers in nanoseconds. Arrays are never null, also where b holds nil
-// slices. Control characters in the service's names are escaped, those beyond
-// ASCII too, so that the output is safe to look at in a terminal.
+// JSON writes b in the schema named by breakdown.Schema, indented, with times as
+// integers in nanoseconds. Arrays are never null, even where b holds nil slices. All
+// control characters in the service's names are escaped, including those beyond ASCII,
+// so the output is safe to print to a terminal.
 func JSON(w io.Writer, b *breakdown.Breakdown) error {
-	return writeJSON(w, normalised(b), "the breakdown")
+	return writeJSON(w, normalized(b), "the breakdown")
 }
 
 func writeJSON(w io.Writer, v any, what string) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false) // function names hold <, > and &; nobody embeds this in a page
+	enc.SetEscapeHTML(false) // function names hold <, > and &, and this is not embedded in a page
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encoding %s as JSON: %w", what, err)
@@ -33,8 +33,8 @@ func writeJSON(w io.Writer, v any, what string) error {
 	return nil
 }
 
-// normalised is a copy of b without nil where the schema promises an array.
-func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
+// normalized returns a copy of b without nil where the schema promises an array.
+func normalized(b *breakdown.Breakdown) *breakdown.Breakdown {
 	b = Worded(b)
 	n := *b
 	if n.Schema == "" {
@@ -43,7 +43,7 @@ func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
 	n.Endpoints = copied(b.Endpoints)
 	for i := range n.Endpoints {
 		e := &n.Endpoints[i]
-		e.Buckets = normalisedBuckets(e.Buckets)
+		e.Buckets = normalizedBuckets(e.Buckets)
 		e.CPU = copied(e.CPU)
 		e.CPULibraries = copied(e.CPULibraries)
 		if e.Client != nil {
@@ -54,7 +54,7 @@ func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
 	}
 	n.Roots = slices.Clone(b.Roots)
 	for i := range n.Roots {
-		n.Roots[i].Buckets = normalisedBuckets(n.Roots[i].Buckets)
+		n.Roots[i].Buckets = normalizedBuckets(n.Roots[i].Buckets)
 	}
 	for i := range n.Findings {
 		n.Findings[i].Evidence = copied(n.Findings[i].Evidence)
@@ -62,7 +62,7 @@ func normalised(b *breakdown.Breakdown) *breakdown.Breakdown {
 	return &n
 }
 
-func normalisedBuckets(buckets []breakdown.BucketTime) []breakdown.BucketTime {
+func normalizedBuckets(buckets []breakdown.BucketTime) []breakdown.BucketTime {
 	buckets = copied(buckets)
 	for i := range buckets {
 		t := &buckets[i]
@@ -73,13 +73,13 @@ func normalisedBuckets(buckets []breakdown.BucketTime) []breakdown.BucketTime {
 	return buckets
 }
 
-// copied is a copy of s that is not nil.
+// copied returns a copy of s that is not nil.
 func copied[T any](s []T) []T { return append([]T{}, s...) }
 
-// escapeUnprintable replaces the characters that encoding/json passes although
-// a terminal may act on them (DEL, the C1 controls, changes of writing
-// direction) by JSON escapes, and U+FFFD too, which encoding/json escapes only
-// where it stands for a byte that is no UTF-8. Only strings can hold any.
+// escapeUnprintable replaces by JSON escapes the characters that encoding/json passes
+// although a terminal may act on them: DEL, the C1 controls, changes of writing
+// direction. It also replaces U+FFFD, which encoding/json escapes only where it stands
+// for an invalid byte. Such characters occur only within strings.
 func escapeUnprintable(text []byte) []byte {
 	isSafe := func(r rune) bool {
 		return r < utf8.RuneSelf && r != 0x7f || r >= utf8.RuneSelf && r != utf8.RuneError && printable(r)

@@ -6,12 +6,12 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// liveBuckets is how many buckets the growing answer shows.
+// liveBuckets is how many buckets a growing answer shows.
 const liveBuckets = 4
 
-// Live lays out the answer of a window that is still open, as at most six lines
-// of at most o.Width columns, however few. It has none before the first request
-// has ended. Of the options it takes Width and Color.
+// Live lays out the answer for a window that is still open, as at most six lines of at
+// most o.Width columns, however small. It returns nil until the first request has
+// completed. It uses only o.Width and o.Color.
 func Live(s *breakdown.Snapshot, o TextOptions) []string {
 	if s.Top.Requests == 0 {
 		return nil

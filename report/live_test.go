@@ -9,7 +9,7 @@ import (
 	"timesink/report"
 )
 
-// growing is a window in which so many endpoints have been asked.
+// growing returns a snapshot with that many endpoints.
 func growing(endpoints int) *breakdown.Snapshot {
 	top := breakdown.Endpoint{Name: "example.com/shop/internal/vin.(*API).Decode", Requests: 1229,
 		Wall: breakdown.Stats{Total: 1229e8, Mean: 1e8, P50: 97e6}}
@@ -51,7 +51,7 @@ vin.(*API).Decode   1,229 requests   p50 97.0 ms
 		}
 	}
 	if lines := report.Live(&breakdown.Snapshot{Covered: 1e9}, report.TextOptions{Width: 80}); lines != nil {
-		t.Errorf("of no request there is %q", lines)
+		t.Errorf("without requests there is %q", lines)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestAGrowingAnswerKeepsToTheWidth(t *testing.T) {
 	for width := 20; width < 140; width++ {
 		for _, l := range report.Live(growing(4), report.TextOptions{Width: width}) {
 			if n := utf8.RuneCountInString(l); n > width {
-				t.Errorf("%d columns are %d wide: %s", n, width, l)
+				t.Errorf("a line for %d columns is %d wide: %s", n, width, l)
 			}
 		}
 	}

@@ -11,37 +11,37 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A Flavor is the markup that a tracker takes.
+// A Flavor is a tracker's markup.
 type Flavor string
 
-// The flavours. GitHub's and GitLab's are the same today.
+// The flavors. GitHub's and GitLab's are the same today.
 const (
 	GitHub Flavor = "github"
 	GitLab Flavor = "gitlab"
 	Jira   Flavor = "jira"
 )
 
-// Flavors lists them.
+// Flavors returns all flavors.
 func Flavors() []Flavor { return []Flavor{GitHub, GitLab, Jira} }
 
-// MarkdownOptions say what a report or a comparison for a tracker is to be like. The
-// zero value is one for GitHub.
+// MarkdownOptions configures Markdown and CompareMarkdown. The zero value is for
+// GitHub.
 type MarkdownOptions struct {
 	Flavor Flavor
-	// Top is the number of endpoints that get a table of their own; 0 stands for up
-	// to 3 that hold 1% of the request time. The others get a line each.
+	// Top is the number of endpoints that get a table; 0 means up to 3 with at least 1%
+	// of the request time each. The others get a line each.
 	Top int
 }
 
-// The most characters that trackers take in one comment. GitLab would take more, but
-// what is written for it is also pasted elsewhere.
+// The most characters that a tracker accepts in one comment. GitLab accepts more, but
+// text written for it is also pasted elsewhere.
 const (
 	mostOfGitHub = 65_536
 	mostOfJira   = 32_767
 )
 
-// markup is the flavour's language, and an empty document of the length that it may
-// have.
+// markup returns the flavor's language, and an empty document of the greatest length
+// allowed. It returns an error for an unknown flavor.
 func (o *MarkdownOptions) markup() (language, document, error) {
 	switch cmp.Or(o.Flavor, GitHub) {
 	case GitHub, GitLab:
@@ -49,12 +49,12 @@ func (o *MarkdownOptions) markup() (language, document, error) {
 	case Jira:
 		return jira{}, document{left: mostOfJira - 1}, nil
 	}
-	return nil, document{}, fmt.Errorf("there is no flavour %q of markdown: there are %v", o.Flavor, Flavors())
+	return nil, document{}, fmt.Errorf("there is no flavor %q of markdown: there are %v", o.Flavor, Flavors())
 }
 
-// Markdown writes b for a tracker's ticket: the answer first, what could be done,
-// and tables per endpoint, with the long parts folded. It is as long as a comment may
-// be; what finds no room is left out in the order of its worth, and that is said.
+// Markdown writes b for a tracker's ticket: the answer first, then what to try, then
+// tables per endpoint, with the long parts folded. The result fits in one comment. What
+// does not fit is left out, the least important parts first, and the text says so.
 func Markdown(w io.Writer, b *breakdown.Breakdown, o MarkdownOptions) error {
 	l, doc, err := o.markup()
 	if err != nil {
@@ -69,7 +69,7 @@ func Markdown(w io.Writer, b *breakdown.Breakdown, o MarkdownOptions) error {
 	return nil
 }
 
-// markdown is a ticket's text in the making. The words are those of text.
+// markdown lays out a ticket's text. Its words are those of text.
 type markdown struct {
 	t *text
 	b *breakdown.Breakdown
@@ -77,18 +77,18 @@ type markdown struct {
 	document
 }
 
-// The longest names that are written out, in columns.
+// Names and sentences are shortened to these widths, in columns.
 const (
 	nameLimit = 160
-	listLimit = 80 // of names that stand among many
+	listLimit = 80 // for names in lists
 
 	sentenceLimit = 600
 )
 
-// mostEvidence is how many sentences of evidence a finding has.
+// mostEvidence is how many sentences of evidence a finding shows.
 const mostEvidence = 6
 
-// The parts, in the order of reading.
+// The parts, in reading order.
 const (
 	headPlace = iota
 	findingsPlace
@@ -99,11 +99,11 @@ const (
 	endPlace
 )
 
-// noteRoom is kept free for the note on what was left out.
+// noteRoom is reserved for the note about what was left out.
 const noteRoom = 600
 
-// write adds the parts in the order of their worth. None may take so much that
-// nothing is left to those after it.
+// write adds the parts in order of importance. No part may take so much that nothing is
+// left for the next.
 func (m *markdown) write(top int) {
 	limit := m.left
 	m.left -= noteRoom
@@ -124,11 +124,11 @@ func (m *markdown) write(top int) {
 	}
 	m.left += noteRoom
 	if out := m.leftOut(); out != "" {
-		m.add(part{head: m.plain("Left out, for want of room in one comment: "+out+". The JSON holds all of it.") + "\n"}, endPlace)
+		m.add(part{head: m.plain("Left out to fit in one comment: "+out+". The JSON has all of it.") + "\n"}, endPlace)
 	}
 }
 
-// source says what was looked at, and what names it.
+// source says what was observed, starting with the target.
 func (m *markdown) source() string {
 	parts := m.t.source()
 	for i, p := range parts {
@@ -141,12 +141,12 @@ func (m *markdown) source() string {
 	return beside(parts...) + "\n\n"
 }
 
-// beside are those parts that say something.
+// beside joins the parts that are not empty.
 func beside(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " · ")
 }
 
-// frame is a place in the service's code.
+// frame returns a place in the service's code.
 func (m *markdown) frame(f breakdown.Frame, limit int) string {
 	if f.Function == breakdown.Other {
 		return m.plain("other call sites")
@@ -158,7 +158,7 @@ func (m *markdown) frame(f breakdown.Frame, limit int) string {
 	return text
 }
 
-// sentence is prose of some length, and "" where it says nothing.
+// sentence returns prose of limited length, or "" if text is empty.
 func (m *markdown) sentence(text string) string { return sentence(m, text) }
 
 func sentence(l language, text string) string { return prose(l, shorten(clean(text), sentenceLimit)) }
@@ -218,8 +218,8 @@ func (m *markdown) warnings(spare int) {
 	}
 }
 
-// provenance says what the answer was made of, so that somebody who holds a copy can
-// tell that it is one, and how to ask for the same again.
+// provenance says what the answer was read from, so that the holder of a copy can check
+// it, and how to collect the same again.
 func (m *markdown) provenance(spare int) {
 	begin, end := m.fold("provenance")
 	p := part{head: begin, foot: strings.TrimPrefix(end, "\n"), spare: spare, one: "capture's checksums", many: "captures' checksums"}
@@ -231,7 +231,7 @@ func (m *markdown) provenance(spare int) {
 	if len(p.rows) > 0 {
 		m.add(p, provenancePlace)
 	}
-	begin, end = m.fold("rules of the user's own")
+	begin, end = m.fold("rules added by the user")
 	p = part{head: begin, foot: end, spare: spare, one: "rule", many: "rules"}
 	for _, r := range m.b.Source.Rules {
 		p.rows = append(p.rows, func() string { return m.bullet(m.name(r, nameLimit)) })
@@ -241,7 +241,7 @@ func (m *markdown) provenance(spare int) {
 	}
 }
 
-// name is what somebody else chose, as it came.
+// name returns a name from the service or the user, unchanged but for its length.
 func (m *markdown) name(name string, limit int) string { return m.code(shorten(clean(name), limit)) }
 
 func (m *markdown) evidence(e *breakdown.Evidence) string {

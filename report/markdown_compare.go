@@ -11,8 +11,8 @@ import (
 )
 
 // CompareMarkdown writes a comparison for a tracker's ticket or a pull request: what
-// changed, the gates, and tables per endpoint. All endpoints of both sides get tables
-// that find room, or o.Top of them.
+// changed, the gates, and tables per endpoint. It writes tables for o.Top endpoints, or
+// for all if o.Top is 0, as far as they fit.
 func CompareMarkdown(w io.Writer, c *breakdown.Comparison, o MarkdownOptions) error {
 	l, doc, err := o.markup()
 	if err != nil {
@@ -26,15 +26,15 @@ func CompareMarkdown(w io.Writer, c *breakdown.Comparison, o MarkdownOptions) er
 	return nil
 }
 
-// comparedMarkdown is a comparison's text in the making.
+// comparedMarkdown lays out a comparison's text.
 type comparedMarkdown struct {
 	c *breakdown.Comparison
 	language
 	document
 }
 
-// write adds the parts in the order of their worth; the last argument of add is the
-// order of reading.
+// write adds the parts in order of importance. The last argument of add is the reading
+// order.
 func (m *comparedMarkdown) write(top int) {
 	limit := m.left
 	m.left -= noteRoom
@@ -73,11 +73,11 @@ func (m *comparedMarkdown) write(top int) {
 	}
 	m.left += noteRoom
 	if out := m.leftOut(); out != "" {
-		m.add(part{head: "\n" + m.plain("Left out, for want of room in one comment: "+out+". The JSON holds all of it.") + "\n"}, 7)
+		m.add(part{head: "\n" + m.plain("Left out to fit in one comment: "+out+". The JSON has all of it.") + "\n"}, 7)
 	}
 }
 
-// sides says what the two sides were read from.
+// sides says what each side was read from.
 func (m *comparedMarkdown) sides() string {
 	text, known := m.header("", "\tcaptures", "\trequests", "\tper second"), ""
 	for i, s := range []*breakdown.Side{&m.c.Before, &m.c.After} {

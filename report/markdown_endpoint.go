@@ -8,7 +8,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// The places within an endpoint's.
+// The parts of an endpoint, in reading order.
 const (
 	tablePlace = iota
 	sitesPlace
@@ -17,7 +17,7 @@ const (
 	clientPlace
 )
 
-// endpoints adds the tables of the first endpoints, and tells how many found room.
+// endpoints adds the tables of the first endpoints, and returns how many fit.
 func (m *markdown) endpoints(list []breakdown.Endpoint, spare int) int {
 	for i := range list {
 		e := &list[i]
@@ -29,7 +29,7 @@ func (m *markdown) endpoints(list []breakdown.Endpoint, spare int) int {
 	return len(list)
 }
 
-// barColumns is the length of a bar that stands for all of the time.
+// barColumns is the length of a bar that stands for the whole time.
 const barColumns = 16
 
 func (m *markdown) endpoint(e *breakdown.Endpoint) string {
@@ -54,7 +54,7 @@ func (m *markdown) endpoint(e *breakdown.Endpoint) string {
 	return text + "\n"
 }
 
-// figures are the lines between an endpoint's name and its table.
+// figures returns the lines between an endpoint's name and its table.
 func (m *markdown) figures(b *block) string {
 	e := b.e
 	var line []string
@@ -81,7 +81,7 @@ func (m *markdown) figures(b *block) string {
 	return strings.TrimPrefix(strings.Join(lines, "\n\n"), "\n\n")
 }
 
-// bucket is a bucket's row and those of its phases.
+// bucket returns a bucket's row and the rows of its phases.
 func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 	share := ratio(b.of(t), b.whole)
 	drawn, free := "", ""
@@ -100,8 +100,7 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 	return rows
 }
 
-// how says what a bucket's time came about by: how many calls, from where, and who
-// kept them waiting.
+// how explains a bucket's time: how many calls, from where, and what kept them waiting.
 func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
 	if b.e.Requests == 0 || t.Total == 0 {
 		return ""
@@ -134,7 +133,7 @@ func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *breakdown.Holdi
 	return m.plain(who+" ") + m.frame(h.Frame, listLimit) + m.plain(", "+what+" "+strings.Join(b.doing(h, false), ", "))
 }
 
-// sites are all call sites of an endpoint, and what their time rests on.
+// sites lists all call sites of an endpoint, and the evidence for their time.
 func (m *markdown) sites(e *breakdown.Endpoint, place, spare int) {
 	b := m.t.block(e)
 	begin, end := m.fold("call sites")
@@ -154,11 +153,11 @@ func (m *markdown) sites(e *breakdown.Endpoint, place, spare int) {
 	}
 }
 
-// holders are those who kept requests waiting.
+// holders lists what kept requests waiting.
 func (m *markdown) holders(e *breakdown.Endpoint, place int) {
 	b := m.t.block(e)
 	begin, end := m.fold("who kept requests waiting")
-	p := part{head: begin + m.header("waiting in", "\tmean", "for whom"), foot: end, one: "holder", many: "holders"}
+	p := part{head: begin + m.header("waiting in", "\tmean", "holder"), foot: end, one: "holder", many: "holders"}
 	for _, t := range ranked(e.Buckets, total) {
 		for _, h := range t.Holdings() {
 			p.rows = append(p.rows, func() string {
@@ -171,7 +170,7 @@ func (m *markdown) holders(e *breakdown.Endpoint, place int) {
 	}
 }
 
-// functions are where on the CPU the samples of an endpoint fell.
+// functions lists the functions that an endpoint's CPU samples fell in.
 func (m *markdown) functions(e *breakdown.Endpoint, place int) {
 	samples := int64(0)
 	for _, f := range e.CPU {
@@ -189,7 +188,7 @@ func (m *markdown) functions(e *breakdown.Endpoint, place int) {
 	}
 }
 
-// client is what the probes spent their time on.
+// client lists the phases of the probes.
 func (m *markdown) client(e *breakdown.Endpoint, place int) {
 	if e.Client == nil || e.Client.Matched == 0 {
 		return
@@ -209,7 +208,7 @@ func (m *markdown) client(e *breakdown.Endpoint, place int) {
 	}
 }
 
-// others gives each endpoint a line that has no table.
+// others adds a line for each endpoint without a table.
 func (m *markdown) others(list []breakdown.Endpoint) {
 	begin, end := m.fold(counted(int64(len(list)), "more endpoint", "more endpoints"))
 	p := part{head: begin + m.header("endpoint", "\trequests", "\tmean", "\tp95", "\tof the request time", "most in"), foot: end, one: "endpoint", many: "endpoints"}
@@ -230,7 +229,7 @@ func (m *markdown) others(list []breakdown.Endpoint) {
 	}
 }
 
-// roots are what there is to tell where no request was seen.
+// roots adds the goroutines by root, if no request was seen.
 func (m *markdown) roots(spare int) {
 	list, whole := ofService(m.b.Roots), int64(0)
 	for i := range list {

@@ -6,33 +6,33 @@ import (
 	"unicode/utf16"
 )
 
-// A document is written in the order of worth and read in another. It takes what
-// still fits: as many rows of a part as there is room for, and never a part of a row.
+// A document is written in order of importance and read in another order. It takes what
+// fits: as many rows of a part as there is room for, and never part of a row.
 type document struct {
-	left    int // UTF-16 units that still fit: never fewer than characters
+	left    int // room left, in UTF-16 units; a text never has fewer of them than characters
 	parts   []placed
-	omitted []omission // in the order of worth
+	omitted []omission // in order of importance
 }
 
-// A part is a piece of a document: a table or a list, of which the last rows may be
-// left out, or a text, which has none. Rows are made as long as they find room.
+// A part is a piece of a document: a table or a list, whose last rows may be left out,
+// or a text, which has no rows. Rows are made only while there is room.
 type part struct {
 	head string
 	rows []func() string
 	foot string
-	// spare is how much room it leaves to those of less worth.
+	// spare is the room to leave for less important parts.
 	spare int
-	// one and many say what its rows are, for the case that some are left out.
+	// one and many name the rows, for the note about those left out.
 	one, many string
 }
 
 type placed struct {
-	place []int // in the order of reading
+	place []int // in reading order
 	text  string
 }
 
-// add puts a part, or as many of its rows as fit, at a place, and tells whether
-// any did. Without a row to show, a part that has rows is left out as a whole.
+// add adds a part at a place, or as many of its rows as fit. It reports whether it
+// added anything: a part whose first row does not fit is left out altogether.
 func (d *document) add(p part, place ...int) bool {
 	room := d.left - p.spare - size(p.head) - size(p.foot)
 	var text strings.Builder
@@ -55,7 +55,7 @@ func (d *document) add(p part, place ...int) bool {
 	return true
 }
 
-// An omission is a number of things that found no room.
+// An omission is a number of things that did not fit.
 type omission struct {
 	n         int
 	one, many string
@@ -69,7 +69,7 @@ func (d *document) without(n int, one, many string) {
 	d.omitted[i].n += n
 }
 
-// leftOut is that in words, "" where everything found room.
+// leftOut lists what did not fit, or returns "" if everything did.
 func (d *document) leftOut() string {
 	var names []string
 	for _, o := range d.omitted {
@@ -78,7 +78,7 @@ func (d *document) leftOut() string {
 	return list(names)
 }
 
-// String is the document in the order of reading.
+// String returns the document in reading order.
 func (d *document) String() string {
 	slices.SortStableFunc(d.parts, func(a, b placed) int { return slices.Compare(a.place, b.place) })
 	var text strings.Builder
@@ -88,8 +88,8 @@ func (d *document) String() string {
 	return text.String()
 }
 
-// size is how long trackers find a text. GitHub counts characters, Java's and
-// JavaScript's strings count those beyond the first 65,536 twice.
+// size returns the length of a text as trackers count it. GitHub counts characters;
+// Java and JavaScript count characters above U+FFFF twice.
 func size(text string) int {
 	n := 0
 	for _, r := range text {

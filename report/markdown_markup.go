@@ -8,31 +8,31 @@ import (
 	"unicode/utf8"
 )
 
-// A language is the markup of a tracker. What it makes is markup, what it is given
-// text: timesink's own, which plain makes safe, or the service's, which only code
-// and prose take. Constructs end with their line's end.
+// A language writes a tracker's markup. Arguments called marked are markup already; all
+// others are text. Text of timesink goes through plain; text from the service only
+// through code and prose. Blocks end with a newline.
 type language interface {
-	// plain is what timesink says in words of its own.
+	// plain escapes timesink's own words.
 	plain(text string) string
-	// code is a name that somebody else chose, which must not become markup, a link,
-	// or a mention.
+	// code sets a name from the service, which must not become markup, a link or a
+	// mention.
 	code(name string) string
 	bold(marked string) string
 	heading(level int, marked string) string
-	// numbered is a list's item with lines below it.
+	// numbered is a list item with lines below it.
 	numbered(n int, marked string, below []string) string
 	bullet(marked string) string
 	quote(marked string) string
-	// header begins a table. Columns whose name begins with a tab are of numbers.
+	// header starts a table. A column whose name starts with a tab holds numbers.
 	header(columns ...string) string
 	row(cells ...string) string
-	// fold hides what is between begin and end until somebody asks for it, where the
+	// fold hides what is between begin and end until the reader opens it, if the
 	// tracker can.
 	fold(title string) (begin, end string)
 }
 
-// prose is a sentence in which names of the service may stand, nobody knows where:
-// words that are no plain ones are set as code.
+// prose returns a sentence that may contain names from the service anywhere: it sets
+// every word that is not a plain one as code.
 func prose(l language, sentence string) string {
 	words := strings.Fields(clean(sentence))
 	for i, w := range words {
@@ -46,26 +46,26 @@ func prose(l language, sentence string) string {
 	return strings.Join(words, " ")
 }
 
-// plainWord is a word or a number with the punctuation of a sentence around it.
-// What has a dot, a colon or an underscore between letters is a name, or what a
-// tracker would link.
+// plainWord matches a word or a number with a sentence's punctuation around it.
+// Anything with a dot, a colon or an underscore between letters is a name, or something
+// that a tracker would link.
 var plainWord = regexp.MustCompile(`^["'(]?[+-]?[\pL\pN\pM\pS]+(?:[-'’/,][\pL\pN\pM]+|\.[0-9]+)*%?["')]*[.,:;!?]?$`)
 
-// reference is what a tracker may take for an issue's key or a commit.
+// reference matches what a tracker may take for an issue's key or a commit.
 var reference = regexp.MustCompile(`\pL-[0-9]|\b[0-9a-f]{7,}\b`)
 
 func isPlain(word string, first bool) bool {
 	if !first && strings.Trim(word, "<>=+~") == "" {
-		return true // an operator, which plain escapes
+		return true // an operator; plain escapes it
 	}
 	if strings.ContainsAny(word, "<>|`~^$=") || reference.MatchString(word) || !plainWord.MatchString(word) {
 		return false
 	}
-	// At the beginning of a line, "1." and "h3." begin something.
+	// At the start of a line, "1." and "h3." start a list or a heading.
 	return !first || !strings.ContainsAny(word[len(word)-1:], ".)")
 }
 
-// punctuation takes a sentence's punctuation off a name.
+// punctuation splits a sentence's punctuation off a name.
 func punctuation(word string) (lead, core, tail string) {
 	core = word
 	if trimmed := strings.TrimRight(core, ".,:;!?"); trimmed != "" {
@@ -85,9 +85,8 @@ func punctuation(word string) (lead, core, tail string) {
 	return "", core, tail
 }
 
-// gfm is the markdown of GitHub and of GitLab. Both look for mentions, references
-// and addresses in the text that is left when the markup is gone, so that escapes do
-// not keep them off, but not within code.
+// gfm is the markdown of GitHub and GitLab. Both look for mentions, references and
+// addresses after the markup is gone, so escapes do not stop them; only code does.
 type gfm struct{}
 
 func (gfm) plain(text string) string {
@@ -101,8 +100,7 @@ func (gfm) plain(text string) string {
 	return b.String()
 }
 
-// code is a code span: nothing within it means anything but as many backticks as
-// began it.
+// code returns a code span: only as many backticks as opened it have a meaning within.
 func (gfm) code(name string) string {
 	if name == "" {
 		return ""
@@ -117,14 +115,14 @@ func (gfm) code(name string) string {
 	fence, blank := strings.Repeat("`", longest+1), ""
 	if strings.HasPrefix(name, "`") || strings.HasSuffix(name, "`") ||
 		strings.HasPrefix(name, " ") && strings.HasSuffix(name, " ") && strings.Trim(name, " ") != "" {
-		blank = " " // which is taken off again
+		blank = " " // the tracker strips it
 	}
 	return fence + blank + name + blank + fence
 }
 
 func (gfm) bold(marked string) string { return around("**", marked) }
 
-// around leaves nothing where there is nothing to mark.
+// around marks text, and leaves empty text unmarked.
 func around(mark, text string) string {
 	if text == "" {
 		return ""
@@ -164,7 +162,7 @@ func (g gfm) header(columns ...string) string {
 	return g.row(names...) + rule + "\n"
 }
 
-// row keeps the cells' own bars from being taken for its own, within code too.
+// row escapes the bars in cells, within code too.
 func (gfm) row(cells ...string) string {
 	text := "|"
 	for _, c := range cells {
@@ -176,23 +174,23 @@ func (gfm) row(cells ...string) string {
 	return text + "\n"
 }
 
-// fold's title is HTML, in which no markup counts: it is only ever timesink's own.
+// fold's title is HTML, where markup has no effect. It is always timesink's own words.
 func (gfm) fold(title string) (begin, end string) {
 	return "<details><summary>" + title + "</summary>\n\n", "\n</details>\n\n"
 }
 
-// jira is the wiki markup of Jira's Server and Data Center, and of the legacy editor
-// and the second REST version of its Cloud. None of them folds anything without an
-// add-on: {expand} is Confluence's. Within {{…}} markup still counts, and a
-// backslash escapes only some characters, so that others are set apart by a word
-// joiner (U+2060), which is not seen and at which no line breaks.
+// jira is the wiki markup of Jira Server and Data Center, and of the legacy editor and
+// REST version 2 of Jira Cloud. None of them can fold text without an add-on: {expand}
+// is Confluence's. Markup has its effect within {{…}} too, and a backslash escapes only
+// some characters. Others are separated by a word joiner (U+2060), which is invisible
+// and breaks no line.
 type jira struct{}
 
 const (
 	joiner = "\u2060"
-	// escapable are the characters that a backslash escapes in Jira's own renderer
-	// (BackslashEscapeRendererComponent), without "|" and without "%" and "?", which
-	// need it not.
+	// escapable holds the characters that a backslash escapes in Jira's own renderer
+	// (BackslashEscapeRendererComponent), except "|", and except "%" and "?", which
+	// need no escape.
 	escapable = "-#*_+^~{}[]()!@"
 )
 
@@ -208,13 +206,13 @@ func (jira) plain(text string) string {
 func jiraRune(r, next rune) string {
 	isWord := unicode.IsLetter(next) || unicode.IsDigit(next)
 	switch {
-	case (r == '{' || r == '}') && next == r: // which end {{…}}, when the backslashes are gone
+	case (r == '{' || r == '}') && next == r: // they end {{…}} once the backslashes are gone
 		return `\` + string(r) + joiner
 	case strings.ContainsRune(escapable, r):
 		return `\` + string(r)
 	case r == '|':
 		return "&#124;" // the Cloud ends a cell at an escaped one
-	case r == '\\' && !isWord, // an escape, or with another one a line's end
+	case r == '\\' && !isWord, // an escape, or a line break with another one
 		r == '&' && (isWord || next == '#'),                           // an entity
 		r == '?' && next == '?',                                       // a citation
 		r == ':' && (isWord || next == '/') && !unicode.IsDigit(next): // an address, an emoticon
@@ -229,7 +227,7 @@ func (j jira) code(name string) string {
 	}
 	end := ""
 	if strings.HasSuffix(name, "}") || strings.HasSuffix(name, " ") {
-		end = joiner // else the end is looked for too early, or not seen
+		end = joiner // else the end is found too early, or not at all
 	}
 	begin := ""
 	if strings.HasPrefix(name, "{") || strings.HasPrefix(name, " ") {
@@ -264,7 +262,7 @@ func (jira) header(columns ...string) string {
 	return text + "\n"
 }
 
-// row leaves no cell empty: two bars would begin a header.
+// row puts spaces around cells: two adjacent bars would start a header.
 func (jira) row(cells ...string) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }

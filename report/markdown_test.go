@@ -47,7 +47,7 @@ func TestMarkdownGoldens(t *testing.T) {
 		golden(t, name+".md", []byte(github))
 		golden(t, name+".jira", []byte(markdown(t, fixtures[name](), report.MarkdownOptions{Flavor: report.Jira})))
 		if gitlab := markdown(t, fixtures[name](), report.MarkdownOptions{Flavor: report.GitLab}); gitlab != github {
-			t.Errorf("%s is another for GitLab than for GitHub", name)
+			t.Errorf("%s differs between GitLab and GitHub", name)
 		}
 	}
 	golden(t, "compare-slower.jira", []byte(compareMarkdown(t, comparisons(t)["slower"], report.MarkdownOptions{Flavor: report.Jira})))
@@ -72,7 +72,7 @@ func TestUnknownFlavorsAreRefused(t *testing.T) {
 	}
 }
 
-func TestMarkdownIsOnlyWhatTrackersShow(t *testing.T) {
+func TestMarkdownHasOnlyMarkupThatTrackersShow(t *testing.T) {
 	for name, fixture := range fixtures {
 		checkGFM(t, name, markdown(t, fixture(), report.MarkdownOptions{Top: 9}))
 		checkJira(t, name, markdown(t, fixture(), report.MarkdownOptions{Top: 9, Flavor: report.Jira}))
@@ -85,7 +85,7 @@ func TestMarkdownIsOnlyWhatTrackersShow(t *testing.T) {
 	}
 }
 
-func TestMarkdownWriteErrorsComeBack(t *testing.T) {
+func TestMarkdownReturnsWriteErrors(t *testing.T) {
 	full := errors.New("no space left on device")
 	if err := report.Markdown(brokenWriter{full}, sequential(), report.MarkdownOptions{}); !errors.Is(err, full) {
 		t.Errorf("Markdown: %v", err)
@@ -95,7 +95,7 @@ func TestMarkdownWriteErrorsComeBack(t *testing.T) {
 	}
 }
 
-// names are what a service may call things, to its tracker's harm.
+// names are names from a service that could do harm in a tracker.
 var names = []string{
 	"a|b", `a\|b`, `a\`, `\`, `\\`, "`", "``", "`a", "a``b`", " `a` ", "||", "|---|", "<script>alert(1)</script>", "</details>", "<details>", "</code>",
 	"[x](javascript:alert(1))", "![x](http://evil.example/x.png)", "[x]: http://evil.example", "@everyone", "x@everyone", "team/@here", "#123", "!123", "owner/repo#1",
@@ -106,7 +106,7 @@ var names = []string{
 	"", "GET /v1/{id}", "func1.1[...]", "é日本語🚗", "％", "(", ")", "((x)", "\"x\"", "'", "x.", "a...", "{+ x +}", "[- x -]", "[ ] x", "[x] done", "[^1]", "::x::", ">", "> x", ">>>",
 }
 
-// called is a breakdown in which everything that a service may name is called so.
+// called returns a breakdown in which everything that a service can name has that name.
 func called(name string) *breakdown.Breakdown {
 	frame := breakdown.Frame{Function: name, File: name, Line: 7}
 	where := breakdown.SiteTime{Frame: frame, CallsPerRequest: 2, Concurrency: 1, Why: name}
@@ -127,7 +127,7 @@ func called(name string) *breakdown.Breakdown {
 	return b
 }
 
-// Those of the list are held by FuzzNames.
+// FuzzNames covers the names of the list.
 func TestRandomNamesStayNames(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
 	alphabet := []rune("``||\\\\**__[]()<>@#!{{}}~&$:;/.-+= \n\tabchp12é日\u202e")
@@ -159,14 +159,14 @@ func checkNames(t *testing.T, name string) {
 		t.Errorf("the route %q is headed %q", name, got)
 	}
 	if cells := page.texts("td"); !slices.Contains(cells, name) || !strings.ContainsAny(name, "/[%") && !slices.ContainsFunc(cells, func(c string) bool { return strings.HasPrefix(c, name+" ") }) {
-		t.Errorf("%q is the name in none of the cells %q", name, cells)
+		t.Errorf("%q is in none of the cells %q", name, cells)
 	}
 	if want := strings.Join(strings.Fields("the service said "+name+": nothing else"), " "); !slices.Contains(page.texts("li"), want) {
 		t.Errorf("none of the items %q says %q", page.texts("li"), want)
 	}
 }
 
-// huge is a service with far more than a comment holds.
+// huge returns a breakdown far too large for one comment.
 func huge(endpoints int) *breakdown.Breakdown {
 	b := of(source())
 	for i := range endpoints {
@@ -188,7 +188,7 @@ func huge(endpoints int) *breakdown.Breakdown {
 	return b
 }
 
-func TestAReportIsAsLongAsACommentMayBe(t *testing.T) {
+func TestReportsFitInOneComment(t *testing.T) {
 	b := huge(2000)
 	for _, o := range []report.MarkdownOptions{{}, {Top: 2000}, {Flavor: report.GitLab, Top: 10}, {Flavor: report.Jira}, {Flavor: report.Jira, Top: 2000}} {
 		name, most := fmt.Sprintf("%+v", o), 65_536
@@ -200,7 +200,7 @@ func TestAReportIsAsLongAsACommentMayBe(t *testing.T) {
 			checkGFM(t, name, page)
 		}
 		checkLength(t, name, page, most)
-		if !strings.Contains(page, "Left out, for want of room in one comment: ") || !strings.Contains(page, " findings") || !strings.Contains(page, "call sites") {
+		if !strings.Contains(page, "Left out to fit in one comment: ") || !strings.Contains(page, " findings") || !strings.Contains(page, "call sites") {
 			t.Errorf("%s does not say what it left out: %s", name, page[max(len(page)-400, 0):])
 		}
 		if !strings.Contains(page, strings.Repeat("0123456789abcdef", 4)) || !strings.Contains(page, "ResponseWait") && !strings.Contains(page, "response") {
@@ -209,7 +209,7 @@ func TestAReportIsAsLongAsACommentMayBe(t *testing.T) {
 	}
 }
 
-func TestAComparisonIsAsLongAsACommentMayBe(t *testing.T) {
+func TestComparisonsFitInOneComment(t *testing.T) {
 	c := comparison(t, huge(300), huge(300), "p50 > +10%")
 	for _, o := range []report.MarkdownOptions{{}, {Flavor: report.Jira, Top: 3}} {
 		name, most, check := fmt.Sprintf("%+v", o), 65_536, checkGFM
@@ -219,7 +219,7 @@ func TestAComparisonIsAsLongAsACommentMayBe(t *testing.T) {
 		}
 		check(t, name, page)
 		checkLength(t, name, page, most)
-		if !strings.Contains(page, "Left out, for want of room in one comment: ") {
+		if !strings.Contains(page, "Left out to fit in one comment: ") {
 			t.Errorf("%s does not say what it left out", name)
 		}
 	}
@@ -228,19 +228,19 @@ func TestAComparisonIsAsLongAsACommentMayBe(t *testing.T) {
 func checkLength(t *testing.T, name, page string, most int) {
 	t.Helper()
 	if n := len(utf16.Encode([]rune(page))); n >= most || n < most*7/10 {
-		t.Errorf("%s has %d UTF-16 units, %d characters of %d", name, n, utf8.RuneCountInString(page), most)
+		t.Errorf("%s has %d UTF-16 units and %d characters, with a limit of %d", name, n, utf8.RuneCountInString(page), most)
 	}
 }
 
-// An element of a page, as a tracker shows it.
+// An element is an element of a page as a tracker renders it.
 type element struct {
 	name     string
-	text     []byte // its own and that below it
-	spoken   []byte // of that, what is no code
+	text     []byte // including that of its children
+	spoken   []byte // the text outside of code
 	children []*element
 }
 
-// texts are those of all elements of that name.
+// texts returns the texts of all elements of that name.
 func (e *element) texts(name string) (list []string) {
 	if e.name == name {
 		list = append(list, string(e.text))
@@ -251,7 +251,7 @@ func (e *element) texts(name string) (list []string) {
 	return list
 }
 
-// rendered is a page as a tracker has it.
+// rendered returns a page as a tracker renders it.
 func rendered(t testing.TB, page string) *element {
 	t.Helper()
 	var out bytes.Buffer
@@ -286,16 +286,17 @@ func rendered(t testing.TB, page string) *element {
 			return root
 		}
 		if err != nil {
-			t.Fatalf("the page is no tree: %v\n%s", err, page)
+			t.Fatalf("the page is not a tree: %v\n%s", err, page)
 		}
 	}
 }
 
-// reference is what GitHub and GitLab look for in text that is no code.
+// reference matches what GitHub and GitLab turn into links or mentions, outside of
+// code.
 var reference = regexp.MustCompile(`@|#\S|!\d|://|www\.|\w-\d|\b[0-9a-f]{7,40}\b|:\w+:|\$`)
 
-// checkGFM holds that a page is only of what it is to be of, and that nothing in it
-// refers to anything.
+// checkGFM checks that a page has only the expected elements, and that nothing in it
+// becomes a link or a mention.
 func checkGFM(t testing.TB, name, page string) *element {
 	t.Helper()
 	root := rendered(t, page)
@@ -317,7 +318,7 @@ func checkGFM(t testing.TB, name, page string) *element {
 	return root
 }
 
-// checkTables holds that all rows of a table have as many cells.
+// checkTables checks that all rows of a table have the same number of cells.
 func checkTables(t testing.TB, name, page string, bar *regexp.Regexp) {
 	t.Helper()
 	cells := 0
@@ -331,7 +332,7 @@ func checkTables(t testing.TB, name, page string, bar *regexp.Regexp) {
 			cells = n
 		}
 		if n != cells {
-			t.Errorf("%s has a row of %d where the table has %d: %s", name, n, cells, line)
+			t.Errorf("%s has a row of %d cells in a table of %d: %s", name, n, cells, line)
 		}
 	}
 }
@@ -351,31 +352,31 @@ var (
 	jiraLink   = regexp.MustCompile(`(?i)(https?|ftps?|mailto|nntp|news|irc|file):[\w/]|[:;][)(]|:[DPp]|&#?\w+;`)
 )
 
-// checkJira holds that what is left of each line without its escapes and what a
-// report itself is made of holds nothing that is markup.
+// checkJira checks that each line, without its escapes and the report's own markup, has
+// no markup left.
 func checkJira(t testing.TB, name, page string) {
 	t.Helper()
 	for line := range strings.Lines(page) {
 		if strings.Contains(line, `\\`) {
-			t.Errorf("%s forces a new line: %s", name, line)
+			t.Errorf("%s forces a line break: %s", name, line)
 		}
 		rest := jiraOwn.ReplaceAllString(jiraEscape.ReplaceAllString(line, "•"), "")
 		if i := strings.IndexAny(rest, "[]{}^!~_@+#-()"); i >= 0 && !strings.HasPrefix(rest[i:], "#124;") {
 			t.Errorf("%s holds a %q: %s", name, rest[i], line)
 		}
-		bare := strings.NewReplacer(`\{`, "{", `\}`, "}").Replace(line) // as Jira has it when it looks for {{…}}
+		bare := strings.NewReplacer(`\{`, "{", `\}`, "}").Replace(line) // as Jira sees it when it looks for {{…}}
 		for _, braces := range []string{"{{", "}}"} {
 			if strings.Count(bare, braces) != strings.Count(jiraEscape.ReplaceAllString(line, "•"), braces) {
 				t.Errorf("%s has %s within %s", name, braces, line)
 			}
 		}
 		if strings.Count(rest, "*")%2 != 0 || strings.Contains(rest, "??") {
-			t.Errorf("%s is marked in %s", name, line)
+			t.Errorf("%s has markup in %s", name, line)
 		}
 		if found := jiraLink.FindString(strings.ReplaceAll(rest, "&#124;", "")); found != "" {
 			t.Errorf("%s has %q in %s", name, found, line)
 		}
 	}
-	checkTables(t, name, page, regexp.MustCompile(`\|`)) // the Cloud takes escaped ones too
+	checkTables(t, name, page, regexp.MustCompile(`\|`)) // Jira Cloud counts escaped ones too
 	checkSafe(t, name, page)
 }

@@ -9,27 +9,26 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// OTLPOptions say how OTLP writes.
+// OTLPOptions configures OTLP.
 type OTLPOptions struct {
-	Binary bool // protobuf, not JSON
+	Binary bool // protobuf instead of JSON
 }
 
-// OTLP writes requests as traces of OpenTelemetry's: the payload of an
-// ExportTraceServiceRequest, which a collector takes at /v1/traces as it is.
+// OTLP writes requests as OpenTelemetry traces: an ExportTraceServiceRequest, which a
+// collector accepts at /v1/traces.
 //
-// Each request is a trace. Its SERVER span has what each bucket took as attributes;
-// below it stand the goroutines that worked for it, its calls as CLIENT or PRODUCER
-// spans, and as INTERNAL spans what else its path went through, where that is long
-// enough to be seen: what is shorter than a two-hundredth of the request is merged
-// with what is beside it, and left out where it is too short even so, which
-// attributes tell. What is shown has its exact start and end. Where a probe of
-// timesink's sent the request, the probe is the CLIENT span above it, of a service
-// of its own; its clock and the server's agree as far as matching them can
-// tell, and a server may be at work a little longer than its client waits.
+// Each request is a trace. Its SERVER span has the time in each bucket as attributes.
+// Below it are the goroutines that worked for the request, its calls as CLIENT or
+// PRODUCER spans, and the other steps of its path as INTERNAL spans. Steps shorter than
+// a two-hundredth of the request are merged with neighboring ones, and left out if
+// still too short; an attribute gives the time left out. All spans have their exact
+// start and end. If a probe sent the request, the probe is the CLIENT span above it, in
+// its own service. The clocks of probe and server agree as far as matching the two can
+// tell, and a server may work a little longer than its client waits.
 //
-// Times are the wall's where the capture tells how the trace's clock relates to it,
-// else from 1970 on, and the resource says so. IDs are made from the case and the
-// request's own, so the same request always has the same.
+// Times are wall-clock times if the capture relates the trace's clock to the wall
+// clock. Otherwise they start in 1970, and the resource says so. IDs are derived from
+// the case and the request's ID, so a request always has the same IDs.
 func OTLP(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o OTLPOptions) error {
 	var traces otlpTraces
 	scopes := map[scopeKey]*otlpScope{}
@@ -68,7 +67,7 @@ type scopeKey struct {
 	probe   bool
 }
 
-// newScope says whose spans they are.
+// newScope returns the scope of one process, with its resource.
 func newScope(b *breakdown.Breakdown, key scopeKey) *otlpScope {
 	ev := captureOf(b, key.capture)
 	s := &otlpScope{name: "timesink", schema: schemaURL}
@@ -91,7 +90,7 @@ func newScope(b *breakdown.Breakdown, key scopeKey) *otlpScope {
 	attrs.flag("timesink.redacted", b.Source.Redacted)
 	clock := "wall"
 	if !ev.Clocked {
-		clock = "trace" // the times are the trace's own, from 1970 on
+		clock = "trace" // trace time, starting in 1970
 	}
 	attrs.text("timesink.clock", clock)
 	return s
@@ -105,10 +104,10 @@ func serviceOf(target string) string {
 	if target != "" {
 		return target
 	}
-	return "unknown_service:go" // as the conventions have it
+	return "unknown_service:go" // as the conventions say
 }
 
-// captureOf is the capture of that number, all unknown where it is not told.
+// captureOf returns the evidence of a capture, or a zero Evidence if there is none.
 func captureOf(b *breakdown.Breakdown, capture int) breakdown.Evidence {
 	if capture < 0 || capture >= len(b.Source.Evidence) {
 		return breakdown.Evidence{}
@@ -121,10 +120,10 @@ type requestTrace struct {
 	s      *breakdown.Specimen
 	e      *breakdown.Endpoint
 	id     traceID
-	offset int64 // of the wall's clock from the trace's
+	offset int64 // wall-clock time minus trace time, in ns
 	spans  int
 	scope  func(probe bool) *otlpScope
-	// short is what a span is left out below, in ns.
+	// short is the shortest step that gets a span, in ns.
 	short int64
 }
 
@@ -136,7 +135,7 @@ func newRequestTrace(b *breakdown.Breakdown, s *breakdown.Specimen, e *breakdown
 	}
 }
 
-// span begins one that lies in another, or in none. Times are the trace's.
+// span adds a span with the given parent, which may be zero. Times are the trace's.
 func (t *requestTrace) span(probe bool, in spanID, name string, kind otlpKind, start, end int64) (spanID, *attributes) {
 	t.spans++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%x%d", t.id[:], t.spans))
@@ -146,13 +145,13 @@ func (t *requestTrace) span(probe bool, in spanID, name string, kind otlpKind, s
 	return span.id, &span.attributes
 }
 
-// at is a moment of the trace on the wall's clock. There is none before 1970.
+// at converts a time of the trace to ns since 1970, at least 0.
 func (t *requestTrace) at(moment int64) uint64 {
 	return uint64(max(moment+t.offset, 0))
 }
 
-// write begins with what is above the others: a backend may take the first span
-// for the whole trace's name.
+// write writes the topmost span first: a backend may name the whole trace after its
+// first span.
 func (t *requestTrace) write() {
 	in := spanID{}
 	if t.s.Client != nil {

@@ -7,9 +7,9 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// branchesOf takes a request apart by goroutine: its own, then the others as they
-// come in, each with its calls and with what of the path lies outside of them. Of the
-// path, what is shorter than short is merged.
+// branchesOf splits a request by goroutine: first its own, then the others in order of
+// their start, each with its calls and the parts of the path outside of them. It merges
+// parts of the path shorter than short.
 func branchesOf(r *breakdown.Request, short int64) []*branch {
 	own := &branch{goroutine: r.Goroutine, start: r.Start, end: r.End}
 	list := []*branch{own}
@@ -72,8 +72,8 @@ func siteOf(s *breakdown.Segment) breakdown.Frame {
 	return s.Cause.Site
 }
 
-// callAt is the branch's call that a segment lies in, the latest to begin. An earlier
-// one may go on when that has ended.
+// callAt returns the branch's call that a segment lies in, the latest to start, or nil.
+// An earlier call may continue after a later one has ended.
 func (br *branch) callAt(s *breakdown.Segment) *callPart {
 	i, _ := slices.BinarySearchFunc(br.calls, s.Start, func(c *callPart, at int64) int {
 		if c.Start <= at {
@@ -89,8 +89,8 @@ func (br *branch) callAt(s *breakdown.Segment) *callPart {
 	return nil
 }
 
-// extend adds a segment to pieces, to the last of them where it goes on with the
-// same.
+// extend adds a segment to pieces. It extends the last piece if that continues with the
+// same step.
 func extend(parts []piece, s *breakdown.Segment) []piece {
 	p := piece{start: s.Start, end: s.End, segment: s, n: 1}
 	p.spent[s.Bucket] = s.End - s.Start
@@ -105,7 +105,7 @@ func sameStep(a, b *breakdown.Segment) bool {
 	return a.Bucket == b.Bucket && a.Phase == b.Phase && siteOf(a) == siteOf(b)
 }
 
-// mergeShort makes one piece of those shorter than short that follow each other.
+// mergeShort merges consecutive pieces shorter than short.
 func mergeShort(parts []piece, short int64) []piece {
 	out := parts[:0]
 	for _, p := range parts {

@@ -5,10 +5,10 @@ import (
 	"strconv"
 )
 
-// What follows is as much of OpenTelemetry's protocol as OTLP writes, in the two
-// encodings that it defines. The numbers are the fields' in trace.proto, common.proto
-// and resource.proto. In JSON, IDs are hexadecimal, 64-bit integers are texts, and
-// enumerations are numbers.
+// This file implements the part of OpenTelemetry's protocol that OTLP writes, in both
+// encodings. Field numbers are those of trace.proto, common.proto and resource.proto.
+// In JSON, IDs are hexadecimal, 64-bit integers are strings, and enumerations are
+// numbers.
 
 // otlpTraces is an ExportTraceServiceRequest.
 type otlpTraces struct{ scopes []*otlpScope }
@@ -17,12 +17,12 @@ type otlpTraces struct{ scopes []*otlpScope }
 type otlpScope struct {
 	resource attributes
 	name     string // of the scope
-	schema   string // URL, of both
+	schema   string // its URL, for both messages
 	spans    []*otlpSpan
 }
 
-// An otlpSpan is a Span. Times are ns since 1970; the ID of the parent is all zeros
-// where there is none.
+// An otlpSpan is a Span. Times are in ns since 1970. The parent's ID is all zeros if
+// there is none.
 type otlpSpan struct {
 	trace      traceID
 	id, parent spanID
@@ -54,7 +54,7 @@ type attribute struct {
 	value any
 }
 
-// put sets an attribute. A key that is there keeps its place.
+// put sets an attribute. An existing key keeps its position.
 func (a *attributes) put(key string, value any) {
 	for i := range a.list {
 		if a.list[i].key == key {
@@ -65,7 +65,7 @@ func (a *attributes) put(key string, value any) {
 	a.list = append(a.list, attribute{key, value})
 }
 
-// The types of protobuf's fields.
+// The wire types of protobuf fields.
 const (
 	wireVarint  = 0
 	wireFixed64 = 1
@@ -78,7 +78,7 @@ func appendVarint(b []byte, field, v uint64) []byte {
 	return binary.AppendUvarint(appendTag(b, field, wireVarint), v)
 }
 
-// appendFixed64 leaves out zero, as protobuf does.
+// appendFixed64 omits zero, as protobuf does.
 func appendFixed64(b []byte, field, v uint64) []byte {
 	if v == 0 {
 		return b
@@ -86,14 +86,14 @@ func appendFixed64(b []byte, field, v uint64) []byte {
 	return binary.LittleEndian.AppendUint64(appendTag(b, field, wireFixed64), v)
 }
 
-// appendBytes adds a text or a message.
+// appendBytes appends a string or a message.
 func appendBytes[T string | []byte](b []byte, field uint64, v T) []byte {
 	b = binary.AppendUvarint(appendTag(b, field, wireBytes), uint64(len(v)))
 	return append(b, v...)
 }
 
-// proto encodes the request as protobuf. Fields may come in any order; the last ones
-// come first, as OpenTelemetry's own library has them, so that its bytes are the same.
+// proto encodes the request as protobuf. Protobuf allows fields in any order; the last
+// come first here, which gives the same bytes as OpenTelemetry's own library.
 func (t *otlpTraces) proto() []byte {
 	var out []byte
 	for _, s := range t.scopes {
@@ -116,7 +116,7 @@ func (s *otlpScope) proto() []byte {
 }
 
 func (s *otlpSpan) appendProto(b []byte) []byte {
-	b = appendBytes(b, 15, "") // the status, not set
+	b = appendBytes(b, 15, "") // the status, unset
 	b = s.attributes.appendProto(b, 9)
 	b = appendFixed64(b, 8, s.end)
 	b = appendFixed64(b, 7, s.start)
@@ -133,7 +133,7 @@ func (s *otlpSpan) appendProto(b []byte) []byte {
 	return appendBytes(b, 1, s.trace[:])
 }
 
-// appendProto adds the attributes, each as that field.
+// appendProto appends each attribute as that field.
 func (a *attributes) appendProto(b []byte, field uint64) []byte {
 	var kv, value []byte
 	for _, at := range a.list {
@@ -176,8 +176,8 @@ func (t *otlpTraces) json() []byte {
 	return append(appendEnd(out, len(t.scopes)), '}')
 }
 
-// appendNext begins a list before its first element, and else goes on with it. A list
-// without elements is left out.
+// appendNext appends opening before a list's first element, and a comma before the
+// others. A list without elements is omitted.
 func appendNext(b []byte, i int, opening string) []byte {
 	if i > 0 {
 		return append(b, ',')
@@ -212,7 +212,7 @@ func (s *otlpSpan) appendJSON(b []byte) []byte {
 	return append(b, `,"status":{}}`...)
 }
 
-// appendJSON adds the attributes as a member of an object, after a separator.
+// appendJSON appends the attributes as an object's member, after a separator.
 func (a *attributes) appendJSON(b []byte, separator string) []byte {
 	for i, at := range a.list {
 		b = appendNext(b, i, separator+`"attributes":[`)
@@ -232,7 +232,7 @@ func (a *attributes) appendJSON(b []byte, separator string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendHex quotes an ID.
+// appendHex appends an ID as a JSON string.
 func appendHex(b, id []byte) []byte {
 	b = append(b, '"')
 	for _, c := range id {
@@ -241,7 +241,7 @@ func appendHex(b, id []byte) []byte {
 	return append(b, '"')
 }
 
-// appendText quotes a text. What is not ASCII stays as it is.
+// appendText appends a text as a JSON string. Characters beyond ASCII stay as they are.
 func appendText(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := range len(s) {

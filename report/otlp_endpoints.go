@@ -16,7 +16,7 @@ type endpointName struct{ name, kind string }
 
 func newEndpointIndex(b *breakdown.Breakdown) *endpointIndex {
 	x := &endpointIndex{map[breakdown.RequestID]*breakdown.Endpoint{}, map[endpointName]*breakdown.Endpoint{}}
-	for i := range slices.Backward(b.Endpoints) { // of those of one name the first stays
+	for i := range slices.Backward(b.Endpoints) { // of several with one name, keep the first
 		e := &b.Endpoints[i]
 		x.names[endpointName{e.Name, e.Kind}] = e
 		if e.Detail == nil {
@@ -35,8 +35,8 @@ func newEndpointIndex(b *breakdown.Breakdown) *endpointIndex {
 	return x
 }
 
-// of is the endpoint that has the request as an example, for a handler may have
-// several by their routes, else one that has its handler.
+// of returns the request's endpoint: the one that has the request as an example, since
+// a handler may serve several routes, or else one with its handler.
 func (x *endpointIndex) of(s *breakdown.Specimen) *breakdown.Endpoint {
 	if e := x.examples[s.ID]; e != nil {
 		return e

@@ -7,8 +7,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// schemaURL names the version of OpenTelemetry's semantic conventions that these
-// names are of.
+// schemaURL is the version of OpenTelemetry's semantic conventions that these names
+// follow.
 const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
 
 const (
@@ -31,8 +31,7 @@ const (
 	rpcSystem      = "rpc.system.name"
 )
 
-// conventional are the systems that the conventions spell otherwise than the rules
-// do.
+// conventional holds the systems that the conventions spell differently from the rules.
 var conventional = map[string]string{
 	"postgres": "postgresql", "mongo": "mongodb", "sqlite3": "sqlite", "sqlserver": "microsoft.sql_server", "mssql": "microsoft.sql_server",
 	"oracle": "oracle.db", "memcache": "memcached", "amqp": "rabbitmq", "sql": "other_sql", "database/sql": "other_sql",
@@ -40,7 +39,7 @@ var conventional = map[string]string{
 
 func conventionalName(system string) string { return cmp.Or(conventional[system], system) }
 
-// attributes are a span's or a resource's. What is not known is left out.
+// attributes are those of a span or a resource. Unknown values are omitted.
 type attributes struct{ list []attribute }
 
 func (a *attributes) text(key, value string) {
@@ -57,7 +56,7 @@ func (a *attributes) flag(key string, value bool) {
 	}
 }
 
-// place is where in the service's code something was.
+// place adds a place in the service's code.
 func (a *attributes) place(f breakdown.Frame) {
 	a.text(codeFunction, f.Function)
 	a.text(codeFile, f.File)
@@ -66,7 +65,7 @@ func (a *attributes) place(f breakdown.Frame) {
 	}
 }
 
-// served describes what a request is of.
+// served adds what is known of a request's endpoint.
 func (a *attributes) served(e *breakdown.Endpoint, kind string) {
 	protocol, _ := strings.CutSuffix(kind, " stream")
 	if method, route, ok := strings.Cut(e.Route, " "); ok {
@@ -75,7 +74,7 @@ func (a *attributes) served(e *breakdown.Endpoint, kind string) {
 	}
 	switch protocol {
 	case "http/1":
-		a.text(protocolName, "http") // 1.0 or 1.1: the trace does not tell
+		a.text(protocolName, "http") // 1.0 or 1.1: the trace does not say
 	case "http/2":
 		a.text(protocolName, "http")
 		a.text(protocolVer, "2")
@@ -92,8 +91,8 @@ func (a *attributes) served(e *breakdown.Endpoint, kind string) {
 	}
 }
 
-// spanKind is that of a request's span: work that came by a queue is consumed, and
-// what no client asked for is the service's own.
+// spanKind returns the kind of a request's span. Work from a queue is consumed, and
+// work that no client asked for is internal.
 func spanKind(kind string) otlpKind {
 	switch kind, _ := strings.CutSuffix(kind, " stream"); kind {
 	case "kafka", "nats", "amqp":
@@ -104,7 +103,7 @@ func spanKind(kind string) otlpKind {
 	return kindServer
 }
 
-// called describes the other system of a call.
+// called adds the other system of a call.
 func (a *attributes) called(c *breakdown.Call, sends bool) {
 	system := conventionalName(c.System)
 	switch {
@@ -125,7 +124,7 @@ func (a *attributes) called(c *breakdown.Call, sends bool) {
 	a.place(c.Site)
 }
 
-// systemOf is what a call asked, as people say it.
+// systemOf returns the name of a call's system, as people say it.
 func systemOf(c *breakdown.Call) string {
 	if generic[c.System] {
 		return c.Bucket.Info().Label

@@ -13,9 +13,9 @@ import (
 	"timesink/report"
 )
 
-// An otlpRequest is an ExportTraceServiceRequest in JSON, as far as timesink writes
-// one. That OpenTelemetry's own library reads and writes the same, in both encodings,
-// cmd/internal/otlp holds.
+// An otlpRequest is the part of an ExportTraceServiceRequest in JSON that timesink
+// writes. cmd/internal/otlp checks that OpenTelemetry's own library reads and writes
+// the same, in both encodings.
 type otlpRequest struct {
 	ResourceSpans []struct {
 		Resource   struct{ Attributes []keyValue }
@@ -62,7 +62,7 @@ func (id *hexID) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// A spanned is a span, with what it takes to look at it.
+// A spanned is a span with its decoded attributes.
 type spanned struct {
 	*span
 	attrs    map[string]any
@@ -78,7 +78,7 @@ func valuesOf(t *testing.T, list []keyValue) map[string]any {
 	values := map[string]any{}
 	for _, kv := range list {
 		if _, twice := values[kv.Key]; twice {
-			t.Errorf("%s is told twice", kv.Key)
+			t.Errorf("%s is set twice", kv.Key)
 		}
 		switch v := kv.Value; {
 		case v.StringValue != nil:
@@ -101,7 +101,7 @@ func valuesOf(t *testing.T, list []keyValue) map[string]any {
 	return values
 }
 
-// spansOf writes a case and reads it.
+// spansOf writes a case as JSON and reads it back.
 func spansOf(t *testing.T, c aCase) []*spanned {
 	t.Helper()
 	data := twice(t, c.name, func(buf *bytes.Buffer) error {
@@ -128,8 +128,7 @@ func spansOf(t *testing.T, c aCase) []*spanned {
 	return list
 }
 
-// A field is one of a protobuf message: its number and what it holds, a text, a
-// message or a number.
+// A field is a field of a protobuf message: its number, and either bytes or an integer.
 type field struct {
 	number uint64
 	bytes  []byte
@@ -142,7 +141,7 @@ func fieldsOf(t *testing.T, b []byte) (list []field) {
 	next := func() uint64 {
 		v, n := binary.Uvarint(b)
 		if n <= 0 {
-			t.Fatalf("%x is no number", b)
+			t.Fatalf("%x is not a varint", b)
 		}
 		b = b[n:]
 		return v

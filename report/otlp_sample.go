@@ -6,14 +6,14 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// defaultSpread is how many requests of an endpoint SpreadOver takes at most.
+// defaultSpread is the most requests that SpreadOver returns for an endpoint.
 const defaultSpread = 200
 
-// SpreadOver is the requests that OTLP shows where nobody asks for certain ones: of
-// each endpoint the slowest, and an example of each bar of its distribution, of
-// bars evenly apart where there are more than most, 200 where that is 0. It is a
-// sample, of durations and not of requests: the tail is there as the middle is,
-// and to count its traces says nothing of how often something happens.
+// SpreadOver returns the requests that OTLP shows unless the user names some: of each
+// endpoint the slowest, and an example from each bar of its distribution, or from
+// evenly spaced bars if there are more than most. A most of 0 means 200. It is a sample
+// of durations, not of requests: the tail is represented like the middle, so the number
+// of traces says nothing about frequency.
 func SpreadOver(b *breakdown.Breakdown, most int) []breakdown.RequestID {
 	if most <= 0 {
 		most = defaultSpread
@@ -31,7 +31,7 @@ func SpreadOver(b *breakdown.Breakdown, most int) []breakdown.RequestID {
 	return ids
 }
 
-// spread is one endpoint's, the quickest first.
+// spread returns the sample of one endpoint, the fastest request first.
 func spread(d *breakdown.Detail, most int) []breakdown.RequestID {
 	if d == nil || len(d.Bars) == 0 {
 		return nil

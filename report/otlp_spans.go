@@ -8,7 +8,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// client is the probe that sent the request, and what it did one after another.
+// client writes the probe that sent the request, and the probe's phases. It returns the
+// probe's span.
 func (t *requestTrace) client(v *breakdown.ClientView) spanID {
 	id, attrs := t.span(true, spanID{}, cmp.Or(t.e.Route, "HTTP"), kindClient, v.Start, v.Start+v.Wall())
 	if method, _, ok := strings.Cut(t.e.Route, " "); ok {
@@ -23,7 +24,8 @@ func (t *requestTrace) client(v *breakdown.ClientView) spanID {
 	return id
 }
 
-// server is the request itself, with what each bucket took of it.
+// server writes the request itself, with the time in each bucket. It returns the
+// request's span.
 func (t *requestTrace) server(in spanID, branches []*branch) spanID {
 	r := &t.s.Request
 	id, attrs := t.span(false, in, title(t.e), spanKind(r.Kind), r.Start, r.End)
@@ -33,7 +35,7 @@ func (t *requestTrace) server(in spanID, branches []*branch) spanID {
 	attrs.number("timesink.goroutine", r.Goroutine)
 	attrs.flag("timesink.incomplete", r.Incomplete)
 	if r.Condensed != 0 {
-		attrs.number("timesink.condensed_ns", r.Condensed-r.Start) // up to there the order is not known
+		attrs.number("timesink.condensed_ns", r.Condensed-r.Start) // before that the order is unknown
 	}
 	var spent [breakdown.NumBuckets]int64
 	for i := range r.Path {
@@ -50,7 +52,7 @@ func (t *requestTrace) server(in spanID, branches []*branch) spanID {
 	return id
 }
 
-// buckets tells those that took time, and always what no rule explains.
+// buckets adds the buckets that took time, and always unknown.
 func (a *attributes) buckets(spent *[breakdown.NumBuckets]int64) {
 	for b, ns := range spent {
 		if ns > 0 || breakdown.Bucket(b) == breakdown.Unknown {
@@ -59,27 +61,27 @@ func (a *attributes) buckets(spent *[breakdown.NumBuckets]int64) {
 	}
 }
 
-// A branch is a goroutine that worked for the request: what of its path it was, and
-// the calls that it made.
+// A branch is a goroutine that worked for the request: its part of the path, and the
+// calls that it made.
 type branch struct {
 	goroutine  int64
 	start, end int64
-	held       int64 // ns of the path
+	held       int64 // its part of the path, in ns
 	site       breakdown.Frame
 	calls      []*callPart
 	parts      []piece
 }
 
-// A callPart is a call and what of the path lies in it.
+// A callPart is a call and the part of the path within it.
 type callPart struct {
 	*breakdown.Call
 	parts  []piece
 	phases [breakdown.NumPhases]int64
-	until  int64 // the latest end of the branch's calls up to this one
+	until  int64 // the latest end of this call and the earlier ones of the branch
 }
 
-// A piece is a part of the path within one branch or call: a segment, several of
-// one kind, or several of which each is too short to be shown.
+// A piece is a part of the path within one branch or call: a segment, several of one
+// kind, or several too short to show.
 type piece struct {
 	start, end int64
 	segment    *breakdown.Segment // the first
@@ -90,7 +92,8 @@ type piece struct {
 
 func (p *piece) length() int64 { return p.end - p.start }
 
-// shows tells whether a goroutine has a span of its own: not the request's.
+// shows reports whether a goroutine gets its own span. The request's own goroutine does
+// not.
 func (t *requestTrace) shows(br *branch) bool {
 	return br.goroutine != t.s.Request.Goroutine && (len(br.calls) > 0 || br.held >= t.short)
 }
@@ -112,7 +115,7 @@ func (t *requestTrace) branch(server spanID, br *branch) {
 	t.pieces(in, br.parts)
 }
 
-// call is one, with those of its steps that can be seen.
+// call writes a call, with those of its steps that are long enough.
 func (t *requestTrace) call(in spanID, c *callPart) {
 	sends := c.phases[breakdown.Produce]+c.phases[breakdown.BatchDelay] > 0
 	kind := kindClient
@@ -134,7 +137,7 @@ func (t *requestTrace) call(in spanID, c *callPart) {
 	t.pieces(id, c.parts)
 }
 
-// pieces are spans where they can be seen.
+// pieces writes a span for each piece that is long enough.
 func (t *requestTrace) pieces(in spanID, parts []piece) {
 	for i := range parts {
 		p := &parts[i]
@@ -156,7 +159,7 @@ func (t *requestTrace) pieces(in spanID, parts []piece) {
 	}
 }
 
-// leftOut tells what is not shown of the path below a span.
+// leftOut adds how much of the path below a span has no span.
 func (t *requestTrace) leftOut(attrs *attributes, parts []piece) {
 	sum := int64(0)
 	for i := range parts {
@@ -169,7 +172,7 @@ func (t *requestTrace) leftOut(attrs *attributes, parts []piece) {
 	}
 }
 
-// evidence is what an attribution rests on, and who kept the request waiting.
+// evidence adds what an attribution rests on, and what kept the request waiting.
 func (a *attributes) evidence(s *breakdown.Segment) {
 	if c := s.Cause; c != nil {
 		a.text("timesink.state", c.State)
@@ -187,8 +190,8 @@ func (a *attributes) evidence(s *breakdown.Segment) {
 	}
 }
 
-// name is the piece's bucket and phase; of a mixed one, the buckets, those that
-// took the most first.
+// name returns the piece's bucket and phase or, for a mixed piece, its buckets, the
+// largest first.
 func (p *piece) name() string {
 	if !p.mixed {
 		return stepName(p.segment.Bucket, p.segment.Phase)
@@ -210,7 +213,7 @@ func (p *piece) name() string {
 	return strings.Join(names, ", ")
 }
 
-// stepName is a bucket and its phase in a few letters: "upstream connect".
+// stepName returns a bucket and its phase, as in "upstream connect".
 func stepName(b breakdown.Bucket, p breakdown.Phase) string {
 	return strings.TrimSpace(b.String() + " " + p.String())
 }

@@ -21,15 +21,15 @@ func TestTheSpansAreTrees(t *testing.T) {
 	}
 }
 
-// checkTrees holds that each request is one tree, of spans that are its alone, and
-// that a span lies within the one above it.
+// checkTrees checks that each request is one tree of spans that belong to no other
+// request, and that a span lies within its parent.
 func checkTrees(t *testing.T, c aCase) {
 	t.Helper()
 	spans := spansOf(t, c)
 	byID, roots := map[string]*spanned{}, map[string]bool{}
 	for _, s := range spans {
 		if byID[string(s.SpanID)] != nil || len(s.SpanID) != 8 || len(s.TraceID) != 16 || len(bytes.Trim(s.SpanID, "\x00")) == 0 {
-			t.Errorf("%s: the id %x of %x is no new one", c.name, s.SpanID, s.TraceID)
+			t.Errorf("%s: the ID %x in trace %x is not unique", c.name, s.SpanID, s.TraceID)
 		}
 		byID[string(s.SpanID)] = s
 		if s.length() < 0 || !safe(s.Name) {
@@ -43,7 +43,7 @@ func checkTrees(t *testing.T, c aCase) {
 		}
 	}
 	if len(roots) != len(c.specimens) {
-		t.Errorf("%s: %d traces of %d requests", c.name, len(roots), len(c.specimens))
+		t.Errorf("%s: %d traces for %d requests", c.name, len(roots), len(c.specimens))
 	}
 	for _, s := range spans {
 		parent := byID[string(s.ParentSpanID)]
@@ -53,12 +53,12 @@ func checkTrees(t *testing.T, c aCase) {
 			t.Errorf("%s: %q has no parent in its trace", c.name, s.Name)
 		case parent.resource["service.name"] != s.resource["service.name"]: // two clocks
 		case s.StartTimeUnixNano < parent.StartTimeUnixNano || s.EndTimeUnixNano > parent.EndTimeUnixNano:
-			t.Errorf("%s: %q lies not within %q", c.name, s.Name, parent.Name)
+			t.Errorf("%s: %q does not lie within %q", c.name, s.Name, parent.Name)
 		}
 	}
 }
 
-// bySpecimen are a case's spans by the request that they are of.
+// bySpecimen returns a case's spans by request.
 func bySpecimen(spans []*spanned) map[string][]*spanned {
 	names := map[string]string{} // by trace
 	for _, s := range spans {
@@ -87,9 +87,8 @@ func checkWaterfalls(t *testing.T, c aCase) {
 	}
 }
 
-// checkWaterfall holds that each call is there to the nanosecond, that each piece
-// of the path that is shown is one, and that with what the attributes tell of the
-// rest they are the whole.
+// checkWaterfall checks that each call is there to the nanosecond, that each step shown
+// is one of the path, and that the steps and the time not shown sum to the request.
 func checkWaterfall(t *testing.T, c aCase, sp *breakdown.Specimen, spans []*spanned) {
 	t.Helper()
 	r := &sp.Request
@@ -116,7 +115,7 @@ func checkWaterfall(t *testing.T, c aCase, sp *breakdown.Specimen, spans []*span
 		case s.resource["service.name"] == "timesink probe":
 		case s.attrs["timesink.request"] != nil:
 			if start != r.Start || end != r.End {
-				t.Errorf("%s: %s is told from %d to %d", c.name, sp.ID, start, end)
+				t.Errorf("%s: %s is shown from %d to %d", c.name, sp.ID, start, end)
 			}
 			for b := range breakdown.NumBuckets {
 				buckets += s.number("timesink.bucket." + b.String() + "_ns")
@@ -127,7 +126,7 @@ func checkWaterfall(t *testing.T, c aCase, sp *breakdown.Specimen, spans []*span
 		default:
 			path += s.length()
 			if !edges[start] || !edges[end] {
-				t.Errorf("%s: %s: %q begins at %d and ends at %d, where no segment does", c.name, sp.ID, s.Name, start, end)
+				t.Errorf("%s: %s: %q starts at %d and ends at %d, which are not edges of segments", c.name, sp.ID, s.Name, start, end)
 			}
 		}
 	}
@@ -138,13 +137,13 @@ func checkWaterfall(t *testing.T, c aCase, sp *breakdown.Specimen, spans []*span
 		t.Errorf("%s: %s: the calls are %v, not %v", c.name, sp.ID, calls, wantCalls)
 	}
 	if path != r.Wall() || buckets != r.Wall() {
-		t.Errorf("%s: %s took %d ns; what is shown of it and what is not are %d, and the buckets %d", c.name, sp.ID, r.Wall(), path, buckets)
+		t.Errorf("%s: %s took %d ns; the time shown and not shown is %d, the buckets sum to %d", c.name, sp.ID, r.Wall(), path, buckets)
 	}
 }
 
-// OTLP's JSON is not protobuf's: IDs are hexadecimal, enumerations numbers, and
-// 64-bit integers texts.
-func TestTheJSONKeepsToOTLPsRules(t *testing.T) {
+// OTLP's JSON differs from protobuf's: IDs are hexadecimal, enumerations are numbers,
+// and 64-bit integers are strings.
+func TestJSONFollowsOTLPsRules(t *testing.T) {
 	for _, c := range cases(t) {
 		checkOTLPJSON(t, c)
 	}
@@ -156,7 +155,7 @@ func checkOTLPJSON(t *testing.T, c aCase) {
 		return report.OTLP(buf, c.b, c.specimens, report.OTLPOptions{})
 	})
 	if !safe(string(data)) {
-		t.Errorf("%s holds what a terminal acts on", c.name)
+		t.Errorf("%s holds control characters", c.name)
 	}
 	var file struct {
 		ResourceSpans []struct {
@@ -213,7 +212,7 @@ func TestTheProtobufIsTheJSON(t *testing.T) {
 					continue
 				}
 				if len(want) == 0 {
-					t.Fatalf("%s: there are more spans in protobuf", c.name)
+					t.Fatalf("%s: protobuf has more spans", c.name)
 				}
 				if s := spanOf(t, f.bytes); !reflect.DeepEqual(s, want[0].span) || !reflect.DeepEqual(valuesOf(t, of), want[0].resource) {
 					t.Errorf("%s: a span of %v is %+v, in JSON %+v", c.name, of, s, want[0].span)
@@ -222,12 +221,12 @@ func TestTheProtobufIsTheJSON(t *testing.T) {
 			}
 		}
 		if len(want) > 0 {
-			t.Errorf("%s: %d spans are not in protobuf", c.name, len(want))
+			t.Errorf("%s: protobuf lacks %d spans", c.name, len(want))
 		}
 	}
 }
 
-func TestARequestAsATraceOfOpenTelemetry(t *testing.T) {
+func TestOTLPGolden(t *testing.T) {
 	c := checkout()
 	golden(t, "checkout.otlp.json", twice(t, c.name, func(buf *bytes.Buffer) error {
 		return report.OTLP(buf, c.b, c.specimens, report.OTLPOptions{})
@@ -243,13 +242,13 @@ func TestARequestIsShownOnce(t *testing.T) {
 	}
 	c.specimens = nil
 	if none := len(spansOf(t, c)); none != 0 {
-		t.Errorf("of no request there are %d spans", none)
+		t.Errorf("without requests there are %d spans", none)
 	}
 }
 
-// Two captures of one case are two instances, and a request has the same ids
-// whatever is shown beside it.
-func TestIDsAreTheRequestsOwn(t *testing.T) {
+// Two captures of one case are two instances, and a request has the same IDs whatever
+// else is shown.
+func TestIDsDependOnTheRequestAlone(t *testing.T) {
 	b, specimens := newLottery(3, []string{"main.a", "main.b"}).gathered(6)
 	all := bySpecimen(spansOf(t, aCase{"all", b, specimens}))
 	for i := range specimens {
@@ -260,19 +259,19 @@ func TestIDsAreTheRequestsOwn(t *testing.T) {
 		}
 		for j, s := range alone {
 			if !reflect.DeepEqual(s.span, all[id][j].span) {
-				t.Errorf("%s: span %d, %q, is another one alone", id, j, s.Name)
+				t.Errorf("%s: span %d, %q, differs when written alone", id, j, s.Name)
 			}
 		}
 	}
 	b.Source.Case = "another"
 	for id, spans := range bySpecimen(spansOf(t, aCase{"another case", b, specimens})) {
 		if bytes.Equal(spans[0].TraceID, all[id][0].TraceID) {
-			t.Errorf("%s has the same id in another case", id)
+			t.Errorf("%s has the same ID in another case", id)
 		}
 	}
 }
 
-func TestTheClockIsTold(t *testing.T) {
+func TestTheResourceNamesTheClock(t *testing.T) {
 	c := checkout()
 	root := spansOf(t, c)[0]
 	if want := uint64(1_700_000_000*s + 99*ms); root.StartTimeUnixNano != want || root.resource["timesink.clock"] != "wall" {
@@ -346,11 +345,11 @@ func TestManyShortStepsDoNotHideTheTree(t *testing.T) {
 	}
 }
 
-// A two-hundredth of the request is what a step has to last to be shown by itself.
+// A step must last a two-hundredth of the request to get its own span.
 func TestOnlyShortStepsAreMerged(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		steps []int64 // lengths, in thousandths of the request, of which the rest is CPU
+		steps []int64 // lengths in thousandths of the request; the rest is CPU
 		want  string
 	}{
 		{"long ones", []int64{5, 5}, "db 5, cache 5, cpu 990"},
@@ -378,8 +377,8 @@ func TestOnlyShortStepsAreMerged(t *testing.T) {
 	}
 }
 
-// What is asked between two messages of a stream has a span beside the stream's; the
-// steps after it are the stream's again.
+// A call between two messages of a stream has its own span. The steps after it belong
+// to the stream again.
 func TestAStreamGoesOnAfterACall(t *testing.T) {
 	r := breakdown.Request{Goroutine: 1, End: 100 * us}
 	for _, at := range []int64{0, 20, 30, 60} {
@@ -411,8 +410,9 @@ func TestAStreamGoesOnAfterACall(t *testing.T) {
 	}
 }
 
-// One handler may serve several routes: a request is of the one that tells it.
-func TestARequestIsOfTheEndpointThatKnowsIt(t *testing.T) {
+// If one handler serves several routes, a request belongs to the endpoint that lists
+// it.
+func TestRequestsBelongToTheEndpointThatListsThem(t *testing.T) {
 	c := checkout()
 	known := c.b.Endpoints[0]
 	other := known
@@ -437,12 +437,12 @@ func TestARequestIsOfTheEndpointThatKnowsIt(t *testing.T) {
 		spans := spansOf(t, c)
 		i := slices.IndexFunc(spans, func(s *spanned) bool { return s.Kind == serverSpan })
 		if spans[i].Name != test.want {
-			t.Errorf("%s: it is of %q, not %q", name, spans[i].Name, test.want)
+			t.Errorf("%s: it belongs to %q, not %q", name, spans[i].Name, test.want)
 		}
 	}
 }
 
-func TestOTLPTellsWhatAWriterFailsWith(t *testing.T) {
+func TestOTLPReturnsWriteErrors(t *testing.T) {
 	c := checkout()
 	checkWriteErrors(t, func(w brokenWriter) error { return report.OTLP(w, c.b, c.specimens, report.OTLPOptions{}) })
 }

@@ -11,21 +11,20 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// A page is what Text writes on: lines of at most width columns, in which text
-// is measured as a terminal draws it.
+// A page is what Text writes to: lines of at most width columns, measured as a terminal
+// displays them.
 type page struct {
 	bytes.Buffer
 	width int
 	color bool
 }
 
-// newPage is an empty page that is as wide as the options say, within what can be
-// read.
+// newPage returns an empty page as wide as the options say, within readable limits.
 func newPage(o TextOptions) page {
 	return page{width: min(max(o.Width, minWidth), maxWidth), color: o.Color}
 }
 
-// The styles. They repeat what the words say and never carry a meaning alone.
+// The styles. They only emphasize: no meaning rests on a style alone.
 type style string
 
 const (
@@ -44,7 +43,7 @@ func (p *page) styled(s style, text string) string {
 	return string(s) + text + reset
 }
 
-// line writes one line, which the caller has made to fit.
+// line writes one line. The caller makes it fit.
 func (p *page) line(s style, text string) {
 	if indent := len(text) - len(strings.TrimLeft(text, " ")); indent < len(text) {
 		p.WriteString(text[:indent] + p.styled(s, text[indent:]))
@@ -52,16 +51,16 @@ func (p *page) line(s style, text string) {
 	p.WriteByte('\n')
 }
 
-// fields writes pieces of text beside one another, on as many lines as they
-// need. No piece is broken that fits on a line.
+// fields writes pieces of text side by side, on as many lines as they need. It breaks a
+// piece only if the piece does not fit on a line.
 func (p *page) fields(s style, indent int, pieces ...string) {
 	for _, l := range flow(p.width-indent, pieces...) {
 		p.line(s, spaces(indent)+l)
 	}
 }
 
-// text writes running text behind a head such as "warning: ", under which its
-// further lines are indented.
+// text writes running text after a head such as "warning: ". Further lines are indented
+// by the head's width.
 func (p *page) text(s style, indent int, head, text string) {
 	indent += width(head)
 	for i, l := range wrap(text, p.width-indent) {
@@ -73,13 +72,13 @@ func (p *page) text(s style, indent int, head, text string) {
 	}
 }
 
-// A row of a table. A note may have many lines.
+// A row is a row of a table. A note may have several lines.
 type row struct {
 	cells []string
 	note  []string
 }
 
-// table writes rows as columns, the first aligned left, the others right, the
+// table writes rows as columns: the first left-aligned, the others right-aligned, the
 // note last. Cells may hold styled text.
 func (p *page) table(indent int, rows []row) error {
 	var buf bytes.Buffer
@@ -132,12 +131,11 @@ func alignment(rows []row) []tw.Align {
 	return append(align, tw.AlignLeft)
 }
 
-// width is the number of columns that text takes in a terminal. As in the
-// table, characters of ambiguous width are narrow.
+// width returns the number of columns that text takes in a terminal. As in tables,
+// characters of ambiguous width are narrow.
 func width(text string) int { return twwidth.WidthWithOptions(text, twwidth.Options{}) }
 
-// flow puts pieces beside one another, three spaces apart, on lines of at most
-// limit columns.
+// flow puts pieces side by side, three spaces apart, on lines of at most limit columns.
 func flow(limit int, pieces ...string) []string {
 	const apart = "   "
 	var lines []string
@@ -161,8 +159,8 @@ func flow(limit int, pieces ...string) []string {
 	return lines
 }
 
-// wrap breaks text between words into lines of at most limit columns. Words
-// that are longer are broken anywhere. It keeps the spaces within a line.
+// wrap breaks text between words into lines of at most limit columns. It breaks longer
+// words anywhere, and keeps the spaces within a line.
 func wrap(text string, limit int) []string {
 	var lines []string
 	for width(text) > limit {
@@ -176,7 +174,7 @@ func wrap(text string, limit int) []string {
 	return append(lines, strings.TrimRight(text, " "))
 }
 
-// wrapList breaks a list between its items, whatever words they have.
+// wrapList breaks a list between its items, never within one that fits.
 func wrapList(head string, items []string, limit int) []string {
 	const join = "\u00a0" // in an item, a space at which wrap does not break
 	text := head
@@ -193,8 +191,8 @@ func wrapList(head string, items []string, limit int) []string {
 	return lines
 }
 
-// prefix is the length in bytes of the longest beginning of text that takes at
-// most limit columns, and of at least one character.
+// prefix returns the length in bytes of the longest prefix of text that takes at most
+// limit columns, and at least one character.
 func prefix(text string, limit int) int {
 	used := 0
 	for i, r := range text {
@@ -206,7 +204,8 @@ func prefix(text string, limit int) int {
 	return len(text)
 }
 
-// suffix is the same for the end of text, which may be empty.
+// suffix returns the longest suffix of text that takes at most limit columns. It may be
+// empty.
 func suffix(text string, limit int) string {
 	at, used := len(text), 0
 	for at > 0 {
@@ -219,8 +218,8 @@ func suffix(text string, limit int) string {
 	return text[at:]
 }
 
-// shorten cuts text in its middle, so that it takes at most limit columns.
-// Names differ at both ends: packages at the first, methods at the last.
+// shorten cuts text in its middle to at most limit columns. Names differ at both ends:
+// packages at the start, methods at the end.
 func shorten(text string, limit int) string {
 	if width(text) <= limit {
 		return text
@@ -229,12 +228,13 @@ func shorten(text string, limit int) string {
 	return head + "…" + suffix(text, limit-1-width(head))
 }
 
-// pad fills text up with spaces to columns.
+// pad appends spaces to text up to that many columns.
 func pad(text string, columns int) string { return text + spaces(columns-width(text)) }
 
 func spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }
 
-// bar draws a share of 1 as a bar of at most columns, in eighths.
+// bar draws a share from 0 to 1 as a bar of at most that many columns, in eighths of a
+// column.
 func bar(share float64, columns int) string {
 	eighths := int(share*float64(columns)*8 + 0.5)
 	if share > 0 {

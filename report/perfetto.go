@@ -13,15 +13,15 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// Perfetto writes one request in Chrome's trace-event format, which ui.perfetto.dev
-// and chrome://tracing open. The service is a process, each goroutine that worked
-// for the request a thread: its own has the whole request, and below that what of
-// its path was on it, with arrows where the path goes over to another goroutine.
-// Calls, which may overlap, have tracks of their own. Where a probe of timesink's
-// sent the request, what the client saw is a second process.
+// Perfetto writes one request in Chrome's trace-event format, which ui.perfetto.dev and
+// chrome://tracing open. The service is a process, and each goroutine that worked for
+// the request is a thread. The request's own thread shows the whole request and, below
+// it, the parts of the path that ran there; arrows show where the path moves to another
+// goroutine. Calls, which may overlap, have their own tracks. If a probe sent the
+// request, the client's view is a second process.
 //
-// Times are in microseconds, to the nanosecond, from the moment on at which the
-// request began, or before it the client.
+// Times are in microseconds, with nanosecond precision, from the earliest of the
+// request, its calls and the probe. Perfetto returns an error if s is nil.
 func Perfetto(w io.Writer, b *breakdown.Breakdown, s *breakdown.Specimen) error {
 	if s == nil {
 		return errors.New("writing a request for Perfetto: there is none")
@@ -48,7 +48,7 @@ func Perfetto(w io.Writer, b *breakdown.Breakdown, s *breakdown.Specimen) error 
 		About  map[string]string `json:"otherData"`
 	}{t.events, "ns", about}
 	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf) // which escapes what a page could take for markup
+	enc := json.NewEncoder(&buf) // the encoder escapes what a page could take for markup
 	if err := enc.Encode(file); err != nil {
 		return fmt.Errorf("encoding the request for Perfetto: %w", err)
 	}
@@ -64,11 +64,11 @@ const (
 	clientPID  = 2
 )
 
-// An event is one of the format's: B and E are the ends of a slice, b and e those of
-// one on a track of its own, s and f those of an arrow, and M tells a name. Slices
-// that are one event, with their duration, look better, but viewers add that to the
-// beginning as numbers of floating point, by which a slice may then end after the
-// next one begins, and that is drawn below it.
+// An event is a trace event: B and E are the ends of a slice, b and e the ends of a
+// slice on its own track, s and f the ends of an arrow, and M gives a name. A single
+// event with a duration would be simpler, but viewers add the duration to the start in
+// floating point. A slice may then end after the next one starts, which is drawn nested
+// in it.
 type event struct {
 	Name  string         `json:"name"`
 	Cat   string         `json:"cat,omitempty"`
@@ -81,10 +81,10 @@ type event struct {
 	Args  map[string]any `json:"args,omitempty"`
 }
 
-// micros is nanoseconds, written as the microseconds that the format is in.
+// micros is a number of nanoseconds, written as microseconds.
 type micros int64
 
-// MarshalJSON is exact, as a floating-point number is not.
+// MarshalJSON writes all digits, which a floating-point number would not keep.
 func (m micros) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%d.%03d", int64(m)/1000, int64(m)%1000), nil
 }
@@ -94,11 +94,11 @@ type eventTrace struct {
 	r       *breakdown.Request
 	e       *breakdown.Endpoint
 	origin  int64
-	threads map[int64]int // by goroutine, from 1 on
+	threads map[int64]int // by goroutine, from 1
 	events  []event
 }
 
-// client is what the probe saw, one phase after another.
+// client adds what the probe saw, one phase after another.
 func (t *eventTrace) client(v *breakdown.ClientView) {
 	t.name("process_name", clientPID, 0, "client: a probe of timesink's")
 	t.name("thread_name", clientPID, 1, "probe")
@@ -132,7 +132,7 @@ func (t *eventTrace) service(b *breakdown.Breakdown) {
 	}
 }
 
-// about is what is known of the request itself.
+// about returns what is known of the request itself.
 func (t *eventTrace) about() map[string]any {
 	args := map[string]any{"goroutine": t.r.Goroutine}
 	if t.r.Endpoint != "" {
@@ -145,12 +145,12 @@ func (t *eventTrace) about() map[string]any {
 		args["incomplete"] = "cut by an edge of the window"
 	}
 	if t.r.Condensed != 0 {
-		args["condensed_us"] = micros(t.r.Condensed - t.r.Start) // up to there the order is not known
+		args["condensed_us"] = micros(t.r.Condensed - t.r.Start) // before that the order is unknown
 	}
 	return args
 }
 
-// thread is a goroutine's, named when it is first seen.
+// thread returns a goroutine's thread, and names it the first time.
 func (t *eventTrace) thread(g int64) int {
 	if tid, ok := t.threads[g]; ok {
 		return tid
@@ -166,7 +166,7 @@ func (t *eventTrace) thread(g int64) int {
 	return tid
 }
 
-// segmentArgs is what an attribution rests on.
+// segmentArgs returns the evidence for an attribution.
 func segmentArgs(s *breakdown.Segment) map[string]any {
 	args := map[string]any{"bucket": s.Bucket.String()}
 	set := func(key, value string) {
@@ -195,7 +195,7 @@ func segmentArgs(s *breakdown.Segment) map[string]any {
 	return args
 }
 
-// fullPlace is a place in full.
+// fullPlace returns a place with the full path of its file.
 func fullPlace(f breakdown.Frame) string {
 	if f.File == "" {
 		return f.Function
@@ -203,7 +203,7 @@ func fullPlace(f breakdown.Frame) string {
 	return f.Function + " " + f.File + ":" + strconv.Itoa(f.Line)
 }
 
-// arrows lead from each segment to the next that is on another goroutine.
+// arrows adds an arrow wherever the path moves to another goroutine.
 func (t *eventTrace) arrows() {
 	var last *breakdown.Segment
 	n := 0
@@ -215,8 +215,8 @@ func (t *eventTrace) arrows() {
 		if last != nil && last.Goroutine != s.Goroutine {
 			n++
 			id := strconv.Itoa(n)
-			// An arrow belongs to the slice that is open at its time; at a slice's
-			// end it is not any more.
+			// An arrow is attached to the slice that is open at its time; at a slice's
+			// end that slice is closed already.
 			t.events = append(t.events,
 				event{Name: "path", Cat: "path", Phase: "s", TS: t.at(last.End - 1), PID: servicePID, TID: t.thread(last.Goroutine), ID: id},
 				event{Name: "path", Cat: "path", Phase: "f", TS: t.at(s.Start), PID: servicePID, TID: t.thread(s.Goroutine), ID: id, Bind: "e"})
@@ -225,7 +225,7 @@ func (t *eventTrace) arrows() {
 	}
 }
 
-// call is one, on a track of its own.
+// call adds a call on its own track.
 func (t *eventTrace) call(i int, c *breakdown.Call) {
 	name := clean(systemOf(c) + " " + function(c.Site.Function))
 	args := map[string]any{"bucket": c.Bucket.String(), "call_site": clean(fullPlace(c.Site)), "on_path_us": micros(c.OnPath), "goroutine": c.Goroutine}

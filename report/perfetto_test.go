@@ -14,7 +14,7 @@ import (
 	"timesink/report"
 )
 
-// A traceEvent is one of Chrome's format, whose numbers are microseconds.
+// A traceEvent is an event of Chrome's format. Times are in microseconds.
 type traceEvent struct {
 	Name, Cat, Ph, ID, Bp string
 	TS                    json.Number
@@ -22,12 +22,12 @@ type traceEvent struct {
 	Args                  map[string]any
 }
 
-// nanos reads microseconds exactly.
+// nanos converts microseconds to nanoseconds exactly.
 func nanos(t *testing.T, n json.Number) int64 {
 	t.Helper()
 	var whole, fraction int64
 	if _, err := fmt.Sscanf(n.String(), "%d.%03d", &whole, &fraction); err != nil || whole < 0 {
-		t.Fatalf("%q is no time: %v", n, err)
+		t.Fatalf("%q is not a time: %v", n, err)
 	}
 	return whole*1000 + fraction
 }
@@ -36,7 +36,7 @@ func eventsOf(t *testing.T, c aCase, sp *breakdown.Specimen) []traceEvent {
 	t.Helper()
 	data := twice(t, c.name, func(buf *bytes.Buffer) error { return report.Perfetto(buf, c.b, sp) })
 	if !safe(strings.TrimSuffix(string(data), "\n")) || bytes.ContainsAny(data, "<>") {
-		t.Errorf("%s: %s holds what a page or a terminal acts on", c.name, sp.ID)
+		t.Errorf("%s: %s holds characters that a page or a terminal acts on", c.name, sp.ID)
 	}
 	var file struct {
 		TraceEvents     []traceEvent
@@ -69,9 +69,9 @@ func TestTheEventsKeepToTheFormat(t *testing.T) {
 	}
 }
 
-// checkEvents holds the rules of the format: slices of a thread nest, the ends of
-// calls and of arrows come in pairs, arrows begin and end in slices, and what is
-// shown has a name. Segments are all there, and calls.
+// checkEvents checks the rules of the format: slices of a thread nest, ends of calls
+// and of arrows come in pairs, arrows start and end in slices, and everything shown has
+// a name. All segments and calls are there.
 func checkEvents(t *testing.T, c aCase) {
 	t.Helper()
 	for i := range c.specimens {
@@ -92,8 +92,8 @@ func checkEvents(t *testing.T, c aCase) {
 	}
 }
 
-// slicesOf takes the events in the order of time, and those of one moment in that
-// of the file, as viewers do.
+// slicesOf returns the slices by thread. It processes events in order of time, and
+// simultaneous ones in file order, as viewers do.
 func slicesOf(t *testing.T, name string, events []traceEvent) map[lane][]stretch {
 	t.Helper()
 	events = slices.Clone(events)
@@ -124,7 +124,7 @@ func slicesOf(t *testing.T, name string, events []traceEvent) map[lane][]stretch
 	return list
 }
 
-// callsOf are the tracks of their own, in the order of the file.
+// callsOf returns the calls, in file order.
 func callsOf(t *testing.T, name string, events []traceEvent) (calls [][2]int64) {
 	t.Helper()
 	opened := map[string]int64{}
@@ -135,7 +135,7 @@ func callsOf(t *testing.T, name string, events []traceEvent) (calls [][2]int64) 
 		case "e":
 			start, ok := opened[e.Cat+e.ID]
 			if !ok {
-				t.Errorf("%s: call %s ends before it begins", name, e.ID)
+				t.Errorf("%s: call %s ends before it starts", name, e.ID)
 			}
 			delete(opened, e.Cat+e.ID)
 			calls = append(calls, [2]int64{start, nanos(t, e.TS)})
@@ -160,7 +160,7 @@ func checkArrows(t *testing.T, name string, events []traceEvent, slices map[lane
 				t.Errorf("%s: arrow %s leads from %+v to %+v", name, e.ID, s, e)
 			}
 			if !covered(slices[lane{s.PID, s.TID}], nanos(t, s.TS)) || !covered(slices[lane{e.PID, e.TID}], nanos(t, e.TS)) {
-				t.Errorf("%s: arrow %s begins or ends in no slice", name, e.ID)
+				t.Errorf("%s: arrow %s starts or ends outside of a slice", name, e.ID)
 			}
 			delete(from, e.ID)
 		}
@@ -180,25 +180,25 @@ func checkTold(t *testing.T, name string, r *breakdown.Request, path int64, call
 		t.Errorf("%s: the segments sum to %d ns of %d", name, path, r.Wall())
 	}
 	if len(calls) != len(r.Calls) {
-		t.Fatalf("%s: %d calls of %d", name, len(calls), len(r.Calls))
+		t.Fatalf("%s: %d calls, want %d", name, len(calls), len(r.Calls))
 	}
 	for i, c := range r.Calls {
 		if calls[i][1]-calls[i][0] != c.End-c.Start || calls[i][0]-calls[0][0] != c.Start-r.Calls[0].Start {
-			t.Errorf("%s: call %d is told from %d to %d", name, i, calls[i][0], calls[i][1])
+			t.Errorf("%s: call %d is shown from %d to %d", name, i, calls[i][0], calls[i][1])
 		}
 	}
 }
 
-func TestARequestForPerfetto(t *testing.T) {
+func TestPerfettoGolden(t *testing.T) {
 	c := checkout()
 	data := twice(t, c.name, func(buf *bytes.Buffer) error { return report.Perfetto(buf, c.b, &c.specimens[0]) })
 	golden(t, "checkout.perfetto.json", bytes.ReplaceAll(data, []byte("},{"), []byte("},\n{")))
 }
 
-func TestPerfettoTellsWhatFails(t *testing.T) {
+func TestPerfettoReturnsErrors(t *testing.T) {
 	c := checkout()
 	checkWriteErrors(t, func(w brokenWriter) error { return report.Perfetto(w, c.b, &c.specimens[0]) })
 	if err := report.Perfetto(io.Discard, c.b, nil); err == nil {
-		t.Error("no request can be written")
+		t.Error("writing no request succeeds")
 	}
 }

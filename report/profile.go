@@ -9,20 +9,19 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// WallProfile writes where the complete requests' wall time was spent as a profile
-// for `go tool pprof`, speedscope and whatever else reads pprof's format: to the
-// nanosecond, the sum of its samples is the sum of the endpoints' wall times.
+// WallProfile writes where the wall time of complete requests was spent, as a profile
+// for `go tool pprof`, speedscope and other readers of pprof's format. The samples sum
+// to the endpoints' wall times, to the nanosecond.
 //
-// Viewers draw stacks, and most know nothing of labels, so a stack begins with what
-// the answer is in terms of: the endpoint, the bucket and the phase, as frames
-// that are no functions. A flame graph reads as the first screen does, and
-// goroutines that worked for a request stand below its endpoint and not by
-// themselves. The labels endpoint, route, bucket, phase and system say the same to
-// -tagfocus and -tags. Time whose cause left no stack ends in a frame that says
-// what the goroutine was.
+// Viewers draw stacks, and most ignore labels, so each stack starts with the endpoint,
+// the bucket and the phase as frames that are not functions. A flame graph thus reads
+// like the first screen, and a goroutine that worked for a request appears below the
+// request's endpoint. The labels endpoint, route, bucket, phase and system hold the
+// same for -tagfocus and -tags. Time without a stack ends in a frame with the
+// goroutine's state.
 //
-// Of a trace without a request, it is the wall time of the goroutines by the
-// function that they began in, and by bucket.
+// For a trace without requests, the profile is the wall time of the goroutines, by the
+// function they began in and by bucket.
 func WallProfile(w io.Writer, b *breakdown.Breakdown) error {
 	pb := newProfileBuilder(b)
 	pb.p.SampleType = []*profile.ValueType{{Type: "count", Unit: "count"}, {Type: "wall", Unit: "nanoseconds"}}
@@ -56,8 +55,8 @@ func (pb *profileBuilder) addRoots(roots []breakdown.Root) {
 	}
 }
 
-// addWall adds an endpoint's complete requests. What no stack accounts for, where
-// they were not gathered, is told by bucket.
+// addWall adds an endpoint's complete requests. Time without a recorded stack is added
+// by bucket.
 func (pb *profileBuilder) addWall(e *breakdown.Endpoint) {
 	var told [breakdown.NumBuckets]int64
 	if e.Detail != nil {
@@ -94,8 +93,8 @@ func (pb *profileBuilder) addStack(e *breakdown.Endpoint, s breakdown.StackTime)
 	pb.p.Sample = append(pb.p.Sample, &profile.Sample{Location: stack, Value: []int64{s.Count, s.Time}, Label: labels})
 }
 
-// stackless stands for the stack of a cause that has none: what the goroutine was,
-// and where it works for the request, if that is known.
+// stackless returns the frames for a cause without a stack: the goroutine's state and,
+// if known, where the goroutine works for the request.
 func (pb *profileBuilder) stackless(c *breakdown.Cause) []*profile.Location {
 	if c == nil || c.State == "" {
 		return []*profile.Location{pb.word("(not told apart)")}
@@ -111,8 +110,7 @@ func (pb *profileBuilder) stackless(c *breakdown.Cause) []*profile.Location {
 	return stack
 }
 
-// A profileBuilder gathers a profile, in which each function and each place is
-// told once.
+// A profileBuilder builds a profile that lists each function and each location once.
 type profileBuilder struct {
 	p         *profile.Profile
 	functions map[[2]string]*profile.Function // by name and file
@@ -121,7 +119,7 @@ type profileBuilder struct {
 
 func newProfileBuilder(b *breakdown.Breakdown) *profileBuilder {
 	p := &profile.Profile{DurationNanos: b.Source.Window, Comments: profileComments(b)}
-	// The binary is not known, but its functions are: else pprof looks for it.
+	// Without these flags pprof would look for the binary, which is not known.
 	p.Mapping = []*profile.Mapping{{ID: 1, HasFunctions: true, HasFilenames: true, HasLineNumbers: true, HasInlineFrames: true}}
 	if at := b.Source.CapturedAt; at != nil {
 		p.TimeNanos = at.UnixNano()
@@ -129,7 +127,7 @@ func newProfileBuilder(b *breakdown.Breakdown) *profileBuilder {
 	return &profileBuilder{p: p, functions: map[[2]string]*profile.Function{}, locations: map[breakdown.Frame]*profile.Location{}}
 }
 
-// profileComments say what a profile was made from.
+// profileComments returns comments that name a profile's evidence.
 func profileComments(b *breakdown.Breakdown) []string {
 	var list []string
 	if b.Source.Case != "" {
@@ -154,8 +152,8 @@ func (pb *profileBuilder) location(f breakdown.Frame) *profile.Location {
 	return loc
 }
 
-// word is a frame that is no function. Without a system name pprof takes its name
-// as it is; from one with both it would cut what looks like a parameter of C++.
+// word returns a frame that is not a function. Without a system name, pprof shows the
+// name unchanged; with both, it would cut what looks like a C++ parameter list.
 func (pb *profileBuilder) word(text string) *profile.Location {
 	f := breakdown.Frame{Function: "\x00" + text} // no function has such a name
 	loc := pb.locations[f]
@@ -183,7 +181,7 @@ func (pb *profileBuilder) function(name, system, file string) *profile.Function 
 	return fn
 }
 
-// endpointLabels tell an endpoint from the others.
+// endpointLabels returns the labels that identify an endpoint.
 func endpointLabels(e *breakdown.Endpoint) map[string][]string {
 	labels := map[string][]string{}
 	name := e.Name

@@ -16,14 +16,15 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// CPUProfile writes CPU profiles that were taken while the trace was, merged, with
-// the labels endpoint and route on what requests used: a profile says nothing of
-// requests, but the trace holds the same samples and knows them. Each sample that
-// the trace has in a request is taken, by its stack, out of those of the profile,
-// whose totals stay as they were. The rest, what ran for no request or while no
-// trace did, has no such label.
+// CPUProfile merges CPU profiles recorded while the trace was, and writes them with the
+// labels endpoint and route on the samples of requests. A profile knows nothing of
+// requests, but the trace holds the same samples and knows their requests; samples are
+// matched by stack. The totals stay as they were. Samples that belong to no request, or
+// were taken while no trace was recorded, get no such label.
 //
-// Without a profile, it is made of the trace's samples alone: those of requests.
+// Nil readers are skipped. Without a profile, the result consists of the trace's
+// samples in requests alone. CPUProfile returns an error if a profile is not a CPU
+// profile as Go writes it.
 func CPUProfile(w io.Writer, b *breakdown.Breakdown, profiles ...io.Reader) error {
 	p, err := readProfiles(profiles)
 	if err != nil {
@@ -39,7 +40,8 @@ func CPUProfile(w io.Writer, b *breakdown.Breakdown, profiles ...io.Reader) erro
 	return writeProfile(w, p)
 }
 
-// readProfiles reads and merges what is not nil; it is nil where there is nothing.
+// readProfiles reads and merges the readers that are not nil. It returns nil if there
+// are none.
 func readProfiles(readers []io.Reader) (*profile.Profile, error) {
 	var list []*profile.Profile
 	for _, r := range readers {
@@ -62,18 +64,18 @@ func readProfiles(readers []io.Reader) (*profile.Profile, error) {
 	return p, nil
 }
 
-// An owner is an endpoint, or with no labels nobody, and how many of the samples
-// of one stack are its own and not yet handed out.
+// An owner is an endpoint, or no endpoint if labels is nil, with the number of samples
+// of one stack that it has yet to receive.
 type owner struct {
 	labels map[string][]string
 	left   int64
 }
 
-// labelSamples splits the samples of a profile by the endpoints that they are of.
+// labelSamples splits the samples of a profile by endpoint.
 func labelSamples(p *profile.Profile, b *breakdown.Breakdown) error {
 	counts := slices.IndexFunc(p.SampleType, func(t *profile.ValueType) bool { return t.Type == "samples" && t.Unit == "count" })
 	if counts < 0 {
-		return errors.New("labelling the CPU profile: it counts no samples, so it is none of Go's")
+		return errors.New("labeling the CPU profile: it counts no samples, so Go did not write it")
 	}
 	there := map[string]int64{}
 	total := int64(0)
@@ -81,7 +83,7 @@ func labelSamples(p *profile.Profile, b *breakdown.Breakdown) error {
 		there[sampleKey(s)] += s.Value[counts]
 		total += s.Value[counts]
 		if slices.Min(s.Value) < 0 || total < 0 {
-			return errors.New("labelling the CPU profile: it holds a sample of less than nothing, so it is none of Go's")
+			return errors.New("labeling the CPU profile: it holds a negative sample, so Go did not write it")
 		}
 	}
 	owners, traced, found := ownersOf(b, there)
@@ -96,8 +98,9 @@ func labelSamples(p *profile.Profile, b *breakdown.Breakdown) error {
 	return nil
 }
 
-// ownersOf says of each stack whose how many of its samples are. The trace may have
-// more of a stack than the profile, which is then shared by what it has.
+// ownersOf returns, for each stack, how many of its samples each endpoint owns. If the
+// trace has more samples of a stack than the profile, the profile's are shared in
+// proportion.
 func ownersOf(b *breakdown.Breakdown, there map[string]int64) (owners map[string][]owner, traced, found int64) {
 	owners = map[string][]owner{}
 	for i := range b.Endpoints {
@@ -131,8 +134,8 @@ func ownersOf(b *breakdown.Breakdown, there map[string]int64) (owners map[string
 	return owners, traced, found
 }
 
-// handOut splits a sample among the owners of its stack. It takes what it hands out
-// from what they have left, so that with the last sample of a stack all is.
+// handOut splits a sample among the owners of its stack, and reduces what they have
+// left. The last sample of a stack leaves nothing.
 func handOut(s *profile.Sample, count int64, owners []owner) []*profile.Sample {
 	if len(owners) == 0 || count <= 0 {
 		return []*profile.Sample{s}
@@ -148,7 +151,7 @@ func handOut(s *profile.Sample, count int64, owners []owner) []*profile.Sample {
 			if part.Label == nil {
 				part.Label = map[string][]string{}
 			}
-			for key, value := range o.labels { // beside what the service itself put there
+			for key, value := range o.labels { // in addition to the service's own labels
 				part.Label[key] = slices.Concat(part.Label[key], value)
 			}
 		}
@@ -172,9 +175,9 @@ func lefts(owners []owner) []int64 {
 	return list
 }
 
-// split divides n, which is not negative, in proportion to weights, into whole
-// numbers that sum to n: what rounding down leaves goes to the largest remainders,
-// of equal ones to the first.
+// split divides n, which must not be negative, in proportion to weights into integers
+// that sum to n. Rounding leftovers go to the largest remainders, and among equal ones
+// to the first.
 func split(n int64, weights []int64) []int64 {
 	sum := uint64(0)
 	for _, w := range weights {
@@ -199,11 +202,11 @@ func split(n int64, weights []int64) []int64 {
 	return parts
 }
 
-// sampleKey tells the stacks of a profile apart as stackKey does those of a trace.
+// sampleKey is stackKey for a profile's sample.
 func sampleKey(s *profile.Sample) string {
 	var stack []breakdown.Frame
 	for _, loc := range s.Location {
-		for _, l := range loc.Line { // the innermost of what was inlined comes first
+		for _, l := range loc.Line { // of inlined functions, the innermost comes first
 			if l.Function != nil {
 				stack = append(stack, breakdown.Frame{Function: l.Function.Name, Line: int(l.Line)})
 			}
@@ -212,9 +215,9 @@ func sampleKey(s *profile.Sample) string {
 	return stackKey(stack)
 }
 
-// stackKey is a stack's functions and lines, without what a profile and a trace
-// tell of it differently: a profile leaves out runtime.goexit, and a trace the
-// arguments of types.
+// stackKey returns a stack's functions and lines, without the differences between
+// profiles and traces: profiles leave out runtime.goexit, and traces leave out type
+// arguments.
 func stackKey(stack []breakdown.Frame) string {
 	if n := len(stack); n > 0 && stack[n-1].Function == "runtime.goexit" {
 		stack = stack[:n-1]
@@ -233,11 +236,11 @@ func stackKey(stack []breakdown.Frame) string {
 	return key.String()
 }
 
-// defaultPeriod is what a sample stands for, in ns, where nothing says it: Go takes
-// a hundred a second.
+// defaultPeriod is the sampling period in ns if it is not known: Go takes a hundred
+// samples a second.
 const defaultPeriod = 10_000_000
 
-// sampledProfile is made of the trace's samples.
+// sampledProfile returns a profile of the trace's samples.
 func sampledProfile(b *breakdown.Breakdown) *profile.Profile {
 	pb := newProfileBuilder(b)
 	period := int64(defaultPeriod)
@@ -265,7 +268,7 @@ func sampledProfile(b *breakdown.Breakdown) *profile.Profile {
 	return pb.p
 }
 
-// cleanProfile makes what the service named safe to look at.
+// cleanProfile makes the service's names safe to display.
 func cleanProfile(p *profile.Profile) {
 	for _, f := range p.Function {
 		f.Name, f.SystemName, f.Filename = clean(f.Name), clean(f.SystemName), clean(f.Filename)
@@ -283,7 +286,7 @@ func cleanProfile(p *profile.Profile) {
 	}
 }
 
-// cleanLabels is a copy: samples may share theirs.
+// cleanLabels returns a cleaned copy of labels, since samples may share them.
 func cleanLabels[T string | int64](labels map[string][]T) map[string][]T {
 	cleaned := map[string][]T{}
 	for _, key := range slices.Sorted(maps.Keys(labels)) {

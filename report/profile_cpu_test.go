@@ -34,15 +34,15 @@ func cpuProfile(t *testing.T, name string, b *breakdown.Breakdown, profiles ...[
 	}))
 }
 
-// A stackSpec is a sample of a made-up profile: functions, leaf first, those that
-// were inlined into the next marked with a "+".
+// A stackSpec is a sample of an invented profile: functions, leaf first. A "+" marks a
+// function inlined into the next one.
 type stackSpec struct {
 	stack  string
 	count  int64
 	labels map[string][]string
 }
 
-// goProfile is a CPU profile as Go writes it.
+// goProfile returns a CPU profile as Go writes it.
 func goProfile(t *testing.T, specs ...stackSpec) []byte {
 	t.Helper()
 	p := &profile.Profile{
@@ -76,8 +76,8 @@ func goProfile(t *testing.T, specs ...stackSpec) []byte {
 	return buf.Bytes()
 }
 
-// traced are CPU samples in a trace, which knows of no inlining, and no arguments
-// of types.
+// traced returns an endpoint with CPU samples as in a trace, which has neither inlining
+// nor type arguments.
 func traced(name, stack string, samples int64) breakdown.Endpoint {
 	var frames []breakdown.Frame
 	for _, f := range strings.Fields(stack) {
@@ -100,7 +100,7 @@ func TestSamplesGoToTheirEndpoints(t *testing.T) {
 		name      string
 		profile   []stackSpec
 		endpoints []breakdown.Endpoint
-		want      map[string]int64 // by endpoint; "" is all
+		want      map[string]int64 // by endpoint; "" means all
 	}{
 		{"of one stack some", []stackSpec{hash}, []breakdown.Endpoint{traced("a", "main.hash main.serve", 4)}, map[string]int64{"": 10, "a": 4}},
 		{"of one stack for two", []stackSpec{hash}, []breakdown.Endpoint{traced("a", "main.hash main.serve", 4), traced("b", "main.hash main.serve", 5)}, map[string]int64{"": 10, "a": 4, "b": 5}},
@@ -168,7 +168,7 @@ func TestTheCPUProfileKeepsItsTotals(t *testing.T) {
 				}
 			}
 			if got[stack] != n || labelled[stack] != min(asked, n) {
-				t.Fatalf("of %s there are %d of %d, %d of them for endpoints that have %d", stack, got[stack], n, labelled[stack], asked)
+				t.Fatalf("%s has %d of %d samples, %d of them for endpoints that have %d", stack, got[stack], n, labelled[stack], asked)
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func TestSeveralProfilesAreMerged(t *testing.T) {
 	}
 }
 
-func TestWithoutAProfileTheTracesSamplesAreShown(t *testing.T) {
+func TestWithoutAProfileTheTracesSamplesAreWritten(t *testing.T) {
 	e := traced("a", "main.hash main.serve", 6)
 	for name, c := range map[string]struct {
 		cpu  []breakdown.CPUFunction
@@ -204,7 +204,7 @@ func TestWithoutAProfileTheTracesSamplesAreShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoCPUProfileIsAnError(t *testing.T) {
+func TestOtherProfilesAreErrors(t *testing.T) {
 	var heap bytes.Buffer
 	if err := pprof.Lookup("heap").WriteTo(&heap, 0); err != nil {
 		t.Fatal(err)
@@ -215,8 +215,8 @@ func TestWhatIsNoCPUProfileIsAnError(t *testing.T) {
 	}{
 		"no profile":    {[]byte("<html>"), "reading the CPU profile: "},
 		"the heap":      {heap.Bytes(), "it counts no samples"},
-		"negative":      {goProfile(t, stackSpec{"main.a", -3, nil}), "less than nothing"},
-		"more than all": {goProfile(t, stackSpec{"main.a", 1 << 62, nil}, stackSpec{"main.a", 1 << 62, nil}), "less than nothing"},
+		"negative":      {goProfile(t, stackSpec{"main.a", -3, nil}), "negative sample"},
+		"more than all": {goProfile(t, stackSpec{"main.a", 1 << 62, nil}, stackSpec{"main.a", 1 << 62, nil}), "negative sample"},
 	} {
 		err := report.CPUProfile(io.Discard, &breakdown.Breakdown{}, bytes.NewReader(c.data))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -237,10 +237,10 @@ func TestAHostileServicesCPUProfileIsSafe(t *testing.T) {
 	}
 }
 
-// mill is generic, and so small that it is inlined.
+// mill is generic, and small enough to be inlined.
 func mill[T ~uint64](x T) T { return x*6364136223846793005 + 1442695040888963407 }
 
-// deep goes deeper than a CPU profile looks.
+// deep recurses deeper than a CPU profile records.
 func deep[T ~uint64](n int, x T) T {
 	if n == 0 {
 		for range 2_000_000 {
@@ -251,10 +251,9 @@ func deep[T ~uint64](n int, x T) T {
 	return deep(n-1, x) + 1
 }
 
-// A live service's CPU profile and its trace hold the same samples. What of them is
-// of requests has to be found again, however deep the stacks are, and whatever was
-// inlined.
-func TestTheSamplesOfALiveServiceAreFoundInItsProfile(t *testing.T) {
+// A live service's CPU profile and its trace hold the same samples. Those of requests
+// must be matched, however deep the stacks are and whatever was inlined.
+func TestSamplesOfALiveServiceMatchItsProfile(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /deep", func(w http.ResponseWriter, _ *http.Request) {
 		time.Sleep(time.Millisecond)
@@ -326,7 +325,7 @@ func TestTheSamplesOfALiveServiceAreFoundInItsProfile(t *testing.T) {
 	for _, e := range b.Endpoints {
 		only := toolPprof(t, p, "-top", "-unit=ms", "-nodefraction=0", "-nodecount=100000", "-tagfocus=endpoint="+regexp.QuoteMeta(e.Name)+"$")
 		if want := fmt.Sprintf("Showing nodes accounting for %dms,", counts[e.Name]*10); counts[e.Name] > 0 && !strings.Contains(only, want) {
-			t.Errorf("-tagfocus does not tell %q:\n%s", want, only)
+			t.Errorf("-tagfocus does not show %q:\n%s", want, only)
 		}
 	}
 }

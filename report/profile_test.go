@@ -40,7 +40,7 @@ func parsed(t *testing.T, data []byte) *profile.Profile {
 	return p
 }
 
-// texts are all that a viewer may show.
+// texts returns all strings that a viewer may show.
 func texts(p *profile.Profile) []string {
 	list := slices.Clone(p.Comments)
 	for _, f := range p.Function {
@@ -57,7 +57,7 @@ func texts(p *profile.Profile) []string {
 	return list
 }
 
-// sums are a profile's values by a label, and of all samples under "".
+// sums returns a profile's values by a label, and the total under "".
 func sums(p *profile.Profile, label string, value int) map[string]int64 {
 	by := map[string]int64{}
 	for _, s := range p.Sample {
@@ -81,7 +81,8 @@ func TestTheWallProfileSumsToTheWallTime(t *testing.T) {
 	}
 }
 
-// checkWallProfile holds that labels and stacks tell of each bucket all there is.
+// checkWallProfile checks that both labels and stacks account for all time of each
+// bucket.
 func checkWallProfile(t *testing.T, c aCase) {
 	t.Helper()
 	p := wallProfile(t, c)
@@ -96,7 +97,7 @@ func checkWallProfile(t *testing.T, c aCase) {
 	for _, s := range p.Sample {
 		n := len(s.Location)
 		if root := s.Location[n-1].Line[0].Function.Name; !strings.HasPrefix(root, "endpoint: ") {
-			t.Fatalf("%s: a stack begins with %q", c.name, root)
+			t.Fatalf("%s: a stack starts with %q", c.name, root)
 		}
 		frames[s.Location[n-2].Line[0].Function.Name] += s.Value[1]
 	}
@@ -122,7 +123,7 @@ func TestWithoutARequestTheWallProfileIsTheGoroutines(t *testing.T) {
 	}
 }
 
-func TestTheWallProfileSaysWhatItIsOf(t *testing.T) {
+func TestTheWallProfileDescribesItself(t *testing.T) {
 	c := checkout()
 	c.b.Source.Redacted = true
 	p := wallProfile(t, c)
@@ -188,18 +189,18 @@ func TestGoToolPprofReadsTheWallProfile(t *testing.T) {
 	top := toolPprof(t, p, "-top", "-cum", "-unit=ns", "-nodefraction=0", "-nodecount=100000")
 	for _, want := range []string{"case: " + c.b.Source.Case, fmt.Sprintf("of %dns total", wall), fmt.Sprintf("%dns", upstream), "bucket: upstream", "phase: response_wait"} {
 		if !strings.Contains(top, want) {
-			t.Errorf("-top does not tell %q:\n%s", want, top)
+			t.Errorf("-top does not show %q:\n%s", want, top)
 		}
 	}
 	if only := toolPprof(t, p, "-top", "-unit=ns", "-nodefraction=0", "-nodecount=100000", "-tagfocus=bucket=upstream"); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
 		t.Errorf("the upstream's %d ns of %d are not those in focus:\n%s", upstream, wall, only)
 	}
 	if tags := toolPprof(t, p, "-tags"); !strings.Contains(tags, ": upstream\n") || !strings.Contains(tags, " endpoint: Total") {
-		t.Errorf("-tags tells\n%s", tags)
+		t.Errorf("-tags shows\n%s", tags)
 	}
 }
 
-func TestProfilesTellWhatAWriterFailsWith(t *testing.T) {
+func TestProfilesReturnWriteErrors(t *testing.T) {
 	c := checkout()
 	checkWriteErrors(t, func(w brokenWriter) error { return report.WallProfile(w, c.b) })
 	checkWriteErrors(t, func(w brokenWriter) error { return report.CPUProfile(w, c.b) })

@@ -6,9 +6,9 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// Redacted is a copy of the answer and of single requests with every text passed
-// through mask, for readers who should not see what is private. Causes that were
-// one are one in the copy.
+// Redacted returns deep copies of the answer and of single requests with every string
+// passed through mask, for readers who must not see private data. Causes that are
+// shared stay shared in the copy.
 func Redacted(b *breakdown.Breakdown, specimens []breakdown.Specimen, mask func(string) string) (*breakdown.Breakdown, []breakdown.Specimen) {
 	c := newCopier(mask)
 	b, specimens = copyOf(c, b), copyOf(c, specimens)
@@ -16,20 +16,20 @@ func Redacted(b *breakdown.Breakdown, specimens []breakdown.Specimen, mask func(
 	return b, specimens
 }
 
-// RedactedComparison is the same for what changed between two sides.
+// RedactedComparison returns such a copy of a comparison.
 func RedactedComparison(b *breakdown.Comparison, mask func(string) string) *breakdown.Comparison {
 	b = copyOf(newCopier(mask), b)
 	b.Before.Source.Redacted, b.After.Source.Redacted = true, true
 	return b
 }
 
-// A copier copies values, their strings masked. It goes by their types, so that a
-// field that is added later is masked too. What a package does not export, as the
-// counts of a histogram, holds no text and stays shared.
+// A copier makes deep copies with masked strings. It follows types, so a field that is
+// added later is masked too. Unexported fields, such as a histogram's counts, hold no
+// text and stay shared.
 type copier struct {
 	mask  func(string) string
-	texts map[string]string     // the masked ones: stacks say the same again and again
-	made  map[any]reflect.Value // the copies, by the pointer to what they are of
+	texts map[string]string     // masked strings: stacks repeat them
+	made  map[any]reflect.Value // copies, by the pointer to the original
 }
 
 func newCopier(mask func(string) string) copier {
@@ -93,8 +93,7 @@ func (c copier) elements(from, to reflect.Value) {
 	}
 }
 
-// pointed returns a pointer to the copy of what a pointer points to, the same each
-// time.
+// pointed returns a pointer to a copy of what a pointer points to, always the same one.
 func (c copier) pointed(from reflect.Value) reflect.Value {
 	key := from.Interface()
 	if made, ok := c.made[key]; ok {

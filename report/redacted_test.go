@@ -11,13 +11,13 @@ import (
 	"timesink/report"
 )
 
-// private is what stands in every string of an answer that is filled by fill.
+// private is part of every string in an answer filled by fill.
 const private = "/home/jane"
 
 func hide(text string) string { return strings.ReplaceAll(text, private, "[home]") }
 
-// fill gives every string that a value can hold something private, each slice and
-// map an element, each pointer a value.
+// fill sets every string within a value to private text, gives each slice and map an
+// element, and sets each pointer.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -50,8 +50,8 @@ func fill(v reflect.Value) {
 	}
 }
 
-// told are the places of a value that hold something private, and how many strings
-// there are.
+// told returns the places of a value that hold private text, and the number of its
+// strings.
 func told(v reflect.Value, path string) (at []string, strs int) {
 	add := func(v reflect.Value, path string) {
 		more, n := told(v, path)
@@ -108,21 +108,21 @@ func TestNoStringOfAnAnswerEscapesTheMask(t *testing.T) {
 	}
 }
 
-func TestCausesThatWereOneAreOneInTheCopy(t *testing.T) {
+func TestSharedCausesStayShared(t *testing.T) {
 	one, other := &breakdown.Cause{System: private}, &breakdown.Cause{System: "http"}
 	b := &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{{Detail: &breakdown.Detail{Stacks: []breakdown.StackTime{{Cause: one}, {Cause: other}, {Cause: one}}}}}}
 	specimens := []breakdown.Specimen{{Request: breakdown.Request{Path: []breakdown.Segment{{Cause: one}, {Cause: other}}}}}
 	b2, shown := report.Redacted(b, specimens, hide)
 	stacks, path := b2.Endpoints[0].Detail.Stacks, shown[0].Request.Path
 	if stacks[0].Cause != stacks[2].Cause || stacks[0].Cause != path[0].Cause || stacks[1].Cause != path[1].Cause || stacks[0].Cause == stacks[1].Cause {
-		t.Error("the causes' identity is lost")
+		t.Error("the causes are no longer shared")
 	}
 	if stacks[0].Cause == one || stacks[0].Cause.System != "[home]" || one.System != private {
 		t.Error("the original was changed, or the copy was not")
 	}
 }
 
-func TestAMaskThatMasksNothingLeavesTheAnswerAsItIs(t *testing.T) {
+func TestAMaskThatChangesNothingKeepsTheAnswer(t *testing.T) {
 	for name, fixture := range fixtures {
 		b := fixture()
 		redacted, _ := report.Redacted(b, nil, func(text string) string { return text })
@@ -135,7 +135,7 @@ func TestAMaskThatMasksNothingLeavesTheAnswerAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		if before.String() != after.String() || !reflect.DeepEqual(b, redacted) {
-			t.Errorf("%s: the copy is another answer:\n%s", name, after.String())
+			t.Errorf("%s: the copy is a different answer:\n%s", name, after.String())
 		}
 	}
 }

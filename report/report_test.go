@@ -49,7 +49,7 @@ func text(t *testing.T, b *breakdown.Breakdown, o report.TextOptions) string {
 	return buf.String()
 }
 
-func TestFixturesHoldTheIdentities(t *testing.T) {
+func TestFixturesSatisfyCheck(t *testing.T) {
 	for name, fixture := range fixtures {
 		if err := fixture().Check(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -96,21 +96,21 @@ func TestNoLineIsWiderThanThePage(t *testing.T) {
 	}
 }
 
-func TestColorSaysNothingThatTheWordsDoNot(t *testing.T) {
+func TestColorOnlyEmphasizes(t *testing.T) {
 	styles := regexp.MustCompile("\x1b\\[[0-9]*m")
 	for name, fixture := range fixtures {
 		plain := text(t, fixture(), report.TextOptions{})
 		colored := text(t, fixture(), report.TextOptions{Color: true})
 		if plain == colored {
-			t.Errorf("%s has no colour where it was asked for", name)
+			t.Errorf("%s has no color, though it was requested", name)
 		}
 		if stripped := styles.ReplaceAllString(colored, ""); stripped != plain {
-			t.Errorf("%s in colour, stripped of it, is not the plain page:\n%s", name, stripped)
+			t.Errorf("%s in color, with the color removed, is not the plain page:\n%s", name, stripped)
 		}
 	}
 }
 
-func TestNothingATerminalActsOnGetsThrough(t *testing.T) {
+func TestControlCharactersAreEscaped(t *testing.T) {
 	var asJSON bytes.Buffer
 	if err := report.JSON(&asJSON, hostile()); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestNothingATerminalActsOnGetsThrough(t *testing.T) {
 	}
 }
 
-func TestJSONIsTheSchema(t *testing.T) {
+func TestJSONRoundTrips(t *testing.T) {
 	for name, fixture := range fixtures {
 		b := fixture()
 		var first, second bytes.Buffer
@@ -135,22 +135,22 @@ func TestJSONIsTheSchema(t *testing.T) {
 			t.Errorf("%s holds null:\n%s", name, first.Bytes())
 		}
 		if !reflect.DeepEqual(b, fixture()) {
-			t.Errorf("%s was changed by being written", name)
+			t.Errorf("%s was modified by writing it", name)
 		}
 		var back breakdown.Breakdown
 		if err := json.Unmarshal(first.Bytes(), &back); err != nil {
-			t.Fatalf("%s does not come back: %v", name, err)
+			t.Fatalf("%s cannot be read back: %v", name, err)
 		}
 		if err := back.Check(); err != nil || back.Schema != breakdown.Schema {
-			t.Errorf("%s came back as schema %q: %v", name, back.Schema, err)
+			t.Errorf("%s was read back as schema %q: %v", name, back.Schema, err)
 		}
 		if err := report.JSON(&second, &back); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
-			t.Errorf("%s is not the same after a round trip: %v", name, err)
+			t.Errorf("%s differs after a round trip: %v", name, err)
 		}
 	}
 }
 
-func TestJSONSaysWhatItCannotEncode(t *testing.T) {
+func TestJSONReturnsEncodingErrors(t *testing.T) {
 	b := sequential()
 	b.Source.Saturated = math.NaN()
 	if err := report.JSON(&bytes.Buffer{}, b); err == nil || !strings.Contains(err.Error(), "as JSON") {
@@ -162,7 +162,7 @@ type brokenWriter struct{ error }
 
 func (w brokenWriter) Write([]byte) (int, error) { return 0, w.error }
 
-func TestWriteErrorsComeBack(t *testing.T) {
+func TestWriteErrorsAreReturned(t *testing.T) {
 	full := errors.New("no space left on device")
 	if err := report.Text(brokenWriter{full}, sequential(), report.TextOptions{}); !errors.Is(err, full) {
 		t.Errorf("Text: %v", err)
@@ -174,20 +174,20 @@ func TestWriteErrorsComeBack(t *testing.T) {
 
 func TestTheLastLineIsTheAnswer(t *testing.T) {
 	for name, want := range map[string]string{
-		"sequential":        "The time is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
-		"concurrent":        "The time is in upstream HTTP. A free Postgres would save 4.9 ms (6.8%).",
-		"one-matters":       "The time is in upstream HTTP.",
-		"pool-starved":      "The time is spent waiting for a connection from the service's own pool (78.1%), held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.1 to 37.3 ms (12.0% to 88.1%): requests wait up to 32.2 ms for connections that are busy with it.",
-		"held-lock":         "The time is in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
-		"busy-workers":      "The time is in upstream gRPC. Another 6.5 ms (47.4%) is in queues for busy workers, behind pricing.(*Pool).work while it was in upstream calls.",
-		"slow-database":     "The time is in the database. Instant answers from Postgres would save 121.4 ms (82.4%).",
-		"embedded":          "The time is in CPU, about 26.0 ms in calls to SQLite. A free SQLite would save 4.0 to 30.0 ms (11.1% to 83.3%): about 26.0 ms of CPU are its work.",
-		"fast":              "The time is in CPU. Another 3.9 µs (21.1%) is in client I/O.",
-		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and there it is in upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
-		"incomplete-most":   "The time is in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",
-		"stuck":             "No request completed within the window: 38 were cut by its edges, with most of their time in the database (99.9%), 99.1% of it waiting for a connection from the service's own pool. A longer window would tell whether they end.",
-		"held-connections":  "The time is in the database, 75.0% of it waiting for a connection from the service's own pool, held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 10.0 to 12.0 ms (15.2% to 18.2%): requests wait up to 2.0 ms for connections that are busy with it.",
-		"hidden-calls":      "The time is in upstream gRPC and HTTP, 75.0% of it waiting for a connection from the service's own pool. A free database would save 20.0 ms (31.2%).",
+		"sequential":        "Most time is spent waiting for upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
+		"concurrent":        "Most time is spent waiting for upstream HTTP. A free Postgres would save 4.9 ms (6.8%).",
+		"one-matters":       "Most time is spent waiting for upstream HTTP.",
+		"pool-starved":      "Most time is spent waiting for a connection from the service's own pool (78.1%), held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.1 to 37.3 ms (12.0% to 88.1%): requests wait up to 32.2 ms for connections that are busy with it.",
+		"held-lock":         "Most time is spent in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
+		"busy-workers":      "Most time is spent waiting for upstream gRPC. Another 6.5 ms (47.4%) is in queues for busy workers, behind pricing.(*Pool).work while it was in upstream calls.",
+		"slow-database":     "Most time is spent waiting for the database. Instant answers from Postgres would save 121.4 ms (82.4%).",
+		"embedded":          "Most time is spent in CPU, about 26.0 ms in calls to SQLite. A free SQLite would save 4.0 to 30.0 ms (11.1% to 83.3%): about 26.0 ms of CPU is its work.",
+		"fast":              "Most time is spent in CPU. Another 3.9 µs (21.1%) is in client I/O.",
+		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and most time there is spent waiting for upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
+		"incomplete-most":   "Most time is spent in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",
+		"stuck":             "No request completed within the window: 38 were cut by its edges, with most of their time in the database (99.9%), 99.1% of it waiting for a connection from the service's own pool. A longer window would show whether they complete.",
+		"held-connections":  "Most time is spent waiting for the database, 75.0% of it waiting for a connection from the service's own pool, held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 10.0 to 12.0 ms (15.2% to 18.2%): requests wait up to 2.0 ms for connections that are busy with it.",
+		"hidden-calls":      "Most time is spent waiting for upstream gRPC and HTTP, 75.0% of it waiting for a connection from the service's own pool. A free database would save 20.0 ms (31.2%).",
 		"nothing":           "No request was seen.",
 	} {
 		page := text(t, fixtures[name](), report.TextOptions{Width: 80})
@@ -199,7 +199,7 @@ func TestTheLastLineIsTheAnswer(t *testing.T) {
 	}
 }
 
-func TestSavingsAreClaimedFlatlyOnlyWhereTheyHold(t *testing.T) {
+func TestSavingsAreRangesUnlessTheyHold(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		queued, shadow int64
@@ -220,10 +220,10 @@ func TestSavingsAreClaimedFlatlyOnlyWhereTheyHold(t *testing.T) {
 	}
 }
 
-func TestDialingIsSaidOnceAndAsItIs(t *testing.T) {
+func TestDialingIsMentionedOnce(t *testing.T) {
 	for _, c := range []struct {
 		calls, dials int64
-		want         string // "" for nothing
+		want         string // "" for no mention
 	}{
 		{1000, 0, ""},
 		{0, 0, ""},

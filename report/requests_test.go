@@ -19,10 +19,10 @@ import (
 	"timesink/report"
 )
 
-// nasty are names as a hostile service may have them.
+// nasty holds names as a hostile service might choose them.
 var nasty = []string{"<script>alert(1)</script>", "a|b", "\x1b[31mred", "bad\xffutf8\xc0", "line\nbreak", "\u202egnp.exe", "\x00", `"quoted\`, "日本語", ""}
 
-// A lottery draws requests that hold the identities, whatever else they are.
+// A lottery draws random requests that satisfy the identities.
 type lottery struct {
 	*rand.Rand
 	names  []string
@@ -48,7 +48,8 @@ func (l *lottery) frame() breakdown.Frame {
 	return breakdown.Frame{Function: l.name(), File: l.name(), Line: l.IntN(100)}
 }
 
-// request has a path over some goroutines, and calls that overlap.
+// request returns a request whose path crosses several goroutines and whose calls
+// overlap.
 func (l *lottery) request(start int64) breakdown.Request {
 	kinds := []string{"http/1", "http/2", "grpc", "kafka", "http/1 stream", "task", ""}
 	r := breakdown.Request{Goroutine: 1 + l.Int64N(3), Endpoint: l.name(), Kind: kinds[l.IntN(len(kinds))], Start: start, End: start}
@@ -68,7 +69,7 @@ func (l *lottery) request(start int64) breakdown.Request {
 	for range l.IntN(8) {
 		from := r.Start + l.Int64N(r.Wall()+1)
 		to := from + l.Int64N(r.End-from+1)
-		if n := len(r.Path); n > 0 && l.IntN(2) == 0 { // as steps of the path are
+		if n := len(r.Path); n > 0 && l.IntN(2) == 0 { // as consecutive steps of a path
 			a, b := l.IntN(n), l.IntN(n)
 			from, to = r.Path[min(a, b)].Start, r.Path[max(a, b)].End
 		}
@@ -78,7 +79,7 @@ func (l *lottery) request(start int64) breakdown.Request {
 	return r
 }
 
-// gathered is a breakdown of some requests, of two captures, and those themselves.
+// gathered returns a breakdown of random requests from two captures, and the requests.
 func (l *lottery) gathered(n int) (*breakdown.Breakdown, []breakdown.Specimen) {
 	b := &breakdown.Breakdown{Source: breakdown.Source{Target: l.name(), GoVersion: "go1.26.8", Case: "ts-00c0ffee", Window: 5 * s, Redacted: l.IntN(2) == 0,
 		Evidence: []breakdown.Evidence{{Case: "ts-1", Offset: 1_700_000_000 * s, Clocked: true}, {Case: "ts-2"}}}}
@@ -147,15 +148,15 @@ func (f *folded) endpoint() breakdown.Endpoint {
 	return f.e
 }
 
-// aCase is a breakdown and requests of it, to be written in each format.
+// An aCase is a breakdown and some of its requests, to write in each format.
 type aCase struct {
 	name      string
 	b         *breakdown.Breakdown
 	specimens []breakdown.Specimen
 }
 
-// cases are recorded traces of real services and what lotteries draw, with names
-// as they are and as a hostile service may have them.
+// cases returns recorded traces of real services, and random cases with ordinary and
+// hostile names.
 func cases(t *testing.T) []aCase {
 	t.Helper()
 	var list []aCase
@@ -173,7 +174,7 @@ func cases(t *testing.T) []aCase {
 	return list
 }
 
-// recorded analyzes a trace and shows the requests that SpreadOver names.
+// recorded analyzes a trace and reads the requests that SpreadOver returns.
 func recorded(t *testing.T, path string) aCase {
 	t.Helper()
 	c, err := capture.Open(path)
@@ -201,12 +202,12 @@ func analyzed(t *testing.T, name string, c *capture.Capture) aCase {
 	return aCase{name, b, specimens}
 }
 
-// safe tells that a text is what a viewer draws and never what it acts on.
+// safe reports whether a viewer draws all of text rather than acting on it.
 func safe(text string) bool {
 	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 }
 
-// checkout is one small request: what the golden files are of.
+// checkout returns the small request that the golden files show.
 func checkout() aCase {
 	own, branch := int64(7), int64(9)
 	query := &breakdown.Cause{State: "waiting", Reason: "network", System: "postgres", Rule: "database/sql.", Site: breakdown.Frame{Function: "example.com/shop/store.(*Store).Cart", File: "/src/shop/store/cart.go", Line: 40},
@@ -242,15 +243,15 @@ func checkout() aCase {
 	}, []breakdown.Specimen{sp}}
 }
 
-// checkWriteErrors holds that what a writer fails with comes back.
+// checkWriteErrors checks that write returns its writer's error.
 func checkWriteErrors(t *testing.T, write func(w brokenWriter) error) {
 	t.Helper()
 	if err := write(brokenWriter{os.ErrClosed}); err == nil || !strings.HasPrefix(err.Error(), "writing the ") {
-		t.Errorf("a writer that fails gives %v", err)
+		t.Errorf("a failing writer gives %v", err)
 	}
 }
 
-// twice holds that the same is written each time.
+// twice checks that write writes the same bytes each time, and returns them.
 func twice(t *testing.T, name string, write func(buf *bytes.Buffer) error) []byte {
 	t.Helper()
 	var first, second bytes.Buffer
@@ -260,20 +261,20 @@ func twice(t *testing.T, name string, write func(buf *bytes.Buffer) error) []byt
 		}
 	}
 	if !bytes.Equal(first.Bytes(), second.Bytes()) {
-		t.Errorf("%s is written in two ways", name)
+		t.Errorf("%s is written differently the second time", name)
 	}
 	return slices.Clone(first.Bytes())
 }
 
-// Whatever a request is, and whatever its service is called, each format for other
-// programs holds its rules and tells the whole.
+// For any request and any names, each format for other programs follows its rules and
+// is complete.
 func FuzzRequestsInEveryFormat(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed, seed%2 == 0, "main.(*API).Decode\x00GET /v1/{id}")
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, hostile bool, names string) {
 		if len(names) > 300 {
-			return // long ones show nothing more, and take their time
+			return // longer ones show nothing new, and take long
 		}
 		list := strings.Split(names, "\x00")
 		if hostile {

@@ -9,14 +9,14 @@ import (
 
 const (
 	shownRoots = 10
-	// The columns of the longest name where a note of one line leaves no more, and
-	// what a name is not cut below to have its note beside it.
+	// rootColumns is the width that names keep when notes on one line would take more.
+	// Names are not cut below rootAtLeast to fit a note beside them.
 	rootColumns = 32
 	rootAtLeast = 20
 )
 
-// roots is the page's middle where there was no request: the goroutines by the
-// function they began in. A row takes two lines at most.
+// roots is the middle of the page if there was no request: the goroutines by the
+// function they began in. A row takes at most two lines.
 func (t *text) roots(roots []breakdown.Root) error {
 	whole := int64(0)
 	for i := range roots {
@@ -43,13 +43,13 @@ func (t *text) roots(roots []breakdown.Root) error {
 	return nil
 }
 
-// named writes a table whose first cells are names that somebody else chose, and whose
-// notes are lists of a few items. It makes room by cutting the names and by breaking
-// the notes once. Where that would leave too little of the names, it puts the notes
-// below their rows.
+// named writes a table whose first cells are names from the service, and whose notes
+// are lists of a few items. It makes room by shortening the names and by breaking the
+// notes once. If that would leave too little of the names, it puts the notes below
+// their rows.
 func (p *page) named(indent int, rows []row) error {
 	natural := widest(rows, func(r *row) int { return width(r.cells[0]) })
-	left := p.beside(indent, rows) + natural // to the names and the notes
+	left := p.beside(indent, rows) + natural // for the names and the notes
 	oneLine := widest(rows, func(r *row) int { return width(r.note[0]) })
 	twoLines := widest(rows, func(r *row) int { return broken(r.note[0]) })
 	names := min(natural, max(left-oneLine, min(rootColumns, left-twoLines)))
@@ -63,7 +63,7 @@ func (p *page) named(indent int, rows []row) error {
 	return p.table(indent, rows)
 }
 
-// beside is how many columns the cells of a table leave to its notes.
+// beside returns how many columns the cells of a table leave for its notes.
 func (p *page) beside(indent int, rows []row) int {
 	left := p.width - indent
 	for i := range rows[0].cells {
@@ -79,7 +79,7 @@ func widest(rows []row, of func(*row) int) (columns int) {
 	return columns
 }
 
-// broken is the fewest columns that a list of two takes on two lines.
+// broken returns the fewest columns that a list of two takes on two lines.
 func broken(note string) int {
 	head, rest, ok := strings.Cut(note, ", ")
 	if !ok {
@@ -88,7 +88,7 @@ func broken(note string) int {
 	return max(width(head+","), width(rest))
 }
 
-// notedBelow writes the rows of a table with each note on a line of its own.
+// notedBelow writes the rows of a table with each note on its own line.
 func (p *page) notedBelow(indent int, rows []row, names int) error {
 	lines := page{width: p.width}
 	bare := make([]row, len(rows))
@@ -101,7 +101,7 @@ func (p *page) notedBelow(indent int, rows []row, names int) error {
 	i := 0
 	for l := range strings.Lines(lines.String()) {
 		p.WriteString(l)
-		if i > 0 && rows[i].note[0] != "" { // the first row is the heads
+		if i > 0 && rows[i].note[0] != "" { // the first row is the header
 			p.line(plain, spaces(indent+2)+shorten(rows[0].note[0]+": "+rows[i].note[0], p.width-indent-2))
 		}
 		i++

@@ -8,10 +8,10 @@ import (
 )
 
 // An ownPart is a part of another system's bucket that is spent on the service's own
-// side: it would stay were the other side free.
+// side: it would remain if the other side took no time.
 type ownPart struct {
 	stage breakdown.Stage
-	spent string // "The time is spent …"
+	spent string // "Most time is spent …"
 }
 
 var poolWait = ownPart{breakdown.Pooling, "waiting for a connection from the service's own pool"}
@@ -33,8 +33,8 @@ func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) in
 	return sum
 }
 
-// instead says what a bucket's time is spent on that is mostly this part. It clears the
-// other side, save where the pool's connections were busy with it.
+// instead says what a bucket's time is spent on if it is mostly this part. It clears
+// the other system, unless the pool's connections were busy with it.
 func (p *ownPart) instead(t *breakdown.BucketTime) string {
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
 		return p.spent
@@ -42,8 +42,8 @@ func (p *ownPart) instead(t *breakdown.BucketTime) string {
 	return "not in the " + t.Bucket.Info().Noun + " itself but " + p.spent
 }
 
-// mostly is the part on the service's own side that holds at least half of a bucket,
-// nil where there is none.
+// mostly returns the part on the service's own side that holds at least half of a
+// bucket, or nil if there is none.
 func mostly(t *breakdown.BucketTime) *ownPart { return mostlyOf(t, total, totalIn) }
 
 func mostlyOf(t *breakdown.BucketTime, of func(*breakdown.BucketTime) int64, in func(*breakdown.PhaseTime) int64) *ownPart {
@@ -55,27 +55,27 @@ func mostlyOf(t *breakdown.BucketTime, of func(*breakdown.BucketTime) int64, in 
 	return nil
 }
 
-// A saving is what the absence of a bucket would save in the mean, without what it
-// spends on the service's own side, and the ways in which that figure may be off.
-// They are zero where they are too small to matter.
+// A saving is what you would save in the mean if a bucket took no time, except on the
+// service's own side, and how far off that figure may be. An error too small to matter
+// is zero.
 type saving struct {
-	ns       int64 // mean wall time less what it would be
-	queued   int64 // up to so much more, as requests wait elsewhere for one that is in this bucket
-	pooled   int64 // up to so much more, as requests wait in the pool for connections that are busy with it
-	shadowed int64 // up to so much less, as other calls run hidden beside it
-	computed int64 // about so much more, as the system's work is in cpu
+	ns       int64 // mean wall time minus what it would be
+	queued   int64 // up to this much more: requests wait elsewhere for one that is in this bucket
+	pooled   int64 // up to this much more: requests wait in the pool for connections busy with it
+	shadowed int64 // up to this much less: other calls run hidden beside it
+	computed int64 // about this much more: the system's work is in cpu
 	own      []ownTime
 }
 
-// An ownTime is what one part takes that stays.
+// An ownTime is the mean time of a part that would remain.
 type ownTime struct {
 	*ownPart
 	mean int64
 }
 
-// savingOf reads the saving out of a bucket. An error matters from a twentieth
-// of the saving on, and from half a percent of the wall time on: below either
-// the figure is as good as it is printed.
+// savingOf computes the saving of a bucket. An error matters from a twentieth of the
+// saving and half a percent of the wall time: below either, the figure is as good as
+// printed.
 func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
 	s := saving{ns: max(e.Wall.Mean-t.Ceiling, 0)}
 	for i := range ownParts {
@@ -100,8 +100,8 @@ func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
 	return s
 }
 
-// heldForOthers is the part of a bucket's pool wait in which the connections
-// were held for work in other buckets: they would be, were this one free.
+// heldForOthers returns the part of a bucket's pool wait in which the connections were
+// held for work in other buckets. It would remain if this bucket took no time.
 func heldForOthers(t *breakdown.BucketTime) int64 {
 	sum := int64(0)
 	for _, h := range t.Holders {
@@ -112,10 +112,10 @@ func heldForOthers(t *breakdown.BucketTime) int64 {
 	return min(sum, poolWait.total(t))
 }
 
-// left is the mean wall time that a saving would leave.
+// left returns the mean wall time after the saving.
 func (s saving) left(e *breakdown.Endpoint) int64 { return e.Wall.Mean - s.ns }
 
-// reserves are the ways in which the figure may err.
+// reserves lists the ways in which the figure may be off.
 func (s saving) reserves(unit scale) (list []string) {
 	if s.queued > 0 {
 		list = append(list, "up to "+unit.short(s.queued)+" more: others queue behind it")
@@ -129,9 +129,9 @@ func (s saving) reserves(unit scale) (list []string) {
 	return list
 }
 
-// sentence says what would be saved: flatly where the figure holds, else as a
-// range and why. What stays on the service's own side is told beside it, where it is
-// notable and the first sentence has not told it.
+// sentence says what you would save: one figure if it holds, else a range and why. It
+// adds a notable part on the service's own side, unless the first sentence has named
+// it.
 func (s saving) sentence(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	return s.claim(e, t) + s.stays(e, t) + "."
 }
@@ -166,7 +166,7 @@ func (s saving) reasons(scale scale) (why []string) {
 		why = append(why, "requests wait up to "+scale.column(s.pooled)+" for connections that are busy with it")
 	}
 	if s.computed > 0 {
-		why = append(why, "about "+scale.column(s.computed)+" of CPU are its work")
+		why = append(why, "about "+scale.column(s.computed)+" of CPU is its work")
 	}
 	if s.shadowed > 0 {
 		why = append(why, "up to "+scale.column(s.shadowed)+" of other calls run hidden beside it")
@@ -174,7 +174,7 @@ func (s saving) reasons(scale scale) (why []string) {
 	return why
 }
 
-// stays tells what takes a notable part of the time whatever the other side does.
+// stays names the notable parts that would remain however fast the other side is.
 func (s saving) stays(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	text := ""
 	said := mostly(t)

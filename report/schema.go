@@ -9,16 +9,16 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// schemas hold "$buckets", "$phases" and "$count" where the table of the buckets and
-// the phases belongs, and "$meanings" within a text.
+// schemas are templates: "$buckets", "$phases" and "$count" stand for values from the
+// tables of buckets and phases, and so does "$meanings" within a text.
 //
 //go:embed schema/*.json
 var schemas embed.FS
 
-// Schema is the JSON Schema, of the draft 2020-12, of what JSON or CompareJSON
-// writes, by the name that stands in its field "schema": breakdown.Schema or
-// breakdown.CompareSchema. It describes each property and its unit, and allows
-// others, for the formats grow.
+// Schema returns the JSON Schema, draft 2020-12, of what JSON or CompareJSON writes.
+// The name is the value of the field "schema": breakdown.Schema or
+// breakdown.CompareSchema. The schema describes each property and its unit, and allows
+// others, since the formats grow. Schema returns an error for any other name.
 func Schema(name string) ([]byte, error) {
 	file, ok := map[string]string{
 		breakdown.Schema:        "schema/report-1.json",
@@ -34,7 +34,7 @@ func Schema(name string) ([]byte, error) {
 	return []byte(fromTable().Replace(string(text))), nil
 }
 
-// fromTable fills in what a schema says of the buckets and the phases.
+// fromTable returns a replacer that fills in the buckets and the phases.
 func fromTable() *strings.Replacer {
 	var buckets, meanings, phases []string
 	for b := range breakdown.NumBuckets {
@@ -49,8 +49,8 @@ func fromTable() *strings.Replacer {
 		`"$count"`, fmt.Sprint(len(buckets)), "$meanings", strings.Trim(quoted(strings.Join(meanings, ", ")), `"`))
 }
 
-// quoted is a text as JSON writes it.
+// quoted returns a text as a JSON string.
 func quoted(text string) string {
-	data, _ := json.Marshal(text) // which no text fails
+	data, _ := json.Marshal(text) // no string fails
 	return string(data)
 }

@@ -18,7 +18,7 @@ import (
 	"timesink/report"
 )
 
-// node is a schema, or a part of one.
+// A node is a schema or a part of one.
 type node = map[string]any
 
 func schemaOf(t *testing.T, name string) node {
@@ -34,7 +34,7 @@ func schemaOf(t *testing.T, name string) node {
 	return doc.(node)
 }
 
-// strict is a schema that allows no property that it does not describe.
+// strict makes a schema reject properties that it does not describe.
 func strict(s any) any {
 	switch s := s.(type) {
 	case node:
@@ -81,7 +81,7 @@ func TestJSONHoldsNothingThatItsSchemaDoesNotDescribe(t *testing.T) {
 	}
 }
 
-func TestTheGoldensAreOfTheirSchema(t *testing.T) {
+func TestGoldensMatchTheirSchema(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -97,13 +97,13 @@ func TestTheGoldensAreOfTheirSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		if named.Schema == "" {
-			continue // of somebody else's format
+			continue // in a format that is not timesink's
 		}
 		of++
 		validate(t, compiled(t, strict(schemaOf(t, named.Schema))), file, text)
 	}
 	if of < 10 {
-		t.Errorf("only %d goldens are of a schema", of)
+		t.Errorf("only %d goldens have a schema", of)
 	}
 }
 
@@ -118,7 +118,7 @@ func validate(t *testing.T, s *jsonschema.Schema, name string, text []byte) {
 	}
 }
 
-func TestTheSchemaRefusesWhatIsWrong(t *testing.T) {
+func TestTheSchemaRejectsErrors(t *testing.T) {
 	var out bytes.Buffer
 	if err := report.JSON(&out, sequential()); err != nil {
 		t.Fatal(err)
@@ -145,12 +145,12 @@ func TestTheSchemaRefusesWhatIsWrong(t *testing.T) {
 	grown := strings.Replace(out.String(), `"incomplete": 3,`, `"incomplete": 3, "apdex": 1,`, 1)
 	validate(t, schema, "a property of tomorrow", []byte(grown))
 	if doc, err := jsonschema.UnmarshalJSON(strings.NewReader(grown)); err != nil || compiled(t, strict(schemaOf(t, breakdown.Schema))).Validate(doc) == nil {
-		t.Errorf("the tests would not see a property that is not described: %v", err)
+		t.Errorf("the tests would miss a property without a description: %v", err)
 	}
 }
 
-// TestTheSchemaDescribesEveryField walks the types: a field that is added without
-// being described fails here.
+// TestTheSchemaDescribesEveryField walks the types. It fails for a field added without
+// a description.
 func TestTheSchemaDescribesEveryField(t *testing.T) {
 	for name, of := range map[string]reflect.Type{
 		breakdown.Schema:        reflect.TypeFor[breakdown.Breakdown](),
@@ -160,20 +160,20 @@ func TestTheSchemaDescribesEveryField(t *testing.T) {
 		w.object(name, w.root, of)
 		for def := range w.root["$defs"].(node) {
 			if !w.seen["#/$defs/"+def] {
-				t.Errorf("%s: nothing is a %s", name, def)
+				t.Errorf("%s: no field is a %s", name, def)
 			}
 		}
 	}
 }
 
-// A walker holds a type against a schema.
+// A walker compares a type with a schema.
 type walker struct {
 	t    *testing.T
 	root node
 	seen map[string]bool
 }
 
-// resolved is what a schema refers to.
+// resolved follows a schema's reference.
 func (w *walker) resolved(at string, s node) node {
 	to, ok := s["$ref"].(string)
 	if !ok {
@@ -182,7 +182,7 @@ func (w *walker) resolved(at string, s node) node {
 	w.seen[to] = true
 	def, ok := w.root["$defs"].(node)[strings.TrimPrefix(to, "#/$defs/")].(node)
 	if !ok {
-		w.t.Fatalf("%s refers to %s, which is not there", at, to)
+		w.t.Fatalf("%s refers to %s, which does not exist", at, to)
 	}
 	return def
 }
@@ -222,7 +222,7 @@ func (w *walker) value(at string, s node, of reflect.Type) {
 	}
 }
 
-// enum holds the names of the bucket and the phase against those of the code.
+// enum compares the names of buckets and phases with those in the code.
 func (w *walker) enum(at string, s node, of reflect.Type) {
 	var names []any
 	switch of {
@@ -261,7 +261,7 @@ func (w *walker) object(at string, s node, of reflect.Type) {
 	}
 	for name := range properties {
 		if !described[name] {
-			w.t.Errorf("%s.%s is described, but not there", at, name)
+			w.t.Errorf("%s.%s is described, but does not exist", at, name)
 		}
 	}
 	required, _ := s["required"].([]any)
@@ -273,14 +273,14 @@ func (w *walker) object(at string, s node, of reflect.Type) {
 	}
 }
 
-// property also holds that times have their unit in their name and their words.
+// property also checks that times have their unit in their name and their description.
 func (w *walker) property(at string, p node, of reflect.Type) {
 	said, _ := p["description"].(string)
 	if said == "" {
-		w.t.Errorf("%s has no words", at)
+		w.t.Errorf("%s has no description", at)
 	}
 	if strings.HasSuffix(at, "_ns") != strings.HasSuffix(said, ", in nanoseconds.") {
-		w.t.Errorf("%s is said to be %q", at, said)
+		w.t.Errorf("%s is described as %q", at, said)
 	}
 	w.value(at, p, of)
 }
@@ -296,14 +296,14 @@ func sameNames(a, b []any) bool {
 	return slices.Equal(sorted(a), sorted(b))
 }
 
-func TestTheSchemasShareWhatIsTheSame(t *testing.T) {
+func TestTheSchemasShareDefinitions(t *testing.T) {
 	reports, compares := schemaOf(t, breakdown.Schema)["$defs"].(node), schemaOf(t, breakdown.CompareSchema)["$defs"].(node)
 	shared := 0
 	for name, def := range reports {
 		if other, ok := compares[name]; ok {
 			shared++
 			if !reflect.DeepEqual(def, other) {
-				t.Errorf("%s is not the same in both", name)
+				t.Errorf("%s differs between the two", name)
 			}
 		}
 	}

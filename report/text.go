@@ -11,19 +11,19 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// TextOptions say how the first screen is to be laid out. The zero value is a
-// plain page of 80 columns.
+// TextOptions configures the layout of text. The zero value means a plain page of 80
+// columns.
 type TextOptions struct {
-	// Width is the number of columns of the page. Less than 80 counts as 80;
-	// lines longer than 140 would be hard to read and are not made.
+	// Width is the width of the page in columns, at least 80. Lines are at most 140
+	// columns long, since longer ones are hard to read.
 	Width int
-	// Color adds ANSI styles. They carry no meaning of their own.
+	// Color adds ANSI styles. They only emphasize.
 	Color bool
-	// Top is the number of endpoints shown one by one; 0 stands for up to 3 that
-	// hold 1% of the request time. The others share a line.
+	// Top is the number of endpoints shown individually; 0 means up to 3 with at least
+	// 1% of the request time each. The others share a line.
 	Top int
-	// Verbose adds percentiles of the buckets, small phases, further call sites
-	// and what each attribution rests on.
+	// Verbose adds percentiles of the buckets, small phases, further call sites, and
+	// the evidence for each attribution.
 	Verbose bool
 }
 
@@ -33,9 +33,8 @@ const (
 	defaultTop = 3
 )
 
-// Text writes b as one screen for a terminal: what was looked at, a block per
-// endpoint, what could be done, what the answer does not cover, and in the last
-// line the answer itself.
+// Text writes b as one screen for a terminal: what was observed, a block per endpoint,
+// what to try, what the answer does not cover, and in the last line the answer itself.
 func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
 	b = Worded(b)
 	t := &text{page: newPage(o), b: b, verbose: o.Verbose}
@@ -48,7 +47,7 @@ func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
 	return nil
 }
 
-// top is how many endpoints are shown one by one.
+// top returns how many endpoints are shown individually.
 func top(b *breakdown.Breakdown, asked int) int {
 	if asked > 0 {
 		return asked
@@ -62,7 +61,7 @@ func top(b *breakdown.Breakdown, asked int) int {
 	return n
 }
 
-// text is a first screen in the making.
+// text lays out the first screen.
 type text struct {
 	page
 	b       *breakdown.Breakdown
@@ -91,7 +90,8 @@ func (t *text) write(top int) error {
 	return nil
 }
 
-// source says what was looked at, how much of it was seen, and at what cost.
+// source says which service was observed, how much of the window was read, and at what
+// cost.
 func (t *text) source() []string {
 	s := &t.b.Source
 	var parts []string
@@ -114,8 +114,7 @@ func (t *text) source() []string {
 	return append(append(parts, "cost of looking: "+t.cost(s.Cost)), identity(s)...)
 }
 
-// identity is what the evidence is known by, where that was asked for, and whether
-// what is private was masked.
+// identity returns the case, if known, and whether private data was masked.
 func identity(s *breakdown.Source) (parts []string) {
 	if s.Case != "" {
 		parts = append(parts, "case "+shorten(clean(s.Case), 40))
@@ -126,8 +125,8 @@ func identity(s *breakdown.Source) (parts []string) {
 	return parts
 }
 
-// windowText says how long the service was looked at, and, where it is known how
-// long that was to be, how much of it could be read.
+// windowText says how long the window is and, if its intended length is known, how much
+// of it could be read.
 func windowText(s *breakdown.Source) string {
 	window := cmp.Or(s.Asked, s.Window)
 	switch {
@@ -139,7 +138,7 @@ func windowText(s *breakdown.Source) string {
 	return fmt.Sprintf("%s window, %s covered", duration(window), covered(ratio(s.Covered, window)))
 }
 
-// covered rounds down: what was not seen must not vanish in the rounding.
+// covered rounds down, so that a gap never vanishes in rounding.
 func covered(share float64) string {
 	return fmt.Sprintf("%.1f%%", float64(int(min(share, 1)*1000+1e-6))/10)
 }
@@ -169,7 +168,7 @@ func (t *text) cost(c *breakdown.Cost) string {
 	return text
 }
 
-// others sums up the endpoints that get no block of their own.
+// others sums up the endpoints that get no block.
 func (t *text) others(rest []breakdown.Endpoint) {
 	requests, spent := int64(0), int64(0)
 	var names []string
@@ -189,8 +188,8 @@ func (t *text) others(rest []breakdown.Endpoint) {
 }
 
 // worthNaming reports whether endpoints have a complete request, or a share of the
-// request time that does not print as zero. A request that was about to begin or to
-// end at the window's edge has neither.
+// request time that does not print as zero. A request just starting or ending at the
+// window's edge has neither.
 func (t *text) worthNaming(list []breakdown.Endpoint) bool {
 	spent := int64(0)
 	for i := range list {
@@ -202,11 +201,11 @@ func (t *text) worthNaming(list []breakdown.Endpoint) bool {
 	return percent(ratio(spent, t.requestTime())) != percent(0)
 }
 
-// requestTime is all the time that requests spent in the window.
+// requestTime returns the time that all requests spent in the window.
 func (t *text) requestTime() int64 { return requestTimeOf(t.b) }
 
-// several tells whether more than one endpoint matters: whether the busiest has
-// less than all but 1% of the request time.
+// several reports whether more than one endpoint matters: whether the busiest has less
+// than 99% of the request time.
 func several(b *breakdown.Breakdown) bool {
 	top := busiest(b)
 	return top != nil && ratio(requestTime(top), requestTimeOf(b)) < 1-ownLine
@@ -220,8 +219,8 @@ func requestTimeOf(b *breakdown.Breakdown) int64 {
 	return sum
 }
 
-// weight is an endpoint's share of the request time of those that last by their
-// nature as it does, or do not.
+// weight returns an endpoint's share of the request time of its kind: of streams and
+// long polls, or of all other endpoints.
 func weight(b *breakdown.Breakdown, e *breakdown.Endpoint) float64 {
 	sum := int64(0)
 	for i := range b.Endpoints {
@@ -234,7 +233,7 @@ func weight(b *breakdown.Breakdown, e *breakdown.Endpoint) float64 {
 
 func requestTime(e *breakdown.Endpoint) int64 { return e.Wall.Total + e.IncompleteTime }
 
-// maxFindings is how many findings a screen shows that is not verbose.
+// maxFindings is how many findings a screen shows unless it is verbose.
 const maxFindings = 4
 
 func (t *text) findings() {
@@ -259,7 +258,7 @@ func (t *text) findings() {
 	t.line(plain, "")
 }
 
-// worthwhile are the findings about endpoints that get a block of their own.
+// worthwhile returns the findings about endpoints that get a block.
 func (t *text) worthwhile() []breakdown.Finding {
 	var list []breakdown.Finding
 	for _, f := range t.b.Findings {
@@ -283,8 +282,8 @@ func (t *text) finding(n int, f *breakdown.Finding) {
 	}
 }
 
-// heading is a finding's first sentence: what it would save, and where that is in
-// doubt, in which endpoint.
+// heading returns a finding's first sentence: its title, what it would save, and its
+// endpoint unless that is obvious.
 func (t *text) heading(f *breakdown.Finding) string {
 	head := clean(cmp.Or(f.Title, f.ID))
 	if f.SavesUpTo > 0 {
@@ -296,7 +295,7 @@ func (t *text) heading(f *breakdown.Finding) string {
 	return head
 }
 
-// find is the endpoint that a finding names.
+// find returns the endpoint that a finding names, or nil.
 func (t *text) find(name string) *breakdown.Endpoint {
 	for i := range t.b.Endpoints {
 		if e := &t.b.Endpoints[i]; name != "" && (e.Name == name || e.Route == name) {
@@ -306,7 +305,7 @@ func (t *text) find(name string) *breakdown.Endpoint {
 	return nil
 }
 
-// titleOf is what the endpoint of that name is called on this page.
+// titleOf returns what this page calls the endpoint of that name.
 func (t *text) titleOf(name string) string {
 	if e := t.find(name); e != nil {
 		return title(e)
@@ -323,8 +322,8 @@ func (t *text) warnings() {
 	}
 }
 
-// ofService are the goroutines that the service began, without the runtime's own
-// and those that record a trace or a profile.
+// ofService returns the goroutines that the service started, without the runtime's and
+// those that record a trace or a profile.
 func ofService(roots []breakdown.Root) []breakdown.Root {
 	var list []breakdown.Root
 	for _, r := range roots {
@@ -351,7 +350,7 @@ func worked(t *breakdown.BucketTime) int64 {
 	return t.Total
 }
 
-// largest names the up to two buckets that hold most of a whole.
+// largest names the one or two buckets that hold most of a whole.
 func largest(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) string {
 	var parts []string
 	for _, b := range ranked(buckets, of) {
@@ -368,7 +367,7 @@ func totalIn(p *breakdown.PhaseTime) int64      { return p.Total }
 func incompleteIn(p *breakdown.PhaseTime) int64 { return p.IncompleteTotal }
 func both(t *breakdown.BucketTime) int64        { return t.Total + t.IncompleteTotal }
 
-// ranked are the buckets that hold any time, the largest first.
+// ranked returns the buckets that hold any time, the largest first.
 func ranked(buckets []breakdown.BucketTime, of func(*breakdown.BucketTime) int64) []*breakdown.BucketTime {
 	var list []*breakdown.BucketTime
 	for i := range buckets {

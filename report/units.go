@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// A scale is the unit in which the times of one block are given, so that they
-// can be compared at a glance: 0.4 ms stands below 159.3 ms, not 400 µs.
+// A scale is the unit for all times of one block, so that they compare at a glance: 0.4
+// ms below 159.3 ms, not 400 µs.
 type scale struct {
 	unit     string
 	ns       float64 // one unit
 	decimals int     // of the times in columns
 }
 
-// scaleOf chooses the scale for times of which ns is the whole.
+// scaleOf chooses the scale for times that add up to ns.
 func scaleOf(ns int64) scale {
 	switch {
 	case ns >= int64(10*time.Second):
@@ -30,12 +30,12 @@ func scaleOf(ns int64) scale {
 	}
 }
 
-// column is a time with the scale's decimals: times below one another align.
+// column returns a time with the scale's decimals, so that times in a column align.
 func (s scale) column(ns int64) string {
 	return strconv.FormatFloat(float64(ns)/s.ns, 'f', s.decimals, 64) + " " + s.unit
 }
 
-// atLeastVisible is column, save that what is not zero is not shown as zero.
+// atLeastVisible is like column, but never shows a time that is not zero as zero.
 func (s scale) atLeastVisible(ns int64) string {
 	smallest := math.Pow10(-s.decimals)
 	if v := float64(ns) / s.ns; v > 0 && v < smallest/2 {
@@ -44,11 +44,10 @@ func (s scale) atLeastVisible(ns int64) string {
 	return s.column(ns)
 }
 
-// short is a time in running text, with three digits that count.
+// short returns a time for running text, with three significant digits.
 func (s scale) short(ns int64) string { return s.digits(ns, ns) + " " + s.unit }
 
-// change is the change from one time to another, both with the decimals that
-// suit the larger.
+// change returns "from → to", both with the decimals that suit the larger.
 func (s scale) change(from, to int64) string {
 	whole := max(from, to)
 	return s.digits(from, whole) + " → " + s.digits(to, whole) + " " + s.unit
@@ -65,8 +64,8 @@ func (s scale) digits(ns, whole int64) string {
 	return strconv.FormatFloat(float64(ns)/s.ns, 'f', min(decimals, max(s.decimals, 1)), 64)
 }
 
-// duration is a time that stands alone, with three digits that count, and of seconds
-// one that does behind the point.
+// duration returns a time on its own scale, with three significant digits; seconds have
+// one decimal.
 func duration(ns int64) string {
 	switch {
 	case ns >= int64(2*time.Minute):
@@ -79,7 +78,7 @@ func duration(ns int64) string {
 
 func seconds(ns int64) string { return fmt.Sprintf("%.1f s", float64(ns)/1e9) }
 
-// threeDigits is a time with the unit that leaves it three digits that count.
+// threeDigits returns a time in the unit that gives it three significant digits.
 func threeDigits(ns int64) string {
 	v, unit := float64(ns), "ns"
 	for _, next := range []string{"µs", "ms", "s"} {
@@ -98,8 +97,7 @@ func threeDigits(ns int64) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64) + " " + unit
 }
 
-// percent is a share in percent with one decimal. A share that is not all of it
-// is never rounded to 100%.
+// percent returns a share in percent with one decimal. It never rounds up to 100%.
 func percent(share float64) string {
 	if share < 1 && share > 0.999 {
 		share = 0.999
@@ -107,7 +105,7 @@ func percent(share float64) string {
 	return strconv.FormatFloat(100*share, 'f', 1, 64) + "%"
 }
 
-// signed is a change in percent, with its sign.
+// signed returns a change in percent, with its sign.
 func signed(change float64) string {
 	text := strconv.FormatFloat(math.Abs(100*change), 'f', 1, 64) + "%"
 	if text == "0.0%" {
@@ -119,7 +117,7 @@ func signed(change float64) string {
 	return "+" + text
 }
 
-// count is a number with its thousands set apart.
+// count returns a number with thousands separators.
 func count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	var b strings.Builder
@@ -132,7 +130,7 @@ func count(n int64) string {
 	return b.String()
 }
 
-// counted is a number of things.
+// counted returns a number with the noun in the singular or the plural.
 func counted(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -140,7 +138,7 @@ func counted(n int64, one, many string) string {
 	return count(n) + " " + many
 }
 
-// rate is a mean number of things per request: 4.0 calls, 1 call, 0.2 calls.
+// rate returns a mean number of things per request: 4.0 calls, 1 call, 0.2 calls.
 func rate(n float64, one, many string) string {
 	if text := strconv.FormatFloat(n, 'f', 1, 64); text != "1.0" {
 		return text + " " + many

@@ -8,10 +8,10 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// doubts put warnings into words, by code.
+// doubts holds the wording of warnings, by code.
 var doubts = map[string]func(d *breakdown.Doubt) string{
 	"case-unknown": func(d *breakdown.Doubt) string {
-		return "what the evidence is could not be told apart: " + d.Cause
+		return "the evidence could not be identified: " + d.Cause
 	},
 	"probes-unreadable": func(d *breakdown.Doubt) string { return "the probes could not be read: " + d.Cause },
 	"trace-truncated": func(d *breakdown.Doubt) string {
@@ -43,38 +43,38 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 		return fmt.Sprintf("%s %s in the trace more than once and %s counted once", generations(d), is, was)
 	},
 	"generations-skipped": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "%s of the trace, %.1f MB, were too large to be read: what happened in them is left out, and requests are cut there",
+		return moreMemory(d, "%s of the trace, %.1f MB, were too large to read: what happened in them is missing, and requests are cut there",
 			counted(d.Count, "second", "seconds"), float64(d.Bytes)/1e6)
 	},
 	"history-forgotten": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "a request waited for so long that what the others did meanwhile was too much to keep; %d times the older half was dropped, and waits that reach back to it count as unknown", d.Count)
+		return moreMemory(d, "a request waited so long that the history of the other goroutines did not fit; %d times the older half was dropped, and waits that reach back to it count as unknown", d.Count)
 	},
 	"paths-condensed": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "%s had too many steps to keep them in order: their sums are exact, what ran beside the early ones is not known", counted(d.Count, "request", "requests"))
+		return moreMemory(d, "%s had too many steps to keep in order: their sums are exact, but what ran beside the early steps is not known", counted(d.Count, "request", "requests"))
 	},
 	"calls-uncounted": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "%s made more calls than can be kept: those beyond are not counted", counted(d.Count, "request", "requests"))
+		return moreMemory(d, "%s made more calls than can be kept: the rest are not counted", counted(d.Count, "request", "requests"))
 	},
 	"goroutines-unfollowed": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "there were too many goroutines to follow: %d times one was let go until something happened to it, and %s cut by that", d.Count, counted(d.Requests, "request was", "requests were"))
+		return moreMemory(d, "there were too many goroutines to follow: %d times one was dropped until its next event, and %s cut by that", d.Count, counted(d.Requests, "request was", "requests were"))
 	},
 	"stacks-cut": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "there were too many distinct stacks: of some only the innermost frames and the call site are kept, and calls may be counted wrong")
+		return moreMemory(d, "there were too many distinct stacks: some keep only the innermost frames and the call site, and calls may be miscounted")
 	},
 	"evidence-cut": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "there was too much evidence to keep: of some attributions only the call site is known")
+		return moreMemory(d, "there was too much evidence to keep: some attributions keep only their call site")
 	},
 	"sums-merged": func(d *breakdown.Doubt) string {
-		return moreMemory(d, "there were too many endpoints or call sites to keep apart: the last to come are counted as %q, or as other sites", d.Endpoint)
+		return moreMemory(d, "there were too many endpoints or call sites to keep apart: the latest are counted as %q, or as other call sites", d.Endpoint)
 	},
 	"old-go": func(d *breakdown.Doubt) string {
-		return "the service runs a Go before 1.22: its traces rarely tell when a system call ended, and recording them is expensive" + oldFiles(d)
+		return "the service runs Go 1.21 or older: its traces rarely record when a system call ended, and recording them is expensive" + oldFiles(d)
 	},
 	"cores-saturated": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("all %d processors were busy for %.0f%% of the window: arrived data is seen late, so waits look longer than they were", d.Processors, 100*d.Share)
+		return fmt.Sprintf("all %d processors were busy for %.0f%% of the window: the service sees arrived data late, so waits look longer than they were", d.Processors, 100*d.Share)
 	},
 	"cpu-throttled": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("goroutines ran for %s, but CPU samples account for %s: the processor was taken away (a CPU limit, or neighbours), so part of cpu is waiting for a core",
+		return fmt.Sprintf("goroutines ran for %s, but CPU samples account for %s: the kernel took the processor away (a CPU limit, or noisy neighbors), so part of cpu is waiting for a core",
 			threeDigits(d.Running), threeDigits(d.Sampled))
 	},
 	"probes-unmatched": func(d *breakdown.Doubt) string {
@@ -84,7 +84,7 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 		return "no complete request of a known server lies in the window; the wall time is shown by goroutine root"
 	},
 	"unnamed-biased": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: some of its requests never block and are known by a CPU sample only; others like them are among the %d without a name, so its mean is too high", d.Endpoint, d.Count)
+		return fmt.Sprintf("%s: some of its requests never block and are named only by a CPU sample; others like them are among the %d without a name, so its mean is too high", d.Endpoint, d.Count)
 	},
 	"unknown-time": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("%s: %.1f%% of the time is not explained by any rule", d.Endpoint, 100*d.Share)
@@ -93,24 +93,24 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 		return fmt.Sprintf("%s: %s per request (%.0f%%) %s", d.Endpoint, threeDigits(d.Unruled.Time), 100*d.Share, unruled(d.Unruled))
 	},
 	"incomplete-requests": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: %s that the window's edges cut hold %.0f%% of the request time; a longer window (-d) may see more whole ones",
+		return fmt.Sprintf("%s: %s cut by the window's edges hold %.0f%% of the request time; a longer window (-d) may complete more of them",
 			d.Endpoint, counted(d.Count, "request", "requests"), 100*d.Share)
 	},
 	"few-requests": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: %s are few; percentiles of so few say little", d.Endpoint, counted(d.Count, "complete request", "complete requests"))
+		return fmt.Sprintf("%s: %s, too few for meaningful percentiles", d.Endpoint, counted(d.Count, "complete request", "complete requests"))
 	},
 }
 
-// comparisonDoubts go before doubts where two sides are compared.
+// comparisonDoubts overrides doubts in a comparison.
 var comparisonDoubts = map[string]func(d *breakdown.Doubt) string{
 	"no-requests": func(*breakdown.Doubt) string {
-		return "a side has no complete request, so there is nothing to compare"
+		return "one side has no complete request, so there is nothing to compare"
 	},
 	"few-requests": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: %.0f requests before, %.0f after are few; nothing but a large change can be told", d.Endpoint, d.Before, d.After)
+		return fmt.Sprintf("%s: %.0f requests before, %.0f after: only a large change would be significant", d.Endpoint, d.Before, d.After)
 	},
 	"other-load": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("the load differs: %.0f requests a second before, %.0f after; a service answers slower the busier it is", d.Before, d.After)
+		return fmt.Sprintf("the load differs: %.0f requests a second before, %.0f after; a busier service answers more slowly", d.Before, d.After)
 	},
 	"other-gomaxprocs": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("GOMAXPROCS differs: %.0f before, %.0f after", d.Before, d.After)
@@ -119,11 +119,11 @@ var comparisonDoubts = map[string]func(d *breakdown.Doubt) string{
 		return fmt.Sprintf("the Go version differs: %s before, %s after", d.GoBefore, d.GoAfter)
 	},
 	"other-probes": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("the rate of the probes differs: %s before, %s after", probeRate(d.Before), probeRate(d.After))
+		return fmt.Sprintf("the probe rate differs: %s before, %s after", probeRate(d.Before), probeRate(d.After))
 	},
 }
 
-// message is a warning in words.
+// message returns a warning in words.
 func message(w *breakdown.Warning, first map[string]func(*breakdown.Doubt) string) string {
 	words := first[w.Code]
 	if words == nil {
@@ -153,7 +153,7 @@ func probeRate(a float64) string {
 	return fmt.Sprintf("%g a second", a)
 }
 
-// generations names some by their numbers.
+// generations names generations by their numbers.
 func generations(d *breakdown.Doubt) string {
 	const most = 3
 	var names []string
@@ -175,22 +175,23 @@ func generations(d *breakdown.Doubt) string {
 	return "generations " + list(names)
 }
 
-// oldFiles says what of an old trace's time may be time in files.
+// oldFiles says how much time of an old trace may be time in files.
 func oldFiles(d *breakdown.Doubt) string {
 	files := ""
 	if d.InCalls > 0 {
-		files = fmt.Sprintf("; of the requests' time in files %s is an estimate, the time from one call to the next in one function", threeDigits(d.InCalls))
+		files = fmt.Sprintf("; of the requests' time in files, %s is an estimate: the time from one call to the next in one function", threeDigits(d.InCalls))
 	}
 	switch {
 	case d.AfterCalls > 0 && files == "":
-		files = fmt.Sprintf("; of the requests' cpu up to %s, which followed a call to a file, may be time in files", threeDigits(d.AfterCalls))
+		files = fmt.Sprintf("; of the requests' cpu, up to %s followed a call to a file and may be time in files", threeDigits(d.AfterCalls))
 	case d.AfterCalls > 0:
-		files += fmt.Sprintf("; of their cpu up to %s, which followed a call, may be time in files too", threeDigits(d.AfterCalls))
+		files += fmt.Sprintf("; of their cpu, up to %s followed a call and may be time in files too", threeDigits(d.AfterCalls))
 	}
 	return files
 }
 
-// unruled says where requests wait that no rule explains, and which rule would.
+// unruled says where requests wait that no rule explains, and which rule would explain
+// it.
 func unruled(u *breakdown.Unruled) string {
 	if u.Library != "" {
 		return fmt.Sprintf("is spent waiting in %s, which no rule knows; if it is a database's client, add --rule db=%s %s", u.Library, u.Rule, otherRules())
@@ -213,7 +214,7 @@ func unruled(u *breakdown.Unruled) string {
 	return text
 }
 
-// otherRules are the beginnings of the rules that could be meant instead of db=.
+// otherRules lists the prefixes of rules that could be meant instead of db=.
 func otherRules() string {
 	var list []string
 	for _, b := range breakdown.BucketsOf(breakdown.External, breakdown.Blocked) {
@@ -228,18 +229,18 @@ func otherRules() string {
 	return "(or " + strings.Join(list, ", ") + ")"
 }
 
-// why says what became of a gate.
+// why says what decided a gate.
 func why(g *breakdown.Gate) string {
 	c := g.Change
 	if c == nil {
-		return cmp.Or(g.Why, "nothing changed by as much")
+		return cmp.Or(g.Why, "no change was that large")
 	}
 	reason := "the samples cannot tell it from chance"
 	switch {
 	case g.Outcome == breakdown.GateBroken:
 		reason = fmt.Sprintf("p = %.2g", c.P)
 	case c.Needs != "":
-		reason += "; it takes " + c.Needs
+		reason += "; that takes " + c.Needs
 	}
 	return fmt.Sprintf("%s went from %s to %s (%+.1f%%): %s", c.Quantity, threeDigits(c.Before), threeDigits(c.After), 100*c.Relative, reason)
 }

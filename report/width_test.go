@@ -16,7 +16,7 @@ func columns(line string) int {
 	return twwidth.WidthWithOptions(strings.TrimSuffix(line, "\n"), twwidth.Options{})
 }
 
-// fits holds that no line of a page is wider than the page.
+// fits checks that no line of a page is wider than limit.
 func fits(t *testing.T, name, page string, limit int) {
 	t.Helper()
 	for line := range strings.Lines(page) {
@@ -26,8 +26,8 @@ func fits(t *testing.T, name, page string, limit int) {
 	}
 }
 
-// between are the lines of a page behind the one that holds from, up to the one that
-// holds to.
+// between returns the lines of a page after the one that contains from, up to the one
+// that contains to.
 func between(t *testing.T, page, from, to string) (lines []string) {
 	t.Helper()
 	within := false
@@ -45,8 +45,8 @@ func between(t *testing.T, page, from, to string) (lines []string) {
 	return nil
 }
 
-// rootsNamed is a service without requests, whose goroutines began in functions of
-// those names, at work for so long, in those buckets.
+// rootsNamed returns a breakdown without requests, whose goroutines began in functions
+// of those names and worked for ns in those buckets.
 func rootsNamed(names []string, goroutines, ns int64, in ...breakdown.Bucket) *breakdown.Breakdown {
 	b := &breakdown.Breakdown{Source: breakdown.Source{GoVersion: "go1.26.8", Window: 5 * s, Covered: 5 * s}}
 	for _, name := range names {
@@ -60,8 +60,7 @@ func rootsNamed(names []string, goroutines, ns int64, in ...breakdown.Bucket) *b
 	return b
 }
 
-// A row of a table that holds names of others takes two lines at most, whatever the
-// names are.
+// A row with names from the service takes at most two lines, whatever the names.
 func TestARowOfRootsTakesTwoLines(t *testing.T) {
 	names := []string{"main.main", "example.com/shop/internal/ingestion/pipeline.(*PartitionedConsumerGroupCoordinator).rebalanceAndHeartbeatLoop.func1",
 		"github.com/some-organization/some-library/v3/internal/transport.(*connectionPoolManager[...]).runBackgroundReconnects.gowrap2", "日本語/パッケージ.(*型).とても長いメソッドの名前です", "x.f"}
@@ -129,7 +128,7 @@ func FuzzNamesOnAPage(f *testing.F) {
 	})
 }
 
-// An endpoint of which the window holds nothing but a cut instant is left out.
+// An endpoint with only an instant of a cut request in the window is left out.
 func TestEndpointsWithoutTimeAreNotNamed(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -144,7 +143,7 @@ func TestEndpointsWithoutTimeAreNotNamed(t *testing.T) {
 		b := &breakdown.Breakdown{Source: breakdown.Source{Window: 5 * s, Covered: 5 * s}, Endpoints: []breakdown.Endpoint{
 			endpoint("main.whole", 100, part{bucket: breakdown.DB, mean: 40 * ms}), e}}
 		if page := text(t, b, report.TextOptions{Top: 1}); strings.Contains(page, "main.cut") != c.named {
-			t.Errorf("%s: named %v, want %v:\n%s", c.name, !c.named, c.named, page)
+			t.Errorf("%s: listed %v, want %v:\n%s", c.name, !c.named, c.named, page)
 		}
 	}
 }

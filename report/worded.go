@@ -2,9 +2,9 @@ package report
 
 import "timesink/analyze/breakdown"
 
-// Worded is a copy of b whose findings and warnings are in words, made of the facts that
-// analysis gave them. All formats say the same, and need not be told to: this is for
-// programs that read the words from a Breakdown.
+// Worded returns a copy of b with its findings and warnings in words, made from the
+// facts of the analysis. The formats do this themselves; Worded is for programs that
+// read the words from a Breakdown. A finding or warning without facts keeps its words.
 func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 	w := *b
 	w.Findings = copied(b.Findings)
@@ -21,7 +21,7 @@ func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 	return &w
 }
 
-// WordedComparison is the same for what changed between two sides, and its gates.
+// WordedComparison is like Worded, for a comparison and its gates.
 func WordedComparison(c *breakdown.Comparison) *breakdown.Comparison {
 	w := *c
 	w.Gates, w.Warnings = copied(c.Gates), copied(c.Warnings)

@@ -9,23 +9,23 @@ import (
 	"timesink/report"
 )
 
-// said is a warning of these facts in words.
+// said returns the warning with these facts in words.
 func said(code string, d breakdown.Doubt) string {
 	b := &breakdown.Breakdown{Warnings: []breakdown.Warning{{Code: code, Facts: &d}}}
 	return report.Worded(b).Warnings[0].Message
 }
 
-// A trace of Go before 1.22 says how much of the time in files is an estimate, and
-// how much cpu may be.
-func TestOldTracesSayWhatFilesMayBe(t *testing.T) {
+// For a trace of Go 1.21 or older, the warning says how much file time is an estimate,
+// and how much cpu may be file time.
+func TestOldTracesWarnOfEstimatedFileTime(t *testing.T) {
 	for _, c := range []struct {
 		d    breakdown.Doubt
 		want string
 	}{
 		{breakdown.Doubt{}, "is expensive"},
-		{breakdown.Doubt{InCalls: 2e6}, "is expensive; of the requests' time in files 2.00 ms is an estimate, the time from one call to the next in one function"},
-		{breakdown.Doubt{InCalls: 2e6, AfterCalls: 5e6}, "in one function; of their cpu up to 5.00 ms, which followed a call, may be time in files too"},
-		{breakdown.Doubt{AfterCalls: 5e6}, "is expensive; of the requests' cpu up to 5.00 ms, which followed a call to a file, may be time in files"},
+		{breakdown.Doubt{InCalls: 2e6}, "is expensive; of the requests' time in files, 2.00 ms is an estimate: the time from one call to the next in one function"},
+		{breakdown.Doubt{InCalls: 2e6, AfterCalls: 5e6}, "in one function; of their cpu, up to 5.00 ms followed a call and may be time in files too"},
+		{breakdown.Doubt{AfterCalls: 5e6}, "is expensive; of the requests' cpu, up to 5.00 ms followed a call to a file and may be time in files"},
 	} {
 		if text := said("old-go", c.d); !strings.HasSuffix(text, c.want) {
 			t.Errorf("%d and %d ns: %q does not end in %q", c.d.InCalls, c.d.AfterCalls, text, c.want)
@@ -33,14 +33,14 @@ func TestOldTracesSayWhatFilesMayBe(t *testing.T) {
 	}
 }
 
-func TestOneOfAKindIsNotSpokenOfAsMany(t *testing.T) {
+func TestWarningsUseSingularAndPlural(t *testing.T) {
 	for _, c := range []struct {
 		code string
 		d    breakdown.Doubt
 		want string
 	}{
-		{"few-requests", breakdown.Doubt{Endpoint: "GET /", Count: 1}, "GET /: 1 complete request are few"},
-		{"calls-uncounted", breakdown.Doubt{Count: 1, Memory: 64e6}, "1 request made more calls than can be kept: those beyond are not counted (--memory above 64 MB keeps more)"},
+		{"few-requests", breakdown.Doubt{Endpoint: "GET /", Count: 1}, "GET /: 1 complete request, too few"},
+		{"calls-uncounted", breakdown.Doubt{Count: 1, Memory: 64e6}, "1 request made more calls than can be kept: the rest are not counted (--memory above 64 MB keeps more)"},
 		{"calls-uncounted", breakdown.Doubt{Count: 20313, Memory: 64e6}, "20,313 requests made more calls"},
 		{"goroutines-unfollowed", breakdown.Doubt{Count: 7, Requests: 1}, "and 1 request was cut by that"},
 		{"generations-repeated", breakdown.Doubt{Count: 1, Generations: []breakdown.GenerationRun{{First: 4, Last: 4}}}, "generation 4 is in the trace more than once and was counted once"},
@@ -53,8 +53,8 @@ func TestOneOfAKindIsNotSpokenOfAsMany(t *testing.T) {
 	}
 }
 
-// What has no facts, because it was read from JSON or came with a capture, keeps its
-// words; so does what this version has no words for.
+// Findings and warnings without facts, read from JSON or from a capture, keep their
+// words. So do those that this version has no words for.
 func TestWordsWithoutFactsStay(t *testing.T) {
 	b := &breakdown.Breakdown{
 		Findings: []breakdown.Finding{{ID: "no-processor", Title: "as it was", Evidence: []string{"seen"}, Try: "this"}, {ID: "of-tomorrow", Title: "new", Facts: &breakdown.Facts{}}},
@@ -68,7 +68,7 @@ func TestWordsWithoutFactsStay(t *testing.T) {
 	}
 }
 
-// Facts pass through the mask, and words are made of what is left of them.
+// Facts are masked before they are put into words.
 func TestFactsAreRedacted(t *testing.T) {
 	secret := breakdown.Frame{Function: "main.secret", File: "/home/secret/secret.go", Line: 3}
 	b := &breakdown.Breakdown{
@@ -80,12 +80,12 @@ func TestFactsAreRedacted(t *testing.T) {
 	if err := report.JSON(&out, masked); err != nil {
 		t.Fatal(err)
 	}
-	if text := out.String(); strings.Contains(text, "secret") || !strings.Contains(text, "held by main.*** (***.go:3), which was in a database call") {
+	if text := out.String(); strings.Contains(text, "secret") || !strings.Contains(text, "held by main.*** (***.go:3), busy in a database call") {
 		t.Errorf("the JSON is %s", text)
 	}
 }
 
-func TestADiagnosisIsAPage(t *testing.T) {
+func TestDiagnosisText(t *testing.T) {
 	d := &report.Diagnosis{
 		Target: "http://127.0.0.1:6060\x1b[31m", GoVersion: "go1.22.1", GOMAXPROCS: 4, Goroutines: 12, Asked: 10e9, Longest: 4e9,
 		Endpoints: []report.DiagnosedEndpoint{{Name: "index", OK: true, Took: 1.26e6, Note: "go1.22.1"},
@@ -108,14 +108,14 @@ What would improve the answer
          a()
           b()
 
-Ready: timesink run http://127.0.0.1:6060\x1b[31m can look for 4.0 s, not for
-10.0 s: the server's write timeout forbids more.
+Ready: timesink run http://127.0.0.1:6060\x1b[31m can observe 4.0 s, not 10.0 s:
+the server's write timeout is shorter.
 `; out.String() != want {
 		t.Errorf("the page is\n%s\nnot\n%s", out.String(), want)
 	}
 	d.Fails, d.Endpoints, d.Advice = true, nil, nil
 	out.Reset()
-	if err := report.DiagnosisText(&out, d, report.TextOptions{}); err != nil || !strings.HasSuffix(out.String(), "\n\nNot ready: timesink run http://127.0.0.1:6060\\x1b[31m would fail now.\n") {
+	if err := report.DiagnosisText(&out, d, report.TextOptions{}); err != nil || !strings.HasSuffix(out.String(), "\n\nNot ready: timesink run http://127.0.0.1:6060\\x1b[31m would fail.\n") {
 		t.Errorf("%v:\n%s", err, out.String())
 	}
 }

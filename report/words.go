@@ -13,7 +13,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// systemNames are the systems' own spellings. Others are shown as they came.
+// systemNames holds the systems' own spellings. Other names are shown unchanged.
 var systemNames = map[string]string{
 	"postgres": "Postgres", "postgresql": "Postgres", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite", "sqlite3": "SQLite",
 	"sqlserver": "SQL Server", "mssql": "SQL Server", "oracle": "Oracle", "mongo": "MongoDB", "mongodb": "MongoDB",
@@ -23,10 +23,10 @@ var systemNames = map[string]string{
 	"http": "HTTP", "grpc": "gRPC",
 }
 
-// generic are systems that say no more than the bucket does.
+// generic holds the systems that say no more than their bucket does.
 var generic = map[string]bool{"": true, "sql": true, "database": true, "database/sql": true, "cache": true, "queue": true}
 
-// systems joins the names of those systems that say more than the bucket.
+// systems joins the names of the systems that say more than the bucket does.
 func systems(t *breakdown.BucketTime) string {
 	var names []string
 	for _, s := range t.Systems {
@@ -42,8 +42,8 @@ func systems(t *breakdown.BucketTime) string {
 	return list(names)
 }
 
-// within says how much of the running time was spent in calls to a system. It is
-// an estimate.
+// within says how much of the running time was spent in calls to a system, as an
+// estimate.
 func within(l *breakdown.CPULibrary) string {
 	t := breakdown.BucketTime{Bucket: l.Bucket, Systems: []string{l.System}}
 	return fmt.Sprintf("about %s in calls to %s", duration(l.Estimate), cmp.Or(systems(&t), spoken(&t)))
@@ -67,8 +67,8 @@ func spoken(t *breakdown.BucketTime) string {
 	return info.Spoken
 }
 
-// aCall names a call to another system with its article: "a database call". Of a
-// bucket that is no other system's it is "".
+// aCall returns a call to another system with its article: "a database call". It
+// returns "" for a bucket that is not another system's.
 func aCall(b breakdown.Bucket) string {
 	noun := b.Info().Noun
 	switch {
@@ -80,7 +80,7 @@ func aCall(b breakdown.Bucket) string {
 	return "a " + noun + " call"
 }
 
-// free begins a sentence that says what would be saved were another system free.
+// free starts a sentence about what you would save if another system took no time.
 func free(t *breakdown.BucketTime) string {
 	info, name := t.Bucket.Info(), systems(t)
 	switch {
@@ -94,8 +94,8 @@ func free(t *breakdown.BucketTime) string {
 	return "A free " + name
 }
 
-// instant is the same where that system has most of the time. It claims nothing of
-// what takes it that long: its work, its locks, the network to it.
+// instant is like free, for a system with most of the time. It does not claim what
+// takes the system so long: its work, its locks, or the network.
 func instant(t *breakdown.BucketTime) string {
 	info := t.Bucket.Info()
 	if name := systems(t); name != "" && !info.Protocols {
@@ -104,8 +104,8 @@ func instant(t *breakdown.BucketTime) string {
 	return "Instant answers from the " + info.Noun
 }
 
-// keeping begins what is said of who kept requests waiting in a bucket, and of what
-// that one did meanwhile.
+// keeping introduces the goroutine that kept requests waiting in a bucket, and what
+// that goroutine did meanwhile.
 func keeping(b breakdown.Bucket) (who, what string) {
 	if b == breakdown.Wait {
 		return "behind", "which was busy in"
@@ -113,7 +113,7 @@ func keeping(b breakdown.Bucket) (who, what string) {
 	return "held by", "meanwhile in"
 }
 
-// list joins names as a sentence does.
+// list joins names with commas and "and".
 func list(names []string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")
@@ -121,7 +121,7 @@ func list(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
 
-// place is a frame as people say it: type and method, file and line.
+// place returns a frame as people say it: type and method, file and line.
 func place(f breakdown.Frame) string {
 	if f.Function == breakdown.Other {
 		return "other call sites"
@@ -133,8 +133,8 @@ func place(f breakdown.Frame) string {
 	return function(f.Function) + "  " + where
 }
 
-// spot is a frame in a sentence, where one looks for it: "main.(*API).fetch
-// (api.go:88)". It is not clean.
+// spot returns a frame for a sentence: "main.(*API).fetch (api.go:88)". It is not
+// clean.
 func spot(f breakdown.Frame) string {
 	name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 	if f.File == "" {
@@ -143,10 +143,10 @@ func spot(f breakdown.Frame) string {
 	return fmt.Sprintf("%s (%s:%d)", name, baseOf(f.File), f.Line)
 }
 
-// baseOf is a file's name without its folder, wherever it was built.
+// baseOf returns a file's name without its folder, whatever system built it.
 func baseOf(file string) string { return path.Base(strings.ReplaceAll(file, `\`, "/")) }
 
-// position is a frame's file, without its folder, and line.
+// position returns a frame's file, without its folder, and line.
 func position(f breakdown.Frame) string {
 	if f.File == "" {
 		return ""
@@ -158,8 +158,8 @@ func position(f breakdown.Frame) string {
 	return file
 }
 
-// function is a function's name without the path of its package and without
-// type arguments: store.(*Store).Vehicle.
+// function returns a function's name without its package's path and without type
+// arguments: store.(*Store).Vehicle.
 func function(name string) string {
 	if i := strings.IndexByte(name, '['); i >= 0 {
 		if j := strings.LastIndexByte(name, ']'); j > i {
@@ -170,7 +170,7 @@ func function(name string) string {
 	return clean(strings.ReplaceAll(name, "%2e", ".")) // the linker escapes the dots of a package path's last element
 }
 
-// title is what an endpoint is called: its route where one is known.
+// title returns an endpoint's route if known, else its handler.
 func title(e *breakdown.Endpoint) string {
 	switch {
 	case e.Route != "":
@@ -183,9 +183,9 @@ func title(e *breakdown.Endpoint) string {
 	return function(e.Name)
 }
 
-// clean makes text from the service safe for a terminal: whatever is not
-// printable, escape sequences and changes of writing direction among it, is
-// written as a Go escape.
+// clean makes text from the service safe for a terminal: it writes unprintable
+// characters as Go escapes, including escape sequences and changes of writing
+// direction.
 func clean(text string) string {
 	isClean := utf8.ValidString(text)
 	for _, r := range text {
@@ -221,7 +221,7 @@ func hex(r rune, digits int) string {
 	return strings.Repeat("0", max(digits-len(text), 0)) + text
 }
 
-// printable tells characters that a terminal draws from those it acts on.
+// printable reports whether a terminal draws r rather than acting on it.
 func printable(r rune) bool { return unicode.IsPrint(r) }
 
 func surrogates(r rune) (hi, lo rune) { return utf16.EncodeRune(r) }

@@ -17,11 +17,11 @@ func (t *tool) analyzeCommand() *cobra.Command {
 	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "analyze FILE…",
-		Short: "Print where the time goes, from files, offline",
-		Long: `Analyze prints where the time goes, from what was collected earlier. A FILE is a
-capture that run or collect saved (also the folder of one that did not finish), or
-a Go execution trace from any source: curl, runtime/trace.FlightRecorder, go test
--trace; also gzipped. "-" reads standard input. Several files are taken as
+		Short: "Print where the time goes, from saved files",
+		Long: `Analyze prints where the time goes, offline, from data collected earlier. A FILE
+is a capture saved by run or collect (or the folder of an unfinished one), or a Go
+execution trace from any source: curl, runtime/trace.FlightRecorder, go test
+-trace; gzipped or not. "-" reads standard input. Several files are treated as
 instances of one service.`,
 		Example: `  timesink analyze timesink-localhost-6060-20261122T020304Z.zip
   timesink analyze pod-1.zip pod-2.zip pod-3.zip
@@ -36,7 +36,7 @@ instances of one service.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, file := range args {
 				if output.output != "" && sameFile(file, output.output) {
-					return usagef("give --output another name", "--output %s would overwrite what is to be analyzed", output.output)
+					return usagef("give --output another name", "--output %s would overwrite the input", output.output)
 				}
 			}
 			b, err := t.analyzeFiles(cmd.Context(), args, flags.options())

@@ -19,11 +19,11 @@ import (
 	"timesink/collect/capture"
 )
 
-// A formatFlag is the flag of all commands that answer something.
+// A formatFlag is the --format flag of the commands that print an answer.
 type formatFlag struct {
 	format  string
-	formats []string // text and json where it is nil
-	usual   string   // what is taken where none is given; text where it is empty
+	formats []string // nil means text and json
+	usual   string   // the default; "" means text
 }
 
 func (f *formatFlag) register(cmd *cobra.Command) {
@@ -40,18 +40,19 @@ func (f *formatFlag) register(cmd *cobra.Command) {
 	}
 }
 
-// check refuses what is no format, before anything is done.
+// check reports a usage error for an unknown format, before anything is done.
 func (f *formatFlag) check() error {
 	switch {
 	case slices.Contains(f.formats, f.format):
 		return nil
 	case slices.Contains(formatsThat((*format).reports), f.format):
-		return usagef("timesink report FILE -f "+f.format+" writes it, of what was saved", "this prints no %s", f.format)
+		return usagef("timesink report FILE -f "+f.format+" writes it from a saved file", "this command does not print %s", f.format)
 	}
 	return usagef("give one of "+strings.Join(f.formats, ", "), "there is no format %q", f.format)
 }
 
-// An outputFlag is where an answer goes that does not go to standard output.
+// An outputFlag is the --output flag, which redirects the answer from standard output
+// to a file.
 type outputFlag struct{ output string }
 
 func (o *outputFlag) register(cmd *cobra.Command) {
@@ -72,9 +73,9 @@ type answerFlags struct {
 	memory    byteSize
 	rules     []string
 	rulesFile string
-	own       []rules.Rule // of both
+	own       []rules.Rule // from --rule and --rules
 	root      string
-	units     *regexp.Regexp // that root is
+	units     *regexp.Regexp // root, compiled
 }
 
 func (a *answerFlags) register(cmd *cobra.Command) {
@@ -82,12 +83,12 @@ func (a *answerFlags) register(cmd *cobra.Command) {
 		a.formats = formatsThat((*format).answers)
 	}
 	a.formatFlag.register(cmd)
-	cmd.Flags().IntVar(&a.top, "top", 0, "`number` of endpoints that text shows one by one (default up to 3)")
+	cmd.Flags().IntVar(&a.top, "top", 0, "show this `number` of endpoints individually (default up to 3)")
 	a.memory = analyze.DefaultMemory
-	cmd.Flags().Var(&a.memory, "memory", "`size` of the memory that the analysis may take; beyond it details are given up, which a warning tells")
-	cmd.Flags().StringArrayVar(&a.rules, "rule", nil, "take time below a function for a bucket's: `BUCKET[/PHASE][:SYSTEM]=FUNCTION`, such as db=github.com/acme/driver (repeatable)")
-	cmd.Flags().StringVar(&a.root, "root", "", "take what goroutines do below functions that match the `REGEXP` for units of work, beside requests")
-	cmd.Flags().StringVar(&a.rulesFile, "rules", "", "read such rules from `FILE`, one a line")
+	cmd.Flags().Var(&a.memory, "memory", "limit the memory of the analysis to `size`; it drops detail beyond this limit and warns")
+	cmd.Flags().StringArrayVar(&a.rules, "rule", nil, "attribute time under FUNCTION to BUCKET: `BUCKET[/PHASE][:SYSTEM]=FUNCTION`, such as db=github.com/acme/driver (repeatable)")
+	cmd.Flags().StringVar(&a.root, "root", "", "count the work under functions that match `REGEXP` as units of work, in addition to requests")
+	cmd.Flags().StringVar(&a.rulesFile, "rules", "", "read such rules from `FILE`, one per line")
 }
 
 func (a *answerFlags) check() error {
@@ -103,14 +104,14 @@ func (a *answerFlags) check() error {
 	if a.root != "" {
 		units, err := regexp.Compile(a.root)
 		if err != nil {
-			return usagef(`functions are matched as stacks name them, such as 'main\.\(\*Worker\)\.handle$'`, "--root: %v", err)
+			return usagef(`write functions as stacks name them, such as 'main\.\(\*Worker\)\.handle$'`, "--root: %v", err)
 		}
 		a.units = units
 	}
 	return a.formatFlag.check()
 }
 
-// readRules reads the user's own rules: those given one by one go first.
+// readRules reads the user's rules. Those from --rule come first.
 func (a *answerFlags) readRules() error {
 	for _, text := range a.rules {
 		r, err := rules.Parse(text)
@@ -128,7 +129,7 @@ func (a *answerFlags) readRules() error {
 	}
 	own, err := rules.ReadFrom(bytes.NewReader(text))
 	if err != nil {
-		return usagef("write each as "+rules.Syntax+" on a line of its own, comments behind #", "--rules %s: %v", a.rulesFile, err)
+		return usagef("write each as "+rules.Syntax+" on a separate line; # starts a comment", "--rules %s: %v", a.rulesFile, err)
 	}
 	a.own = append(a.own, own...)
 	return nil
@@ -139,19 +140,18 @@ func (a *answerFlags) options() analyze.Options {
 	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units}
 }
 
-// write writes the answer to w, laid out for the terminal that it is, if it is
-// one.
+// write writes the answer to w, laid out for the terminal if w is one.
 func (a *answerFlags) write(w io.Writer, b *breakdown.Breakdown, verbose bool) error {
 	return formatNamed(a.format).write(w, &ticket{b: b, top: a.top, verbose: verbose})
 }
 
-// writeComparison is write for a comparison.
+// writeComparison is like write, for a comparison.
 func (a *answerFlags) writeComparison(w io.Writer, c *breakdown.Comparison, before, after *breakdown.Breakdown, verbose bool) error {
 	return formatNamed(a.format).compare(w, &ticket{change: c, before: before, b: after, top: a.top, verbose: verbose})
 }
 
-// writeFile writes what write writes to a file, which is there as a whole or not
-// at all.
+// writeFile creates the file path with the output of write. If anything fails, it
+// leaves no file.
 func writeFile(path string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -177,8 +177,8 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-// writeDevice writes to what cannot be replaced: a pipe, /dev/null. A folder is
-// refused by the system.
+// writeDevice writes to a file that cannot be replaced, such as a pipe or /dev/null.
+// For a folder, the system returns an error.
 func writeDevice(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -187,7 +187,7 @@ func writeDevice(path string, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// sameFile tells whether two names are of one file.
+// sameFile reports whether two names refer to one file.
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
@@ -197,8 +197,8 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// warnings tells on standard error what limits a capture, for the commands that
-// print no report.
+// warnings prints a capture's warnings to standard error, for the commands that print
+// no report.
 func (t *tool) warnings(list []capture.Warning) {
 	for _, w := range list {
 		fmt.Fprintf(t.stderr, "warning: %s\n", oneLine(w.Message))

@@ -26,8 +26,8 @@ func (t *tool) collectCommand() *cobra.Command {
 	var flags collectFlags
 	cmd := &cobra.Command{
 		Use:   "collect TARGET",
-		Short: "Look at a service and save what came, without analyzing it",
-		Long: `Collect looks at a running service for some seconds and saves what came as one
+		Short: "Observe a service and save the capture, without analyzing it",
+		Long: `Collect observes a running service for some seconds and saves the capture as one
 file, for timesink analyze here or elsewhere. It prints the name of the file.
 
 ` + targetHelp,
@@ -59,10 +59,10 @@ func (t *tool) runCommand() *cobra.Command {
 	var answer answerFlags
 	cmd := &cobra.Command{
 		Use:   "run TARGET",
-		Short: "Look at a service, save what came, and print where the time goes",
-		Long: `Run looks at a running service for some seconds, saves what came as one file, and
-prints where the time of the requests went. With --url it also sends requests of
-its own, which tell what a client sees and what the looking costs.
+		Short: "Observe a service, save the capture, and print where the time goes",
+		Long: `Run observes a running service for some seconds, saves the capture as one file, and
+prints where the time of the requests went. With --url it also sends requests
+itself, which show the client's view and the cost of observing.
 
 ` + targetHelp,
 		Example: `  timesink run localhost:6060
@@ -91,10 +91,10 @@ its own, which tell what a client sees and what the looking costs.
 	return cmd
 }
 
-// targetHelp is the same for all commands that take a target.
+// targetHelp is part of the help of every command that takes a target.
 const targetHelp = `TARGET is where the service has net/http/pprof: host:port, http(s)://host:port, or
-the full URL of the pprof index where that is not /debug/pprof/. A service behind a
-Unix domain socket is unix:///run/app.sock; another path of it follows a colon:
+the full URL of the pprof index if that is not /debug/pprof/. For a service behind a
+Unix domain socket it is unix:///run/app.sock, with another path after a colon:
 unix:///run/app.sock:/internal/pprof/.`
 
 func oneTarget(cmd *cobra.Command, args []string) error {
@@ -104,10 +104,10 @@ func oneTarget(cmd *cobra.Command, args []string) error {
 	case 1:
 		return nil
 	}
-	return usagef(helpHint(cmd), "one target at a time, not also %q", args[1])
+	return usagef(helpHint(cmd), "unexpected argument %q after the target", args[1])
 }
 
-// plan is what to collect and the new file that it goes into.
+// plan returns what to collect, and the path of the new file.
 func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err error) {
 	cfg, err = f.config(target)
 	if err != nil {
@@ -117,13 +117,13 @@ func (f *collectFlags) plan(target string) (cfg collect.Config, path string, err
 	return cfg, path, err
 }
 
-// look collects into the file path and analyzes the trace while it comes, so
-// that the answer is there when the window closes. Show tells it while the file
-// is being made, which takes a second for each 50 MB of trace, of what lies safe
-// in its folder by then: neither waits for the other, nor fails with it. Kept is
-// called when the file is there and the answer told.
+// look collects into the file path and analyzes the trace as it arrives, so that the
+// answer is ready when the window closes. It calls show with the answer while the zip
+// is being written, which takes a second per 50 MB of trace; the parts are safe in a
+// folder by then. Neither waits for the other, and neither fails with the other. look
+// calls kept once the file exists and show has returned.
 func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts analyze.Options, kept func(), show func(*breakdown.Breakdown) error) error {
-	// Nor does the file go unmade where nobody reads the answer to its end.
+	// Finish the file even if the reader of standard output goes away.
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	boundHeap(opts.Memory)
@@ -152,7 +152,7 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 	return errors.Join(unanswered, err)
 }
 
-// saved tells where the evidence lies.
+// saved prints where the capture was saved.
 func (t *tool) saved(path string) {
 	size := ""
 	if info, err := os.Stat(path); err == nil {
@@ -161,22 +161,23 @@ func (t *tool) saved(path string) {
 	fmt.Fprintf(t.stderr, "saved %s%s\n", oneLine(path), size)
 }
 
-// collectInto collects into the file path, and shows the progress.
+// collectInto collects into the file path and shows the progress. The first interrupt
+// ends the window early; a second one quits.
 func (t *tool) collectInto(ctx context.Context, cfg collect.Config, path string, progress *progress) (*capture.Manifest, error) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cfg.Tool, cfg.Log, cfg.Observe = thisTool(), t.log(), progress.observe()
 	defer context.AfterFunc(ctx, func() {
 		stop()
-		progress.note("ending early and keeping what came; once more to quit at once")
+		progress.note("ending early and keeping what was collected; interrupt again to quit at once")
 	})()
 	manifest, err := collect.Run(ctx, cfg, path)
 	progress.done()
 	return manifest, err
 }
 
-// capturePath is where a capture goes: what the user chose, or the usual name in
-// the folder that he chose, or here, with a number where that is taken.
+// capturePath returns the path for a capture: the chosen one or, if that is a folder or
+// empty, the usual name in that folder, with a number if the name is taken.
 func capturePath(chosen, usual string) (string, error) {
 	info, err := os.Stat(chosen)
 	if chosen != "" && (err != nil || !info.IsDir()) {
@@ -192,7 +193,7 @@ func capturePath(chosen, usual string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", &capture.Error{Op: "name the capture", Err: capture.ErrExists, Hint: "give a name with -o"}
+	return "", &capture.Error{Op: "name the capture", Err: capture.ErrExists, Hint: "choose a name with -o"}
 }
 
 func missing(path string) bool {

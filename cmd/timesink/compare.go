@@ -16,7 +16,7 @@ import (
 	"timesink/report"
 )
 
-// compareFlags are the flags of compare.
+// compareFlags holds the flags of compare.
 type compareFlags struct {
 	answerFlags
 	alpha        float64
@@ -28,9 +28,9 @@ type compareFlags struct {
 func (f *compareFlags) register(cmd *cobra.Command) {
 	f.answerFlags.formats = formatsThat((*format).compares)
 	f.answerFlags.register(cmd)
-	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant where chance would bring it less often than that")
-	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 where that `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
-	cmd.Flags().BoolVar(&f.failIfUnsure, "fail-if-unsure", false, "exit with 3 also where a condition holds and the samples cannot tell it from chance")
+	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant if chance alone would cause it less often than this")
+	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 if this `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
+	cmd.Flags().BoolVar(&f.failIfUnsure, "fail-if-unsure", false, "exit with 3 also if a condition holds but the samples cannot tell it from chance")
 }
 
 func (f *compareFlags) check() error {
@@ -52,18 +52,20 @@ func (t *tool) compareCommand() *cobra.Command {
 	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "compare BEFORE AFTER",
-		Short: "Say what changed between two captures, by how much, and whether it is real",
-		Long: `Compare says per endpoint what changed from one capture to another: the wall time,
-with an interval and whether it could be chance, and where the change comes from,
-in parts that sum to it. "~" stands where the samples cannot tell.
+		Short: "Show what changed between two captures, by how much, and whether it is real",
+		Long: `Compare shows, for each endpoint, what changed from one capture to another: the wall
+time, with an interval and whether it could be chance, and where the change comes
+from, in parts that sum to it. "~" marks changes that the samples cannot tell from
+chance.
 
-BEFORE and AFTER are captures or traces, as for analyze; several of one side are
-joined with commas, or lie in a folder. Requests of one capture resemble each
-other, so that two captures of the very same build differ: with one a side, a
-change must also exceed that to count as significant. With several a side the
-tests are over captures, and find smaller changes; four or more can tell.
+BEFORE and AFTER are captures or traces, as for analyze. To give several for one
+side, join them with commas or name a folder. Requests within one capture resemble
+each other, so even two captures of the same build differ. With one capture per
+side, a change must exceed that difference too to count as significant. With
+several per side, at least four, the tests are over captures and find smaller
+changes.
 
---fail-if makes a gate of it, for a pipeline: exit code 3 where the condition holds
+--fail-if makes it a gate for a pipeline: the exit code is 3 if the condition holds
 and the change is significant.`,
 		Example: `  timesink compare before.zip after.zip
   timesink compare before-1.zip,before-2.zip,before-3.zip,before-4.zip after/
@@ -83,7 +85,7 @@ and the change is significant.`,
 					return err
 				}
 				if output.output != "" && slices.ContainsFunc(files, func(f string) bool { return sameFile(f, output.output) }) {
-					return usagef("give --output another name", "--output %s would overwrite what is to be compared", output.output)
+					return usagef("give --output another name", "--output %s would overwrite the input", output.output)
 				}
 				opts := flags.options()
 				opts.Series, opts.Detail = true, flags.format == "html"
@@ -93,7 +95,7 @@ and the change is significant.`,
 			}
 			c, err := analyze.Changes(sides[0], sides[1], flags.alpha, flags.gates)
 			if err != nil {
-				return usagef("give the endpoint as the comparison prints it: its route, or its function", "%v", err)
+				return usagef("name the endpoint as the comparison prints it, by its route or its function", "%v", err)
 			}
 			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides[0], sides[1], t.verbose) })
 			if err != nil {
@@ -107,8 +109,8 @@ and the change is significant.`,
 	return cmd
 }
 
-// gates ends with the code for a broken gate, and says on standard error, which a
-// pipeline's log shows, why.
+// gates returns the exit code for a broken gate. It prints the reason to standard
+// error, where a pipeline's log shows it.
 func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
 	broken := false
 	for _, g := range gates {
@@ -117,9 +119,9 @@ func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
 		}
 		fails := g.Outcome == breakdown.GateBroken || failIfUnsure
 		broken = broken || fails
-		word := "warning: not broken for sure"
+		word := "warning: gate unsure"
 		if fails {
-			word = "broken"
+			word = "gate broken"
 		}
 		fmt.Fprintf(t.stderr, "%s: %s\n", word, oneLine(report.GateText(&g)))
 	}
@@ -129,8 +131,8 @@ func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
 	return nil
 }
 
-// filesOf is the files of one side: joined with commas, or those of a folder that is
-// no capture itself.
+// filesOf returns the files of one side: the names joined with commas, with each folder
+// that is not itself a capture replaced by the captures in it.
 func filesOf(arg string) (files []string, err error) {
 	for _, name := range strings.Split(arg, ",") {
 		if name == "" {
@@ -155,13 +157,13 @@ func filesOf(arg string) (files []string, err error) {
 			}
 		}
 		if len(files) == found {
-			return nil, &capture.Error{Op: "find captures in " + name, Err: os.ErrNotExist, Hint: "a folder's captures end in .zip, .trace, .out or .gz"}
+			return nil, &capture.Error{Op: "find captures in " + name, Err: os.ErrNotExist, Hint: "names of captures end in .zip, .trace, .out or .gz"}
 		}
 	}
 	return files, nil
 }
 
-// isCapture reports whether name is the folder of a capture that did not finish.
+// isCapture reports whether name is the folder of an unfinished capture.
 func isCapture(name string) bool {
 	_, err := os.Stat(filepath.Join(name, capture.ManifestName))
 	return err == nil

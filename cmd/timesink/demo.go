@@ -23,7 +23,7 @@ import (
 	"timesink/collect"
 )
 
-// demoFlags are the flags of the demo.
+// demoFlags holds the flags of demo.
 type demoFlags struct {
 	answerFlags
 	postgres string
@@ -35,13 +35,13 @@ func (t *tool) demoCommand() *cobra.Command {
 	var flags demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "See the whole story on this machine, nothing needed",
+		Short: "Show the whole story on this machine, with nothing to set up",
 		Long: `Demo starts a service that decodes vehicle identification numbers, the four
-upstreams it asks, and a stand-in for its Postgres, each in a process of its own;
-puts load on it; looks at it as run does; and prints the answer. Then it starts the
-service with what the answer suggests, its calls made at once over connections that
-are used again, looks once more, and prints what that changed. It takes some twelve
-seconds, and ends all that it started.`,
+upstreams it calls, and a stand-in for its Postgres, each in a separate process. It
+puts load on the service, observes it as run does, and prints the answer. Then it
+restarts the service with the fix that the answer suggests, which is to make the
+calls concurrently and reuse connections, observes it again, and prints what
+changed. It takes about twelve seconds, and stops everything it started.`,
 		Example: `  timesink demo
   timesink demo --postgres postgres://localhost/vin
   timesink demo -o case.zip && timesink analyze -v case.zip`,
@@ -54,17 +54,17 @@ seconds, and ends all that it started.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.demo(cmd.Context(), &flags) },
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&flags.postgres, "postgres", "", "use the database with that `DSN` instead of the stand-in")
-	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "keep the capture as `FILE`, and the one after the fix beside it")
-	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 4*time.Second, "how long to look, each time")
+	cmd.Flags().StringVar(&flags.postgres, "postgres", "", "use the database at this `DSN` instead of the stand-in")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "save the capture to `FILE`, and the one after the fix next to it")
+	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 4*time.Second, "observe for this long, each time")
 	return cmd
 }
 
-// demoConnections is how many clients load the demo's service.
+// demoConnections is the number of clients that load the demo's service.
 const demoConnections = 8
 
-// demo looks at the service as somebody finds it, and again after the fix that the
-// answer suggests, and compares the two.
+// demo observes the service as it is, then with the fix that the answer suggests, and
+// compares the two.
 func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	path, cleanUp, err := demoCapture(flags.output)
 	if err != nil {
@@ -83,7 +83,7 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	}
 	fixed := stack.Default()
 	fixed.Service.Calls, fixed.Service.KeepAlive = vin.Concurrent, true
-	fmt.Fprintf(t.stderr, "\nnow the same with the calls made at once, over connections that are used again\n")
+	fmt.Fprintf(t.stderr, "\nnow the same service with concurrent calls over reused connections\n")
 	return t.demoState(ctx, flags, fixed, afterPath(path), opts, func(after *breakdown.Breakdown) error {
 		c, err := analyze.Changes(before, after, analyze.DefaultAlpha, nil)
 		if err != nil {
@@ -96,22 +96,22 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	})
 }
 
-// interrupted tells that the user ended the window.
+// interrupted reports whether the user ended the window early.
 func interrupted(b *breakdown.Breakdown) bool {
 	return slices.ContainsFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == "interrupted" })
 }
 
-// afterPath is where the second capture goes: beside the first.
+// afterPath returns the path of the second capture, next to the first.
 func afterPath(path string) string {
 	ext := filepath.Ext(path)
 	return strings.TrimSuffix(path, ext) + "-after" + ext
 }
 
-// demoState starts the service in a state, looks at it under load, hands the answer
-// over, and ends it.
+// demoState starts the service with a configuration, observes it under load, calls
+// answer with the result, and stops the service.
 func (t *tool) demoState(ctx context.Context, flags *demoFlags, cfg stack.Config, path string, opts analyze.Options, answer func(*breakdown.Breakdown) error) (err error) {
-	// An interrupt on the way to the window ends the demo; collect, which comes
-	// then, has its own way with interrupts.
+	// An interrupt before the window ends the demo. From then on collect handles
+	// interrupts.
 	starting, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cfg.Service.Postgres = flags.postgres
@@ -126,7 +126,7 @@ func (t *tool) demoState(ctx context.Context, flags *demoFlags, cfg stack.Config
 		return err
 	}
 	unload := t.loadDemo(ctx, service)
-	defer unload() // where no answer comes
+	defer unload() // if no answer arrives
 	kept := func() {
 		if flags.output != "" {
 			t.saved(path)
@@ -138,14 +138,14 @@ func (t *tool) demoState(ctx context.Context, flags *demoFlags, cfg stack.Config
 		}
 		if service.StandIn {
 			b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
-				Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms for each statement: --postgres DSN takes a real one"})
+				Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms per statement; --postgres DSN uses a real one"})
 		}
 		return answer(b)
 	})
 }
 
-// demoCapture is where the demo's capture goes, and what takes it away again
-// unless it is to be kept.
+// demoCapture returns the path for the demo's capture, and a function that removes the
+// capture unless the user keeps it.
 func demoCapture(keep string) (path string, cleanUp func(), err error) {
 	if keep != "" {
 		return keep, func() {}, nil
@@ -160,7 +160,7 @@ func demoCapture(keep string) (path string, cleanUp func(), err error) {
 func (t *tool) startDemo(ctx context.Context, cfg stack.Config) (*stack.Stack, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("finding this program, to run it as the demo's service: %w", err)
+		return nil, fmt.Errorf("finding this program's path, to run it as the demo's service: %w", err)
 	}
 	service, err := stack.Start(ctx, exe, []string{vinName}, cfg)
 	if err != nil {
@@ -182,7 +182,8 @@ func demoConfig(service *stack.Stack, duration time.Duration) (collect.Config, e
 	}}, err
 }
 
-// loadDemo loads the service until what it returns is called.
+// loadDemo puts load on the service until the caller calls stop, which returns the
+// load's error.
 func (t *tool) loadDemo(ctx context.Context, service *stack.Stack) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -195,7 +196,7 @@ func (t *tool) loadDemo(ctx context.Context, service *stack.Stack) (stop func() 
 		}
 		ended <- err
 	}()
-	fmt.Fprintf(t.stderr, "%d clients ask it all the time; looking at it now\n", demoConnections)
+	fmt.Fprintf(t.stderr, "observing it under load from %d clients\n", demoConnections)
 	return sync.OnceValue(func() error {
 		cancel()
 		return <-ended

@@ -19,12 +19,12 @@ func (t *tool) doctorCommand() *cobra.Command {
 	var window time.Duration
 	cmd := &cobra.Command{
 		Use:   "doctor TARGET",
-		Short: "Say what a service lets us see, and how to see more",
-		Long: `Doctor asks a service what it would let run see: whether it can be reached, its Go
-version, which endpoints answer and with what, whether a trace is running already,
-whether the server's write timeout cuts the window, and which rates are on. It says
-what would improve the answer, with the lines of code to add. It does no harm: it
-traces for 0.05 s.
+		Short: "Show what a service exposes, and how to expose more",
+		Long: `Doctor checks what a service exposes to run: whether it is reachable, its Go
+version, which endpoints answer and with what, whether a trace is already running,
+whether the server's write timeout would cut the window, and which profile rates
+are set. It prints what would improve the answer, with the lines of code to add. It
+is harmless: it traces for 0.05 s.
 
 ` + targetHelp,
 		Example: `  timesink doctor localhost:6060
@@ -58,14 +58,14 @@ traces for 0.05 s.
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().DurationVarP(&window, "duration", "d", collect.DefaultWindow, "the window to ask about")
+	cmd.Flags().DurationVarP(&window, "duration", "d", collect.DefaultWindow, "check whether a window of this length is possible")
 	format.register(cmd)
 	output.register(cmd)
 	access.register(cmd)
 	return cmd
 }
 
-// diagnosisSchema names the JSON form of a diagnosis.
+// diagnosisSchema names the JSON schema of a diagnosis.
 const diagnosisSchema = "timesink.doctor/1"
 
 func diagnosisJSON(w io.Writer, d *collect.Diagnosis) error {
@@ -87,7 +87,7 @@ func diagnosisJSON(w io.Writer, d *collect.Diagnosis) error {
 	return enc.Encode(answer)
 }
 
-// diagnosed is a diagnosis as report takes it.
+// diagnosed converts a diagnosis for package report.
 func diagnosed(d *collect.Diagnosis) *report.Diagnosis {
 	s := &d.Service
 	out := &report.Diagnosis{Target: d.Target, GoVersion: s.GoVersion, GOMAXPROCS: s.GOMAXPROCS, Goroutines: s.Goroutines,

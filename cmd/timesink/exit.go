@@ -16,23 +16,22 @@ import (
 
 // The exit codes.
 const (
-	exitAnswered = 0 // also in part, with a warning
+	exitAnswered = 0 // also for a partial answer, with a warning
 	exitFailed   = 1
 	exitUsage    = 2
 	exitGate     = 3 // a condition of compare --fail-if holds
 )
 
-// What users do wrong, beyond what collect and capture have errors for. Each
-// comes with what to try.
+// Usage errors that packages collect and capture do not cover. Each has a hint.
 var (
-	errNoTarget = usage("no target to look at", "give host:port of the service's net/http/pprof: timesink run localhost:6060")
-	errNoFile   = usage("no file to analyze", "give a capture that run or collect saved, or a Go execution trace")
+	errNoTarget = usage("no target given", "give the host:port of the service's net/http/pprof: timesink run localhost:6060")
+	errNoFile   = usage("no file to analyze", "give a capture saved by run or collect, or a Go execution trace")
 )
 
-// errNoRequest is of a format that draws single requests.
-var errNoRequest = &capture.Error{Op: "draw a request", Err: errors.New("none that began and ended within the window could be read again"), Hint: "name one with --request, or report in another format"}
+// errNoRequest is the error of formats that draw a single request.
+var errNoRequest = &capture.Error{Op: "draw a request", Err: errors.New("no complete request could be read again"), Hint: "name one with --request, or choose another format"}
 
-// A usageError is a command line that cannot be followed. It exits with 2.
+// A usageError reports an invalid command line. The exit code is 2.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -43,13 +42,12 @@ func usage(what, hint string) error {
 
 func usagef(hint, format string, args ...any) error { return usage(fmt.Sprintf(format, args...), hint) }
 
-// A codeError ends with a code and has been reported already.
+// A codeError is an exit code for an error that has been reported already.
 type codeError int
 
 func (e codeError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// exit reports err, if any, as one line and a hint, and returns the code to exit
-// with.
+// exit prints err, if any, as one line and a hint, and returns the exit code.
 func (t *tool) exit(err error) int {
 	var code codeError
 	var usage usageError
@@ -73,7 +71,8 @@ func (t *tool) exit(err error) int {
 	return exitFailed
 }
 
-// oneLine keeps what others said from breaking the line or moving the cursor.
+// oneLine replaces characters that would break the line or move the cursor, since
+// messages may quote the service.
 func oneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -86,30 +85,32 @@ func oneLine(text string) string {
 	}, text)
 }
 
-// helpHint points to a command's own help.
+// helpHint points to a command's help.
 func helpHint(cmd *cobra.Command) string {
-	return fmt.Sprintf("%s --help shows how it is used", cmd.CommandPath())
+	return fmt.Sprintf("see %s --help", cmd.CommandPath())
 }
 
-// flagError turns what pflag says into a usage error.
+// flagError turns an error of pflag into a usage error.
 func flagError(cmd *cobra.Command, err error) error { return usage(err.Error(), helpHint(cmd)) }
 
-// noArgs refuses arguments; of the root command they are misspelt commands.
+// noArgs returns a usage error for any argument. For the root command, an argument is a
+// misspelled command.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	if cmd.HasParent() {
-		return usagef(helpHint(cmd), "%s takes no argument, not %q", cmd.CommandPath(), args[0])
+		return usagef(helpHint(cmd), "%s takes no arguments: %q", cmd.CommandPath(), args[0])
 	}
 	hint := helpHint(cmd)
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usagef(hint, "there is no command %q", args[0])
+	return usagef(hint, "unknown command %q", args[0])
 }
 
-// cause strips the path that an error of the file system repeats.
+// cause strips the operation and path from a file system error, for messages that name
+// them already.
 func cause(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

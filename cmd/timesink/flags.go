@@ -14,7 +14,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// collectFlags are the flags of the commands that look at a live service.
+// collectFlags holds the flags of the commands that observe a live service.
 type collectFlags struct {
 	accessFlags
 	duration time.Duration
@@ -33,20 +33,21 @@ type collectFlags struct {
 func (f *collectFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.DurationVarP(&f.duration, "duration", "d", collect.DefaultWindow, "how long to look")
+	flags.DurationVarP(&f.duration, "duration", "d", collect.DefaultWindow, "observe for this long")
 	flags.StringVarP(&f.output, "output", "o", "", "save to `FILE` (default timesink-HOST-TIME.zip)")
-	flags.Var(&f.maxBytes, "max-bytes", "end when the trace has come to that `size`, such as 200MB (default no limit)")
-	flags.StringArrayVar(&f.urls, "url", nil, "send probes to that `URL` while looking, also unix:///socket:/path; {name} in it is filled in from --values (repeatable)")
-	flags.Float64Var(&f.rate, "rate", collect.DefaultRate, "probes per second, over all URLs together")
-	flags.StringVar(&f.method, "method", "", "method of the probes (default GET)")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "`header` of the probes, \"Name: value\" (repeatable)")
-	flags.StringVar(&f.body, "body", "", "body of the probes, or `@FILE`")
-	flags.StringArrayVar(&f.values, "values", nil, "values for {name} in the URLs, one a line: `name=FILE` (repeatable)")
-	flags.BoolVar(&f.allowUnsafe, "allow-unsafe", false, "allow probes that may change something: methods other than GET and HEAD")
+	flags.Var(&f.maxBytes, "max-bytes", "end the window when the trace reaches this `size`, such as 200MB (default no limit)")
+	flags.StringArrayVar(&f.urls, "url", nil, "send probes to this `URL` while observing, or to unix:///socket:/path; --values fills in a {name} in it (repeatable)")
+	flags.Float64Var(&f.rate, "rate", collect.DefaultRate, "send this many probes per second, over all URLs together")
+	flags.StringVar(&f.method, "method", "", "use this method for the probes (default GET)")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "add this `header` to the probes: \"Name: value\" (repeatable)")
+	flags.StringVar(&f.body, "body", "", "send this body with the probes, or the contents of `@FILE`")
+	flags.StringArrayVar(&f.values, "values", nil, "fill in {name} in the URLs from a file, one value per line: `name=FILE` (repeatable)")
+	flags.BoolVar(&f.allowUnsafe, "allow-unsafe", false, "allow probes that may change data: methods other than GET and HEAD")
 	f.accessFlags.register(cmd)
 }
 
-// config reads what the flags say, and the files that they name.
+// config returns the configuration that the flags describe. It reads the files that
+// they name.
 func (f *collectFlags) config(target string) (collect.Config, error) {
 	t, err := f.target(target)
 	if err != nil {
@@ -57,7 +58,7 @@ func (f *collectFlags) config(target string) (collect.Config, error) {
 		return collect.Config{}, err
 	}
 	if f.duration <= 0 {
-		return collect.Config{}, usagef("give a time such as 10s", "cannot look for %s", f.duration)
+		return collect.Config{}, usagef("give a time such as 10s", "cannot observe for %s", f.duration)
 	}
 	return collect.Config{Target: t, Window: f.duration, Probing: probing, MaxBytes: int64(f.maxBytes)}, nil
 }
@@ -65,7 +66,7 @@ func (f *collectFlags) config(target string) (collect.Config, error) {
 func (f *collectFlags) probing() (collect.Probing, error) {
 	if len(f.urls) == 0 {
 		if f.method != "" || len(f.headers) > 0 || f.body != "" || len(f.values) > 0 {
-			return collect.Probing{}, usage("there is no --url to send probes to", "--method, --header, --body and --values are for probes")
+			return collect.Probing{}, usage("there is no --url to send probes to", "--method, --header, --body and --values apply to probes only")
 		}
 		return collect.Probing{}, nil
 	}
@@ -96,11 +97,11 @@ func (f *collectFlags) probing() (collect.Probing, error) {
 	return p, nil
 }
 
-// addValues reads the values of one --values name=FILE.
+// addValues adds the values of one --values name=FILE.
 func addValues(values map[string][]string, flag string) error {
 	name, file, ok := strings.Cut(flag, "=")
 	if !ok || name == "" || file == "" {
-		return usagef("write it as name=FILE, with one value a line in the file", "--values %q names no file", flag)
+		return usagef("write it as name=FILE, with one value per line in the file", "--values %q names no file", flag)
 	}
 	data, err := readFile("the values for {"+name+"}", file)
 	if err != nil {
@@ -112,7 +113,7 @@ func addValues(values map[string][]string, flag string) error {
 		}
 	}
 	if len(values[name]) == 0 {
-		return usagef("put one value on each line", "there are no values for {%s} in %s", name, file)
+		return usagef("write one value per line", "there are no values for {%s} in %s", name, file)
 	}
 	return nil
 }
@@ -125,7 +126,7 @@ func readFile(what, file string) ([]byte, error) {
 	return data, nil
 }
 
-// accessFlags are the flags that open a guarded pprof port.
+// accessFlags holds the flags that give access to a guarded pprof port.
 type accessFlags struct {
 	bearer, bearerFile string
 	user               string
@@ -136,17 +137,17 @@ type accessFlags struct {
 func (f *accessFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.bearer, "bearer", "", "bearer `token` for the pprof port; it shows in the list of processes")
-	flags.StringVar(&f.bearerFile, "bearer-file", "", "`FILE` that holds the bearer token")
-	flags.StringVar(&f.user, "user", "", "`name:password` for the pprof port")
-	flags.StringArrayVar(&f.headers, "pprof-header", nil, "`header` for the pprof port, \"Name: value\" (repeatable)")
-	flags.StringVar(&f.tls.CertFile, "cert", "", "client certificate, a PEM `FILE`")
-	flags.StringVar(&f.tls.KeyFile, "key", "", "its key, a PEM `FILE` (default in the certificate's)")
-	flags.StringVar(&f.tls.CAFile, "cacert", "", "trust the authorities in that PEM `FILE`, too")
+	flags.StringVar(&f.bearer, "bearer", "", "send this bearer `token` to the pprof port; visible in process listings")
+	flags.StringVar(&f.bearerFile, "bearer-file", "", "read the bearer token from `FILE`")
+	flags.StringVar(&f.user, "user", "", "send `name:password` to the pprof port")
+	flags.StringArrayVar(&f.headers, "pprof-header", nil, "add this `header` to requests to the pprof port: \"Name: value\" (repeatable)")
+	flags.StringVar(&f.tls.CertFile, "cert", "", "present the client certificate in this PEM `FILE`")
+	flags.StringVar(&f.tls.KeyFile, "key", "", "read the certificate's key from this PEM `FILE` (default the certificate's file)")
+	flags.StringVar(&f.tls.CAFile, "cacert", "", "also trust the authorities in this PEM `FILE`")
 	flags.BoolVar(&f.tls.Insecure, "insecure", false, "trust any certificate")
 }
 
-// target is the target with what opens it.
+// target returns the target with its credentials.
 func (f *accessFlags) target(s string) (collect.Target, error) {
 	t, err := collect.ParseTarget(s)
 	if err != nil {
@@ -182,11 +183,11 @@ func (f *accessFlags) authorize(a *collect.Access) error {
 	}
 	switch {
 	case f.bearer != "" && f.bearerFile != "":
-		return usage("there are two bearer tokens", "give --bearer or --bearer-file")
+		return usage("there are two bearer tokens", "give either --bearer or --bearer-file")
 	case token != "" && a.Username != "":
-		return usage("there are a bearer token and a user", "give the one that the port asks for")
+		return usage("there are both a bearer token and a user", "give the one that the port requires")
 	case f.bearerFile != "" && token == "":
-		return usagef("put the token on its first line", "there is no token in %s", f.bearerFile)
+		return usagef("write the token on the first line", "there is no token in %s", f.bearerFile)
 	}
 	a.Bearer = collect.Secret(token)
 	return nil
@@ -223,5 +224,5 @@ func (b *byteSize) Set(s string) error {
 		*b = byteSize(n * u.bytes)
 		return nil
 	}
-	return fmt.Errorf("%q is no size such as 200MB", s)
+	return fmt.Errorf("%q is not a size such as 200MB", s)
 }

@@ -7,21 +7,22 @@ import (
 	"timesink/report"
 )
 
-// A format is what an answer can be written in.
+// A format is an output format of answers.
 type format struct {
 	name    string
-	endings []string // of the files that are of this format
-	binary  bool     // nothing for a terminal
-	// requests chooses those to show where the user does not; nil where none are.
+	endings []string // file name endings that select the format
+	binary  bool     // not suitable for a terminal
+	// requests chooses the requests to show unless the user names one. It is nil for
+	// formats that show none.
 	requests func(b *breakdown.Breakdown, top int) []breakdown.RequestID
-	// write writes where the time goes, compare what changed; nil where the format has
-	// no such thing.
+	// write writes where the time goes, compare what changed. Either is nil if the
+	// format does not support it.
 	write   func(w io.Writer, k *ticket) error
 	compare func(w io.Writer, k *ticket) error
 }
 
-// formats are all of them, in the order in which help lists them. Which commands take
-// one follows from what it is.
+// formats holds all formats, in the order in which help lists them. A format's fields
+// determine which commands accept it.
 var formats = []format{
 	{
 		name: "text", endings: []string{".txt"},
@@ -68,7 +69,7 @@ var formats = []format{
 	},
 }
 
-// ending is what a file of the format is called behind its name.
+// ending returns the usual file name ending.
 func (f *format) ending() string {
 	if len(f.endings) > 0 {
 		return f.endings[0]
@@ -76,7 +77,7 @@ func (f *format) ending() string {
 	return "." + f.name
 }
 
-// formatsThat names the formats that a command takes.
+// formatsThat names the formats for which takes returns true.
 func formatsThat(takes func(*format) bool) (names []string) {
 	for i := range formats {
 		if f := &formats[i]; takes(f) {
@@ -86,19 +87,19 @@ func formatsThat(takes func(*format) bool) (names []string) {
 	return names
 }
 
-// answers reports whether a format is one of an answer on the screen: of analyze, run and
-// demo, which also compares. It needs no second look at the capture.
+// answers reports whether analyze, run and demo accept the format. Demo also compares,
+// and none of them reads the capture a second time.
 func (f *format) answers() bool {
 	return f.write != nil && f.compare != nil && !f.binary && f.requests == nil
 }
 
-// compares reports whether a format is one of compare.
+// compares reports whether compare accepts the format.
 func (f *format) compares() bool { return f.compare != nil }
 
-// reports reports whether a format is one of report.
+// reports reports whether report accepts the format.
 func (f *format) reports() bool { return f.write != nil }
 
-// formatNamed is the format of that name, nil where there is none.
+// formatNamed returns the format of that name, or nil.
 func formatNamed(name string) *format {
 	for i := range formats {
 		if formats[i].name == name {
@@ -108,7 +109,7 @@ func formatNamed(name string) *format {
 	return nil
 }
 
-// spread chooses requests of each endpoint, short ones and long ones.
+// spread chooses requests of each endpoint, from short to long.
 func spread(b *breakdown.Breakdown, _ int) []breakdown.RequestID { return report.SpreadOver(b, 0) }
 
 // slowest chooses the slowest request of the endpoint with the most request time.
@@ -119,12 +120,12 @@ func slowest(b *breakdown.Breakdown, _ int) []breakdown.RequestID {
 	return nil
 }
 
-// markdown is how markdown is to be like.
+// markdown returns the options for Markdown.
 func (k *ticket) markdown() report.MarkdownOptions {
 	return report.MarkdownOptions{Flavor: k.flavor, Top: k.top}
 }
 
-// text is how text is to be laid out on w.
+// text returns the options for text written to w.
 func (k *ticket) text(w io.Writer) report.TextOptions {
 	return report.TextOptions{Width: columns(w), Color: colored(w), Top: k.top, Verbose: k.verbose}
 }

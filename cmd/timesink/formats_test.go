@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestEachCommandTakesTheFormatsThatSuitIt(t *testing.T) {
+func TestCommandsAcceptTheirFormats(t *testing.T) {
 	for what, c := range map[string]struct {
 		takes      func(*format) bool
 		some, none []string
@@ -22,17 +22,17 @@ func TestEachCommandTakesTheFormatsThatSuitIt(t *testing.T) {
 		for _, f := range formats {
 			takes := c.takes(&f)
 			if slices.Contains(c.some, f.name) && !takes || slices.Contains(c.none, f.name) && takes {
-				t.Errorf("%s takes %s, %v", what, f.name, takes)
+				t.Errorf("%s accepts %s: %v", what, f.name, takes)
 			}
 		}
 		if names := formatsThat(c.takes); !slices.Contains(names, "text") || formatNamed(names[0]) == nil {
-			t.Errorf("%s takes %v", what, names)
+			t.Errorf("%s accepts %v", what, names)
 		}
 	}
 }
 
-// A trace without a request has none to draw, which is an error with a hint.
-func TestNothingIsDrawnOfATraceWithoutARequest(t *testing.T) {
+// Drawing a request of a trace without requests is an error with a hint.
+func TestDrawingARequestOfATraceWithoutRequests(t *testing.T) {
 	var recorded bytes.Buffer
 	if err := trace.Start(&recorded); err != nil {
 		t.Fatal(err)

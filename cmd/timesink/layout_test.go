@@ -11,11 +11,12 @@ import (
 	"testing"
 )
 
-// A pkg is a package of the module: what it imports, and all that it reaches. The
-// module's own packages are named by their path below it, as "./analyze/rules".
+// A pkg is a package of the module, with its imports and its dependencies. Packages of
+// the module are named by their path within it, as in "./analyze/rules".
 type pkg struct{ imports, deps []string }
 
-// packages lists the module's packages by their path below it, without tests.
+// packages returns the module's packages by their path within it. Imports of tests are
+// not included.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
 	module := strings.TrimSpace(goList(t, "-m"))
@@ -29,12 +30,12 @@ func packages(t *testing.T) map[string]pkg {
 		return list
 	}
 	list := map[string]pkg{}
-	own := 0 // how often a package of the module is imported
+	own := 0 // imports of packages of the module
 	for line := range strings.Lines(goList(t, "-f", `{{.ImportPath}}|{{join .Imports " "}}|{{join .Deps " "}}`, "./...")) {
 		fields := strings.Split(strings.TrimSpace(line), "|")
 		name, ok := strings.CutPrefix(fields[0], module+"/")
 		if !ok {
-			t.Fatalf("%s is listed, and no package of %s", fields[0], module)
+			t.Fatalf("%s is not a package of %s", fields[0], module)
 		}
 		p := pkg{local(fields[1]), local(fields[2])}
 		for _, path := range p.imports {
@@ -45,7 +46,7 @@ func packages(t *testing.T) map[string]pkg {
 		list[name] = p
 	}
 	if own < len(list) {
-		t.Fatalf("of %d packages of %s only %d import another: the rules would hold nothing", len(list), module, own)
+		t.Fatalf("%d packages of %s have only %d imports of each other: the rules would check nothing", len(list), module, own)
 	}
 	return list
 }
@@ -63,7 +64,7 @@ func goList(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// below reports whether a package is folder or lies in it.
+// below reports whether a package is folder or is within it.
 func below(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -71,7 +72,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	list := packages(t)
 	for _, rule := range []struct {
 		what  string
-		of    string // the folder that the rule is for
+		of    string // the folder that the rule applies to
 		never []string
 	}{
 		{"capture imports no other package of the project", "collect/capture", []string{"."}},
@@ -103,7 +104,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 	for name, p := range list {
 		if name != "analyze/trace" && slices.Contains(p.imports, traceReader) {
-			t.Errorf("only analyze/trace imports the trace reader, but %s does", name)
+			t.Errorf("%s imports the trace reader; only analyze/trace may", name)
 		}
 	}
 	const decoder = "analyze/trace"
@@ -119,12 +120,12 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 	for _, parser := range []string{traceReader, "github.com/google/pprof/profile"} {
 		if slices.Contains(list["cmd/timesink"].imports, parser) {
-			t.Errorf("the command parses nothing, but imports %s", parser)
+			t.Errorf("the command parses nothing, but it imports %s", parser)
 		}
 	}
 }
 
-// isVocabulary tells the packages below net that hold names and no connection.
+// isVocabulary reports whether a package below net makes no connections.
 func isVocabulary(dep string) bool {
 	return dep == "net/url" || dep == "net/netip" || dep == "net/textproto"
 }
@@ -137,7 +138,7 @@ func TestTheTopLevelHoldsNothingElse(t *testing.T) {
 	allowed := []string{"cmd", "collect", "analyze", "report", "go.mod", "go.sum", "README.md", "LICENSE"}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(allowed, e.Name()) {
-			t.Errorf("%s lies at the top level", e.Name())
+			t.Errorf("%s does not belong at the top level", e.Name())
 		}
 	}
 }

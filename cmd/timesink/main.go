@@ -1,24 +1,23 @@
-// Timesink says where the wall time of a running Go service's requests goes:
-// database, cache, queue, upstream calls, CPU, and the rest. It needs nothing in
-// the service but net/http/pprof.
+// Timesink shows where the wall time of a running Go service's requests goes: database,
+// cache, queue, upstream calls, CPU, and the rest. The service needs nothing but
+// net/http/pprof.
 //
 //	timesink run http://localhost:6060 --url http://localhost:8080/v1/vin/1HGCM82633A004352
 //
-// collects an execution trace and a CPU profile over some seconds, saves them as
-// one file, and prints one screen with the answer in its last line. "timesink
-// demo" shows the whole story on this machine. Each command's --help has
-// examples.
+// collects an execution trace and a CPU profile over some seconds, saves them as one
+// file, and prints one screen with the answer in its last line. "timesink demo" shows
+// all of it on this machine. Each command's --help has examples.
 //
 // # Output
 //
-// Standard output is for the answer alone, as text or (--format json) in the
-// schema of package breakdown. Progress, notes, warnings of the collection and
-// logs (-v, --log-json) go to standard error, progress and the growing answer only
-// where that is a terminal. NO_COLOR and COLUMNS are respected.
+// Only the answer goes to standard output, as text or (--format json) in the schema of
+// package breakdown. Progress, notes, warnings of the collection and logs (-v,
+// --log-json) go to standard error. Progress and the growing answer appear only if that
+// is a terminal. NO_COLOR and COLUMNS are respected.
 //
 // # Exit codes
 //
-//	0  answered, also in part: then a warning says what is missing
+//	0  answered, perhaps in part: then a warning says what is missing
 //	1  failed
 //	2  wrong usage
 //	3  a gate was broken
@@ -34,8 +33,7 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is the command as a function: it runs the arguments and returns the exit
-// code.
+// run runs the command with these arguments and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	t := &tool{stdin: stdin, stdout: stdout, stderr: stderr}
 	cmd := t.root()

@@ -12,15 +12,15 @@ import (
 	"timesink/report"
 )
 
-// A progress tells on standard error how far a collection has come, and what the
-// answer amounts to so far: a few lines that are written over again. Where
-// standard error is no terminal it says nothing but its notes.
+// A progress shows on standard error how far a collection has come, and the answer so
+// far: a few lines that it keeps overwriting. If standard error is not a terminal, it
+// prints only notes.
 type progress struct {
 	mu    sync.Mutex
 	w     io.Writer
 	live  bool
-	shown int // lines that are on the screen
-	// soFar is set by who analyzes, and never waits for the terminal.
+	shown int // lines on the screen
+	// soFar is set by the analysis, which thus never waits for the terminal.
 	soFar atomic.Pointer[breakdown.Snapshot]
 }
 
@@ -28,7 +28,8 @@ func (t *tool) progress() *progress {
 	return &progress{w: t.stderr, live: isTerminal(t.stderr) && !t.verbose && !t.logJSON}
 }
 
-// observe is what the collection calls, nil where nobody would see it.
+// observe returns the function that the collection calls to report progress, or nil if
+// nothing is shown.
 func (p *progress) observe() func(collect.Progress) {
 	if !p.live {
 		return nil
@@ -40,7 +41,8 @@ func (p *progress) observe() func(collect.Progress) {
 	}
 }
 
-// grown is what the analysis calls, nil where nobody would see it.
+// grown returns the function that the analysis calls with the answer so far, or nil if
+// nothing is shown.
 func (p *progress) grown() func(breakdown.Snapshot) {
 	if !p.live || !moves(p.w) {
 		return nil
@@ -48,10 +50,10 @@ func (p *progress) grown() func(breakdown.Snapshot) {
 	return func(s breakdown.Snapshot) { p.soFar.Store(&s) }
 }
 
-// lines are what there is to see. A terminal that is too low for all of it has
-// the first line alone: what has scrolled away could not be written over.
+// lines returns the lines to show. A terminal with too few rows gets only the first
+// line, since lines that have scrolled away cannot be overwritten.
 func (p *progress) lines(now collect.Progress) []string {
-	width := columns(p.w) - 1 // in its last column a terminal may break the line
+	width := columns(p.w) - 1 // a terminal may break the line at its last column
 	head := []rune(progressLine(now))
 	lines := []string{string(head[:min(len(head), max(width, 0))])}
 	s := p.soFar.Load()
@@ -65,11 +67,10 @@ func (p *progress) lines(now collect.Progress) []string {
 	return append(lines, more...)
 }
 
-// fewestColumns is the width below which no answer is shown growing.
+// fewestColumns is the width below which the growing answer is not shown.
 const fewestColumns = 40
 
-// draw writes lines over those that are on the screen, at once, so that nothing
-// flickers.
+// draw overwrites the lines on the screen in one write, so that nothing flickers.
 func (p *progress) draw(lines []string) {
 	var b strings.Builder
 	b.WriteString(p.home())
@@ -86,13 +87,13 @@ func (p *progress) draw(lines []string) {
 	io.WriteString(p.w, b.String())
 }
 
-// What terminals do with these is the same on all that are in use.
+// Control sequences that all terminals in use agree on.
 const (
 	clearLine  = "\x1b[K"
 	clearBelow = "\x1b[J"
 )
 
-// home moves to the first of the lines that are on the screen.
+// home returns the sequence that moves to the first line on the screen.
 func (p *progress) home() string {
 	if p.shown < 2 {
 		return "\r"
@@ -118,8 +119,8 @@ func (p *progress) note(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
-// yield takes the lines away for the answer that tell prints. What the answer
-// amounted to so far is not shown again.
+// yield clears the lines and calls tell, which prints the answer. The answer so far is
+// not shown again.
 func (p *progress) yield(tell func() error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +129,7 @@ func (p *progress) yield(tell func() error) error {
 	return tell()
 }
 
-// done takes the lines away.
+// done clears the lines.
 func (p *progress) done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +139,7 @@ func (p *progress) done() {
 var stageText = map[collect.Stage]string{
 	collect.StageSurvey:   "asking the service what it offers",
 	collect.StageBaseline: "probing before the window",
-	collect.StageWindow:   "looking",
+	collect.StageWindow:   "observing",
 	collect.StageFinish:   "saving",
 }
 

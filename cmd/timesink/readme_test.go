@@ -13,18 +13,18 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// manuals are what tells people how to use the command.
+// manuals lists the documents that show how to use the command.
 var manuals = []struct {
 	name, path string
-	least      int // commands that it shows
+	least      int // the fewest commands that it shows
 }{
 	{"readme", "../../README.md", 15},
 	{"manual", "README.md", 15},
 }
 
-// TestManuals runs the commands that the README and the manual show, on a service
-// of the test and for a second; and holds that the commands they list are there,
-// and that what they link to is.
+// TestManuals runs the commands that the README and the manual show, on a test service
+// and for a second. It checks that the commands they list exist, and the files that
+// they link to.
 func TestManuals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -60,8 +60,8 @@ var (
 	listed      = regexp.MustCompile("\\| `timesink ([a-z]+)")
 )
 
-// shownCommands is a script of what a text shows: its indented commands, and the help
-// of each that a table lists.
+// shownCommands returns a script that runs a text's indented commands, and the help of
+// each command that a table lists.
 func shownCommands(text string) (script string, shown int) {
 	script = "serve\n"
 	for line := range strings.Lines(text) {
@@ -79,39 +79,38 @@ func shownCommands(text string) (script string, shown int) {
 	return script + "-- ours.rules --\n# a library of ours\ndb=github.com/acme/driver\n", shown
 }
 
-// inTest puts the test's service in the place of the text's, and a short window in
-// the place of the usual one.
+// inTest replaces the text's service by the test's, and the usual window by a short
+// one.
 var inTest = strings.NewReplacer(
 	"http://localhost:6060", "$TARGET",
 	"doctor localhost:6060", "doctor $TARGET",
 	"localhost:6060", "$TARGET -d 1s",
 	"http://localhost:8080/v1/vin/1HGCM82633A004352", "$URL",
 	"-d 10s", "-d 1s",
-	"+10%", "+1000%", // one build differs from itself by chance, but not by as much
+	"+10%", "+1000%", // two captures of one build differ by chance, but not by that much
 )
 
-// TestTheReadmeIsShort: what is longer belongs into the manual, the tables' own files
-// and the packages' documentation.
+// Longer text belongs in the manual, next to the tables, and in package documentation.
 func TestTheReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(text), "\n"); n > 200 {
-		t.Errorf("the README has %d lines, not 200 at most", n)
+		t.Errorf("the README has %d lines, more than 200", n)
 	}
 }
 
-// accuracyClaim is what the README says of the accuracy, scenarioRow a line of the
-// table that it rests on.
+// accuracyClaim matches the README's claim about accuracy, scenarioRow a row of the
+// table behind it.
 var (
 	accuracyClaim = regexp.MustCompile(`(\d+)\s+scenarios[^.]*\. Wall times are within\s+([\d.]+)% [^,]*,\s+each bucket and phase is within\s+([\d.]+)% of`)
 	scenarioRow   = regexp.MustCompile(`(?m)^\| .+? \| \d+ \| ([\d.]+), ([\d.]+) \| .* \| ([+-][\d.]+)% \| ([\d.]+)% (?:\| [\d.]+% )?\|$`)
 )
 
-// TestTheReadmeSaysWhatTheTablesSay holds the README's figures of the accuracy
-// against the table.
-func TestTheReadmeSaysWhatTheTablesSay(t *testing.T) {
+// TestTheReadmeAgreesWithTheTables checks the README's figures of accuracy against the
+// table.
+func TestTheReadmeAgreesWithTheTables(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +121,7 @@ func TestTheReadmeSaysWhatTheTablesSay(t *testing.T) {
 	}
 	claim := accuracyClaim.FindStringSubmatch(string(readme))
 	if claim == nil {
-		t.Fatal("the README says nothing of the accuracy")
+		t.Fatal("the README says nothing about accuracy")
 	}
 	number := func(s string) float64 {
 		n, err := strconv.ParseFloat(s, 64)
@@ -140,9 +139,9 @@ func TestTheReadmeSaysWhatTheTablesSay(t *testing.T) {
 		unknown = max(unknown, number(row[4]))
 	}
 	if n := number(claim[1]); n != float64(len(rows)) {
-		t.Errorf("the README speaks of %v scenarios, the table has %d", n, len(rows))
+		t.Errorf("the README claims %v scenarios, the table has %d", n, len(rows))
 	}
 	if wall > number(claim[2]) || worst > number(claim[3]) || unknown > 0 {
-		t.Errorf("the README says that walls are within %s%% and all else within %s%%: the table has %.2f%%, %.2f%%, and %.2f%% unknown", claim[2], claim[3], wall, worst, unknown)
+		t.Errorf("the README claims wall times within %s%% and all else within %s%%; the table has %.2f%% and %.2f%%, with %.2f%% unknown", claim[2], claim[3], wall, worst, unknown)
 	}
 }

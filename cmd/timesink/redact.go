@@ -19,25 +19,25 @@ func (t *tool) redactCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "redact FILE",
-		Short: "Make a capture without what is private, to attach or to publish",
-		Long: `Redact makes a capture of a capture, with what is private masked in every part of
-it: host names, addresses, query strings, users, home directories, header values,
-tokens, what the service logged, and values of profiler labels. Requests, stacks
-and times stay, and so does the case. Names of functions and import paths stay,
-too: they are the answer.
+		Short: "Make a copy of a capture without private data, to attach or to publish",
+		Long: `Redact makes a copy of a capture with private data masked in every part: host
+names, addresses, query strings, users, home directories, header values, tokens,
+logged messages, and values of profiler labels. Requests, stacks and times stay as
+they are, and so does the case. Names of functions and import paths stay too: they
+are the answer.
 
-FILE is a capture, or a Go execution trace, which becomes a capture that holds it
-alone. "-" reads standard input. timesink report masks the same by itself.`,
+FILE is a capture, or a Go execution trace, which becomes a capture with nothing
+else in it. "-" reads standard input. timesink report masks the same data.`,
 		Example: `  timesink redact case.zip -o public.zip
   timesink report --list-private case.zip`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0:
-				return usage("no file to redact", "give a capture that run or collect saved, or a Go execution trace")
+				return usage("no file to redact", "give a capture saved by run or collect, or a Go execution trace")
 			case len(args) > 1:
-				return usagef(helpHint(cmd), "one file at a time, not also %q", args[1])
+				return usagef(helpHint(cmd), "unexpected argument %q after the file", args[1])
 			case output == "":
-				return usage("no file to write to", "name it with -o: timesink redact case.zip -o public.zip")
+				return usage("no file to write to", "name one with -o: timesink redact case.zip -o public.zip")
 			}
 			return nil
 		},
@@ -51,7 +51,7 @@ alone. "-" reads standard input. timesink report masks the same by itself.`,
 	return cmd
 }
 
-// redact makes the capture to of the file from.
+// redact writes a redacted copy of from to the new capture to.
 func (t *tool) redact(ctx context.Context, from, to string) error {
 	if err := capture.Check(to); err != nil {
 		return err
@@ -80,8 +80,8 @@ func (t *tool) redact(ctx context.Context, from, to string) error {
 	return err
 }
 
-// unfinished is why nothing came of a file. The writer says of a full disk where
-// it left the evidence; here that is in the original.
+// unfinished returns the error for a copy that failed. For a full disk, the writer's
+// own error says where the evidence is; here the evidence is in the original.
 func unfinished(path string, err error) error {
 	if errors.Is(err, capture.ErrDiskFull) || capture.IsDiskFull(err) {
 		return &capture.Error{Op: "write " + path, Err: capture.ErrDiskFull, Hint: "free some space, or write to another disk with -o"}

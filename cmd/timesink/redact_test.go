@@ -27,8 +27,7 @@ import (
 	"timesink/report"
 )
 
-// secrets are what the capture of privateCapture holds and nobody else is to read,
-// and in which part each stands.
+// secrets maps the private data in privateCapture's capture to the part that holds it.
 var secrets = map[string]string{
 	"jane.doe":                           capture.TracePart,
 	"Mary Miller":                        capture.TracePart,
@@ -50,8 +49,8 @@ var secrets = map[string]string{
 	"/Users/jane.doe/go/pkg/mod/x@v1.0.": capture.ManifestName,
 }
 
-// privateCapture records the service of testdata/private, and makes of it the
-// capture that somebody would have who runs it at Acme.
+// privateCapture records the service in testdata/private, and returns the capture as it
+// would be if the service ran at Acme.
 func privateCapture(t *testing.T) string {
 	dir := t.TempDir()
 	exe := filepath.Join(dir, "shop.exe")
@@ -92,8 +91,8 @@ func privateCapture(t *testing.T) string {
 	return atAcme(t, recorded, filepath.Join(dir, "timesink-pprof.acme.example-8443-20261122T020304Z.zip"), url)
 }
 
-// atAcme copies a capture, and gives its manifest, probes and profiles the names
-// that they would have at Acme. The trace is as it was recorded.
+// atAcme copies a capture with the names that its manifest, probes and profiles would
+// have at Acme. The trace is unchanged.
 func atAcme(t *testing.T, from, to, url string) string {
 	c := openCapture(t, from)
 	w, err := capture.Create(to)
@@ -154,7 +153,7 @@ func openCapture(t *testing.T, path string) *capture.Capture {
 	return c
 }
 
-// part is a part as it lies in the capture.
+// part returns a part as stored in the capture.
 func part(t *testing.T, c *capture.Capture, name string) []byte {
 	t.Helper()
 	r, err := c.Part(name)
@@ -169,7 +168,7 @@ func part(t *testing.T, c *capture.Capture, name string) []byte {
 	return data
 }
 
-// contents are the bytes of all parts, unpacked, and of the manifest.
+// contents returns the bytes of all parts, uncompressed, and of the manifest.
 func contents(t *testing.T, c *capture.Capture) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -196,7 +195,7 @@ func contents(t *testing.T, c *capture.Capture) map[string]string {
 	return all
 }
 
-// redacted runs the command and opens what it made.
+// redacted runs the command and opens its output.
 func redacted(t *testing.T, path string) *capture.Capture {
 	t.Helper()
 	public := filepath.Join(t.TempDir(), "public.zip")
@@ -222,7 +221,7 @@ func TestARedactedCaptureHoldsNothingPrivate(t *testing.T) {
 	escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	for secret, in := range secrets {
 		if !strings.Contains(before[in], secret) && !strings.Contains(before[in], escaped.Replace(secret)) {
-			t.Errorf("%s of the original does not hold %q, so nothing is shown", in, secret)
+			t.Errorf("%s of the original does not hold %q, so the test shows nothing", in, secret)
 		}
 		for name, data := range after {
 			if strings.Contains(data, secret) || strings.Contains(data, escaped.Replace(secret)) {
@@ -238,25 +237,25 @@ func TestARedactedCaptureHoldsNothingPrivate(t *testing.T) {
 		}
 	}
 	if !reflect.DeepEqual(original.Parts(), public.Parts()) {
-		t.Errorf("of the parts %v there are %v", original.Parts(), public.Parts())
+		t.Errorf("of the parts %v only %v are left", original.Parts(), public.Parts())
 	}
 	sameAnswer(t, original, public)
 	theListIsWhatIsMasked(t, original, public)
 	reportsTellNothingPrivate(t, path)
 
-	// What is redacted stays as it is, to the byte.
+	// Redacting again changes nothing, to the byte.
 	again := redacted(t, public.Path())
 	one, err := os.ReadFile(public.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if two, err := os.ReadFile(again.Path()); err != nil || !bytes.Equal(one, two) {
-		t.Errorf("redacted twice it differs: %d bytes, then %d (%v)", len(one), len(two), err)
+		t.Errorf("redacted again it differs: %d bytes, then %d (%v)", len(one), len(two), err)
 	}
 }
 
-// theListIsWhatIsMasked holds that of the original each secret is listed, and of
-// the copy nothing.
+// theListIsWhatIsMasked checks that the list for the original has every secret, and the
+// list for the copy none.
 func theListIsWhatIsMasked(t *testing.T, original, public *capture.Capture) {
 	t.Helper()
 	items, err := redact.Private(t.Context(), original)
@@ -273,12 +272,12 @@ func theListIsWhatIsMasked(t *testing.T, original, public *capture.Capture) {
 		}
 	}
 	if items, err = redact.Private(t.Context(), public); err != nil || len(items) > 0 {
-		t.Errorf("of the redacted one there are listed %v, %v", items, err)
+		t.Errorf("the list for the copy is %v, %v", items, err)
 	}
 }
 
-// reportsTellNothingPrivate holds that no report of the original does, in whatever
-// format, and that each does where it is asked not to redact.
+// reportsTellNothingPrivate checks that no report of the original contains a secret, in
+// any format, and that each does with --no-redact.
 func reportsTellNothingPrivate(t *testing.T, path string) {
 	t.Helper()
 	written := func(args ...string) string {
@@ -302,24 +301,24 @@ func reportsTellNothingPrivate(t *testing.T, path string) {
 		text := written("-f", name)
 		for _, word := range []string{"jane", "Mary", "mary@", "marymiller", "acme.example", "s3cret", "10.20.30", "seconds=1"} {
 			if i := strings.Index(text, word); i >= 0 {
-				t.Errorf("the report in %s tells %q: …%q…", name, word, text[max(i-60, 0):min(i+60, len(text))])
+				t.Errorf("the report in %s contains %q: …%q…", name, word, text[max(i-60, 0):min(i+60, len(text))])
 			}
 		}
 		if plain := written("-f", name, "--no-redact"); !strings.Contains(plain, "jane") && !strings.Contains(plain, "acme.example") {
-			t.Errorf("the report in %s that is not redacted tells nothing either", name)
+			t.Errorf("the report in %s with --no-redact contains no secret either", name)
 		}
 	}
 }
 
-// sameAnswer holds that the analysis of both captures says the same, but for what
-// is masked: endpoints and sums as JSON, and the requests one by one.
+// sameAnswer checks that the analysis of both captures gives the same answer apart from
+// masked data: endpoints and sums as JSON, and each request.
 func sameAnswer(t *testing.T, original, public *capture.Capture) {
 	t.Helper()
 	mask := redact.New(original.Manifest()).Text
 	want, wantRequests := answered(t, original)
 	want, _ = report.Redacted(want, nil, mask)
 	got, gotRequests := answered(t, public)
-	for i := range want.Source.Evidence { // the evidence itself is another
+	for i := range want.Source.Evidence { // the evidence itself differs
 		if w, g := &want.Source.Evidence[i], &got.Source.Evidence[i]; len(w.Parts) == len(g.Parts) {
 			w.Parts, g.Parts = nil, nil
 		}
@@ -328,7 +327,7 @@ func sameAnswer(t *testing.T, original, public *capture.Capture) {
 		t.Errorf("%s: %s", original.Path(), firstDifference(a, b))
 	}
 	if len(wantRequests) == 0 || len(wantRequests) != len(gotRequests) {
-		t.Fatalf("%s: %d requests, of the redacted one %d", original.Path(), len(wantRequests), len(gotRequests))
+		t.Fatalf("%s: %d requests, redacted %d", original.Path(), len(wantRequests), len(gotRequests))
 	}
 	_, shown := report.Redacted(&breakdown.Breakdown{}, wantRequests, mask)
 	for i := range shown {
@@ -338,7 +337,7 @@ func sameAnswer(t *testing.T, original, public *capture.Capture) {
 	}
 }
 
-// answered is the answer, and all its requests.
+// answered returns the answer, and all its requests.
 func answered(t *testing.T, c *capture.Capture) (*breakdown.Breakdown, []breakdown.Specimen) {
 	t.Helper()
 	var ids []breakdown.RequestID
@@ -378,15 +377,15 @@ func firstDifference(a, b string) string {
 	return "one is longer"
 }
 
-// TestARedactedTraceGivesTheSameAnswer holds it for the recorded traces of all
-// versions, whole and cut.
+// TestARedactedTraceGivesTheSameAnswer checks the recorded traces of all versions,
+// whole and cut.
 func TestARedactedTraceGivesTheSameAnswer(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../internal/goversions/testdata/*.trace.gz")
 	if err != nil || len(files) < 9 {
 		t.Fatalf("%d traces, %v", len(files), err)
 	}
-	if testing.Short() { // without those of services under load
+	if testing.Short() { // skip those of services under load
 		files = slices.DeleteFunc(files, func(file string) bool { return !strings.HasPrefix(filepath.Base(file), "go1.2") })[:2]
 	}
 	for _, file := range files {
@@ -395,15 +394,15 @@ func TestARedactedTraceGivesTheSameAnswer(t *testing.T) {
 			original := openCapture(t, file)
 			sameAnswer(t, original, redacted(t, file))
 			if strings.HasPrefix(name, "go1.19") || strings.HasPrefix(name, "go1.21") {
-				return // cut, they cannot be read at all
+				return // if cut, they cannot be read at all
 			}
 			sameCut(t, original, 3)
 		})
 	}
 }
 
-// sameCut cuts a trace where only so many quarters are left, and holds what can be
-// read of it.
+// sameCut keeps only that many quarters of a trace, and checks that the rest gives the
+// same answer once redacted.
 func sameCut(t *testing.T, c *capture.Capture, quarters int) {
 	t.Helper()
 	r, err := c.Trace()

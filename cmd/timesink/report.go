@@ -16,7 +16,7 @@ import (
 	"timesink/report"
 )
 
-// reportFlags are the flags of report.
+// reportFlags holds the flags of report.
 type reportFlags struct {
 	answerFlags
 	outputFlag
@@ -28,7 +28,7 @@ type reportFlags struct {
 	listPrivate bool
 	schema      bool
 
-	chosen *format // that format and output come to
+	chosen *format // the format chosen by format and output
 }
 
 func (f *reportFlags) register(cmd *cobra.Command) {
@@ -36,13 +36,13 @@ func (f *reportFlags) register(cmd *cobra.Command) {
 	f.answerFlags.register(cmd)
 	f.outputFlag.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.before, "before", "", "report what changed since `FILE`, captured before; several are joined with commas, or lie in a folder")
-	flags.StringVar(&f.endpoint, "endpoint", "", "report on that endpoint alone: its `route`, or its function")
-	flags.StringVar(&f.request, "request", "", "show that `request`: slowest, p50, p95, p99, or one that a report names")
-	flags.StringVar(&f.flavor, "flavor", string(report.GitHub), "`tracker` that markdown is for: "+strings.Join(flavors(), ", "))
-	flags.BoolVar(&f.noRedact, "no-redact", false, "leave in what is private: host names, query strings, user names and home directories in paths")
-	flags.BoolVar(&f.listPrivate, "list-private", false, "list what is private in FILE, and is masked in a report")
-	flags.BoolVar(&f.schema, "schema", false, "print the JSON Schema of the json format; with --before, of that of a comparison")
+	flags.StringVar(&f.before, "before", "", "report what changed since the earlier capture `FILE`; join several with commas, or name a folder")
+	flags.StringVar(&f.endpoint, "endpoint", "", "report only on the endpoint with this `route` or function")
+	flags.StringVar(&f.request, "request", "", "show this `request`: slowest, p50, p95, p99, or an ID from a report")
+	flags.StringVar(&f.flavor, "flavor", string(report.GitHub), "write markdown for this `tracker`: "+strings.Join(flavors(), ", "))
+	flags.BoolVar(&f.noRedact, "no-redact", false, "keep private data: host names, query strings, user names and home directories in paths")
+	flags.BoolVar(&f.listPrivate, "list-private", false, "list the private data in FILE that a report masks")
+	flags.BoolVar(&f.schema, "schema", false, "print the JSON Schema of the json format, or with --before that of a comparison")
 	for name, words := range map[string][]string{"flavor": flavors(), "request": {"slowest", "p50", "p95", "p99"}} {
 		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			panic(err) // the flags are registered above
@@ -71,18 +71,18 @@ func (f *reportFlags) check(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return errNoFile
 	case !slices.Contains(flavors(), f.flavor):
-		return usagef("give one of "+strings.Join(flavors(), ", "), "there is no flavour %q of markdown", f.flavor)
+		return usagef("give one of "+strings.Join(flavors(), ", "), "there is no flavor %q of markdown", f.flavor)
 	case f.before != "" && f.chosen.compare == nil:
-		return usagef("give -f html, markdown, text or json", "there is no %s of a comparison", f.format)
+		return usagef("give -f html, markdown, text or json", "a comparison cannot be written as %s", f.format)
 	case f.before != "" && (f.endpoint != "" || f.request != ""):
-		return usage("a comparison is of all endpoints", "leave out --endpoint and --request")
+		return usage("a comparison covers all endpoints", "leave out --endpoint and --request")
 	case f.request != "" && f.chosen.requests == nil:
-		return usagef("give -f html, otlp or perfetto", "%s shows no single request", f.format)
+		return usagef("give -f html, otlp or perfetto", "%s cannot show a single request", f.format)
 	}
 	return nil
 }
 
-// formatOf is the format that a file's name asks for, or the usual one.
+// formatOf returns the format that a file's name asks for, or else usual.
 func formatOf(output, usual string) string {
 	for _, f := range formats {
 		if slices.ContainsFunc(f.endings, func(end string) bool { return strings.HasSuffix(strings.ToLower(output), end) }) {
@@ -96,16 +96,16 @@ func (t *tool) reportCommand() *cobra.Command {
 	var flags reportFlags
 	cmd := &cobra.Command{
 		Use:   "report FILE…",
-		Short: "Write where the time goes, for a ticket",
-		Long: `Report writes one file for an incident's ticket, that says where the time goes,
-what that rests on, and how it was measured, to somebody who does not have the tool.
-FILE is a capture or a trace, as for analyze.
+		Short: "Write a report of where the time goes, for a ticket",
+		Long: `Report writes one file for an incident's ticket. It shows where the time goes, the
+evidence, and how it was measured, to readers who do not have the tool. FILE is a
+capture or a trace, as for analyze.
 
-What is private is masked: host names, query strings, header values, user names and
-home directories in paths; --list-private shows what that is. Names of functions
-and import paths stay, for they are the answer. To attach the capture itself, use
-timesink redact. The same capture gives the same report, byte for byte, and each
-report names the case, so that the same evidence is not attached twice.`,
+Private data is masked: host names, query strings, header values, user names and
+home directories in paths. --list-private lists it. Names of functions and import
+paths stay, for they are the answer. To attach the capture itself, use timesink
+redact. The same capture gives the same report, byte for byte, and each report
+names the case, so that the same evidence is not attached twice.`,
 		Example: `  timesink report case.zip -o incident-4711.html
   timesink report case.zip -f markdown --flavor jira
   timesink report after.zip --before before.zip -o incident-4711.html
@@ -117,9 +117,9 @@ report names the case, so that the same evidence is not attached twice.`,
 			case flags.schema:
 				return flags.to(t.stdout, flags.writeSchema)
 			case flags.chosen.binary && flags.output == "" && !flags.listPrivate && isTerminal(t.stdout):
-				return usagef("give a file, such as -o incident-4711"+flags.chosen.ending(), "a report in %s is nothing for a terminal", flags.format)
+				return usagef("give a file, such as -o incident-4711"+flags.chosen.ending(), "will not write a report in %s to a terminal", flags.format)
 			case flags.output != "" && slices.ContainsFunc(args, func(file string) bool { return sameFile(file, flags.output) }):
-				return usagef("give --output another name", "--output %s would overwrite what is to be reported", flags.output)
+				return usagef("give --output another name", "--output %s would overwrite the input", flags.output)
 			case flags.listPrivate:
 				return t.listPrivate(cmd.Context(), args, &flags)
 			}
@@ -143,7 +143,7 @@ func (f *reportFlags) writeSchema(w io.Writer) error {
 	return err
 }
 
-// listPrivate lists what is private in captures.
+// listPrivate lists the private data in captures.
 func (t *tool) listPrivate(ctx context.Context, files []string, flags *reportFlags) error {
 	captures, closeAll, err := t.openAll(files)
 	if err != nil {
@@ -167,7 +167,7 @@ func (t *tool) listPrivate(ctx context.Context, files []string, flags *reportFla
 	})
 }
 
-// report makes a ticket of captures and writes it.
+// report analyzes captures and writes the report.
 func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) error {
 	captures, closeAll, err := t.openAll(files)
 	if err != nil {
@@ -202,7 +202,8 @@ func (t *tool) report(ctx context.Context, files []string, flags *reportFlags) e
 	})
 }
 
-// change compares what was captured before with the ticket's captures.
+// change compares earlier captures with the ticket's. The caller must call closeAll
+// once the earlier captures are no longer needed, unless there is an error.
 func (t *tool) change(ctx context.Context, k *ticket, side string, opts analyze.Options) (before []*capture.Capture, closeAll func(), err error) {
 	files, err := filesOf(side)
 	if err != nil {

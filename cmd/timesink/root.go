@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A tool is one run of the command: its streams, and the flags that all commands
+// A tool is one run of the command, with its streams and the flags that all commands
 // share.
 type tool struct {
 	stdin          io.Reader
@@ -21,13 +21,13 @@ type tool struct {
 func (t *tool) root() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "timesink",
-		Short: "Say where the wall time of a running Go service's requests goes",
-		Long: `Timesink attaches to a running Go service, watches it for some seconds, and says
+		Short: "Show where the wall time of a running Go service's requests goes",
+		Long: `Timesink attaches to a running Go service, observes it for some seconds, and shows
 where the wall time of its requests goes: database, cache, queue, upstream calls,
-CPU, and the rest. It needs nothing in the service but net/http/pprof.`,
-		Example: `  timesink run localhost:6060                  look at a service for 10 seconds
-  timesink analyze timesink-*.zip              look again at what was saved
-  timesink demo                                see it all on this machine`,
+CPU, and the rest. The service needs nothing but net/http/pprof.`,
+		Example: `  timesink run localhost:6060                  observe a service for 10 seconds
+  timesink analyze timesink-*.zip              analyze a saved capture again
+  timesink demo                                see all of it on this machine`,
 		Args:                       noArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:                    versionLine(),
@@ -40,8 +40,8 @@ CPU, and the rest. It needs nothing in the service but net/http/pprof.`,
 	cmd.SetErr(t.stderr)
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.PersistentFlags().BoolVarP(&t.verbose, "verbose", "v", false, "log what is done and how long it takes, and show every detail of the answer")
-	cmd.PersistentFlags().BoolVar(&t.logJSON, "log-json", false, "log as JSON, to standard error")
+	cmd.PersistentFlags().BoolVarP(&t.verbose, "verbose", "v", false, "log each step and how long it takes, and show every detail of the answer")
+	cmd.PersistentFlags().BoolVar(&t.logJSON, "log-json", false, "log to standard error as JSON")
 	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.reportCommand(), t.redactCommand(), t.doctorCommand(), t.demoCommand(), t.vinCommand())
 	cmd.SetHelpCommand(helpCommand(cmd))
 	cmd.InitDefaultHelpCmd()
@@ -50,7 +50,8 @@ CPU, and the rest. It needs nothing in the service but net/http/pprof.`,
 	return cmd
 }
 
-// helpCommand is cobra's, but for what it does about commands that are not there.
+// helpCommand is cobra's help command, except that it returns an error for an unknown
+// command.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [command]",
@@ -70,10 +71,10 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// usageOfAll makes what cobra says about arguments a usage error like any other.
+// usageOfAll turns cobra's errors about arguments into usage errors.
 func usageOfAll(cmd *cobra.Command) {
 	if !cmd.Runnable() && cmd.HasSubCommands() {
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // else its arguments go unchecked
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // otherwise its arguments go unchecked
 	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -89,8 +90,8 @@ func usageOfAll(cmd *cobra.Command) {
 	}
 }
 
-// log is where the steps of the work are told: standard error if asked for, else
-// nowhere.
+// log returns a logger of the steps of the work. It writes to standard error if the
+// user asked for that, and otherwise discards everything.
 func (t *tool) log() *slog.Logger {
 	switch {
 	case t.logJSON:

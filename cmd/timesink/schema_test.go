@@ -30,8 +30,9 @@ func isOfSchema(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(compiled.Validate(doc))
 }
 
-// allowNoOther makes a schema refuse the properties that it does not describe: it
-// allows them, for the formats grow, but ours must be described.
+// allowNoOther makes a schema reject properties that it does not describe. The
+// published schema allows them, since the formats grow, but this version must describe
+// all of its own.
 func allowNoOther(schema any) {
 	s, ok := schema.(map[string]any)
 	if !ok {

@@ -31,23 +31,23 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"timesink": main, "service": serviceMain})
 }
 
-// The scripts are the command's behaviour, a topic each. Beyond testscript's own
-// commands they have
+// The scripts test the command, one topic each. In addition to testscript's commands
+// they have
 //
-//	exits N CMD…      run a command that must exit with that code
+//	exits N CMD…      run a command and check its exit code
 //	trace FILE        write an execution trace of 20 requests to a server
 //	cut FILE N        keep the first N bytes of a file, or all but the last -N
 //	zipped ZIP FILE…  make a zip of files
-//	fetch URL FILE    get a page
-//	serve [traced]    start a service, which is asked all the time: $TARGET is
-//	                  its pprof, $URL its route, $SERVICE the base of both, also
-//	                  behind $SOCKET; a traced one traces itself already; to get
-//	                  /slow makes it slow from then on; its handler is $HANDLE
-//	gone              find an address that nobody listens on: $GONE
-//	await FILE        wait until a file is there and not empty
-//	expand FILE       put the values of $NAMES into a file
-//	schema FILE       hold that a file, or stdout, is JSON of the schema that it
-//	                  names, with no property that the schema does not describe
+//	fetch URL FILE    download a page
+//	serve [traced]    start a service under load: $TARGET is its pprof, $URL its
+//	                  route, $SERVICE the base of both, and $SOCKET its socket; if
+//	                  traced, it already traces itself; getting /slow makes it slow
+//	                  from then on; its handler is $HANDLE
+//	gone              set $GONE to an address without a listener
+//	await FILE        wait until a file exists and is not empty
+//	expand FILE       replace $NAMES in a file by their values
+//	schema FILE       check that a file, or stdout, is JSON of the schema that it
+//	                  names, and has no property that the schema does not describe
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -72,7 +72,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	var exit *exec.ExitError
 	if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || exit.ExitCode() != want {
-		ts.Fatalf("%s ended with %v, not %d", args[1], err, want)
+		ts.Fatalf("%s: %v, want exit code %d", args[1], err, want)
 	}
 }
 
@@ -82,8 +82,8 @@ func writeTrace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
-// requestTrace is one trace for all scripts, which run at once: a process traces
-// itself once at a time.
+// requestTrace returns one trace for all scripts: they run in parallel, and a process
+// can record only one trace at a time.
 var requestTrace = sync.OnceValues(func() ([]byte, error) {
 	server := httptest.NewServer(http.HandlerFunc(handle))
 	defer server.Close()
@@ -96,10 +96,10 @@ var requestTrace = sync.OnceValues(func() ([]byte, error) {
 	return buf.Bytes(), err
 })
 
-// slowness is how long a request takes beyond 2 ms, in ns.
+// slowness is how much longer than 2 ms a request takes, in ns.
 var slowness atomic.Int64
 
-// handle answers a request after a while.
+// handle answers a request after 2 ms and slowness.
 func handle(w http.ResponseWriter, _ *http.Request) {
 	<-time.After(2*time.Millisecond + time.Duration(slowness.Load()))
 	w.Write([]byte("done"))
@@ -149,8 +149,8 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(err, os.WriteFile(ts.MkAbs(args[1]), data, 0o644)))
 }
 
-// serviceMain is the service that scripts look at, in a process of its own. It
-// prints its address and its socket, and ends with its standard input.
+// serviceMain is the service that scripts observe, in a separate process. It prints its
+// address and its socket, and ends when its standard input does.
 func serviceMain() {
 	if len(os.Args) > 1 {
 		trace.Start(io.Discard)
@@ -176,8 +176,8 @@ func serviceMain() {
 	io.Copy(io.Discard, os.Stdin)
 }
 
-// listenSocket serves on a Unix domain socket too. Its path is short, as such paths
-// have to be.
+// listenSocket also serves on a Unix domain socket. Its path is short, since the length
+// of such paths is limited.
 func listenSocket(h http.Handler) (url string, remove func()) {
 	folder, err := os.MkdirTemp("", "ts")
 	if err != nil {
@@ -192,7 +192,7 @@ func listenSocket(h http.Handler) (url string, remove func()) {
 	return "unix:///" + strings.TrimPrefix(filepath.ToSlash(path), "/"), func() { os.RemoveAll(folder) }
 }
 
-// guarded is a pprof port that asks for a token.
+// guarded handles a pprof port that requires a token.
 func guarded(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer open-sesame" {
 		http.Error(w, "who are you?", http.StatusUnauthorized)
@@ -247,5 +247,5 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("%s did not come", args[0])
+	ts.Fatalf("%s did not appear", args[0])
 }

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal tells whether what is written to w is looked at by somebody.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// fallbackColumns is the width of a page that goes to no terminal.
+// fallbackColumns is the width of a page that does not go to a terminal.
 const fallbackColumns = 80
 
-// columns is the width to write w in: COLUMNS where it is set, else that of the
-// terminal.
+// columns returns the width of pages written to w: COLUMNS if set, else the terminal's
+// width.
 func columns(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
@@ -31,10 +31,10 @@ func columns(w io.Writer) int {
 	return fallbackColumns
 }
 
-// fallbackRows is the height of a terminal that does not tell it.
+// fallbackRows is the height of a terminal that does not report one.
 const fallbackRows = 24
 
-// rows is the height of the terminal w.
+// rows returns the height of the terminal w.
 func rows(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if _, n, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
@@ -44,11 +44,11 @@ func rows(w io.Writer) int {
 	return fallbackRows
 }
 
-// moves tells whether the cursor of the terminal w can be sent to other lines.
+// moves reports whether the cursor of the terminal w can move to other lines.
 func moves(w io.Writer) bool { return isTerminal(w) && os.Getenv("TERM") != "dumb" }
 
-// colored tells whether w takes colour: a terminal that is not dumb, unless
-// NO_COLOR (no-color.org) is set to anything.
+// colored reports whether w supports color: it is a terminal that is not dumb, and
+// NO_COLOR (no-color.org) is not set.
 func colored(w io.Writer) bool {
 	return moves(w) && os.Getenv("NO_COLOR") == ""
 }

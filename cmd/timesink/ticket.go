@@ -14,20 +14,20 @@ import (
 	"timesink/report"
 )
 
-// A ticket is what an answer is written of, in any format.
+// A ticket holds the data of an answer, for any format.
 type ticket struct {
 	captures  []*capture.Capture
 	b         *breakdown.Breakdown
 	specimens []breakdown.Specimen
-	before    *breakdown.Breakdown  // with change, what was captured before
-	change    *breakdown.Comparison // nil in a report of one state
-	redactor  *redact.Redactor      // nil where what is private is to stay
+	before    *breakdown.Breakdown  // the earlier side of change
+	change    *breakdown.Comparison // nil unless two sides are compared
+	redactor  *redact.Redactor      // nil if private data is kept
 	flavor    report.Flavor
-	top       int // endpoints that are shown one by one
+	top       int // endpoints shown individually
 	verbose   bool
 }
 
-// narrow leaves what the user asks for, and fetches the requests to show.
+// narrow reduces the answer to what the user asked for, and reads the requests to show.
 func (k *ticket) narrow(ctx context.Context, flags *reportFlags, opts analyze.Options) error {
 	if name := flags.endpoint; name != "" {
 		var have []string
@@ -35,7 +35,7 @@ func (k *ticket) narrow(ctx context.Context, flags *reportFlags, opts analyze.Op
 			have = append(have, cmp.Or(e.Route, e.Name))
 		}
 		if k.b = k.b.Only(name); len(k.b.Endpoints) == 0 {
-			return usagef("there are: "+strings.Join(have[:min(len(have), 5)], ", "), "there is no endpoint %q", name)
+			return usagef("choose one of: "+strings.Join(have[:min(len(have), 5)], ", "), "there is no endpoint %q", name)
 		}
 	}
 	choose := flags.chosen.requests
@@ -58,7 +58,7 @@ func (k *ticket) narrow(ctx context.Context, flags *reportFlags, opts analyze.Op
 	return err
 }
 
-// redact takes out what is private.
+// redact masks private data.
 func (k *ticket) redact(captures []*capture.Capture) {
 	var manifests []*capture.Manifest
 	for _, c := range captures {
@@ -72,7 +72,7 @@ func (k *ticket) redact(captures []*capture.Capture) {
 	}
 }
 
-// cpu writes the captures' CPU profiles, with the endpoints that they are of.
+// cpu writes the captures' CPU profiles, labeled with endpoints.
 func (k *ticket) cpu(w io.Writer) error {
 	var profiles []io.Reader
 	for _, c := range k.captures {

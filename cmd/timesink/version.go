@@ -8,12 +8,12 @@ import (
 	"timesink/collect/capture"
 )
 
-// Set by a build that knows better than the go command does:
+// Set by builds that know them better than the go command does:
 //
 //	go build -ldflags "-X main.version=v1.2.3 -X main.commit=0123abc" ./cmd/timesink
 var version, commit string
 
-// thisTool is the version and commit of this binary.
+// thisTool returns the version and commit of this binary.
 func thisTool() capture.Tool {
 	tool := capture.Tool{Version: version, Commit: commit}
 	info, ok := debug.ReadBuildInfo()
@@ -31,8 +31,8 @@ func thisTool() capture.Tool {
 	return tool
 }
 
-// revision is the commit that the go command built, and whether more was in the
-// work tree than that.
+// revision returns the commit that the go command built, with "+changes" if the work
+// tree was modified.
 func revision(settings []debug.BuildSetting) string {
 	revision, modified := "", ""
 	for _, s := range settings {

@@ -10,8 +10,8 @@ import (
 	"timesink/cmd/internal/vin"
 )
 
-// vinName is the hidden command as which the demo runs this binary again, for
-// the processes that it looks at.
+// vinName is the hidden command with which the demo runs this binary again, for the
+// service and its upstreams.
 const vinName = "demo-process"
 
 func (t *tool) vinCommand() *cobra.Command {

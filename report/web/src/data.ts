@@ -1,5 +1,5 @@
-// What the page's data element holds, as report/html_charts.go writes it. Times are
-// nanoseconds; names are places in strings.
+// The page's data element, written by report/html_charts.go. Times are in nanoseconds;
+// names are indices in strings.
 
 export interface Data {
   buckets: { name: string; label: string }[];
@@ -30,8 +30,8 @@ export interface Bar {
   request: number;
 }
 
-// A frame of a flame graph: its name, where it is, its bucket (-1 at the root), its
-// time, and the frames that it called.
+// A frame of a flame graph: its name, its position or meaning, its bucket (-1 at the
+// root), its time, and the frames that it called.
 export interface Frame {
   n: number;
   d: number;
@@ -70,7 +70,7 @@ export function read(): Data {
   return JSON.parse(document.getElementById("data")?.textContent ?? "") as Data;
 }
 
-// column writes a time as the tables do: what is not zero is not shown as zero.
+// column writes a time as the tables do: a time that is not zero never shows as zero.
 export function column(unit: Unit, ns: number): string {
   const value = ns / unit.ns;
   const least = 10 ** -unit.decimals;
@@ -86,12 +86,12 @@ export function counted(n: number, one: string, many: string): string {
   return `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
 }
 
-// ranked are the buckets that hold any time, the largest first.
+// ranked returns the buckets that hold any time, the largest first.
 export function ranked(buckets: number[]): number[] {
   return buckets.map((_, i) => i).filter((i) => buckets[i] > 0).sort((a, b) => buckets[b] - buckets[a]);
 }
 
-// mix says what some time is made of: "upstream calls 93.5%, CPU 4.0%".
+// mix says how some time divides into buckets: "upstream calls 93.5%, CPU 4.0%".
 export function mix(data: Data, buckets: number[]): string {
   const whole = buckets.reduce((a, b) => a + b, 0);
   return ranked(buckets).slice(0, 3).map((i) => `${data.buckets[i].label} ${percent(buckets[i], whole)}`).join(", ");

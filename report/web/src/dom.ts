@@ -2,8 +2,7 @@ import { scaleLinear, type scaleLog } from "d3-scale";
 import type { Selection } from "d3-selection";
 import { type Data, type Unit, ranked } from "./data";
 
-// legend says which colours and patterns stand for what, of the buckets that hold any
-// time.
+// legend shows the colors and patterns of the buckets that hold any time.
 export function legend(list: Selection<HTMLUListElement, unknown, null, undefined>, data: Data, buckets: number[]): void {
   list.selectAll("li").remove();
   const items = list.selectAll("li").data(ranked(buckets)).join("li");
@@ -12,8 +11,8 @@ export function legend(list: Selection<HTMLUListElement, unknown, null, undefine
   items.append("span").text((k) => data.buckets[k].label);
 }
 
-// ticks are round times: 1, 2 and 5 times a power of ten, or where there are too few
-// of these, evenly spaced ones.
+// ticks returns round times: 1, 2 and 5 times a power of ten or, if there are too few
+// of these, evenly spaced times.
 export function ticks(x: ReturnType<typeof scaleLog<number, number>>, width: number): number[] {
   const [low, high] = x.domain();
   let list: number[] = [];
@@ -28,12 +27,12 @@ export function ticks(x: ReturnType<typeof scaleLog<number, number>>, width: num
   });
 }
 
-// round writes a time of an axis.
+// round writes a time on an axis.
 export function round(unit: Unit, ns: number): string {
   return `${Number((ns / unit.ns).toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 4 })} ${unit.name}`;
 }
 
-// redraw draws again when the figure has another width.
+// redraw calls draw whenever the figure's width changes.
 export function redraw(figure: HTMLElement, draw: () => void): void {
   let width = figure.clientWidth;
   new ResizeObserver(() => {

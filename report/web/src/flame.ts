@@ -6,12 +6,12 @@ import { redraw } from "./dom";
 
 const cell = 19;
 
-// flame draws where in the code the wall time was spent: a frame is as wide as its
-// time, its bucket's colour tells what the time was, and below it lies what it called.
+// flame draws where in the code the wall time was spent. A frame is as wide as its
+// time, has its bucket's color, and is above the frames that it called.
 export function flame(figure: HTMLElement, data: Data, e: Endpoint): void {
   const root = select(figure);
   const all = e.flame!;
-  root.append("figcaption").text("Each frame is as wide as the time spent in it, from the bucket over the call site down to what it called. Select one to zoom in; arrow keys walk, Enter zooms, Escape zooms out.");
+  root.append("figcaption").text("Each frame is as wide as the time spent in it: the bucket, its call sites, and the functions that they called. Select one to zoom in; arrow keys walk, Enter zooms, Escape zooms out.");
   const tools = root.append("form").attr("class", "tools").on("submit", (event: Event) => event.preventDefault());
   const label = tools.append("label").text("Find ");
   const input = label.append("input").attr("type", "search").attr("autocomplete", "off").attr("spellcheck", "false");
@@ -58,10 +58,11 @@ export function flame(figure: HTMLElement, data: Data, e: Endpoint): void {
     const list = frames();
     const at = node(list[from]);
     const shown = list.map(node);
-    const to = neighbour(at, key, (d) => shown.includes(d));
+    const to = neighbor(at, key, (d) => shown.includes(d));
     return to === null ? null : shown.indexOf(to);
   });
-  // dress gives frames, which are other ones after each zoom, what the library does not.
+  // dress adds roles and labels, which the library does not. Each zoom makes new
+  // frames.
   const dress = (): void => {
     select(box.node()!.querySelector("svg")).attr("role", "group").attr("aria-label", "flame graph of the wall time");
     for (const g of frames()) {
@@ -114,7 +115,7 @@ function requests(e: Endpoint): number {
   return e.bars.reduce((sum, b) => sum + b.requests, 0);
 }
 
-// topmost is the time of frames without those that lie below another of them.
+// topmost returns the time of frames, without those below another one of them.
 function topmost(frames: FlameNode<Frame>[]): number {
   const set = new Set(frames);
   let sum = 0;
@@ -126,9 +127,9 @@ function topmost(frames: FlameNode<Frame>[]): number {
   return sum;
 }
 
-// neighbour is the frame that an arrow key leads to: down to what a frame called, up to
-// what called it, and along its level.
-function neighbour(d: FlameNode<Frame>, key: string, shown: (d: FlameNode<Frame>) => boolean): FlameNode<Frame> | null {
+// neighbor returns the frame that an arrow key leads to: down to a callee, up to the
+// caller, or along the level.
+function neighbor(d: FlameNode<Frame>, key: string, shown: (d: FlameNode<Frame>) => boolean): FlameNode<Frame> | null {
   const beside = (step: number): FlameNode<Frame> | null => {
     const level = (d.parent?.children ?? [d]).filter(shown);
     return level[level.indexOf(d) + step] ?? null;

@@ -5,13 +5,14 @@ import { type Bar, type Data, type Endpoint, column, counted, mix, percent, rank
 import { legend, redraw, round, ticks } from "./dom";
 import { Rover, along } from "./keys";
 
-const height = 180; // of the counts
-const strip = 56; // of the shares
+const height = 180; // height of the counts
+const strip = 56; // height of the shares
 const margin = { top: 18, right: 12, bottom: 34, left: 44 };
 
-// histogram draws how many requests took how long, each bar split by what they spent
-// their time on. Below it, every bar again at the same height: what the few slow ones
-// did shows there as large as what the many did. pick is told which bar was chosen.
+// histogram draws how many requests took how long, each bar split by bucket. Below it,
+// every bar is repeated at one height, so that the few slow requests are as visible as
+// the many fast ones. pick is called with the bar that the user selects, and returns a
+// sentence about it.
 export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (bar: Bar) => string): void {
   const root = select(figure);
   root.append("figcaption").text("How many requests took how long, split by what they spent their time on; below, the same as shares. A bar shows one of its requests.");
@@ -19,7 +20,7 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
   legend(root.append("ul").attr("class", "legend"), data, totals(e.bars));
   const detail = root.append("p").attr("class", "detail").attr("aria-live", "polite");
   detail.text(`${counted(e.bars.length, "bar", "bars")}: ${mix(data, totals(e.bars))} over all requests`);
-  const order = ranked(totals(e.bars)); // the same in each bar, so that bands are seen
+  const order = ranked(totals(e.bars)); // the same in each bar, so that they form bands
   const rover = new Rover(() => Array.from(svg.node()!.querySelectorAll<SVGElement>("g.column")), along);
 
   const draw = (): void => {
@@ -49,7 +50,8 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
         const tall = y(0) - y(b.requests);
         const paint = (kind: string, base: number, of: number): void => {
           const rect = g.append("rect").attr("x", left).attr("width", wide).attr("y", base - (at + part) * of).attr("height", part * of);
-          // A pattern needs room to be told; the legend and the bar's own words tell the rest.
+          // A pattern needs room to be recognized; narrow bars rely on the legend and
+          // their labels.
           rect.attr("class", wide < 10 ? kind : `${kind} b-${data.buckets[k].name}`).attr("fill", `var(--${data.buckets[k].name})`);
         };
         paint("part", y(0), tall);

@@ -1,12 +1,13 @@
-// A way to walk over many marks: one of them is reached by Tab, the others from it by
-// keys, for which next tells where they lead; Enter and Space press it.
+// A Rover moves the focus among many marks. Tab reaches one of them, and keys lead from
+// it to the others: next returns the index that a key leads to, or null. Enter and
+// Space activate the mark.
 export class Rover {
   constructor(
     private readonly marks: () => SVGElement[],
     private readonly next: (from: number, key: string, of: number) => number | null,
   ) {}
 
-  // refresh keeps one mark within reach when the marks have changed.
+  // refresh keeps one mark reachable after the marks have changed.
   refresh(): void {
     const all = this.marks();
     const reached = all.filter((m) => m.getAttribute("tabindex") === "0");
@@ -37,7 +38,7 @@ export class Rover {
   }
 }
 
-// along is for marks that stand one after another.
+// along is the next function for marks in a row.
 export function along(from: number, key: string, of: number): number | null {
   switch (key) {
     case "ArrowRight":

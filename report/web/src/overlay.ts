@@ -10,8 +10,8 @@ const margin = { top: 18, right: 12, bottom: 34, left: 48 };
 
 type Bar = Change["bars"][number];
 
-// overlay draws the latency histograms of both sides over one another, as shares of
-// their requests: before as an area, after as a line.
+// overlay draws both sides' latency histograms over each other, as shares of their
+// requests: before as an area, after as a line.
 export function overlay(figure: HTMLElement, change: Change): void {
   const root = select(figure);
   root.append("figcaption").text("What share of the requests took how long: before as an area, after as a line.");
@@ -61,7 +61,7 @@ export function overlay(figure: HTMLElement, change: Change): void {
   redraw(figure, draw);
 }
 
-// steps is the outline of bars, down to the bottom where there is none.
+// steps returns the outline of bars, which goes down to the bottom in gaps.
 function steps(bars: Bar[], x: (v: number) => number, y: (b: Bar) => number, bottom: number): string {
   let path = "";
   let last = -1;

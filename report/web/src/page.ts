@@ -8,7 +8,7 @@ import { Waterfall } from "./waterfall";
 const data = read();
 const figures = (chart: string): HTMLElement[] => Array.from(document.querySelectorAll<HTMLElement>(`figure[data-chart="${chart}"]`));
 
-// The tables stand without a script; each chart takes its place when it is drawn.
+// The tables work without a script. Each chart becomes visible when it is drawn.
 function place(chart: string, draw: (figure: HTMLElement, at: number) => void): void {
   for (const figure of figures(chart)) {
     figure.hidden = false;
@@ -31,7 +31,7 @@ place("histogram", (figure, at) => {
 });
 place("overlay", (figure, at) => overlay(figure, data.changes[at]));
 
-// What is folded away on a screen is there on paper.
+// Print everything that is folded on the screen.
 let folded: HTMLDetailsElement[] = [];
 addEventListener("beforeprint", () => {
   folded = Array.from(document.querySelectorAll<HTMLDetailsElement>("details:not(.licenses):not([open])"));

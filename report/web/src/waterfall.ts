@@ -5,17 +5,17 @@ import { type Call, type Data, type Request, column, percent } from "./data";
 import { Rover, along } from "./keys";
 import { legend, redraw } from "./dom";
 
-// A mark is something to select: a stretch of time on a row.
+// A mark can be selected: it is a span of time on a row.
 interface Mark {
   start: number;
   end: number;
   kind: "client" | "path" | "lane" | "call";
   bucket: number;
-  label: string; // written on it, where there is room
-  text: string; // all of it, in lines
+  label: string; // shown on the mark if there is room
+  text: string; // the full description, in lines
 }
 
-// A row of the drawing, with the marks on it from top to bottom.
+// A row of the drawing, with its marks.
 interface Row {
   label: string;
   y: number;
@@ -26,16 +26,16 @@ interface Row {
 const maxLanes = 40;
 const maxCallRows = 24;
 
-// A waterfall draws one request, client and server together: what the client did, the
-// request's path, and below it a lane for each goroutine that it went through, with
-// the calls that were made there, which may overlap.
+// A waterfall draws one request as both client and server saw it: the client's phases,
+// the request's path, and below it a lane for each goroutine on the path, with the
+// calls made there, which may overlap.
 export class Waterfall {
   private readonly buttons;
   private readonly holder;
   private readonly legend;
   private readonly notes;
   private readonly detail;
-  private readonly own: number[]; // the requests with a button
+  private readonly own: number[]; // the requests that have a button
   private shown: number;
 
   constructor(private readonly figure: HTMLElement, private readonly data: Data, endpoint: number) {
@@ -52,7 +52,7 @@ export class Waterfall {
     redraw(figure, () => this.draw());
   }
 
-  // show draws one of the requests.
+  // show draws the i-th request.
   show(i: number): void {
     this.shown = i;
     const list = this.own.includes(i) ? this.own : [...this.own, i];
@@ -126,7 +126,7 @@ export class Waterfall {
   }
 }
 
-// layout places the rows below one another.
+// layout stacks the rows.
 function layout(data: Data, r: Request, head: number): { rows: Row[]; height: number } {
   const rows: Row[] = [];
   let y = 28;
@@ -158,11 +158,11 @@ function step(data: Data, r: Request, s: Request["segments"][number]): string {
 }
 
 function callText(data: Data, r: Request, c: Call): string {
-  const dialed = c[7] ? "a connection was made for it" : "";
+  const dialed = c[7] ? "it dialed a connection" : "";
   return [`call: ${data.strings[c[4]]}`, data.strings[c[5]], `the request waited ${column(r.unit, c[6])} for it`, dialed, r.lanes[c[2]]].filter((t) => t !== "").join("\n");
 }
 
-// pack puts marks that overlap on lines of their own.
+// pack puts overlapping marks on separate lines.
 function pack(marks: Mark[]): Map<Mark, number> {
   const lines = new Map<Mark, number>();
   const ends: number[] = [];

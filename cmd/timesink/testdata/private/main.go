@@ -1,5 +1,5 @@
-// Command private is a service that has something to hide: where its source lies,
-// what it logs, and whom it works for.
+// Command private is a service with private data in its traces: paths of its source,
+// log messages, and names of its customers.
 package main
 
 import (
