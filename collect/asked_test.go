@@ -11,8 +11,7 @@ import (
 	"timesink/collect"
 )
 
-// An asked service writes down what it is asked, in order, and when its trace
-// has ended.
+// An asked service records its requests in order, and the end of its trace.
 type asked struct {
 	next http.Handler
 	mu   sync.Mutex
@@ -37,21 +36,21 @@ func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.next.ServeHTTP(w, r)
 }
 
-// seen returns what was asked so far.
+// seen returns the requests so far.
 func (a *asked) seen() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.list)
 }
 
-// sortFrom sorts n requests from i on, which are made at the same time.
+// sortFrom sorts n requests from i on, which are concurrent.
 func sortFrom(list []string, i, n int) {
 	if i+n <= len(list) {
 		slices.Sort(list[i : i+n])
 	}
 }
 
-func TestACollectionAsksForNothingElseAndInThisOrder(t *testing.T) {
+func TestACollectionMakesTheseRequestsInOrder(t *testing.T) {
 	a := &asked{next: newMux()}
 	m, c := run(t, context.Background(), short(t, serve(t, a)))
 	readTrace(t, c)
@@ -59,7 +58,7 @@ func TestACollectionAsksForNothingElseAndInThisOrder(t *testing.T) {
 		t.Errorf("warnings %v", m.Warnings)
 	}
 	want := []string{
-		"", "goroutine", "goroutine?seconds=1&debug=1", // the window waits for these
+		"", "goroutine", "goroutine?seconds=1&debug=1", // before the window
 		"profile?seconds=1", "trace?seconds=0.3", // written in this order, on two connections
 		"end of trace",
 		"/metrics", "goroutine", "mutex?debug=1",
@@ -73,13 +72,13 @@ func TestACollectionAsksForNothingElseAndInThisOrder(t *testing.T) {
 	}
 }
 
-func TestDoctorAsksForNothingElse(t *testing.T) {
+func TestDoctorMakesOnlyTheseRequests(t *testing.T) {
 	a := &asked{next: newMux()}
 	d, err := collect.Doctor(context.Background(), collect.Config{Target: target(t, serve(t, a))})
 	if err != nil || d.Err != nil {
 		t.Fatal(err, d.Err)
 	}
-	got := slices.DeleteFunc(a.seen(), func(s string) bool { return s == "end of trace" }) // which nobody waits for
+	got := slices.DeleteFunc(a.seen(), func(s string) bool { return s == "end of trace" }) // Doctor does not wait for it
 	if trace := slices.Index(got, "trace?seconds=0.05"); trace < 0 || trace > slices.Index(got, "profile?seconds=1") {
 		t.Errorf("the trace is not taken before the CPU profile: %q", got)
 	}

@@ -10,19 +10,19 @@ import (
 	"timesink/collect/capture"
 )
 
-// The trace is what a collection is for; everything else stands beside it, and
-// holds up neither the window nor the answer:
+// A collection exists for the trace. Everything else is secondary and delays neither
+// the window nor the answer:
 //
-//   - Before the window there is time for the index, which counts the goroutines,
-//     and for the first goroutine profile: headStart for both together, counted
-//     from when the index was asked for. What has not come by then is done without.
+//   - Before the window, the index, which counts the goroutines, and the first
+//     goroutine profile have headStart together, counted from the request for the
+//     index. The collection does without what has not arrived by then.
 //   - When the window is over, the CPU profile, the second goroutine profile and the
-//     probes in flight have sideGrace at the same time; a CPU profile that is coming
-//     by then is waited for.
-//   - Pages that tell about the service are asked for then, too, and have pageGrace.
-//     Within the window they would be among the requests that it is about.
+//     probes in flight have sideGrace in parallel. A CPU profile that has begun to
+//     arrive by then is waited for.
+//   - Pages that describe the service are requested at the same time and have
+//     pageGrace. Inside the window their requests would be among those measured.
 //
-// What is missing for that reason is a warning that names it.
+// Each part that is missing for this reason gets a warning that names it.
 const (
 	headStart = 2 * time.Second
 	sideGrace = 3 * time.Second
@@ -35,18 +35,19 @@ var (
 	lateForAnswer = &lateError{"no answer in " + secondsText(sideGrace) + " after the window, and the report did not wait for it"}
 )
 
-// first asks for the index, and returns what it answered; before is done when the
-// head start is over.
+// first requests the index and returns its answer. The context before is done when
+// the head start is over.
 func (s *survey) first(ctx context.Context) (index answer, before context.Context) {
 	before, late := context.WithCancelCause(ctx)
-	// Until the request is written, a way that cannot be dialed is what is slow: that
-	// has a bound of its own, and nothing comes of the window without.
+	// Until the request is written, only dialing can be slow. Dialing has its own
+	// timeout, and without a connection there is no window.
 	return s.index(onWritten(before, func() {
 		time.AfterFunc(headStart, func() { late(lateForWindow) })
 	})), before
 }
 
-// trial takes a trace of no length, to its end, for two at once are refused.
+// trial takes a very short trace and reads it to its end, because a service refuses
+// a second one while the first runs.
 func (s *survey) trial(ctx context.Context) answer {
 	endpoint := fmt.Sprintf("trace?seconds=%g", glance.Seconds())
 	a := s.client.fetch(ctx, endpoint, maxTrial)
@@ -57,11 +58,11 @@ func (s *survey) trial(ctx context.Context) answer {
 	return a
 }
 
-// maxTrial bounds the trace that is only tried, in bytes.
+// maxTrial limits the trial's trace, in bytes.
 const maxTrial = 64 << 20
 
-// explainTrace adds what is known of the service to the error of a trace that is
-// not there: a service that has net/http/pprof lacks that one handler only.
+// explainTrace adds what is known about the service to the error of a missing trace:
+// a service with net/http/pprof lacks only that one handler.
 func (s *survey) explainTrace(err error) error {
 	var e *capture.Error
 	if !errors.As(err, &e) || !s.shows() {
@@ -71,21 +72,21 @@ func (s *survey) explainTrace(err error) error {
 	case errors.Is(err, ErrNotFound):
 		return &capture.Error{Op: e.Op, Err: e.Err, Hint: s.client.target.traceHint()}
 	case errors.Is(err, capture.ErrNotTrace):
-		return &capture.Error{Op: e.Op, Err: e.Err, Hint: "net/http/pprof is there, but something else answers where its trace should be: register " +
-			s.client.target.handler("trace", "Trace") + " before what catches all paths"}
+		return &capture.Error{Op: e.Op, Err: e.Err, Hint: "net/http/pprof is there, but another handler answers at its trace endpoint: register " +
+			s.client.target.handler("trace", "Trace") + " before the catch-all handler"}
 	}
 	return err
 }
 
-// handler is the line that registers a handler of net/http/pprof.
+// handler returns the line of code that registers a handler of net/http/pprof.
 func (t Target) handler(endpoint, function string) string {
 	return fmt.Sprintf("mux.HandleFunc(%q, pprof.%s)", t.base.Path+endpoint, function)
 }
 
 func (t Target) traceHint() string {
-	return "net/http/pprof is there, but not its trace: a router of its own needs each handler, add " + t.handler("trace", "Trace")
+	return "net/http/pprof is there, but its trace is not: a custom router needs each handler, add " + t.handler("trace", "Trace")
 }
 
-// ofPprof reports whether net/http/pprof itself answered with an error: its index
-// knows no profile of that name.
+// ofPprof reports whether the error came from net/http/pprof itself, whose index has
+// no profile of that name.
 func ofPprof(h http.Header) bool { return h.Get("X-Go-Pprof") != "" }

@@ -15,17 +15,17 @@ import (
 	"timesink/collect/capture"
 )
 
-// A slow service has pages that wait: held ones until the trace was asked for, hung
+// A slow service has pages that wait: held ones until the trace is requested, hung
 // ones until their client gives up.
 type slow struct {
 	t          *testing.T
 	held, hung map[string]bool // "" is the index
 	next       http.Handler
 
-	traced  chan struct{} // closed when the trace has been asked for
+	traced  chan struct{} // closed when the trace has been requested
 	once    sync.Once
 	mu      sync.Mutex
-	givenUp map[string]bool // held pages that nobody waited for
+	givenUp map[string]bool // held pages whose client gave up
 }
 
 func slowService(t *testing.T, held, hung string) (*slow, string) {
@@ -65,9 +65,9 @@ func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.next.ServeHTTP(w, r)
 }
 
-// No clock is needed to see that a page does not hold up the window: it answers
-// only when the window has been opened.
-func TestPagesThatTellAboutTheServiceDoNotHoldUpTheWindow(t *testing.T) {
+// The test needs no clock: the pages answer only after the window has opened, so
+// the window did not wait for them.
+func TestSlowPagesDoNotDelayTheWindow(t *testing.T) {
 	s, url := slowService(t, "mutex metrics heap block cmdline symbol", "")
 	m, c := run(t, context.Background(), short(t, url))
 	readTrace(t, c)
@@ -79,7 +79,7 @@ func TestPagesThatTellAboutTheServiceDoNotHoldUpTheWindow(t *testing.T) {
 	}
 }
 
-func TestPagesThatHangAreNamedAndDoneWithout(t *testing.T) {
+func TestPagesThatHangAreWarnings(t *testing.T) {
 	for _, tt := range []struct {
 		hung  string
 		codes string // sorted
@@ -111,7 +111,7 @@ func TestPagesThatHangAreNamedAndDoneWithout(t *testing.T) {
 	}
 }
 
-// The second goroutine profile is a side part, too.
+// The second goroutine profile is a side part too.
 func TestAGoroutineProfileThatHangsAfterTheWindowIsAWarning(t *testing.T) {
 	var asked atomic.Int64
 	h := with("goroutine", func(w http.ResponseWriter, r *http.Request) {
@@ -128,7 +128,7 @@ func TestAGoroutineProfileThatHangsAfterTheWindowIsAWarning(t *testing.T) {
 	}
 }
 
-func TestATraceAloneIsCollected(t *testing.T) {
+func TestATraceAloneIsEnough(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	url := serve(t, mux)
@@ -138,11 +138,11 @@ func TestATraceAloneIsCollected(t *testing.T) {
 		t.Errorf("warnings %v", m.Warnings)
 	}
 	if d := diagnose(t, url); d.Err != nil {
-		t.Errorf("doctor says otherwise: %v", d.Err)
+		t.Errorf("doctor disagrees: %v", d.Err)
 	}
 }
 
-func TestAMissingTraceIsToldByTheLineToAdd(t *testing.T) {
+func TestAMissingTraceHintsAtTheLineToAdd(t *testing.T) {
 	mux := http.NewServeMux()
 	for _, name := range []string{"mutex", "goroutine", "heap"} {
 		mux.Handle("/internal/pprof/"+name, pprof.Handler(name))
@@ -164,9 +164,9 @@ func TestTheWriteTimeoutIsFoundWithoutTheGoroutinePage(t *testing.T) {
 	}
 }
 
-// The capture is of when the window opened, however long what came before it took
-// and however long the service took to begin.
-func TestACaptureIsOfWhenTheWindowOpened(t *testing.T) {
+// CapturedAt is when the window opened, however long the work before it took and
+// however long the service took to begin.
+func TestCapturedAtIsWhenTheWindowOpened(t *testing.T) {
 	var opened, closed time.Time
 	h := with("trace", func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(50 * time.Millisecond)
@@ -175,13 +175,13 @@ func TestACaptureIsOfWhenTheWindowOpened(t *testing.T) {
 		closed = time.Now()
 	})
 	m, _ := run(t, context.Background(), short(t, serve(t, h)))
-	const grain = time.Millisecond // of how the clocks compare
+	const grain = time.Millisecond // accuracy of comparing the clocks
 	if m.CapturedAt.Before(opened.Add(-grain)) || m.CapturedAt.After(closed) || m.CapturedAt.UnixNano() < m.Window.Start {
 		t.Errorf("captured at %s, the trace ran from %s to %s", m.CapturedAt, opened, closed)
 	}
 }
 
-func TestDoctorAsksAllPagesAtOnce(t *testing.T) {
+func TestDoctorRequestsAllPagesConcurrently(t *testing.T) {
 	s, url := slowService(t, "mutex block goroutine metrics", "")
 	d := diagnose(t, url)
 	if len(s.givenUp) > 0 || d.Err != nil {

@@ -15,8 +15,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// wake keeps two goroutines waking each other until the test ends, which fills
-// a trace with megabytes a second.
+// wake keeps two goroutines waking each other until the test ends, which adds
+// megabytes per second to a trace.
 func wake(t *testing.T) {
 	t.Helper()
 	stop, ping := make(chan struct{}), make(chan struct{})
@@ -55,7 +55,7 @@ func TestMaxBytesEndsTheWindow(t *testing.T) {
 	}
 }
 
-func TestATraceThatFallsBehindIsEnded(t *testing.T) {
+func TestATraceThatFallsBehindEnds(t *testing.T) {
 	wake(t)
 	cfg := short(t, throttled(t, serve(t, newMux()), 100_000))
 	cfg.Window = time.Minute
@@ -66,12 +66,12 @@ func TestATraceThatFallsBehindIsEnded(t *testing.T) {
 		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
 	}
 	if took := time.Duration(m.Window.End - m.Window.Start); took > 30*time.Second {
-		t.Errorf("it took %s to see that the trace falls behind", took)
+		t.Errorf("detecting the lag took %s", took)
 	}
 }
 
-// throttled is a slow way to the service: it lets so many bytes a second
-// through, of answers that are larger than a page.
+// throttled returns the URL of a slow proxy to the service. It passes rate
+// bytes per second of answers larger than a page.
 func throttled(t *testing.T, service string, rate int) string {
 	t.Helper()
 	u, err := url.Parse(service)
@@ -114,13 +114,13 @@ func throttled(t *testing.T, service string, rate int) string {
 	return "http://" + l.Addr().String()
 }
 
-func TestADiskWithoutTheReserveIsRefused(t *testing.T) {
+func TestADiskWithoutTheReserveIsAnError(t *testing.T) {
 	cfg := short(t, serve(t, newMux()))
 	cfg.Reserve = 1 << 60
 	checkError(t, fail(t, context.Background(), cfg), capture.ErrDiskFull, "of disk are free", "-o")
 }
 
-func TestConfigurationsThatCannotWork(t *testing.T) {
+func TestInvalidConfigurationsAreErrors(t *testing.T) {
 	url := serve(t, newMux())
 	for _, tt := range []struct {
 		name string
@@ -138,13 +138,13 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 		{"name without values", func(c *collect.Config) { c.Probing.URLs = []string{url + "/{id}"} }, "no values for {id}", "--values id=FILE"},
 		{"values without a name", func(c *collect.Config) {
 			c.Probing.URLs, c.Probing.Values = []string{url}, map[string][]string{"id": {"1"}}
-		}, "none of them holds {id}", "in braces"},
+		}, "none of them contains {id}", "in braces"},
 		{"name in the host", func(c *collect.Config) { c.Probing.URLs = []string{"http://{id}/"} }, "probe", ""},
 		{"URL of another scheme", func(c *collect.Config) { c.Probing.URLs = []string{"ftp://host/"} }, `scheme "ftp"`, "http(s)"},
 		{"no target", func(c *collect.Config) { c.Target = collect.Target{} }, "no target", "host:port"},
 		{"no certificate authority", func(c *collect.Config) { c.Target.TLS.CAFile = "/nonexistent" }, "/nonexistent", "PEM"},
 		{"no client certificate", func(c *collect.Config) { c.Target.TLS.CertFile = "/nonexistent" }, "/nonexistent", "PEM"},
-		{"key without a certificate", func(c *collect.Config) { c.Target.TLS.KeyFile = "/nonexistent" }, "no certificate goes with it", "certificate"},
+		{"key without a certificate", func(c *collect.Config) { c.Target.TLS.KeyFile = "/nonexistent" }, "a key without a certificate", "certificate"},
 		{"probes' certificate authority", func(c *collect.Config) {
 			c.Probing.URLs, c.Probing.TLS.CAFile = []string{url}, "/nonexistent"
 		}, "/nonexistent", "PEM"},
@@ -160,13 +160,13 @@ func TestConfigurationsThatCannotWork(t *testing.T) {
 func TestATraceThatBeginsLateIsNotBehind(t *testing.T) {
 	wake(t)
 	h := with("trace", func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(1500 * time.Millisecond) // as behind a limit on requests
+		time.Sleep(1500 * time.Millisecond) // as behind a request limiter
 		pprof.Trace(w, r)
 	})
 	cfg := short(t, serve(t, h))
 	cfg.Window = 2 * time.Second
 	cfg.MaxLag = 1200 * time.Millisecond
-	cfg.MaxBytes = 2_000_000 // enough to see that the first bytes did not end it
+	cfg.MaxBytes = 2_000_000 // enough to show that the first bytes did not end it
 	m, c := run(t, context.Background(), cfg)
 	readTrace(t, c)
 	if e := m.Window.Ended; e != capture.EndedMaxBytes && e != capture.EndedInTime {

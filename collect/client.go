@@ -20,11 +20,11 @@ import (
 
 const (
 	dialTimeout   = 10 * time.Second
-	answerTimeout = 15 * time.Second // of the small requests; a busy service is slow to answer
-	maxErrorBody  = 4096             // bytes of an error's text that are read
+	answerTimeout = 15 * time.Second // for small requests; a busy service is slow to answer
+	maxErrorBody  = 4096             // limit on an error body, in bytes
 )
 
-// A client asks the endpoints below a target's index.
+// A client requests the endpoints below a target's index.
 type client struct {
 	target Target
 	http   *http.Client
@@ -48,8 +48,8 @@ func newClient(t Target, tool capture.Tool) (*client, error) {
 	}, nil
 }
 
-// newTransport makes the way to a server. It asks for no compression: a trace
-// must come as the service made it.
+// newTransport returns a transport that does not ask for compression, so that
+// a trace arrives as the service wrote it.
 func newTransport(t TLS) (*http.Transport, error) {
 	config, err := t.config()
 	if err != nil {
@@ -65,8 +65,8 @@ func newTransport(t TLS) (*http.Transport, error) {
 	}, nil
 }
 
-// keepRedirect returns redirects as they are: credentials must not go where
-// one points, and a login page is not the service.
+// keepRedirect does not follow redirects: credentials must not be sent to
+// another place, and a login page is not the service.
 func keepRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func userAgent(tool capture.Tool) string {
@@ -77,12 +77,12 @@ func userAgent(tool capture.Tool) string {
 	return "timesink/" + version
 }
 
-// get asks for an endpoint, such as "trace?seconds=5". An answer of any status
-// is no error. The caller closes its body.
+// get requests an endpoint, such as "trace?seconds=5". An answer with any
+// status is not an error. The caller must close its body.
 func (c *client) get(ctx context.Context, endpoint string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.url(endpoint), nil)
 	if err != nil {
-		return nil, configError(c.op(endpoint), "no URL", "write the target as host:port")
+		return nil, configError(c.op(endpoint), "not a URL", "write the target as host:port")
 	}
 	req.Header.Set("User-Agent", c.agent)
 	a := c.target.Access
@@ -113,17 +113,17 @@ func setHeader(req *http.Request, h Header) {
 	}
 }
 
-// An answer is what an endpoint said, as far as it was read.
+// An answer is an endpoint's response, as far as it was read.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
-	more   bool // the body is longer than what was read
+	more   bool // the body is longer than the part that was read
 	err    error
 	took   time.Duration
 }
 
-// fetch asks for an endpoint and reads at most limit bytes of its answer. The
+// fetch requests an endpoint and reads at most limit bytes of its answer. The
 // answer's err explains a status other than 200.
 func (c *client) fetch(ctx context.Context, endpoint string, limit int64) answer {
 	begin := time.Now()
@@ -149,7 +149,7 @@ func (c *client) fetch(ctx context.Context, endpoint string, limit int64) answer
 	return a
 }
 
-// refused explains an answer that is not 200.
+// refused returns the error for an answer with a status other than 200.
 func (c *client) refused(endpoint string, resp *http.Response, body []byte) error {
 	location := ""
 	if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.String() != "" {
@@ -162,7 +162,7 @@ func (c *client) refused(endpoint string, resp *http.Response, body []byte) erro
 	return withOp(c.op(endpoint), err)
 }
 
-// failed explains why no answer came.
+// failed returns the error for a request that got no answer.
 func (c *client) failed(endpoint string, err error) error {
 	err = reachFault(err)
 	if text := err.Error(); c.scrub.text(text) != text {
@@ -171,7 +171,8 @@ func (c *client) failed(endpoint string, err error) error {
 	return withOp(c.op(endpoint), err)
 }
 
-// notTrace explains an answer of 200 that should have been a trace.
+// notTrace returns the error for an answer with status 200 that is not a
+// trace.
 func (c *client) notTrace(endpoint string, head []byte) error {
 	looks := capture.Sniff(head)
 	if len(head) == 0 {
@@ -184,7 +185,7 @@ func (c *client) notTrace(endpoint string, head []byte) error {
 	return withOp(c.op(endpoint), newFault(capture.ErrNotTrace, "a handler other than net/http/pprof's answers there: "+pprofHint, "%s", seen))
 }
 
-// op is what is being done to what, for errors.
+// op describes the operation and its object, for errors.
 func (c *client) op(endpoint string) string {
 	name, _, _ := strings.Cut(endpoint, "?")
 	if name == "" {
@@ -198,7 +199,7 @@ var (
 	htmlTag   = regexp.MustCompile(`(?s)<(script|style)\b.*?</(script|style)>|<[^>]*>`)
 )
 
-// quote makes one short line of what a server said: the title of a page, else
+// quote shortens a server's answer to one line: the title of a page, or else
 // its text.
 func quote(body []byte) string {
 	if m := htmlTitle.FindSubmatch(body); m != nil {

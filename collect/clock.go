@@ -2,9 +2,9 @@ package collect
 
 import "time"
 
-// A clock gives times that agree with each other: the wall clock is read once,
-// and what follows is measured by the monotonic clock. A step of the wall
-// clock, by NTP or a laptop's sleep, cannot bend an interval.
+// A clock gives consistent times: it reads the wall clock once and measures
+// everything after with the monotonic clock. A step of the wall clock, by NTP
+// or a laptop's sleep, cannot distort an interval.
 type clock struct{ base time.Time }
 
 func newClock() clock { return clock{time.Now()} }

@@ -1,36 +1,39 @@
-// Package collect takes the evidence from a live service: one window in which
-// execution trace, CPU profile and client probes cover the same requests.
+// Package collect gathers evidence from a live service: one window in which the
+// execution trace, the CPU profile and the client's probes cover the same
+// requests.
 //
-// It is the first arrow of the flow, a live service → a capture.Capture, and
-// the only package that touches the network. Run makes a capture; Doctor tells
-// what a service would let one see. Both need nothing in the service but
-// net/http/pprof, over one guarded or open port.
+// It is the first arrow of the flow, a live service → a capture.Capture, and the
+// only package that touches the network. Run writes a capture. Doctor reports
+// what a service exposes. Both need nothing in the service but net/http/pprof,
+// on one port, guarded or open.
 //
 // What it takes, in order:
 //
 //  1. the pprof index, which counts the goroutines, and a goroutine profile;
-//  2. a few probes as the baseline against which the cost of looking is measured;
-//  3. over the window: a CPU profile of whole seconds, the execution trace for a
-//     little less, so that CPU samples cover all of it, and probes in open loop;
-//  4. a goroutine profile once more, and what the service gives away of itself.
+//  2. a few probes, the baseline for the cost of the collection itself;
+//  3. during the window, a CPU profile of whole seconds, the execution trace for
+//     a little less, so that CPU samples cover all of it, and probes in an open
+//     loop;
+//  4. a second goroutine profile, and the pages on which the service describes
+//     itself.
 //
-// The parts that come of it are declared in capture.Kinds, and what is asked for
-// each of them in the table of sources, in sources.go. To take one more, add a
-// row to each and a reader to analyze; a source that is more than one page has a
-// file of its own, as cpu.go is.
+// The resulting parts are declared in capture.Kinds, and the request for each in
+// the table of sources in sources.go. To add a part, add a row to both tables
+// and a reader to package analyze. A source that is more than one page has its
+// own file, such as cpu.go.
 //
-// Without the trace there is no capture. Everything else is a side part, and one
-// that is slow is done without, with a warning. What comes before the window holds
-// it up for two seconds at most, and what comes after it the answer for three.
+// Without the trace there is no capture. Everything else is a side part: the
+// collection does without a slow one and warns. Work before the window delays it
+// by two seconds at most, and work after it delays the answer by three at most.
 //
-// It does no harm if it can help it: the trace goes from the socket to the disk
-// with nothing between, and ends early when it falls behind the service (which
-// would hold the rest in memory), when the disk fills up, at a size, or when
-// the user says so. What came until then is kept. Secrets are never printed and
-// never stored.
+// It avoids harm to the service: the trace goes from the socket straight to the
+// disk. It ends early when it falls behind the service (which would hold the
+// rest in memory), when the disk fills up, when it reaches a size limit, or when
+// the user interrupts it. The part that has arrived by then is kept. Secrets are
+// never printed and never stored.
 //
-// It does not look into what it takes, beyond what tells that it is the right
-// thing: that is analyze's.
+// It does not interpret the data, beyond a check that it is of the right kind:
+// that is the task of package analyze.
 package collect
 
 import (
@@ -44,62 +47,62 @@ import (
 	"timesink/collect/capture"
 )
 
-// Config says what to collect, from where, and how much of it at most.
+// Config says what to collect, from where, and within which limits.
 type Config struct {
 	Target  Target
 	Window  time.Duration // 0 means DefaultWindow
 	Probing Probing
 
-	// MaxBytes ends the window when the trace has come to that size; 0 means no
-	// bound.
+	// MaxBytes ends the window when the trace reaches this size; 0 means no
+	// limit.
 	MaxBytes int64
-	// MaxLag ends the window when the trace is that far behind the service; 0
-	// means DefaultMaxLag. Some two seconds are usual.
+	// MaxLag ends the window when the trace is this far behind the service; 0
+	// means DefaultMaxLag. About two seconds are normal.
 	MaxLag time.Duration
-	// Reserve is how much free disk must be left, in bytes, besides what the
-	// capture needs; 0 means DefaultReserve.
+	// Reserve is the free disk space to keep, in bytes, beyond what the capture
+	// needs; 0 means DefaultReserve.
 	Reserve int64
 
-	Tool capture.Tool // who collects, for the manifest and the User-Agent
-	// Log gets one record for each thing that was done, with how long it took;
-	// the manifest keeps them too. Nil means nowhere.
+	Tool capture.Tool // identifies the collector in the manifest and the User-Agent
+	// Log receives one record for each step, with its duration; the manifest
+	// keeps the records too. Nil discards them.
 	Log *slog.Logger
-	// Observe gets the progress, some five times a second, on one goroutine.
-	// Nil means nobody looks.
+	// Observe is called with the progress about five times a second, from one
+	// goroutine. It may be nil.
 	Observe func(Progress)
-	// Growing, where set, is handed the trace as it grows on disk, on a
-	// goroutine of its own; the reader ends with the trace. The collection
-	// does not wait for it.
+	// Growing, if not nil, is called in its own goroutine with a reader of the
+	// trace as it grows on disk. The reader returns io.EOF after the end of the
+	// trace. The collection does not wait for Growing.
 	Growing func(trace io.ReadCloser)
-	// Collected, where set, is handed all that was collected as it lies in the
-	// folder, safe, before the file is made of it: that takes a second or more
-	// where the trace is big. The file is made when it returns, and the capture
-	// is closed then.
+	// Collected, if not nil, is called with the capture when all of it is safe
+	// in the folder, before the zip is written, which takes a second or more for
+	// a big trace. When Collected returns, the capture is closed and the zip is
+	// written.
 	Collected func(*capture.Capture)
 }
 
-// What Config's zeros mean.
+// The defaults that Config's zero values stand for.
 const (
 	DefaultWindow  = 10 * time.Second
 	DefaultMaxLag  = 5 * time.Second
 	DefaultReserve = 128 << 20
 )
 
-// Progress is how far a collection has come.
+// Progress is the state of a collection in progress.
 type Progress struct {
 	Stage   Stage
 	Elapsed time.Duration // in this stage
-	Of      time.Duration // what the stage will take; 0 when it cannot be told
+	Of      time.Duration // expected duration of the stage; 0 if unknown
 	Bytes   int64         // of the trace so far
 	Lag     time.Duration // the largest so far
 	Sent    int           // probes of this stage
-	Failed  int           // of them, without an answer or with an error
+	Failed  int           // those of them without an answer or with an error
 }
 
-// A Stage is a part of a collection.
+// A Stage is a step of a collection.
 type Stage string
 
-// The stages, in their order.
+// The stages, in order.
 const (
 	StageSurvey   Stage = "survey"
 	StageBaseline Stage = "baseline"
@@ -110,11 +113,11 @@ const (
 // Run collects from the target into a new capture file at path, and returns its
 // manifest.
 //
-// When ctx is cancelled in the window, the window ends and what came is kept:
-// that is no error. Before the window there is nothing to keep: the error is
-// ErrInterrupted. Where an error leaves a part of a capture behind, in the
-// folder path.partial, its hint says so; nothing half-written bears the name
-// path.
+// If ctx is canceled during the window, the window ends, Run keeps the data that
+// has arrived and returns no error. Before the window there is nothing to keep,
+// and the error is ErrInterrupted. If an error leaves a partial capture behind,
+// in the folder path.partial, its hint says so. No incomplete file ever has the
+// name path.
 func Run(ctx context.Context, cfg Config, path string) (*capture.Manifest, error) {
 	c, err := newCollector(cfg, path)
 	if err != nil {
@@ -131,7 +134,7 @@ func Run(ctx context.Context, cfg Config, path string) (*capture.Manifest, error
 		return nil, err
 	}
 	if err := c.collect(ctx); err != nil {
-		c.w.Discard() // the error at hand says more than a folder that stays
+		c.w.Discard() // this error matters more than a folder that cannot be removed
 		return nil, err
 	}
 	return c.finish()
@@ -144,7 +147,7 @@ func (cfg Config) window() time.Duration {
 	return cfg.Window
 }
 
-// MostProbes bounds the number of probes that a collection sends in its window.
+// MostProbes returns an upper bound on the number of probes sent in the window.
 func (cfg Config) MostProbes() int {
 	if len(cfg.Probing.URLs) == 0 {
 		return 0
@@ -153,11 +156,11 @@ func (cfg Config) MostProbes() int {
 	if rate == 0 {
 		rate = DefaultRate
 	}
-	// A window may last as much longer as the trace lags.
+	// The window may last longer by as much as the trace lags.
 	return int(rate*2*cfg.window().Seconds()) + 64
 }
 
-// check finds what cannot work whatever the service does.
+// check rejects configurations that cannot work with any service.
 func (cfg Config) check() error {
 	const op = "collect"
 	switch w := cfg.Window; {
@@ -168,7 +171,7 @@ func (cfg Config) check() error {
 	case cfg.MaxBytes < 0:
 		return configError(op, fmt.Sprintf("at most %d bytes", cfg.MaxBytes), "0 means no bound")
 	case math.IsNaN(cfg.Probing.Rate) || cfg.Probing.Rate < 0 || cfg.Probing.Rate > maxRate:
-		return configError(op, fmt.Sprintf("a rate of %v probes a second", cfg.Probing.Rate), fmt.Sprintf("it lies between 0 and %d", maxRate))
+		return configError(op, fmt.Sprintf("a rate of %v probes a second", cfg.Probing.Rate), fmt.Sprintf("the rate must lie between 0 and %d", maxRate))
 	}
 	return nil
 }
@@ -178,17 +181,17 @@ const (
 	maxWindow = time.Hour
 )
 
-// profileSeconds is the CPU profile's duration that goes with a window:
-// /profile takes whole seconds only, and takes 1.5 for 30 without a word.
+// profileSeconds returns the duration of the CPU profile for a window: /profile
+// accepts only whole seconds and silently treats 1.5 as 30.
 func profileSeconds(window time.Duration) int {
 	return int(math.Ceil(window.Seconds()))
 }
 
-// profileLead is how much of its time the CPU profile has to begin before and
-// end after the trace.
+// profileLead is the total time by which the CPU profile begins before and ends
+// after the trace.
 const profileLead = 100 * time.Millisecond
 
-// traceDuration is the trace's duration that goes with a window.
+// traceDuration returns the duration of the trace for a window.
 func traceDuration(window time.Duration) time.Duration {
 	return min(window, time.Duration(profileSeconds(window))*time.Second-profileLead)
 }

@@ -15,33 +15,33 @@ import (
 )
 
 const (
-	// profileGrace is how long the CPU profile may take beyond its time: it is
-	// made and sent at the end.
+	// profileGrace is how long the CPU profile may take after its duration is
+	// over: the service encodes and sends it at the end.
 	profileGrace = 15 * time.Second
 	// profileStart is how long the trace waits for the CPU profile's request to
-	// be on its way.
+	// be written.
 	profileStart = 2 * time.Second
 )
 
-// A cpuProfile is a CPU profile being taken. Without one the capture is worth
-// hardly less: as long as one runs, its samples are in the trace.
+// A cpuProfile is a CPU profile being taken. A capture without it loses little:
+// while any CPU profile runs, its samples are in the trace.
 type cpuProfile struct {
 	c        *collector
 	endpoint string
 	begun    time.Time
-	due      time.Time // when the service has taken it
+	due      time.Time // when the service should be done with it
 	cut      context.CancelCauseFunc
-	coming   atomic.Bool // its first bytes have come
+	coming   atomic.Bool // its first bytes have arrived
 	done     chan struct{}
 
-	// When done is closed:
+	// Valid once done is closed:
 	took time.Duration
 	size int64
 	err  error
 }
 
-// beginCPUProfile asks for a CPU profile, and returns when the service has been
-// asked, or will not be.
+// beginCPUProfile requests a CPU profile. It returns when the request was written
+// or has failed, and after profileStart at the latest.
 func (c *collector) beginCPUProfile(ctx context.Context) taking {
 	seconds := profileSeconds(c.window)
 	p := &cpuProfile{c: c, endpoint: fmt.Sprintf("profile?seconds=%d", seconds), begun: time.Now(), done: make(chan struct{})}
@@ -50,7 +50,7 @@ func (c *collector) beginCPUProfile(ctx context.Context) taking {
 	asked := make(chan struct{})
 	go func() {
 		defer close(p.done)
-		timeout, cancel := context.WithDeadlineCause(onWritten(ctx, func() { close(asked) }), p.due.Add(profileGrace), &lateError{"it had not come whole " + secondsText(profileGrace) + " after its end"})
+		timeout, cancel := context.WithDeadlineCause(onWritten(ctx, func() { close(asked) }), p.due.Add(profileGrace), &lateError{"it was not complete " + secondsText(profileGrace) + " after its end"})
 		defer cancel()
 		p.size, p.err = c.download(timeout, p.endpoint, capture.CPUPart, func() { p.coming.Store(true) })
 		p.took = time.Since(p.begun)
@@ -64,14 +64,14 @@ func (c *collector) beginCPUProfile(ctx context.Context) taking {
 	return p
 }
 
-// drop cuts the CPU profile.
+// drop cancels the CPU profile.
 func (p *cpuProfile) drop() {
 	p.cut(nil)
 	<-p.done
 }
 
-// keep waits for the CPU profile and enters it; one of a window that was ended is
-// cut.
+// keep waits for the CPU profile and adds it to the capture. If the window was
+// ended early, keep cancels it.
 func (p *cpuProfile) keep(ctx context.Context, ended bool) {
 	c := p.c
 	defer p.cut(nil)
@@ -91,7 +91,7 @@ func (p *cpuProfile) keep(ctx context.Context, ended bool) {
 	switch {
 	case p.err == nil:
 	case ended || ctx.Err() != nil:
-		c.warn("cpu-profile-cut", "no CPU profile: a profile that is cut sends nothing; the samples until then are in the trace")
+		c.warn("cpu-profile-cut", "no CPU profile: one that ends early sends nothing; its samples until then are in the trace")
 	case errors.Is(p.err, ErrProfileRunning):
 		c.warn("cpu-profile-busy", "no CPU profile: another one is being taken (%s); its samples are in the trace", told(p.err))
 	case errors.Is(p.err, ErrNotFound):
@@ -101,8 +101,8 @@ func (p *cpuProfile) keep(ctx context.Context, ended bool) {
 	}
 }
 
-// download copies an endpoint's gzipped answer into a part; nothing is left of
-// one that failed. It calls coming when the answer begins.
+// download copies an endpoint's gzipped answer into a part and removes the part
+// on failure. It calls coming when the answer begins.
 func (c *collector) download(ctx context.Context, endpoint, part string, coming func()) (int64, error) {
 	resp, err := c.client.get(ctx, endpoint)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *collector) download(ctx context.Context, endpoint, part string, coming 
 	return n, nil
 }
 
-// copyGzip copies what must be gzipped.
+// copyGzip copies body to f and returns an error if body is not gzipped.
 func copyGzip(f *os.File, body io.Reader, coming func()) (int64, error) {
 	head := make([]byte, 512)
 	n, err := io.ReadAtLeast(body, head, 2)
@@ -136,7 +136,7 @@ func copyGzip(f *os.File, body io.Reader, coming func()) (int64, error) {
 	}
 	coming()
 	if !isGzip(head[:n]) {
-		return 0, fmt.Errorf("no profile, but %s", capture.Sniff(head[:n]).What)
+		return 0, fmt.Errorf("not a profile but %s", capture.Sniff(head[:n]).What)
 	}
 	return io.Copy(f, io.MultiReader(bytes.NewReader(head[:n]), body))
 }

@@ -13,7 +13,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// smallDisk mounts a file system of that size, which takes root.
+// smallDisk mounts a file system of the given size, which requires root.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,7 +51,7 @@ func TestADiskThatFillsUpEndsTheWindow(t *testing.T) {
 	}
 }
 
-func TestAFullDiskKeepsWhatCame(t *testing.T) {
+func TestAFullDiskKeepsTheCollectedData(t *testing.T) {
 	wake(t)
 	path := filepath.Join(smallDisk(t, "256k"), "case.zip")
 	cfg := short(t, serve(t, newMux()))
@@ -59,7 +59,7 @@ func TestAFullDiskKeepsWhatCame(t *testing.T) {
 	cfg.Reserve = 1
 	m, err := collect.Run(context.Background(), cfg, path)
 	switch {
-	case err == nil: // the watch saw it in time to make the file of what came
+	case err == nil: // the watch noticed it in time to write the file
 		if m.Window.Ended != capture.EndedDisk {
 			t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
 		}

@@ -14,46 +14,48 @@ import (
 	"timesink/collect/capture"
 )
 
-// A Diagnosis is what a service would let one see.
+// A Diagnosis is what a service exposes.
 type Diagnosis struct {
 	Target  string          `json:"target"`
 	Service capture.Service `json:"service"`
-	// TraceRunning and ProfileRunning say that somebody else takes one now.
+	// TraceRunning and ProfileRunning report whether another client is taking
+	// one now.
 	TraceRunning   bool `json:"trace_running"`
 	ProfileRunning bool `json:"profile_running"`
-	// Asked is the window that was asked about, Longest the longest up to it
-	// that the server's write timeout allows; zero when that cannot be told.
+	// Asked is the configured window. Longest is the longest window up to Asked
+	// that the server's write timeout allows, or zero if unknown.
 	Asked   int64 `json:"asked_ns"`
 	Longest int64 `json:"longest_ns"`
-	// Advice is what would improve the answer, the most important first.
+	// Advice lists what would improve the answer, the most important first.
 	Advice []Advice `json:"advice"`
-	// Err is why a collection would fail now; nil when it would not.
+	// Err is the error with which a collection would fail now, or nil.
 	Err error `json:"-"`
 }
 
 // Advice is one thing to do for a better answer.
 type Advice struct {
 	ID   string `json:"id"`             // stable, for programs: "write-timeout"
-	What string `json:"what"`           // what is so, and what it costs the answer
-	Code string `json:"code,omitempty"` // the exact lines to add to the service
+	What string `json:"what"`           // the observation, and what it costs the answer
+	Code string `json:"code,omitempty"` // lines of code to add to the service
 }
 
 const (
-	// glance is how long Doctor traces and profiles: a service that answers at
-	// all has begun by then.
+	// glance is the length of Doctor's trace and profile: a service that
+	// answers at all has begun by then.
 	glance        = 50 * time.Millisecond
 	profileGlance = 100 * time.Millisecond
 )
 
-// Doctor asks a service what it would let one see. Of the configuration it uses
-// the target, the window and the log.
+// Doctor examines what a service exposes. It uses the target, the window and
+// the log of the configuration.
 //
-// It does no harm: a handful of requests of which the first few KB are read, a
-// trace of 0.05 s, a CPU profile that is cut after 0.1 s, and one goroutine
-// profile unless there are too many goroutines for it.
+// It is harmless: a handful of requests, of which it reads the first few KB, a
+// trace of 0.05 s, a CPU profile canceled after 0.1 s, and one goroutine
+// profile unless there are too many goroutines.
 //
-// The error says that no answer came at all. A service that answers but cannot
-// be collected from is a Diagnosis with an Err.
+// Doctor returns an error only if the service does not answer at all. For a
+// service that answers but cannot be collected from, it returns a Diagnosis
+// with an Err.
 func Doctor(ctx context.Context, cfg Config) (*Diagnosis, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func Doctor(ctx context.Context, cfg Config) (*Diagnosis, error) {
 	return d.conclude(), nil
 }
 
-// logTo makes a survey's log of a logger, which may be nil.
+// logTo adapts a logger, which may be nil, to a survey's log.
 func logTo(log *slog.Logger) func(source, what string, took time.Duration, bytes int64, err error) {
 	return func(source, what string, took time.Duration, bytes int64, err error) {
 		if log == nil {
@@ -87,7 +89,7 @@ func logTo(log *slog.Logger) func(source, what string, took time.Duration, bytes
 	}
 }
 
-// A doctor is one examination.
+// A doctor runs one examination.
 type doctor struct {
 	survey
 	diagnosis Diagnosis
@@ -97,7 +99,8 @@ type doctor struct {
 	profile   error  // what is wrong with the CPU profile
 }
 
-// examine asks everything. The error says that no answer came.
+// examine makes all requests. It returns an error if the service does not
+// answer.
 func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 	index, _ := d.first(ctx)
 	d.index = index.err
@@ -105,7 +108,7 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 	case settles(d.index) && index.status == 0:
 		return d.index
 	case settles(d.index):
-		return nil // everything else would say the same
+		return nil // all other requests would fail the same way
 	}
 	var beside sync.WaitGroup
 	var recording []source
@@ -132,7 +135,7 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 	return nil
 }
 
-// fit learns how long a window may be.
+// fit finds the longest window that the service allows.
 func (d *doctor) fit(ctx context.Context, window time.Duration) {
 	for _, page := range []string{"goroutine", "mutex"} {
 		if longest, ok := d.longest(ctx, page, profileSeconds(window)); ok {
@@ -148,7 +151,7 @@ func (d *doctor) block(ctx context.Context, _ answer) {
 	switch {
 	case a.err != nil:
 	case !bytes.HasPrefix(a.body, []byte("--- contention")):
-		d.note("block", false, "no block profile, but %s", capture.Sniff(a.body).What)
+		d.note("block", false, "not a block profile but %s", capture.Sniff(a.body).What)
 	case n == nil:
 	case *n > 0:
 		d.note("block", true, "on, or was: %d stacks", *n)
@@ -157,21 +160,21 @@ func (d *doctor) block(ctx context.Context, _ answer) {
 	}
 }
 
-// profilePage asks for a profile that is a page. It returns nil unless a whole
-// profile came.
+// profilePage requests a profile that is served as one page. It returns nil
+// unless the profile is complete.
 func (d *doctor) profilePage(ctx context.Context, name string) []byte {
 	a := d.ask(ctx, name, name, maxProfile)
 	switch {
 	case a.err != nil:
 	case !isGzip(a.body):
-		d.note(name, false, "no profile, but %s", capture.Sniff(a.body).What)
+		d.note(name, false, "not a profile but %s", capture.Sniff(a.body).What)
 	case !a.more:
 		return a.body
 	}
 	return nil
 }
 
-// takeTrace takes a trace that is hardly one.
+// takeTrace takes a minimal trace.
 func (d *doctor) takeTrace(ctx context.Context, _ answer) {
 	endpoint := fmt.Sprintf("trace?seconds=%g", glance.Seconds())
 	a := d.ask(ctx, "trace", endpoint, maxHead)
@@ -189,8 +192,8 @@ func (d *doctor) takeTrace(ctx context.Context, _ answer) {
 	}
 }
 
-// takeProfile asks for a CPU profile and cuts it. A profiler that is busy says
-// so at once; a free one says nothing before the profile ends.
+// takeProfile requests a CPU profile and cancels it. A busy profiler says so at
+// once; an idle one sends nothing before the profile ends.
 func (d *doctor) takeProfile(ctx context.Context, index answer) {
 	begin := time.Now()
 	cuttable, cut := context.WithCancel(ctx)
@@ -201,19 +204,19 @@ func (d *doctor) takeProfile(ctx context.Context, index answer) {
 	switch {
 	case errors.Is(a.err, ErrInterrupted) && ctx.Err() == nil:
 		d.enter("profile", http.StatusOK, nil, took)
-		d.note("profile", true, "begins; it was cut after %.1f s", took.Seconds())
+		d.note("profile", true, "begins; canceled after %.1f s", took.Seconds())
 	case a.err == nil && !isGzip(a.body):
-		d.profile = withOp(d.client.op("profile"), newFault(ErrStatus, pprofHint, "no profile, but %s", capture.Sniff(a.body).What))
+		d.profile = withOp(d.client.op("profile"), newFault(ErrStatus, pprofHint, "not a profile but %s", capture.Sniff(a.body).What))
 		d.enter("profile", a.status, d.profile, took)
 	default:
 		d.profile = a.err
 		d.enter("profile", a.status, a.err, took)
 	}
 	d.diagnosis.ProfileRunning = errors.Is(d.profile, ErrProfileRunning)
-	d.log("profile", "asked for a profile and cut it", took, 0, d.profile)
+	d.log("profile", "requested a profile and canceled it", took, 0, d.profile)
 }
 
-// conclude makes the diagnosis of what was seen.
+// conclude turns the observations into a Diagnosis.
 func (d *doctor) conclude() *Diagnosis {
 	d.resolve(d.format)
 	g := &d.diagnosis
@@ -223,7 +226,7 @@ func (d *doctor) conclude() *Diagnosis {
 	case settles(d.index):
 		g.Err = d.index
 	case d.trace != nil && d.index != nil && !isLate(d.index) && !d.diagnosis.TraceRunning && !d.shows():
-		g.Err = d.index // not even an index: the trace's 404 says less
+		g.Err = d.index // without an index, the trace's 404 says less
 	default:
 		g.Err = d.explainTrace(d.trace)
 	}
@@ -236,7 +239,7 @@ func (d *doctor) conclude() *Diagnosis {
 	return g
 }
 
-// advice are the things that would improve an answer, the most important first.
+// advice lists what would improve an answer, the most important first.
 var advice = []struct {
 	id   string
 	when func(*doctor) bool
@@ -246,32 +249,32 @@ var advice = []struct {
 	{"access", func(d *doctor) bool { return errors.Is(d.index, ErrUnauthorized) },
 		say("the port is guarded: " + accessHint), ""},
 	{"pprof-missing", func(d *doctor) bool { return errors.Is(d.index, ErrNotFound) && d.trace != nil && !d.shows() },
-		say("nothing can be collected without net/http/pprof: serve it, best on a port of its own that only the inside reaches"),
+		say("nothing can be collected without net/http/pprof: serve it, preferably on a separate port that is reachable only from inside"),
 		"import _ \"net/http/pprof\"\n\ngo func() { log.Print(http.ListenAndServe(\"localhost:6060\", nil)) }()"},
 	{"trace-missing", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, ErrNotFound) },
-		say("pprof is there, but the trace is not: a router of its own needs each handler"),
+		say("pprof is there, but the trace is not: a custom router needs each handler"),
 		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
 	{"trace-replaced", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, capture.ErrNotTrace) },
-		say("something other than net/http/pprof answers where the trace should be: register the handler before what catches all paths"),
+		say("a handler other than net/http/pprof's answers at the trace endpoint: register pprof's before the catch-all handler"),
 		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
 	{"trace-running", func(d *doctor) bool { return d.diagnosis.TraceRunning },
-		say("somebody takes a trace now, and a process has one tracer: try again when it is over"), ""},
+		say("another client is taking a trace, and a process has only one tracer: try again when it is over"), ""},
 	{"write-timeout", func(d *doctor) bool { return d.service.WriteTimeout > 0 },
 		func(d *doctor) string {
-			return fmt.Sprintf("the server's write timeout of at most %s limits the window to %s; from Go 1.23 on it does not matter",
+			return fmt.Sprintf("the server's write timeout of at most %s limits the window to %s; from Go 1.23 on it has no effect",
 				secondsText(time.Duration(d.service.WriteTimeout)), secondsText(time.Duration(d.diagnosis.Longest)))
 		},
 		"srv.WriteTimeout = 0 // of the server that serves pprof"},
 	{"profile-missing", func(d *doctor) bool { return d.trace == nil && d.profile != nil && !d.diagnosis.ProfileRunning },
-		say("no CPU profile: the time on the CPU cannot be told by function"),
+		say("no CPU profile: CPU time cannot be broken down by function"),
 		"mux.HandleFunc(\"/debug/pprof/profile\", pprof.Profile)"},
 	{"profile-running", func(d *doctor) bool { return d.diagnosis.ProfileRunning },
-		say("somebody takes a CPU profile, as a continuous profiler does: its samples are in the trace, so that nothing is lost"), ""},
+		say("another client, perhaps a continuous profiler, is taking a CPU profile: its samples are in the trace, so nothing is lost"), ""},
 	{"index-late", func(d *doctor) bool { return isLate(d.index) },
-		say("the index is slow: a run goes on without it after " + secondsText(headStart) + ", and takes no goroutine profiles, for it does not know how many goroutines there are"), ""},
+		say("the index is slow: a collection goes on without it after " + secondsText(headStart) + ", and takes no goroutine profiles, because the number of goroutines is unknown"), ""},
 	{"goroutines-many", func(d *doctor) bool { return d.service.Goroutines > manyGoroutines },
 		func(d *doctor) string {
-			return fmt.Sprintf("with %d goroutines the goroutine profiles are left out, for they stop the world", d.service.Goroutines)
+			return fmt.Sprintf("with %d goroutines the goroutine profiles are left out, because they stop the world", d.service.Goroutines)
 		}, ""},
 	{"tracing-expensive", func(d *doctor) bool { return d.older(cheapTracing) },
 		func(d *doctor) string {
@@ -279,23 +282,23 @@ var advice = []struct {
 		}, "go get go@latest"},
 	{"trace-whole", func(d *doctor) bool { return d.older(readableCut) },
 		func(d *doctor) string {
-			return d.service.GoVersion + ": a trace that is cut cannot be read before Go 1.22, so an early end keeps nothing"
+			return d.service.GoVersion + ": before Go 1.22 a trace that is cut short cannot be read, so a collection that ends early keeps nothing"
 		}, "go get go@latest"},
 	{"mutex-off", func(d *doctor) bool { return d.service.MutexRate != nil && *d.service.MutexRate == 0 },
-		say("the mutex profile is off: the trace tells who held a lock in the window, the profile would tell of all time since the start"),
+		say("the mutex profile is off: the trace shows who held a lock during the window; the profile would cover all time since the start"),
 		"runtime.SetMutexProfileFraction(100) // one contention of 100"},
 	{"mutex-each", func(d *doctor) bool { return d.service.MutexRate != nil && *d.service.MutexRate == 1 },
-		say("the mutex profile records each contention, which costs a busy service"),
+		say("the mutex profile records every contention, which is expensive in a busy service"),
 		"runtime.SetMutexProfileFraction(100) // one contention of 100"},
 	{"block-off", func(d *doctor) bool { return d.service.BlockEvents != nil && *d.service.BlockEvents == 0 },
-		say("the block profile is off, or nothing has blocked yet: the trace tells what blocked in the window, the profile would tell of all time since the start"),
+		say("the block profile is off, or nothing has blocked yet: the trace shows what blocked during the window; the profile would cover all time since the start"),
 		"runtime.SetBlockProfileRate(int(10 * time.Millisecond)) // one sample per 10 ms blocked"},
 }
 
 func say(text string) func(*doctor) string { return func(*doctor) string { return text } }
 
-// older reports whether the service is known to be built with a Go before the
-// minor version.
+// older reports whether the service is known to be built with a version of Go
+// before the given minor version.
 func (d *doctor) older(minor int) bool {
 	m := minorVersion(d.service.GoVersion)
 	return m > 0 && m < minor

@@ -29,7 +29,7 @@ func diagnose(t *testing.T, url string) *collect.Diagnosis {
 	return d
 }
 
-// endpoint returns what an endpoint answered.
+// endpoint returns the entry of an endpoint.
 func endpoint(t *testing.T, d *collect.Diagnosis, name string) capture.Endpoint {
 	t.Helper()
 	for _, e := range d.Service.Endpoints {
@@ -49,7 +49,7 @@ func ids(d *collect.Diagnosis) string {
 	return strings.Join(s, " ")
 }
 
-func TestAHealthyServiceShowsEverything(t *testing.T) {
+func TestAHealthyServiceExposesEverything(t *testing.T) {
 	d := diagnose(t, serve(t, newMux()))
 	if d.Err != nil {
 		t.Errorf("cannot be collected from: %v", d.Err)
@@ -65,7 +65,7 @@ func TestAHealthyServiceShowsEverything(t *testing.T) {
 	if d.Longest != int64(10*time.Second) || d.TraceRunning || d.ProfileRunning {
 		t.Errorf("%+v", d)
 	}
-	// What another test has let block stays in the block profile.
+	// Blocking in other tests stays in the block profile.
 	if got := ids(d); got != "mutex-off block-off" && got != "mutex-off" {
 		t.Errorf("advice: %s", got)
 	}
@@ -81,7 +81,8 @@ func TestDoctorLeavesNothingRunning(t *testing.T) {
 		t.Errorf("the tracer is still in use: %v", err)
 	}
 	trace.Stop()
-	// The profile's handler learns a moment later that its client has gone.
+	// The profile's handler notices only after a moment that its client is
+	// gone.
 	for begin := time.Now(); ; time.Sleep(time.Millisecond) {
 		err := runtimepprof.StartCPUProfile(&out)
 		if err == nil {
@@ -94,7 +95,7 @@ func TestDoctorLeavesNothingRunning(t *testing.T) {
 	runtimepprof.StopCPUProfile()
 }
 
-func TestRatesThatAreOnAreSeen(t *testing.T) {
+func TestDoctorSeesProfileRates(t *testing.T) {
 	for _, tt := range []struct {
 		rate         int
 		note, advice string
@@ -121,7 +122,7 @@ func TestRatesThatAreOnAreSeen(t *testing.T) {
 	}
 }
 
-func TestWhatRunsAlreadyIsSeen(t *testing.T) {
+func TestDoctorSeesRunningTracesAndProfiles(t *testing.T) {
 	url := serve(t, newMux())
 	var out bytes.Buffer
 	if err := runtimepprof.StartCPUProfile(&out); err != nil {
@@ -144,8 +145,8 @@ func TestWhatRunsAlreadyIsSeen(t *testing.T) {
 	checkError(t, d.Err, collect.ErrTraceRunning, "HTTP 500", "one trace at a time")
 }
 
-// beforeGo123 is net/http/pprof's own check of the server's write timeout, as
-// all versions from Go 1.15 to 1.22 have it, before the handlers of today.
+// beforeGo123 checks the server's write timeout like net/http/pprof from Go
+// 1.15 to 1.22, and then calls next.
 func beforeGo123(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		srv, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
@@ -183,7 +184,7 @@ func TestTheWriteTimeoutIsFoundWithoutWaiting(t *testing.T) {
 	}
 }
 
-func TestServicesThatShowLessAreToldWhatToAdd(t *testing.T) {
+func TestDoctorAdvisesWhatToAdd(t *testing.T) {
 	indexOnly := http.NewServeMux()
 	indexOnly.HandleFunc("/debug/pprof/", pprof.Index)
 	noProfile := http.NewServeMux()
@@ -200,7 +201,7 @@ func TestServicesThatShowLessAreToldWhatToAdd(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		h      http.Handler
-		is     error // nil: can be collected from
+		is     error // nil if it can be collected from
 		want   string
 		advice string
 		code   string
@@ -228,7 +229,7 @@ func TestServicesThatShowLessAreToldWhatToAdd(t *testing.T) {
 	}
 }
 
-func TestAServiceThatIsNotThereIsAnError(t *testing.T) {
+func TestAnUnreachableServiceIsAnError(t *testing.T) {
 	_, err := collect.Doctor(context.Background(), collect.Config{Target: target(t, closedPort(t))})
 	checkError(t, err, collect.ErrRefused, "connection refused", "nothing listens there")
 }
@@ -242,7 +243,7 @@ func TestAnInterruptedDoctorIsAnError(t *testing.T) {
 	}
 }
 
-func TestTheExactVersionIsReadFromMetrics(t *testing.T) {
+func TestTheExactVersionComesFromMetrics(t *testing.T) {
 	mux := newMux()
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "# TYPE go_info gauge\ngo_info{version=%q} 1\ngo_sched_gomaxprocs_threads 7\n", runtime.Version())

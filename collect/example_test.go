@@ -15,7 +15,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// A live service becomes a capture file.
+// Collect from a live service into a capture file.
 func Example() {
 	service := httptest.NewServer(http.DefaultServeMux)
 	defer service.Close()
@@ -47,7 +47,7 @@ func Example() {
 	// [goroutine-before.pb.gz trace.out cpu.pb.gz goroutine-after.pb.gz]
 }
 
-// What a service would let one see, before anything is collected.
+// Examine what a service exposes before collecting from it.
 func ExampleDoctor() {
 	service := httptest.NewServer(http.NotFoundHandler())
 	defer service.Close()

@@ -1,6 +1,6 @@
 package collect
 
-// What tests look at from outside.
+// Internals for tests outside the package.
 var (
 	ProfileSeconds = profileSeconds
 	TraceDuration  = traceDuration

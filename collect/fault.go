@@ -18,15 +18,15 @@ import (
 	"timesink/collect/capture"
 )
 
-// What a service, or the way to it, can be found to be. Each comes wrapped in a
-// capture.Error that tells the details and carries a hint. A trace that is none
-// is capture.ErrNotTrace.
+// Errors of a service, or of the network on the way to it. Each is wrapped in a
+// capture.Error with the details and a hint. A trace that is something else is
+// capture.ErrNotTrace.
 var (
 	ErrNoHost         = errors.New("no such host")
 	ErrRefused        = errors.New("connection refused")
 	ErrUnreachable    = errors.New("no answer")
 	ErrCertificate    = errors.New("TLS")
-	ErrUnauthorized   = errors.New("not let in")
+	ErrUnauthorized   = errors.New("unauthorized")
 	ErrNotFound       = errors.New("not found")
 	ErrRedirected     = errors.New("redirected")
 	ErrTraceRunning   = errors.New("a trace is running already")
@@ -36,8 +36,8 @@ var (
 	ErrInterrupted    = errors.New("interrupted")
 )
 
-// A fault is one of the Err values with what was seen: it reads as the latter
-// alone.
+// A fault is one of the Err values with the details of one occurrence. Its text is
+// the details alone.
 type fault struct {
 	kind  error
 	seen  string
@@ -63,25 +63,25 @@ func configError(op, what, hint string) error {
 
 const (
 	pprofHint = `the service must serve net/http/pprof there: import _ "net/http/pprof", ask the port it listens on, ` +
-		`or give the index's full URL when it has another path`
+		`or give the full URL of the index if it has another path`
 	accessHint = "give --bearer-file, --user, --cert or --pprof-header"
-	doctorHint = "timesink doctor tells what the service allows"
+	doctorHint = "run timesink doctor to see what the service allows"
 )
 
-// reachFault explains why no answer came. Nothing of the URL is in it: the
-// caller names the target.
+// reachFault returns the error for a request that got no answer. It contains
+// nothing of the URL: the caller names the target.
 func reachFault(err error) error {
 	var ue *url.Error
-	if errors.As(err, &ue) { // it repeats the method and the URL
+	if errors.As(err, &ue) { // drop it: it repeats the method and the URL
 		err = ue.Err
 	}
 	f := &fault{kind: ErrUnreachable, seen: err.Error(), cause: err}
-	hint := "check the address, and that the way there is open (VPN, firewall, kubectl port-forward)"
+	hint := "check the address and the network path to it (VPN, firewall, kubectl port-forward)"
 	var late *lateError
 	var dns *net.DNSError
 	socket := isSocket(err)
 	if socket {
-		hint = "check the path of the socket, and that the service runs"
+		hint = "check the path of the socket, and that the service is running"
 	}
 	var record tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
@@ -95,7 +95,7 @@ func reachFault(err error) error {
 		f.kind, f.seen, hint = ErrInterrupted, "interrupted", ""
 	case socket && errors.Is(err, fs.ErrNotExist):
 		f.kind, f.seen = ErrRefused, "there is no such socket"
-		hint = "check the path, that the service runs, and that its folder is mounted where timesink runs"
+		hint = "check the path, that the service is running, and that its folder is mounted where timesink runs"
 	case socket && errors.Is(err, syscall.ENOTDIR):
 		f.kind, f.seen = ErrRefused, "there is no such socket"
 		hint = socketHint
@@ -104,13 +104,13 @@ func reachFault(err error) error {
 		hint = "run timesink as a user who may write to the socket"
 	case socket && isRefused(err):
 		f.kind, f.seen = ErrRefused, "connection refused"
-		hint = "nothing listens on the socket: check that the service runs, and that this is its socket"
+		hint = "nothing listens on the socket: check that the service is running, and that this is its socket"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		f.kind, f.seen = ErrNoHost, "no such host: "+dns.Name
-		hint = "check the spelling; a name inside of a cluster needs kubectl port-forward"
+		hint = "check the spelling; a name inside a cluster needs kubectl port-forward"
 	case isRefused(err):
 		f.kind, f.seen = ErrRefused, "connection refused"
-		hint = "nothing listens there: check the port, and that the service runs and serves pprof on it"
+		hint = "nothing listens there: check the port, and that the service is running and serves pprof on it"
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		f.kind, f.seen, hint = ErrCertificate, "the server answers plain HTTP to TLS", "write http:// instead of https://"
 	case errors.As(err, &authority):
@@ -118,14 +118,14 @@ func reachFault(err error) error {
 	case errors.As(err, &hostname), errors.As(err, &verification):
 		f.kind, hint = ErrCertificate, "use the name in the certificate, or trust any with --insecure"
 	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
-		f.kind, hint = ErrCertificate, "the server turned the client away: it may ask for a client certificate, --cert and --key"
+		f.kind, hint = ErrCertificate, "the server rejected the client: it may require a client certificate, --cert and --key"
 	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`):
 		f.kind, f.seen, hint = ErrCertificate, "the server speaks TLS", "write https:// instead of http://"
 	case isTimeout(err):
 		f.seen = "no answer in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		f.seen = "the server closed the connection without an answer"
-		hint = "check that HTTP is spoken on that port, and what the service logs"
+		hint = "check that the port serves HTTP, and look at the service's log"
 	}
 	return &capture.Error{Err: f, Hint: hint}
 }
@@ -136,20 +136,20 @@ func isSocket(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial" && op.Net == "unix"
 }
 
-// A lateError says that one of the side requests was given up, for the window or
-// the answer would have waited for it.
+// A lateError is the error of a side request that was canceled so that the window
+// or the answer did not wait for it.
 type lateError struct{ what string }
 
 func (e *lateError) Error() string { return e.what }
 
-// isLate reports whether a request was given up for that reason.
+// isLate reports whether err is a lateError.
 func isLate(err error) bool {
 	var late *lateError
 	return errors.As(err, &late)
 }
 
-// endedBy returns why a request failed: where it was given up, that says more than
-// what the transport made of it.
+// endedBy returns why a request failed. If it was canceled as late, it returns
+// that cause instead of the transport's error.
 func endedBy(ctx context.Context, err error) error {
 	var late *lateError
 	if errors.As(context.Cause(ctx), &late) {
@@ -158,8 +158,8 @@ func endedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// settles reports whether an error about one page of a service is one about all:
-// nobody is there, or lets nobody in.
+// settles reports whether an error of one page holds for all pages of the service:
+// it is unreachable or denies access.
 func settles(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial" || slices.ContainsFunc(
@@ -167,8 +167,8 @@ func settles(err error) bool {
 		func(kind error) bool { return errors.Is(err, kind) })
 }
 
-// isRefused knows Windows' number too, which package syscall does not match
-// with ECONNREFUSED there.
+// isRefused also knows the error number of Windows, which package syscall does not
+// match with ECONNREFUSED.
 func isRefused(err error) bool {
 	const wsaeConnRefused = syscall.Errno(10061)
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaeConnRefused)
@@ -179,22 +179,22 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// statusFaults are the answers of net/http/pprof, and of what stands before
-// it, that are told from their text.
+// statusFaults lists the answers of net/http/pprof, and of what stands in front of
+// it, that are recognized by their text.
 var statusFaults = []struct {
 	says string // part of the body
 	kind error
 	hint string
 }{
-	{"tracer already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find who takes it (another timesink, a continuous profiler, gops)"},
-	{"tracing is already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find who takes it (another timesink, a continuous profiler, gops)"},
+	{"tracer already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find the client that takes it (another timesink, a continuous profiler, gops)"},
+	{"tracing is already enabled", ErrTraceRunning, "one trace at a time: wait until the other one ends, or find the client that takes it (another timesink, a continuous profiler, gops)"},
 	{"cpu profiling already in use", ErrProfileRunning, "one CPU profile at a time: wait until the other one ends"},
-	{"exceeds server's WriteTimeout", ErrWriteTimeout, "ask for a shorter window with -d, or let the pprof server have no WriteTimeout; from Go 1.23 on it does not matter"},
+	{"exceeds server's WriteTimeout", ErrWriteTimeout, "ask for a shorter window with -d, or remove the pprof server's WriteTimeout; from Go 1.23 on it has no effect"},
 	{"HTTP request to an HTTPS server", ErrCertificate, "write https:// instead of http://"},
 }
 
-// statusFault explains an answer that is not 200, quoting the server. The text
-// is scrubbed already.
+// statusFault returns the error for an answer with a status other than 200. It
+// quotes the server's text, which must be scrubbed already.
 func statusFault(status int, location, text string) error {
 	quoted := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
 	if text != "" {
@@ -211,13 +211,13 @@ func statusFault(status int, location, text string) error {
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return newFault(ErrNotFound, pprofHint, "%s", quoted)
 	case status >= 300 && status < 400 && location != "":
-		return newFault(ErrRedirected, "give the URL it points to, or let the tool in when it is a login page; credentials are not sent to where a redirect points",
+		return newFault(ErrRedirected, "give the URL it points to, or, if it is a login page, give timesink access; credentials do not follow a redirect",
 			"HTTP %d %s to %s", status, http.StatusText(status), location)
 	}
 	return newFault(ErrStatus, doctorHint, "%s", quoted)
 }
 
-// withOp names what was being done.
+// withOp adds the operation to an error.
 func withOp(op string, err error) error {
 	var e *capture.Error
 	if errors.As(err, &e) && e.Op == "" {

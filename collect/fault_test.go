@@ -20,7 +20,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// with serves a handler in the place of one of pprof's pages.
+// with serves pprof's pages with h in place of one of them.
 func with(page string, h http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", newMux())
@@ -35,7 +35,7 @@ func answers(status int, text string) http.HandlerFunc {
 	}
 }
 
-func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
+func TestErrorsAreOneLineAndAHint(t *testing.T) {
 	const login = "<!DOCTYPE html>\n<html><head><title>Log in</title></head><body>Please</body></html>"
 	over := serve(t, answers(200, login))
 	secure := httptest.NewUnstartedServer(newMux())
@@ -52,15 +52,15 @@ func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
 	}{
 		{"no such host", "nowhere.invalid:6060", collect.ErrNoHost, "get the pprof index of http://nowhere.invalid:6060: no such host: nowhere.invalid", "spelling"},
 		{"nothing listens", closedPort(t), collect.ErrRefused, "connection refused", "nothing listens there"},
-		{"no HTTP", listenOnce(t, "SSH-2.0-OpenSSH_9.6\r\n"), collect.ErrUnreachable, "malformed HTTP", "address"},
-		{"closes at once", listenOnce(t, ""), collect.ErrUnreachable, "closed the connection", "HTTP is spoken"},
+		{"not HTTP", listenOnce(t, "SSH-2.0-OpenSSH_9.6\r\n"), collect.ErrUnreachable, "malformed HTTP", "address"},
+		{"closes at once", listenOnce(t, ""), collect.ErrUnreachable, "closed the connection", "serves HTTP"},
 		{"TLS where there is none", strings.Replace(over, "http:", "https:", 1), collect.ErrCertificate, "plain HTTP", "http://"},
-		{"none where there is TLS", strings.Replace(secure.URL, "https:", "http:", 1), collect.ErrCertificate, "HTTP 400", "https://"},
+		{"plain HTTP where there is TLS", strings.Replace(secure.URL, "https:", "http:", 1), collect.ErrCertificate, "HTTP 400", "https://"},
 		{"unknown authority", secure.URL, collect.ErrCertificate, "unknown authority", "--cacert"},
 		{"401", serve(t, answers(401, "no token\n")), collect.ErrUnauthorized, `get the pprof index of`, "--bearer-file"},
 		{"403", serve(t, answers(403, "not you\n")), collect.ErrUnauthorized, `HTTP 403 Forbidden: "not you"`, "--bearer-file"},
 		{"404", serve(t, http.NotFoundHandler()), collect.ErrNotFound, `HTTP 404 Not Found: "404 page not found"`, "net/http/pprof"},
-		{"a page for everything", over, collect.ErrNotFound, `HTTP 200, but no pprof index: "Log in"`, "net/http/pprof"},
+		{"a page for everything", over, collect.ErrNotFound, `HTTP 200, but not a pprof index: "Log in"`, "net/http/pprof"},
 		{"500", serve(t, answers(500, "boom\x1b[31m\n\tred")), collect.ErrStatus, `HTTP 500 Internal Server Error: "boom [31m red"`, "doctor"},
 		{"redirect to a login", serve(t, http.RedirectHandler("https://sso.example.com/login?back=secret", http.StatusFound)), collect.ErrRedirected, "to https://sso.example.com/login", "login"},
 		{"trace: page", serve(t, with("trace", answers(200, login))), capture.ErrNotTrace, `HTTP 200 with an HTML page ("Log in")`, `register mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
@@ -69,9 +69,9 @@ func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
 		{"trace: a profile", serve(t, with("trace", func(w http.ResponseWriter, r *http.Request) { runtimepprof.Lookup("goroutine").WriteTo(w, 0) })), capture.ErrNotTrace, "HTTP 200 with a pprof profile", "net/http/pprof"},
 		{"trace: 404", serve(t, with("trace", http.NotFound)), collect.ErrNotFound, "get trace of ", `add mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
 		{"trace: 401", serve(t, with("trace", answers(401, ""))), collect.ErrUnauthorized, "HTTP 401 Unauthorized", "--bearer-file"},
-		{"trace: running already, as Go 1.22 says it", serve(t, with("trace", answers(500, "Could not enable tracing: tracing is already enabled\n"))), collect.ErrTraceRunning, "tracing is already enabled", "one trace at a time"},
+		{"trace: already running, in the words of Go 1.22", serve(t, with("trace", answers(500, "Could not enable tracing: tracing is already enabled\n"))), collect.ErrTraceRunning, "tracing is already enabled", "one trace at a time"},
 		{"trace: longer than the write timeout", serve(t, with("trace", answers(400, "profile duration exceeds server's WriteTimeout"))), collect.ErrWriteTimeout, "exceeds server's WriteTimeout", "-d"},
-		{"trace: cut before it began", serve(t, with("trace", hangUp)), collect.ErrUnreachable, "closed the connection", "HTTP"},
+		{"trace: cut off before it began", serve(t, with("trace", hangUp)), collect.ErrUnreachable, "closed the connection", "HTTP"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			checkError(t, fail(t, context.Background(), short(t, tt.target)), tt.is, tt.want, tt.hint)
@@ -81,7 +81,7 @@ func TestWhatGoesWrongIsOneLineAndAHint(t *testing.T) {
 
 func hangUp(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }
 
-// listenOnce is a server that says that much to each client and hangs up.
+// listenOnce serves text to each client and hangs up.
 func listenOnce(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,7 +95,7 @@ func listenOnce(t *testing.T, text string) string {
 			if err != nil {
 				return
 			}
-			// What the client says is read, or closing would reset the connection.
+			// Read the client's request, or closing would reset the connection.
 			buf := make([]byte, 4096)
 			c.Read(buf)
 			io.WriteString(c, text)
@@ -105,7 +105,7 @@ func listenOnce(t *testing.T, text string) string {
 	return l.Addr().String()
 }
 
-func TestATraceThatRunsAlreadyIsToldInTheServicesWords(t *testing.T) {
+func TestARunningTraceIsAnErrorThatQuotesTheService(t *testing.T) {
 	var out bytes.Buffer
 	if err := trace.Start(&out); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestATraceThatRunsAlreadyIsToldInTheServicesWords(t *testing.T) {
 	checkError(t, err, collect.ErrTraceRunning, `HTTP 500 Internal Server Error: "Could not enable tracing: `, "one trace at a time")
 }
 
-func TestACPUProfileThatRunsAlreadyIsAWarning(t *testing.T) {
+func TestARunningCPUProfileIsAWarning(t *testing.T) {
 	var out bytes.Buffer
 	if err := runtimepprof.StartCPUProfile(&out); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestACPUProfileThatRunsAlreadyIsAWarning(t *testing.T) {
 	}
 }
 
-func TestAServiceWithoutACPUProfileIsCollectedFrom(t *testing.T) {
+func TestAMissingCPUProfileIsAWarning(t *testing.T) {
 	for name, h := range map[string]http.Handler{
 		"404":  with("profile", http.NotFound),
 		"page": with("profile", answers(200, "<html>not here</html>")),
@@ -143,7 +143,7 @@ func TestAServiceWithoutACPUProfileIsCollectedFrom(t *testing.T) {
 	}
 }
 
-func TestARouterWithoutAnIndexIsCollectedFrom(t *testing.T) {
+func TestTheIndexIsOptional(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/internal/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/internal/pprof/profile", pprof.Profile)
@@ -174,7 +174,7 @@ func TestTheWindowFitsTheWriteTimeoutOfOldServices(t *testing.T) {
 // stream with any version of Go.
 type unwrappable struct{ http.ResponseWriter }
 
-func TestAStreamThatIsCutIsKeptAsFarAsItCame(t *testing.T) {
+func TestATraceThatIsCutIsKept(t *testing.T) {
 	wake(t)
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { newMux().ServeHTTP(unwrappable{w}, r) })
 	cfg := short(t, serveWithTimeout(t, h, 300*time.Millisecond))
@@ -200,12 +200,12 @@ func TestATraceThatEndsEarlyIsKept(t *testing.T) {
 	}
 }
 
-func TestNothingIsOverwrittenAndNothingAskedWhenTheNameIsTaken(t *testing.T) {
+func TestATakenNameIsAnErrorBeforeAnyRequest(t *testing.T) {
 	asked := false
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked = true }))
 	_, err := collect.Run(context.Background(), short(t, url), t.TempDir())
-	checkError(t, err, capture.ErrExists, "exists already", "-o")
+	checkError(t, err, capture.ErrExists, "already exists", "-o")
 	if asked {
-		t.Error("the service was asked all the same")
+		t.Error("the service was asked anyway")
 	}
 }

@@ -10,25 +10,26 @@ import (
 	"timesink/collect/capture"
 )
 
-// manyGoroutines is where a goroutine profile begins to hurt: it stops the
-// world, for up to 300 ms at 100,000 (golang/go#50794).
+// manyGoroutines is the number of goroutines above which no goroutine profile
+// is taken: it stops the world, for up to 300 ms at 100,000 (golang/go#50794).
 const manyGoroutines = 100_000
 
 // fewGoroutines returns why the goroutine profile before the window must not be
-// taken: it costs by the number of goroutines, which the index tells.
+// taken, or nil. Its cost grows with the number of goroutines, which only the
+// index states.
 func (c *collector) fewGoroutines() error {
 	if isLate(c.index.err) {
 		return withOp(c.client.op("goroutine"), newFault(ErrUnreachable, doctorHint, "the index, which counts the goroutines, gave %s", lateForWindow.what))
 	}
 	if n := c.facts.known().Goroutines; n > manyGoroutines {
-		return &unasked{"goroutines-many", fmt.Sprintf("no goroutine profiles were taken: with %d goroutines they would stop the service for a while", n)}
+		return &unasked{"goroutines-many", fmt.Sprintf("no goroutine profiles were taken: with %d goroutines they would pause the service", n)}
 	}
 	return nil
 }
 
 // goroutinesBefore returns why the goroutine profile after the window is not
-// taken: without the first there is nothing to compare it with, and a service
-// that was slow to make one is not asked for another.
+// taken, or nil. Without the first one there is nothing to compare it with, and
+// a service that was slow to serve one is not asked for another.
 func (c *collector) goroutinesBefore() error {
 	if p := c.manifestPart(capture.GoroutineBeforePart); p == nil || p.Error != "" {
 		return &unasked{}
@@ -36,8 +37,8 @@ func (c *collector) goroutinesBefore() error {
 	return nil
 }
 
-// goroutines learns from a goroutine profile: where the binary lies, and what
-// the paths of its sources tell.
+// goroutines learns the path of the binary from a goroutine profile, and what
+// its source paths reveal.
 func (s *survey) goroutines(data []byte) {
 	p, err := profile.ParseData(data)
 	if err != nil {
@@ -70,9 +71,9 @@ func (d *doctor) goroutine(ctx context.Context, index answer) {
 	if n > manyGoroutines || isLate(index.err) {
 		d.enter("goroutine", 0, nil, 0)
 		if isLate(index.err) {
-			d.note("goroutine", false, "not asked for: the index, which counts the goroutines, gave %s", lateForWindow.what)
+			d.note("goroutine", false, "not requested: the index, which counts the goroutines, gave %s", lateForWindow.what)
 		} else {
-			d.note("goroutine", false, "not asked for: with %d goroutines it would stop the service for a while", n)
+			d.note("goroutine", false, "not requested: with %d goroutines it would pause the service", n)
 		}
 		return
 	}

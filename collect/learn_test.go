@@ -13,7 +13,7 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestTargetsAreRead(t *testing.T) {
+func TestParseTarget(t *testing.T) {
 	for _, tt := range []struct{ in, shown, index string }{
 		{"localhost:6060", "http://localhost:6060", "http://localhost:6060/debug/pprof/"},
 		{":6060", "http://localhost:6060", "http://localhost:6060/debug/pprof/"},
@@ -48,7 +48,7 @@ func TestTargetsAreRead(t *testing.T) {
 	}
 }
 
-func TestSocketsAreRead(t *testing.T) {
+func TestParseTargetAcceptsSockets(t *testing.T) {
 	for _, tt := range []struct{ in, shown, socket, path, file string }{
 		{"unix:///run/app.sock", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
 		{"unix:/run/app.sock", "unix:///run/app.sock", "/run/app.sock", "/debug/pprof/", "app"},
@@ -81,7 +81,7 @@ func TestSocketsAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTargetIsTold(t *testing.T) {
+func TestParseTargetErrorsHaveHints(t *testing.T) {
 	for _, in := range []string{"", "http://", "ftp://host/", "http://%zz", "://x", "file:///etc/passwd", "http://host:port/",
 		"unix:", "unix://", "unix:///", "unix:app.sock", "unix://run/app.sock", "unix:///run/%zz", "unix:///:/debug/pprof/"} {
 		_, err := ParseTarget(in)
@@ -91,7 +91,7 @@ func TestWhatIsNoTargetIsTold(t *testing.T) {
 	}
 }
 
-func TestGoVersionsAreTakenFromPathsThatAgreeWithTheTrace(t *testing.T) {
+func TestGoVersionsComeFromPathsThatAgreeWithTheTrace(t *testing.T) {
 	for _, tt := range []struct{ path, format, want string }{
 		{"/usr/local/go/src/runtime/proc.go", "go 1.26", "go1.26 or newer"},
 		{"/usr/local/go/src/runtime/proc.go", "go 1.23", "go1.23–go1.24"},
@@ -107,7 +107,7 @@ func TestGoVersionsAreTakenFromPathsThatAgreeWithTheTrace(t *testing.T) {
 		{"/nix/store/0abc-go-1.22.3/share/go/src/runtime/proc.go", "go 1.22", "go1.22.3"},
 		{"/home/u/.asdf/installs/golang/1.24.1/go/src/runtime/proc.go", "", "go1.24.1"},
 		{"/opt/app-1.2/go/src/runtime/proc.go", "go 1.26", "go1.26 or newer"},
-		{"/opt/go1.19/src/runtime/proc.go", "go 1.26", "go1.26 or newer"}, // disagrees: not believed
+		{"/opt/go1.19/src/runtime/proc.go", "go 1.26", "go1.26 or newer"}, // disagrees: ignored
 	} {
 		s := survey{log: func(string, string, time.Duration, int64, error) {}}
 		s.goroutines(profileWith(t, tt.path))
@@ -121,7 +121,7 @@ func TestGoVersionsAreTakenFromPathsThatAgreeWithTheTrace(t *testing.T) {
 	}
 }
 
-// profileWith is a goroutine profile whose runtime lies at that path.
+// profileWith returns a goroutine profile whose runtime is at path.
 func profileWith(t *testing.T, path string) []byte {
 	t.Helper()
 	m := &profile.Mapping{ID: 1, File: "/app", BuildID: "abc"}
@@ -138,7 +138,7 @@ func profileWith(t *testing.T, path string) []byte {
 	return out.Bytes()
 }
 
-func TestIndexPagesOfAllVersionsAreRead(t *testing.T) {
+func TestIndexPagesOfAllVersionsMatch(t *testing.T) {
 	for version, row := range map[string]string{
 		"go1.26": "<tr><td>3</td><td><a href='goroutine?debug=1'>goroutine</a></td></tr>",
 		"go1.19": "<tr><td>3</td><td><a href='goroutine?debug=1'>goroutine</a></td></tr>",
@@ -151,7 +151,7 @@ func TestIndexPagesOfAllVersionsAreRead(t *testing.T) {
 	}
 }
 
-func TestHeadersAreReadAndNotPrinted(t *testing.T) {
+func TestHeadersAreParsedAndNotPrinted(t *testing.T) {
 	h := Header{}
 	for _, line := range []string{"x-token: abc", "X-Token:def", "Accept: a, b: c"} {
 		if err := h.Add(line); err != nil {
@@ -159,7 +159,7 @@ func TestHeadersAreReadAndNotPrinted(t *testing.T) {
 		}
 	}
 	if len(h["X-Token"]) != 2 || h["X-Token"][1] != "def" || h["Accept"][0] != "a, b: c" {
-		t.Error("fields came out otherwise")
+		t.Error("unexpected fields")
 	}
 	for _, line := range []string{"", "no colon", ": x", "a b: x", "X-A: b\nc"} {
 		if err := h.Add(line); err == nil || capture.Hint(err) == "" {

@@ -10,12 +10,12 @@ import (
 	"timesink/collect/capture"
 )
 
-// marks are the moments of one probe, as httptrace tells them. The hooks run on
-// the transport's goroutines, some of them even after the request has ended: a
-// dial goes on for the next one.
+// marks holds the times of one probe's events, as httptrace reports them. The
+// hooks run on the transport's goroutines, some even after the request has
+// ended: a dial goes on for the next request.
 type marks struct {
 	mu                        sync.Mutex
-	done                      bool // the probe has ended; what comes now is not its own
+	done                      bool // the probe has ended; later events belong to others
 	dnsStart, dnsDone         time.Time
 	connectStart, connectDone time.Time
 	tlsStart, tlsDone         time.Time
@@ -25,7 +25,8 @@ type marks struct {
 	reused                    bool
 }
 
-// at takes the time for a mark; set runs under the lock.
+// at calls set with the current time, under the lock, unless the probe has
+// ended.
 func (m *marks) at(set func(now time.Time)) {
 	now := time.Now()
 	m.mu.Lock()
@@ -47,8 +48,9 @@ func (m *marks) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSStart: func(httptrace.DNSStartInfo) { first(&m.dnsStart) },
 		DNSDone:  func(httptrace.DNSDoneInfo) { last(&m.dnsDone) },
-		// A host of two address families is dialed twice at once: the phase
-		// lasts from the first beginning to the last end before the connection.
+		// A host with two address families is dialed twice in parallel: the
+		// phase lasts from the first start to the last end before the
+		// connection.
 		ConnectStart:         func(string, string) { first(&m.connectStart) },
 		ConnectDone:          func(string, string, error) { last(&m.connectDone) },
 		TLSHandshakeStart:    func() { first(&m.tlsStart) },
@@ -59,8 +61,8 @@ func (m *marks) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// got notes the connection. It comes twice when an idle connection turned out
-// to be closed and the transport took another: the last one counts.
+// got records the connection. It is called twice if an idle connection turned
+// out to be closed and the transport took another: the last call counts.
 func (m *marks) got(info httptrace.GotConnInfo) {
 	m.at(func(now time.Time) {
 		m.gotConn, m.wrote, m.firstByte = now, time.Time{}, time.Time{}
@@ -71,7 +73,7 @@ func (m *marks) got(info httptrace.GotConnInfo) {
 	})
 }
 
-// numbered finds the connection that was dialed under the one that HTTP uses.
+// numbered returns the dialed connection underneath the one that HTTP uses.
 func numbered(c net.Conn) *numberedConn {
 	switch c := c.(type) {
 	case *numberedConn:
@@ -82,14 +84,14 @@ func numbered(c net.Conn) *numberedConn {
 	return nil
 }
 
-// fill enters the phases between start and end, and the connection.
+// fill sets the probe's phases between start and end, and its connection.
 func (m *marks) fill(p *capture.Probe, start, end time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done = true
 	at := start
-	// until gives a phase the time up to t; up to the end when it was in it
-	// when the probe failed, nothing when t was before the phase.
+	// until ends a phase at t; at the end of the probe if it failed in that
+	// phase; it adds nothing if t is before the phase.
 	until := func(phase *int64, t time.Time) {
 		if t.IsZero() || t.After(end) {
 			t = end
@@ -99,7 +101,7 @@ func (m *marks) fill(p *capture.Probe, start, end time.Time) {
 			at = t
 		}
 	}
-	if !m.reused { // else a dial was begun, but another connection came free first
+	if !m.reused { // otherwise a dial was started, but another connection became free first
 		for _, d := range []struct {
 			phase      *int64
 			start, end time.Time
@@ -114,7 +116,7 @@ func (m *marks) fill(p *capture.Probe, start, end time.Time) {
 	if !m.gotConn.IsZero() {
 		written := m.wrote
 		if !m.firstByte.IsZero() && (written.IsZero() || written.After(m.firstByte)) {
-			written = m.firstByte // answered before it had read everything
+			written = m.firstByte // answered before it had read the whole request
 		}
 		until(&p.RequestWrite, written)
 		until(&p.FirstByte, m.firstByte)

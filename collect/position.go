@@ -7,28 +7,27 @@ import (
 	"timesink/collect/capture"
 )
 
-// A position tells how far a trace has come, in the service's own time, from
-// the bytes as they pass. It is what the lag is measured with: a service that
-// traces faster than the trace arrives holds the rest in its memory, without a
-// limit, and only the times inside of the trace show it.
+// A position tracks how far a trace has come, in the service's time, from the bytes as
+// they pass. The lag is measured with it: a service that traces faster than the trace
+// arrives holds the rest in its memory, without a limit, and only the times inside the
+// trace show that.
 //
-// It looks at nothing but the headers of the batches, of some 64 KB each, that
-// the format is made of since Go 1.22 (golang.org/design/60773-execution-tracer-overhaul):
+// It reads only the headers of the batches, about 64 KB each, of the format since Go
+// 1.22 (golang.org/design/60773-execution-tracer-overhaul):
 //
 //	16 bytes: "go 1.NN trace\0\0\0"
 //	then batches: 1 gen m time size, or 3-experimental gen m time size, then size bytes
 //	or, from Go 1.26 on, one byte that ends a generation
 //
-// All numbers but the first byte are varints. The unit of time is in a batch
-// that begins with a frequency event, or with a sync event and then that one. From
-// Go 1.25 on, a snapshot of the wall clock follows it there.
-// On anything else, older formats among it, the position is lost: known is
-// false from there on, and nothing is claimed.
+// All numbers but the first byte are varints. The unit of time is in a batch that
+// begins with a frequency event, or with a sync event followed by one. From Go 1.25 on,
+// a snapshot of the wall clock follows it. On anything else, including older formats,
+// the position is lost: known is false from then on.
 type position struct {
-	version string // of the header, "go 1.26"; "" as long as it has not come
+	version string // of the header, "go 1.26"; "" until it has arrived
 
 	lost        bool
-	head        []byte // what has come of the header, or of the batch's beginning
+	head        []byte // the part of the header, or of the batch's beginning, that has arrived
 	skip        uint64 // bytes of the batch still to come
 	generation  uint64 // of the newest batch
 	generations int    // how many have begun
@@ -36,12 +35,12 @@ type position struct {
 	earliest    uint64 // of them
 	frequency   uint64 // units per second
 
-	clock   time.Time // the service's wall clock at clockAt, zero when it is not known
+	clock   time.Time // the service's wall clock at clockAt; zero if unknown
 	clockAt uint64    // in units
 }
 
-// Numbers of the format, from Go's internal/trace/tracev2: they never change
-// within it.
+// Event types of the format, from Go's internal/trace/tracev2: they never change within
+// it.
 const (
 	eventBatch             = 1
 	eventFrequency         = 8
@@ -55,7 +54,7 @@ const (
 	maxBatchHead    = 2 + 4*binary.MaxVarintLen64 + maxSync
 )
 
-// Write follows the trace. It cannot fail.
+// Write consumes the next bytes of the trace. It never returns an error.
 func (p *position) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 && !p.lost {
@@ -64,7 +63,7 @@ func (p *position) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// next takes what it can use of b and returns the rest.
+// next consumes a prefix of b and returns the rest.
 func (p *position) next(b []byte) []byte {
 	if p.skip > 0 {
 		n := min(p.skip, uint64(len(b)))
@@ -74,7 +73,7 @@ func (p *position) next(b []byte) []byte {
 	before := len(p.head)
 	p.head = append(p.head, b[:min(len(b), maxBatchHead-before)]...)
 	used := p.parse()
-	if used == 0 { // it needs more than has come
+	if used == 0 { // it needs more bytes
 		if len(p.head) >= maxBatchHead {
 			p.lost = true
 		}
@@ -84,12 +83,12 @@ func (p *position) next(b []byte) []byte {
 	if rest := used - before; rest >= 0 {
 		return b[rest:]
 	}
-	p.lost = true // a head that was whole was not taken: cannot be
+	p.lost = true // a complete head was not parsed: cannot happen
 	return nil
 }
 
-// parse reads p.head and returns how many bytes of it are done with; none as
-// long as it is too short to tell.
+// parse parses p.head and returns how many of its bytes it consumed: none if it is too
+// short.
 func (p *position) parse() int {
 	if p.version == "" {
 		return p.parseHeader()
@@ -117,7 +116,7 @@ func (p *position) parse() int {
 		fields[i], at = v, at+n
 	}
 	generation, unit, size := fields[0], fields[2], fields[3]
-	// The batch's own beginning may hold the clocks; wait for it.
+	// The beginning of the batch may hold the clocks; wait for it.
 	look := int(min(size, maxSync))
 	if len(p.head) < at+look {
 		return 0
@@ -142,13 +141,14 @@ func (p *position) parseHeader() int {
 	}
 	p.version = capture.TraceVersion(p.head)
 	switch p.version {
-	case "", "go 1.11", "go 1.19", "go 1.21": // no trace, or not made of batches
+	case "", "go 1.11", "go 1.19", "go 1.21": // not a trace, or not made of batches
 		p.lost = true
 	}
 	return traceHeaderSize
 }
 
-// readClocks reads the clocks that a batch of that time may begin with.
+// readClocks reads the clocks at the beginning of a batch, if any; at is the batch's
+// time.
 func (p *position) readClocks(data []byte, at uint64) {
 	if len(data) > 0 && data[0] == eventSync {
 		data = data[1:]
@@ -177,8 +177,8 @@ func (p *position) readClocks(data []byte, at uint64) {
 	p.clock, p.clockAt = time.Unix(int64(fields[2]), int64(fields[3])), at+fields[0]
 }
 
-// opened returns when the trace began, by the service's wall clock; known is false
-// where the trace does not tell.
+// opened returns when the trace began, by the service's wall clock; known is false if
+// the trace does not contain it.
 func (p *position) opened() (at time.Time, known bool) {
 	if p.clock.IsZero() || p.frequency == 0 || p.clockAt < p.earliest {
 		return time.Time{}, false
@@ -186,7 +186,7 @@ func (p *position) opened() (at time.Time, known bool) {
 	return p.clock.Add(-p.duration(p.clockAt - p.earliest)), true
 }
 
-// duration returns how long units of the trace's time are.
+// duration converts units of the trace's time.
 func (p *position) duration(units uint64) time.Duration {
 	return time.Duration(float64(units) / float64(p.frequency) * float64(time.Second))
 }
@@ -195,8 +195,8 @@ func (p *position) duration(units uint64) time.Duration {
 // is about a second.
 const firstGeneration = 2 * time.Second
 
-// elapsed returns how much of the service's time the trace covers so far, at
-// most; known is false where it cannot be told.
+// elapsed returns an upper bound on the service's time that the trace covers so far;
+// known is false if there is none.
 func (p *position) elapsed() (d time.Duration, known bool) {
 	switch {
 	case p.lost || p.generations == 0 || p.last < p.first:

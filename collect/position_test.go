@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// takeTrace traces this process until the time is over.
+// takeTrace traces this process for d.
 func takeTrace(t testing.TB, d time.Duration) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -36,7 +36,7 @@ func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
 		t.Errorf("%d generations of version %q", whole.generations, whole.version)
 	}
 
-	// However the bytes are cut into reads, the position is the same.
+	// The position does not depend on the size of the reads.
 	for _, size := range []int{1, 7, 4096} {
 		var p position
 		for rest := data; len(rest) > 0; {
@@ -49,14 +49,14 @@ func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
 		}
 	}
 
-	// It only grows.
+	// The position never decreases.
 	var p position
 	last := time.Duration(0)
 	for _, b := range data {
 		p.Write([]byte{b})
 		if now, known := p.elapsed(); known && p.frequency != 0 {
 			if now < last {
-				t.Fatalf("position goes back from %s to %s", last, now)
+				t.Fatalf("position decreases from %s to %s", last, now)
 			}
 			last = now
 		}
@@ -76,7 +76,7 @@ func TestWithoutAFrequencyThePositionIsInTheFirstGeneration(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTraceOfBatchesHasNoPosition(t *testing.T) {
+func TestOtherFormatsHaveNoPosition(t *testing.T) {
 	for name, data := range map[string]string{
 		"nothing":               "",
 		"a page":                "<!doctype html><html><body>hello</body></html>",
@@ -92,8 +92,8 @@ func TestWhatIsNoTraceOfBatchesHasNoPosition(t *testing.T) {
 	}
 }
 
-// FuzzPosition holds that no bytes make the position fail, and that it does not
-// depend on how they are cut into reads.
+// FuzzPosition checks that no input makes the position fail, and that it does
+// not depend on the size of the reads.
 func FuzzPosition(f *testing.F) {
 	f.Add(takeTrace(f, time.Millisecond), byte(3))
 	f.Add([]byte("go 1.26 trace\x00\x00\x00\x01\x01\x01\x01\x02\x32\x08"), byte(1))

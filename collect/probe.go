@@ -18,41 +18,43 @@ import (
 	"timesink/collect/capture"
 )
 
-// Probing says which requests to send while the service is watched, and how
-// many. The zero value sends none.
+// Probing configures the requests to send during a collection, and their rate.
+// The zero value sends none.
 //
-// The loop is open: each probe is sent when it is due, whether the ones before
-// have been answered or not, so that a slow service cannot hide its slowness by
-// holding up who asks. Connections are kept alive and used again, as a client
-// of the service would.
+// The loop is open: each probe is sent when it is due, whether or not earlier
+// ones have been answered, so that a slow service cannot hide its slowness by
+// delaying the client. Connections are kept alive and reused, as by a client of
+// the service.
 type Probing struct {
-	// URLs are taken in turn, also those of sockets, unix:///socket:/path. A {name}
-	// in one is filled from Values, and stands in the route.
+	// URLs are probed in turn. They may name sockets: unix:///socket:/path. A
+	// {name} in one is replaced with the values in Values and stays in the
+	// route.
 	URLs []string
-	// Rate is the number of probes per second over all URLs together; 0 means
+	// Rate is the number of probes per second over all URLs; 0 means
 	// DefaultRate.
 	Rate float64
-	// Method is GET when empty. Others than GET and HEAD need AllowUnsafe.
+	// Method is the HTTP method, GET if empty. Methods other than GET and HEAD
+	// require AllowUnsafe.
 	Method      string
 	AllowUnsafe bool
 	Header      Header
 	Body        []byte
-	// Values are the values of each name, taken in turn.
+	// Values holds the values of each name, used in turn.
 	Values map[string][]string
 	TLS    TLS
-	// Timeout bounds one probe; 0 means DefaultProbeTimeout.
+	// Timeout limits each probe; 0 means DefaultProbeTimeout.
 	Timeout time.Duration
-	// Baseline is how long probes are sent before the window, at the same rate:
-	// against them the cost of looking is measured. 0 means as long as ten
-	// probes take, but from 2 to 5 s; negative means none.
+	// Baseline is how long probes are sent before the window, at the same rate,
+	// to measure what the collection itself costs. 0 means the time of ten
+	// probes, but at least 2 s and at most 5 s; a negative value means none.
 	Baseline time.Duration
-	// MaxInFlight bounds the probes that wait for their answer; 0 means
-	// DefaultMaxInFlight. One that is due beyond it is not sent, and counted.
+	// MaxInFlight limits the probes that wait for an answer; 0 means
+	// DefaultMaxInFlight. Probes due beyond the limit are counted but not sent.
 	MaxInFlight int
 }
 
-// Format implements fmt.Formatter: URLs and bodies may hold secrets, and are not
-// printed.
+// Format implements fmt.Formatter. It does not print URLs and bodies, which may
+// hold secrets.
 func (p Probing) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "{%d URLs, %g probes a second}", len(p.URLs), p.rate())
 }
@@ -60,14 +62,14 @@ func (p Probing) Format(f fmt.State, _ rune) {
 // MarshalText implements encoding.TextMarshaler, for the same reason.
 func (p Probing) MarshalText() ([]byte, error) { return fmt.Append(nil, p), nil }
 
-// What Probing's zeros mean.
+// The defaults that Probing's zero values stand for.
 const (
 	DefaultRate         = 5.0
 	DefaultProbeTimeout = 30 * time.Second
 	DefaultMaxInFlight  = 256
 
-	maxRate    = 10000           // probes per second, a bound on mistakes
-	probeGrace = 2 * time.Second // that probes in flight get when their time is over
+	maxRate    = 10000           // probes per second, to catch mistakes
+	probeGrace = 2 * time.Second // for probes in flight at the end
 )
 
 func (p Probing) method() string {
@@ -92,8 +94,8 @@ func (p Probing) baseline() time.Duration {
 	return min(max(ten, 2*time.Second), 5*time.Second)
 }
 
-// A prober sends probes and writes down what became of them. Its send is for one
-// goroutine at a time.
+// A prober sends probes and records their outcome. Only one goroutine at a time
+// may call send.
 type prober struct {
 	probing Probing
 	routes  []*route
@@ -101,17 +103,17 @@ type prober struct {
 	agent   string
 	scrub   scrubber
 	clock   clock
-	turn    int          // probes that were due so far
+	turn    int          // probes due so far
 	dialed  atomic.Int64 // connections so far
 	slots   chan struct{}
 
-	ctx    context.Context // of the probes in flight
+	ctx    context.Context // for the probes in flight
 	cancel context.CancelFunc
 	flight sync.WaitGroup
 
 	mu     sync.Mutex
-	out    io.Writer // of JSON lines
-	failed error     // the first of out
+	out    io.Writer // receives JSON lines
+	failed error     // the first error of out
 	counts map[string]*probeCount
 }
 
@@ -121,7 +123,7 @@ type probeCount struct {
 	dropped int // too many were in flight
 	failed  int // no answer
 	refused int // an answer of status 400 or above
-	cut     int // no answer when the collection ended
+	cut     int // unanswered when the collection ended
 
 	failure, refusal string // the first of each
 }
@@ -171,7 +173,7 @@ func newProber(p Probing, routes []*route, tool capture.Tool, c clock, out io.Wr
 	return b, nil
 }
 
-// A numberedConn is a connection of the probes with its place among them.
+// A numberedConn is a connection of the probes with its number.
 type numberedConn struct {
 	net.Conn
 	number int
@@ -188,8 +190,8 @@ func (b *prober) dial(dial dialFunc) dialFunc {
 	}
 }
 
-// send sends probes of a phase, the first at once, until ctx is done or d is
-// over (0: no bound). It does not wait for their answers.
+// send sends the probes of a phase, the first at once, until ctx is done or d
+// has elapsed (0 means no limit). It does not wait for answers.
 func (b *prober) send(ctx context.Context, phase string, d time.Duration) {
 	if len(b.routes) == 0 {
 		return
@@ -235,7 +237,8 @@ func (b *prober) launch(phase string, due time.Time) {
 	})
 }
 
-// settle waits for the probes in flight until the grace is over or ctx is done.
+// settle waits for the probes in flight until probeGrace has elapsed or ctx is
+// done.
 func (b *prober) settle(ctx context.Context) {
 	answered := make(chan struct{})
 	go func() {
@@ -251,8 +254,8 @@ func (b *prober) settle(ctx context.Context) {
 	}
 }
 
-// close cancels the probes in flight, waits until all are written down, and
-// closes the connections.
+// close cancels the probes in flight, waits until all are recorded, and closes
+// the connections.
 func (b *prober) close() error {
 	b.cancel()
 	b.flight.Wait()
@@ -296,10 +299,10 @@ func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Pr
 	return p
 }
 
-// unanswered is the error of a probe that was still waiting at the end.
+// unanswered is the error of a probe that was in flight at the end.
 const unanswered = "not answered when the collection ended"
 
-// probeError tells why a probe got no answer, without the URL.
+// probeError describes why a probe got no answer, without the URL.
 func probeError(err error) string {
 	var ue *url.Error
 	if errors.As(err, &ue) {
@@ -311,7 +314,7 @@ func probeError(err error) string {
 	return err.Error()
 }
 
-// record writes a probe down.
+// record writes a probe and counts it.
 func (b *prober) record(p capture.Probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// probing sends probes to one URL until as many have been sent, waits for their
-// answers and returns them.
+// probing sends the given number of probes, waits for their answers and returns
+// the probes.
 func probing(t *testing.T, p Probing, sent int) ([]capture.Probe, probeCount) {
 	t.Helper()
 	b, out := prepare(t, p)
@@ -51,8 +51,8 @@ func prepare(t *testing.T, p Probing) (*prober, *bytes.Buffer) {
 	return b, &out
 }
 
-// probed closes the prober, reads what it wrote, and holds what is true of any
-// probe.
+// probed closes the prober, reads its output, and checks what must hold for
+// every probe.
 func probed(t *testing.T, b *prober, out *bytes.Buffer) []capture.Probe {
 	t.Helper()
 	if err := b.close(); err != nil {
@@ -80,12 +80,12 @@ func server(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-func TestASlowServiceDoesNotHoldUpTheProbes(t *testing.T) {
+func TestASlowServiceDoesNotDelayTheProbes(t *testing.T) {
 	release := make(chan struct{})
 	var waiting atomic.Int64
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		if waiting.Add(1) == 5 {
-			close(release) // nobody is answered before the fifth has come
+			close(release) // no request is answered before the fifth has arrived
 		}
 		<-release
 	})
@@ -95,7 +95,7 @@ func TestASlowServiceDoesNotHoldUpTheProbes(t *testing.T) {
 	}
 }
 
-func TestProbesBeyondTheBoundAreCountedAndNotSent(t *testing.T) {
+func TestProbesBeyondTheLimitAreCountedButNotSent(t *testing.T) {
 	release := make(chan struct{})
 	url := server(t, func(w http.ResponseWriter, r *http.Request) { <-release })
 	b, out := prepare(t, Probing{URLs: []string{url}, MaxInFlight: 2})
@@ -110,7 +110,7 @@ func TestProbesBeyondTheBoundAreCountedAndNotSent(t *testing.T) {
 	}
 }
 
-func TestAProbeSendsWhatWasAsked(t *testing.T) {
+func TestAProbeSendsTheConfiguredRequest(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		user, password, _ := r.BasicAuth()
@@ -140,7 +140,7 @@ func TestAProbeSendsWhatWasAsked(t *testing.T) {
 	}
 }
 
-func TestURLsAndValuesAreTakenInTurn(t *testing.T) {
+func TestURLsAndValuesAreUsedInTurn(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {})
 	probes, _ := probing(t, Probing{
 		URLs: []string{url + "/a/{x}/{y}", url + "/b"}, Rate: 500, MaxInFlight: 1000,
@@ -160,7 +160,7 @@ func TestURLsAndValuesAreTakenInTurn(t *testing.T) {
 	}
 }
 
-func TestARedirectIsWrittenDownAndNotFollowed(t *testing.T) {
+func TestARedirectIsRecordedAndNotFollowed(t *testing.T) {
 	followed := false
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/to" {
@@ -174,7 +174,7 @@ func TestARedirectIsWrittenDownAndNotFollowed(t *testing.T) {
 	}
 }
 
-func TestProbesThatFailSayWhyAndHowFarTheyCame(t *testing.T) {
+func TestFailedProbesHaveAnErrorAndAPhase(t *testing.T) {
 	never := make(chan struct{})
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -188,7 +188,7 @@ func TestProbesThatFailSayWhyAndHowFarTheyCame(t *testing.T) {
 		name string
 		url  string
 		want string
-		in   func(*capture.Probe) int64 // the phase that it failed in
+		in   func(*capture.Probe) int64 // the phase in which it failed
 	}{
 		{"refused", closed.URL, "connection refused", func(p *capture.Probe) int64 { return p.Connect + p.ConnWait }},
 		{"no such host", "http://nowhere.invalid/", "no such host", func(p *capture.Probe) int64 { return p.DNS + p.ConnWait }},
@@ -213,7 +213,7 @@ func TestProbesThatFailSayWhyAndHowFarTheyCame(t *testing.T) {
 	close(never)
 }
 
-func TestProbesInFlightAreWrittenDownAtTheEnd(t *testing.T) {
+func TestProbesInFlightAreRecordedAtTheEnd(t *testing.T) {
 	arrived := make(chan struct{})
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		close(arrived)
@@ -234,7 +234,7 @@ func TestProbesInFlightAreWrittenDownAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestANewConnectionIsToldFromAUsedOne(t *testing.T) {
+func TestNewConnectionsAreDistinguishedFromReusedOnes(t *testing.T) {
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/close" {
 			w.Header().Set("Connection", "close")
@@ -277,7 +277,7 @@ func TestTheBaselineIsTenProbesWithinBounds(t *testing.T) {
 	}
 }
 
-// A full is a disk that is.
+// full is a writer to a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

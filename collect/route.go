@@ -11,21 +11,21 @@ import (
 	"timesink/collect/capture"
 )
 
-// A route is one URL to probe. Its pattern may hold {name} in the path and the
-// query; each probe takes the next value of each name.
+// A route is one URL to probe. Its pattern may contain {name} in the path and
+// the query; each probe uses the next value of each name.
 type route struct {
 	name    string // method and path pattern: "GET /v1/vin/{vin}"
-	host    string // what stands before the path, as it is shown
-	pattern string // the whole URL as it is asked for, without user
-	query   int    // where the query begins in pattern, len(pattern) if none
+	host    string // the part before the path, as displayed
+	pattern string // the whole requested URL, without user
+	query   int    // index of the query in pattern, len(pattern) if none
 	user    *url.Userinfo
 	values  map[string][]string
-	next    int // how many probes have been made of it
+	next    int // number of probes made so far
 }
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// newRoute reads a URL to probe.
+// newRoute parses a URL to probe.
 func newRoute(method, s string, values map[string][]string) (*route, error) {
 	const op = "parse the URL to probe"
 	u, err := parseURL(op, s)
@@ -35,9 +35,9 @@ func newRoute(method, s string, values map[string][]string) (*route, error) {
 	r := &route{name: method + " " + pathPattern(u), host: origin(u), user: u.User, values: make(map[string][]string)}
 	socket, _ := socketPath(u.Host)
 	if placeholder.MatchString(u.Host + socket) {
-		return nil, configError(op+" "+shown(u), "a {name} in its host", "names can stand in the path and the query")
+		return nil, configError(op+" "+shown(u), "a {name} in the host", "names are allowed in the path and the query")
 	}
-	// The path is taken as written, for url.URL would escape the braces.
+	// Keep the path as written: url.URL would escape the braces.
 	r.pattern = u.Scheme + "://" + u.Host + pathPattern(u)
 	r.query = len(r.pattern)
 	if u.RawQuery != "" {
@@ -46,14 +46,14 @@ func newRoute(method, s string, values map[string][]string) (*route, error) {
 	for _, m := range placeholder.FindAllStringSubmatch(r.pattern, -1) {
 		name := m[1]
 		if len(values[name]) == 0 {
-			return nil, configError(op+" "+r.host+pathPattern(u), "no values for {"+name+"}", "give a file of them, one a line: --values "+name+"=FILE")
+			return nil, configError(op+" "+r.host+pathPattern(u), "no values for {"+name+"}", "give a file with one value per line: --values "+name+"=FILE")
 		}
 		r.values[name] = values[name]
 	}
 	return r, nil
 }
 
-// pathPattern returns a URL's path with its braces as they were written.
+// pathPattern returns a URL's path with its braces unescaped.
 func pathPattern(u *url.URL) string {
 	p := u.EscapedPath()
 	if p == "" {
@@ -83,11 +83,11 @@ func (r *route) url() string {
 	return b.String()
 }
 
-// routes reads the URLs of a configuration.
+// routes parses the URLs of a configuration.
 func (p Probing) routes() ([]*route, error) {
 	method := p.method()
 	if method != http.MethodGet && method != http.MethodHead && !p.AllowUnsafe && len(p.URLs) > 0 {
-		return nil, configError("probe with "+method, "it may change something in the service", "allow it with --allow-unsafe, if that is meant")
+		return nil, configError("probe with "+method, "it may change data in the service", "allow it with --allow-unsafe if that is intended")
 	}
 	var routes []*route
 	for _, s := range p.URLs {
@@ -99,13 +99,13 @@ func (p Probing) routes() ([]*route, error) {
 	}
 	for name := range p.Values {
 		if !slices.ContainsFunc(routes, func(r *route) bool { return r.values[name] != nil }) {
-			return nil, configError("fill the URLs to probe", fmt.Sprintf("none of them holds {%s}", name), "write the name in braces where the values go: http://host/path/{"+name+"}")
+			return nil, configError("fill the URLs to probe", fmt.Sprintf("none of them contains {%s}", name), "write the name in braces where the values go: http://host/path/{"+name+"}")
 		}
 	}
 	return routes, nil
 }
 
-// asked is what the manifest says of the routes.
+// asked returns the manifest's entries for the routes.
 func asked(routes []*route) []capture.AskedURL {
 	var urls []capture.AskedURL
 	for _, r := range routes {

@@ -16,23 +16,23 @@ import (
 
 const observeEvery = 200 * time.Millisecond
 
-// A collector is one run.
+// A collector performs one collection.
 type collector struct {
 	cfg    Config
 	path   string
-	window time.Duration // as asked, or as the server's write timeout allows
+	window time.Duration // as configured, or as the server's write timeout allows
 	client *client
 	routes []*route
 	clock  clock
 	w      *capture.Writer
-	prober *prober  // nil without URLs
-	probes *os.File // what it writes
+	prober *prober  // nil if there are no URLs
+	probes *os.File // its output
 
 	facts survey
 	index answer
-	ahead []taking // the sources that were asked before the window
+	ahead []taking // the sources requested before the window
 
-	saving     sync.Mutex // of the manifest
+	saving     sync.Mutex // guards saving the manifest
 	mu         sync.Mutex
 	manifest   capture.Manifest
 	stage      Stage
@@ -80,18 +80,18 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	return c, nil
 }
 
-// checkDisk refuses to begin on a disk that is full already.
+// checkDisk returns an error if the disk is too full to begin.
 func (c *collector) checkDisk() error {
 	free, err := capture.FreeDisk(filepath.Dir(c.path))
 	if err == nil && free < c.cfg.Reserve {
 		return &capture.Error{Op: "write " + c.path,
-			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, %s must be left", BytesText(free), BytesText(c.cfg.Reserve))},
+			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, and %s must stay free", BytesText(free), BytesText(c.cfg.Reserve))},
 			Hint: "free some space, or write to another disk with -o"}
 	}
 	return nil
 }
 
-// log tells the logger and the manifest that something was done.
+// log records a step with the logger and in the manifest.
 func (c *collector) log(source, what string, took time.Duration, bytes int64, err error) {
 	e := capture.Event{Time: time.Now().UTC(), Source: source, What: what, Took: int64(took), Bytes: bytes}
 	attrs := []slog.Attr{slog.String("source", source), slog.Duration("took", took), slog.Int64("bytes", bytes)}
@@ -112,14 +112,14 @@ func (c *collector) warn(code, format string, args ...any) {
 	c.cfg.Log.Warn(fmt.Sprintf(format, args...), "code", code)
 }
 
-// begin begins a stage, for who observes.
+// begin starts a stage and records it for progress reports.
 func (c *collector) begin(stage Stage, of time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stage, c.stageBegan, c.stageOf = stage, time.Now(), of
 }
 
-// observe tells the progress from time to time, until stop is called.
+// observe reports the progress periodically until stop is called.
 func (c *collector) observe() (stop func()) {
 	if c.cfg.Observe == nil {
 		return func() {}
@@ -163,7 +163,8 @@ func (c *collector) progress() Progress {
 	return p
 }
 
-// survey asks what costs nothing and cannot wait, and fails where a collection would.
+// survey makes the cheap requests that cannot wait. It returns an error if a
+// collection would fail.
 func (c *collector) survey(ctx context.Context) error {
 	c.begin(StageSurvey, 0)
 	index, before := c.facts.first(ctx)
@@ -182,12 +183,13 @@ func (c *collector) survey(ctx context.Context) error {
 			return err
 		}
 	}
-	// The goroutine page is asked for anyway, so that no other one can be late.
+	// The goroutine page is requested anyway, so this adds no other page that can
+	// be late.
 	return c.fitWriteTimeout(before, "goroutine", nil)
 }
 
-// fitWriteTimeout shortens the window to what the server allows, as a page tells.
-// Where it does not, the error is refused.
+// fitWriteTimeout shortens the window to what the server allows, as learned from a
+// page. If nothing is learned, it returns refused.
 func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused error) error {
 	wanted := profileSeconds(c.window)
 	longest, ok := c.facts.longest(ctx, page, wanted)
@@ -195,7 +197,7 @@ func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused er
 	case !ok || longest == wanted:
 		return refused
 	case longest == 0:
-		return withOp("collect from "+c.client.target.String(), newFault(ErrWriteTimeout, "let the pprof server have no WriteTimeout, or build the service with Go 1.23 or later, where it does not matter",
+		return withOp("collect from "+c.client.target.String(), newFault(ErrWriteTimeout, "remove the pprof server's WriteTimeout, or build the service with Go 1.23 or later, where it has no effect",
 			"the server's write timeout of 1 s or less forbids any window"))
 	}
 	c.window = time.Duration(longest) * time.Second
@@ -203,8 +205,8 @@ func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused er
 	return nil
 }
 
-// withoutIndex reports whether there is anything but the index: a router of its own
-// may serve the trace and nothing else.
+// withoutIndex returns nil if a collection can do without the index: a custom
+// router may serve the trace and nothing else.
 func (c *collector) withoutIndex(before context.Context, missing error) error {
 	before, cancel := context.WithTimeoutCause(before, headStart, lateForWindow)
 	defer cancel()
@@ -222,7 +224,8 @@ func (c *collector) withoutIndex(before context.Context, missing error) error {
 	return missing
 }
 
-// collect fills the folder. An error means that nothing in it is worth keeping.
+// collect fills the folder. If it returns an error, nothing in the folder is worth
+// keeping.
 func (c *collector) collect(ctx context.Context) error {
 	for _, t := range c.ahead {
 		t.keep(ctx, false)
@@ -243,8 +246,7 @@ func (c *collector) collect(ctx context.Context) error {
 	return c.watch(ctx)
 }
 
-// save writes the manifest as it is into the folder, for the case that this
-// process is killed.
+// save writes the current manifest to the folder, in case this process is killed.
 func (c *collector) save() error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
@@ -271,8 +273,8 @@ func (c *collector) startProbes() error {
 	return nil
 }
 
-// baseline sends the probes that tell what the service does unobserved. Those
-// that are not answered for long run on into the window.
+// baseline sends the probes that measure the service unobserved. Slow ones may
+// still be in flight during the window.
 func (c *collector) baseline(ctx context.Context) {
 	d := c.cfg.Probing.baseline()
 	if d <= 0 {
@@ -288,7 +290,7 @@ func (c *collector) stopProbes() {
 	err := c.prober.close()
 	err = errors.Join(err, c.probes.Close())
 	if err != nil {
-		c.warn("probes-incomplete", "not all probes could be written down: %s", told(err))
+		c.warn("probes-incomplete", "not all probes could be recorded: %s", told(err))
 	}
 	c.part(capture.Part{Name: capture.ProbesPart}, err)
 	total := c.prober.count(capture.Baseline)
@@ -296,20 +298,20 @@ func (c *collector) stopProbes() {
 	c.log("probes", fmt.Sprintf("sent %d before the window, %d in it", total.sent, window.sent), 0, 0, nil)
 	total.add(window)
 	if total.dropped > 0 {
-		c.warn("probes-dropped", "%d probes were due but not sent: %d others were waiting for their answer", total.dropped, cap(c.prober.slots))
+		c.warn("probes-dropped", "%d probes were due but not sent: %d others were waiting for an answer", total.dropped, cap(c.prober.slots))
 	}
 	if total.failed > 0 {
 		c.warn("probes-failed", "%d of %d probes got no answer: %s", total.failed, total.sent, total.failure)
 	}
 	if total.cut > 0 && c.manifest.Window.Ended != capture.EndedInterrupted {
-		c.warn("probes-unanswered", "%d of %d probes were still waiting for their answer %s after the window", total.cut, total.sent, secondsText(probeGrace))
+		c.warn("probes-unanswered", "%d of %d probes were still waiting for an answer %s after the window", total.cut, total.sent, secondsText(probeGrace))
 	}
 	if total.refused > 0 {
 		c.warn("probes-refused", "%d of %d probes were answered with an error: %s", total.refused, total.sent, total.refusal)
 	}
 }
 
-// write writes a part of which all has come.
+// write writes a complete part.
 func (c *collector) write(part string, data []byte) error {
 	f, err := c.w.CreatePart(part)
 	if err != nil {
@@ -319,7 +321,7 @@ func (c *collector) write(part string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// part enters a part into the manifest.
+// part adds a part to the manifest.
 func (c *collector) part(p capture.Part, err error) {
 	if err != nil {
 		p.Error = told(err)
@@ -329,7 +331,7 @@ func (c *collector) part(p capture.Part, err error) {
 	c.manifest.AddPart(p)
 }
 
-// manifestPart returns what the manifest says of a part so far, or nil.
+// manifestPart returns the manifest's entry for a part so far, or nil.
 func (c *collector) manifestPart(name string) *capture.Part {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -340,7 +342,7 @@ func (c *collector) manifestPart(name string) *capture.Part {
 	return nil
 }
 
-// finish makes the file.
+// finish writes the capture file.
 func (c *collector) finish() (*capture.Manifest, error) {
 	c.facts.resolve(c.stream.position.version)
 	c.warnOfOldGo()
@@ -356,7 +358,7 @@ func (c *collector) finish() (*capture.Manifest, error) {
 	return &c.w.Manifest, nil
 }
 
-// handOver shows what was collected to who does not wait for the file.
+// handOver hands the capture to Config.Collected before the zip is written.
 func (c *collector) handOver() error {
 	if c.cfg.Collected == nil {
 		return nil
@@ -369,14 +371,14 @@ func (c *collector) handOver() error {
 	return all.Close()
 }
 
-// warnOfOldGo tells what the service's version of Go does to the answer.
+// warnOfOldGo warns about the effects of an old version of Go on the answer.
 func (c *collector) warnOfOldGo() {
 	version := c.facts.known().GoVersion
 	minor := minorVersion(version)
 	if minor > 0 && minor < cheapTracing {
-		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, and the times in it hold that", version)
+		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, which its times include", version)
 	}
 	if minor > 0 && minor < readableCut && c.manifest.Window.Ended != capture.EndedInTime {
-		c.warn("trace-unreadable", "the trace ended early, and one of %s has its stacks at its end: it cannot be analyzed", version)
+		c.warn("trace-unreadable", "the trace ended early, and %s writes the stacks at the end: it cannot be analyzed", version)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestACollectionHoldsAllItsParts(t *testing.T) {
+func TestACollectionHasAllItsParts(t *testing.T) {
 	url := serve(t, newMux())
 	cfg := short(t, url)
 	cfg.Probing = collect.Probing{
@@ -40,7 +40,7 @@ func TestACollectionHoldsAllItsParts(t *testing.T) {
 	trace := readTrace(t, c)
 	for _, name := range []string{capture.CPUPart, capture.GoroutineBeforePart, capture.GoroutineAfterPart} {
 		if !isGzip(readPart(t, c, name)) {
-			t.Errorf("%s is no profile", name)
+			t.Errorf("%s is not a profile", name)
 		}
 	}
 	if len(c.Warnings()) != 0 {
@@ -81,8 +81,8 @@ func TestACollectionHoldsAllItsParts(t *testing.T) {
 	checkProbes(t, probes, w)
 }
 
-// checkProbes holds what is true of any probes that were answered.
-// ofThisGo reports whether that is what the tests are built with, as far as it says.
+// checkProbes checks what must hold for all answered probes. ofThisGo reports
+// whether a version, as far as it is exact, is that of the tests' own build.
 func ofThisGo(said string) bool {
 	if oldest, ok := strings.CutSuffix(said, " or newer"); ok {
 		return version.Compare(oldest, runtime.Version()) <= 0
@@ -111,7 +111,7 @@ func checkProbes(t *testing.T, probes []capture.Probe, w capture.Window) {
 			t.Errorf("route and path: %+v", p)
 		case p.Conn == 0 || p.ConnSeq == 0 || onConn[[2]int{p.Conn, p.ConnSeq}] || p.Local == "" || p.Remote == "":
 			t.Errorf("connection: %+v", p)
-		case p.ConnSeq > 1 && !p.Reused: // the first on one may be: another came free while it was dialed
+		case p.ConnSeq > 1 && !p.Reused: // not the first: it may have used another connection that became free during the dial
 			t.Errorf("not reused, but number %d on it: %+v", p.ConnSeq, p)
 		case p.Bytes == 0 || p.FirstByte == 0 || p.Proto == "":
 			t.Errorf("answer: %+v", p)
@@ -149,7 +149,7 @@ func TestTheProfileTakesWholeSecondsAndTheTraceALittleLess(t *testing.T) {
 	}
 }
 
-func TestAnInterruptEndsTheWindowAndKeepsWhatCame(t *testing.T) {
+func TestAnInterruptEndsTheWindowAndKeepsTheData(t *testing.T) {
 	url := serve(t, newMux())
 	cfg := short(t, url)
 	cfg.Window = time.Minute
@@ -167,16 +167,16 @@ func TestAnInterruptEndsTheWindowAndKeepsWhatCame(t *testing.T) {
 		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
 	}
 	if _, err := c.Part(capture.CPUPart); err == nil {
-		t.Error("a CPU profile came of an interrupted window")
+		t.Error("an interrupted window has a CPU profile")
 	}
 	if !isGzip(readPart(t, c, capture.GoroutineAfterPart)) {
 		t.Error("no goroutine profile after the window")
 	}
 }
 
-// What was collected is there before the file is: whole, and in safety whatever
-// becomes of the file.
-func TestWhatWasCollectedIsThereBeforeTheFile(t *testing.T) {
+// Config.Collected gets the complete capture before the file is written, and the
+// data is kept if that fails.
+func TestCollectedIsCalledBeforeTheFileIsWritten(t *testing.T) {
 	wake(t)
 	cfg := short(t, serve(t, newMux()))
 	path := filepath.Join(t.TempDir(), "case.zip")
@@ -187,14 +187,14 @@ func TestWhatWasCollectedIsThereBeforeTheFile(t *testing.T) {
 		if m := c.Manifest(); m.Window.Ended != capture.EndedInTime || m.Part(capture.GoroutineAfterPart) == nil || len(c.Warnings()) != 0 {
 			t.Errorf("manifest %+v, warnings %v", m, c.Warnings())
 		}
-		if err := os.WriteFile(path, nil, 0o600); err != nil { // someone takes the name
+		if err := os.WriteFile(path, nil, 0o600); err != nil { // take the name
 			t.Error(err)
 		}
 	}
 	_, err := collect.Run(context.Background(), cfg, path)
 	checkError(t, err, capture.ErrExists, "write "+path, path+capture.PartialSuffix)
 	if seen != 1 {
-		t.Fatalf("it was handed over %d times", seen)
+		t.Fatalf("Collected was called %d times", seen)
 	}
 	c, err := capture.Open(path + capture.PartialSuffix)
 	if err != nil {
@@ -204,8 +204,8 @@ func TestWhatWasCollectedIsThereBeforeTheFile(t *testing.T) {
 	readTrace(t, c)
 }
 
-// busy makes the service do enough for its trace to flow: net/http sends some
-// 4 KB at a time, which takes an idle service many seconds.
+// busy keeps the service busy enough for its trace to flow: net/http sends about 4
+// KB at a time, which an idle service takes many seconds to fill.
 func busy(url string) collect.Probing {
 	return collect.Probing{URLs: []string{url + "/v1/vin/A"}, Rate: 300, Baseline: -1}
 }
@@ -226,7 +226,7 @@ func TestAnInterruptBeforeTheWindowLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestTheFileIsNamedAfterTarget(t *testing.T) {
+func TestFileNameContainsTheTarget(t *testing.T) {
 	at := time.Date(2026, 3, 1, 2, 3, 4, 0, time.FixedZone("CET", 3600))
 	for s, want := range map[string]string{
 		"localhost:6060":                      "timesink-localhost-6060-20260301T010304Z.zip",
@@ -238,7 +238,7 @@ func TestTheFileIsNamedAfterTarget(t *testing.T) {
 	}
 }
 
-func TestACollectionThatIsKilledCanBeRead(t *testing.T) {
+func TestAKilledCollectionCanBeRead(t *testing.T) {
 	wake(t)
 	url := serve(t, newMux())
 	path := filepath.Join(t.TempDir(), "case.zip")
@@ -248,14 +248,14 @@ func TestACollectionThatIsKilledCanBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer child.Process.Kill()
-	// The folder is read while it grows, then as the killed process leaves it.
+	// Read the folder while it grows, then as the killed process left it.
 	var c *capture.Capture
 	for begin := time.Now(); c == nil; time.Sleep(10 * time.Millisecond) {
 		if time.Since(begin) > 30*time.Second {
 			t.Fatal("no trace came")
 		}
 		if c, _ = capture.Open(path); c != nil && (c.Manifest().Window.Start == 0 || c.TraceSize() <= 0) {
-			c.Close() // the window has not begun, or nothing of it has come
+			c.Close() // the window has not begun, or no data has arrived
 			c = nil
 		}
 	}
@@ -279,7 +279,7 @@ func TestACollectionThatIsKilledCanBeRead(t *testing.T) {
 	}
 }
 
-// TestMain is also the process that TestACollectionThatIsKilledCanBeRead kills.
+// TestMain also runs the process that TestAKilledCollectionCanBeRead kills.
 func TestMain(m *testing.M) {
 	address := os.Getenv("COLLECT_TARGET")
 	if address == "" {

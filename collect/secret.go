@@ -12,9 +12,8 @@ import (
 	"unicode"
 )
 
-// A Secret is a string that opens a door: a password, a token, the value of a
-// header. Whatever prints, encodes or logs it gets "[secret]"; only a
-// conversion to string reveals it.
+// A Secret is a credential: a password, a token, the value of a header. It
+// prints, encodes and logs as "[secret]"; only a conversion to string reveals it.
 type Secret string
 
 const hidden = "[secret]"
@@ -26,14 +25,14 @@ func (s Secret) Format(f fmt.State, _ rune) {
 	}
 }
 
-// MarshalText implements encoding.TextMarshaler, and so JSON and XML.
+// MarshalText implements encoding.TextMarshaler, which JSON and XML use.
 func (s Secret) MarshalText() ([]byte, error) { return fmt.Append(nil, s), nil }
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(s)) }
 
-// A Header holds the fields of HTTP requests. Their values are secrets, for
-// they may hold tokens and cookies.
+// A Header holds the fields of HTTP requests. Their values are secrets, because
+// they may be tokens and cookies.
 type Header map[string][]Secret
 
 // Add adds a field written as in HTTP, "Name: value".
@@ -41,27 +40,29 @@ func (h Header) Add(line string) error {
 	name, value, ok := strings.Cut(line, ":")
 	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 	if !ok || name == "" || strings.ContainsFunc(name, notToken) || strings.ContainsFunc(value, unicode.IsControl) {
-		// The line is not quoted: a slip of the shell may have put a token there.
-		return configError("add a header", "no header field", "write it as Name: value")
+		// Do not quote the line: a mistake in the shell may have put a token
+		// there.
+		return configError("add a header", "not a header field", "write it as Name: value")
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	h[name] = append(h[name], Secret(value))
 	return nil
 }
 
-// notToken tells the characters that the name of a field cannot have, RFC 9110
-// section 5.6.2.
+// notToken reports whether a field name must not contain r, see RFC 9110 section
+// 5.6.2.
 func notToken(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 }
 
-// A scrubber takes secrets out of text that came from elsewhere: an error of a
-// library, an answer of a server.
+// A scrubber removes secrets from foreign text: an error of a library, an answer
+// of a server.
 type scrubber struct{ r *strings.Replacer }
 
-// newScrubber hides the secrets, and their words ("Bearer" and the token apart),
-// in each form in which they travel. What is shorter than four bytes is left
-// alone: to hide "a" everywhere would tell more than it hides.
+// newScrubber returns a scrubber of the secrets and of their words ("Bearer" and
+// the token separately), in each encoding used in requests. It leaves secrets
+// shorter than four bytes alone: hiding "a" everywhere would reveal more than it
+// hides.
 func newScrubber(secrets ...Secret) scrubber {
 	var forms []string
 	for _, s := range secrets {
@@ -70,7 +71,7 @@ func newScrubber(secrets ...Secret) scrubber {
 		}
 	}
 	forms = slices.DeleteFunc(forms, func(f string) bool { return len(f) < 4 })
-	// The longest first, lest a part of one is replaced and the rest shows.
+	// Longest first, or a replaced part would leave the rest visible.
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, form := range forms {

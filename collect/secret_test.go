@@ -33,7 +33,7 @@ import (
 
 const secret = "s3cr3t/t0ken+42"
 
-// forms are the shapes in which the secret must not show anywhere.
+// forms lists the encodings in which the secret must not appear.
 var forms = []string{secret, "s3cr3t%2Ft0ken", "s3cr3t\\/", base64.StdEncoding.EncodeToString([]byte(secret)),
 	base64.StdEncoding.EncodeToString([]byte("admin:" + secret))}
 
@@ -46,8 +46,8 @@ func holdsSecret(data []byte) bool {
 	return false
 }
 
-// guarded lets in who proves to know the secret, and tells it to everybody else,
-// as some servers do.
+// guarded serves requests that prove to know the secret. To all others it
+// reveals the secret, as some servers do.
 func guarded(ok func(*http.Request) bool) http.Handler {
 	mux := newMux()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +59,7 @@ func guarded(ok func(*http.Request) bool) http.Handler {
 	})
 }
 
-// accesses are the ways to be let in by a secret.
+// accesses lists the ways to authenticate with a secret.
 var accesses = []struct {
 	name string
 	url  func(base string) string // of the target
@@ -87,7 +87,7 @@ func basic(r *http.Request) bool {
 	return user == "admin" && password == secret
 }
 
-func TestASecretOpensTheDoorAndShowsNowhere(t *testing.T) {
+func TestASecretAuthenticatesAndAppearsNowhere(t *testing.T) {
 	for _, tt := range accesses {
 		t.Run(tt.name, func(t *testing.T) {
 			base := serve(t, guarded(tt.ok))
@@ -119,8 +119,8 @@ func TestASecretOpensTheDoorAndShowsNowhere(t *testing.T) {
 				t.Errorf("the file holds the secret, or %v", err)
 			}
 			for _, name := range c.Parts() {
-				// The trace and the profiles are the service's own words, which
-				// in this process hold no strings of the heap.
+				// The trace and the profiles come from the service. They
+				// contain no strings from the heap.
 				if holdsSecret(readPart(t, c, name)) {
 					t.Errorf("%s holds the secret", name)
 				}
@@ -139,7 +139,7 @@ func TestASecretOpensTheDoorAndShowsNowhere(t *testing.T) {
 	}
 }
 
-func TestASecretThatDoesNotOpenShowsNowhereEither(t *testing.T) {
+func TestARejectedSecretAppearsNowhere(t *testing.T) {
 	for _, tt := range accesses {
 		t.Run(tt.name, func(t *testing.T) {
 			base := serve(t, guarded(func(*http.Request) bool { return false }))
@@ -174,7 +174,7 @@ func TestASecretThatDoesNotOpenShowsNowhereEither(t *testing.T) {
 	}
 }
 
-func TestASecretInAnAddressThatFailsIsNotShown(t *testing.T) {
+func TestASecretInAnInvalidURLIsNotShown(t *testing.T) {
 	for _, s := range []string{
 		"http://admin:" + secret + "@%zz", "http://admin:" + secret + "@host:port", "ftp://admin:" + secret + "@host/",
 		"http://admin:s3cr3t%2Ft0ken%2B42@nowhere.invalid", "http://nowhere.invalid/?token=" + secret, "http://:@/" + "?" + secret,
@@ -189,11 +189,11 @@ func TestASecretInAnAddressThatFailsIsNotShown(t *testing.T) {
 		}
 	}
 	if err := (collect.Header{}).Add(secret); err == nil || holdsSecret([]byte(err.Error()+capture.Hint(err))) {
-		t.Errorf("a header that is none: %v", err)
+		t.Errorf("an invalid header: %v", err)
 	}
 }
 
-// authority makes certificates for one test.
+// authority issues certificates for one test.
 type authority struct {
 	dir  string
 	cert *x509.Certificate
@@ -209,7 +209,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue makes a certificate and leaves name.crt and name.key in the folder.
+// issue issues a certificate and writes name.crt and name.key to the folder.
 func (a *authority) issue(t *testing.T, name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -251,7 +251,7 @@ func (a *authority) write(t *testing.T, name, kind string, der []byte) {
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-func TestAClientCertificateOpensTheDoor(t *testing.T) {
+func TestAClientCertificateAuthenticates(t *testing.T) {
 	a := newAuthority(t)
 	cert, key := a.issue(t, "server", &x509.Certificate{})
 	a.issue(t, "client", &x509.Certificate{})
@@ -279,7 +279,7 @@ func TestAClientCertificateOpensTheDoor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Which probe is answered first is not said.
+	// The order of the answers is undefined.
 	if !slices.ContainsFunc(probes, func(p capture.Probe) bool {
 		return p.Status == 200 && p.TLS != 0 && p.Conn == 1 && p.Proto == "HTTP/2.0"
 	}) {

@@ -18,32 +18,32 @@ import (
 )
 
 const (
-	maxIndex   = 64 << 10 // bytes that are read of each page
-	maxHead    = 4 << 10  // of pages of which the first lines tell
+	maxIndex   = 64 << 10 // read limit for a page, in bytes
+	maxHead    = 4 << 10  // for pages whose first lines suffice
 	maxMetrics = 1 << 20
-	maxProfile = 64 << 20 // of profiles that are a page
+	maxProfile = 64 << 20 // for profiles that are a page
 
-	// cheapTracing is the minor Go version since which a trace costs 1–2% CPU
-	// (go.dev/blog/execution-traces-2024).
+	// cheapTracing is the first minor version of Go in which a trace costs 1–2%
+	// CPU (go.dev/blog/execution-traces-2024).
 	cheapTracing = 21
 
-	// readableCut is the minor Go version since which a trace that is cut can be
-	// read: up to its last whole generation.
+	// readableCut is the first minor version of Go whose trace can be read after a
+	// cut, up to its last whole generation.
 	readableCut = 22
 )
 
-// A survey learns about a service from what its endpoints give away. Its methods
-// may run at the same time: no endpoint waits for another.
+// A survey learns about a service from its endpoints. Its methods may be called
+// concurrently: no endpoint waits for another.
 type survey struct {
 	client *client
 	log    func(source, what string, took time.Duration, bytes int64, err error)
 
 	mu      sync.Mutex
 	service capture.Service
-	exact   []string // versions that paths and metrics tell
+	exact   []string // versions found in paths and metrics
 }
 
-// known returns what has been learned so far.
+// known returns a copy of what has been learned so far.
 func (s *survey) known() capture.Service {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,21 +52,21 @@ func (s *survey) known() capture.Service {
 	return known
 }
 
-// learn notes something about the service.
+// learn calls note to update what is known about the service.
 func (s *survey) learn(note func(*capture.Service)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	note(&s.service)
 }
 
-// shows reports whether any endpoint answered as net/http/pprof does.
+// shows reports whether any endpoint answered as net/http/pprof would.
 func (s *survey) shows() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.ContainsFunc(s.service.Endpoints, func(e capture.Endpoint) bool { return e.OK })
 }
 
-// ask fetches the head of an endpoint and enters what it answered.
+// ask fetches at most limit bytes of an endpoint and records the outcome.
 func (s *survey) ask(ctx context.Context, name, endpoint string, limit int64) answer {
 	a := s.client.fetch(ctx, endpoint, limit)
 	s.enter(name, a.status, a.err, a.took)
@@ -74,7 +74,7 @@ func (s *survey) ask(ctx context.Context, name, endpoint string, limit int64) an
 	return a
 }
 
-// enter notes what an endpoint answered.
+// enter records the outcome of a request to an endpoint.
 func (s *survey) enter(name string, status int, err error, took time.Duration) {
 	e := capture.Endpoint{Name: name, OK: err == nil, Status: status, Took: int64(took)}
 	if err != nil {
@@ -83,12 +83,12 @@ func (s *survey) enter(name string, status int, err error, took time.Duration) {
 	s.learn(func(service *capture.Service) {
 		service.Endpoints = append(service.Endpoints, e)
 		slices.SortStableFunc(service.Endpoints, func(a, b capture.Endpoint) int {
-			return cmp.Compare(listed(a.Name), listed(b.Name)) // whichever came first
+			return cmp.Compare(listed(a.Name), listed(b.Name)) // whichever answered first
 		})
 	})
 }
 
-// note explains an endpoint that was entered.
+// note adds an explanation to a recorded endpoint.
 func (s *survey) note(name string, ok bool, format string, args ...any) {
 	s.learn(func(service *capture.Service) {
 		i := slices.IndexFunc(service.Endpoints, func(e capture.Endpoint) bool { return e.Name == name })
@@ -96,7 +96,7 @@ func (s *survey) note(name string, ok bool, format string, args ...any) {
 	})
 }
 
-// told is an error without what was being done.
+// told returns the text of an error without its operation.
 func told(err error) string {
 	var e *capture.Error
 	if errors.As(err, &e) {
@@ -105,12 +105,12 @@ func told(err error) string {
 	return err.Error()
 }
 
-// indexRow is a line of the index page; its form has hardly changed since Go
-// 1.11, but for the quotes.
+// indexRow matches a line of the index page. Since Go 1.11 only the quotes have
+// changed.
 var indexRow = regexp.MustCompile(`>(\d+)</td>\s*<td><a href=['"]?(\w+)\?debug=`)
 
-// index reads the index page: it counts the goroutines, before anything that
-// costs by their number is asked for.
+// index reads the index page. It yields the number of goroutines before any
+// request whose cost grows with it.
 func (s *survey) index(ctx context.Context) answer {
 	a := s.ask(ctx, "index", "", maxIndex)
 	if a.err != nil {
@@ -122,7 +122,7 @@ func (s *survey) index(ctx context.Context) answer {
 		if text := quote(a.body); text != "" {
 			looks = fmt.Sprintf("%q", s.client.scrub.text(text))
 		}
-		a.err = withOp(s.client.op(""), newFault(ErrNotFound, pprofHint, "HTTP 200, but no pprof index: %s", looks))
+		a.err = withOp(s.client.op(""), newFault(ErrNotFound, pprofHint, "HTTP 200, but not a pprof index: %s", looks))
 		s.note("index", false, "%s", told(a.err))
 		return a
 	}
@@ -147,7 +147,7 @@ func (s *survey) index(ctx context.Context) answer {
 
 var samplingPeriod = regexp.MustCompile(`(?m)^sampling period=(\d+)$`)
 
-// mutex reads the rate of the mutex profile.
+// mutex learns the rate of the mutex profile.
 func (s *survey) mutex(ctx context.Context) answer {
 	a := s.ask(ctx, "mutex", "mutex?debug=1", maxHead)
 	if a.err != nil {
@@ -155,7 +155,7 @@ func (s *survey) mutex(ctx context.Context) answer {
 	}
 	m := samplingPeriod.FindSubmatch(a.body)
 	if m == nil {
-		s.note("mutex", false, "no mutex profile, but %s", capture.Sniff(a.body).What)
+		s.note("mutex", false, "not a mutex profile but %s", capture.Sniff(a.body).What)
 		return a
 	}
 	if rate, err := strconv.Atoi(string(m[1])); err == nil {
@@ -176,12 +176,12 @@ func rateText(rate int) string {
 }
 
 // longest returns the longest window in whole seconds, up to seconds, that the
-// server's write timeout allows; ok is false where that cannot be told.
+// server's write timeout allows; ok is false if unknown.
 //
-// It asks without doing anything: the difference of a profile over N seconds
-// as text is refused either way, but Go before 1.23 says first whether N
-// reaches the write timeout. Later versions extend it, and have no limit. The page
-// may be that of any profile but the CPU's.
+// The requests have no effect: a delta profile over N seconds as text is always
+// refused, but Go before 1.23 checks first whether N reaches the write timeout.
+// Later versions extend the timeout and have no limit. The page may be any
+// profile's but the CPU profile's.
 func (s *survey) longest(ctx context.Context, page string, seconds int) (longest int, ok bool) {
 	begin := time.Now()
 	defer func() {
@@ -227,8 +227,8 @@ var (
 	metricProcs   = regexp.MustCompile(`(?m)^go_sched_gomaxprocs_threads (\d+)$`)
 )
 
-// metrics looks for a Prometheus page on the same port, which tells the exact
-// Go version; pprof does not.
+// metrics looks for a Prometheus page on the same port, which states the exact Go
+// version; pprof does not.
 func (s *survey) metrics(ctx context.Context) answer {
 	begin := time.Now()
 	c := *s.client
@@ -251,8 +251,8 @@ func (s *survey) metrics(ctx context.Context) answer {
 // pathVersion finds a Go version in a path of GOROOT.
 var pathVersion = regexp.MustCompile(`(?:go|[-/@])(1\.\d{1,2}(?:\.\d{1,2})?(?:rc\d{1,2}|beta\d{1,2})?)\b`)
 
-// resolve settles the Go version: the most exact of what was seen that agrees
-// with the trace's format, else what the format allows.
+// resolve settles the Go version: the most exact one seen that agrees with the
+// trace's format, or else the range that the format allows.
 func (s *survey) resolve(format string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,9 +20,9 @@ import (
 	"timesink/collect/capture"
 )
 
-// A service is this very process behind a port: handlers that do little, and
-// net/http/pprof as it is. As a process has one execution tracer and one CPU
-// profiler, tests that collect do not run in parallel.
+// The service under test is this process behind a port: handlers that do
+// little, and net/http/pprof. A process has only one execution tracer and one
+// CPU profiler, so tests that collect do not run in parallel.
 func newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -52,7 +52,7 @@ func target(t *testing.T, s string) collect.Target {
 	return target
 }
 
-// short is a configuration that keeps tests short.
+// short returns a configuration that keeps tests short.
 func short(t *testing.T, url string) collect.Config {
 	return collect.Config{Target: target(t, url), Window: 300 * time.Millisecond, Tool: capture.Tool{Version: "v0.0.0-test"}}
 }
@@ -73,13 +73,14 @@ func run(t *testing.T, ctx context.Context, cfg collect.Config) (*capture.Manife
 	return m, c
 }
 
-// fail collects what cannot be collected, and holds that nothing is left.
+// fail runs a collection that must fail, checks that it leaves nothing behind,
+// and returns its error.
 func fail(t *testing.T, ctx context.Context, cfg collect.Config) error {
 	t.Helper()
 	folder := t.TempDir()
 	m, err := collect.Run(ctx, cfg, filepath.Join(folder, "case.zip"))
 	if err == nil {
-		t.Fatalf("it was collected: %+v", m)
+		t.Fatalf("the collection succeeded: %+v", m)
 	}
 	left, lerr := os.ReadDir(folder)
 	if lerr != nil || len(left) != 0 {
@@ -88,8 +89,8 @@ func fail(t *testing.T, ctx context.Context, cfg collect.Config) error {
 	return err
 }
 
-// checkError holds an error against its kind, its text and its hint: one line
-// each.
+// checkError checks the kind, the text and the hint of an error, which must be
+// one line each.
 func checkError(t *testing.T, err, is error, want, hint string) {
 	t.Helper()
 	if !errors.Is(err, is) {
@@ -134,7 +135,7 @@ func codes(warnings []capture.Warning) string {
 	return strings.Join(s, " ")
 }
 
-// sortedCodes is codes where their order does not matter.
+// sortedCodes is codes in sorted order.
 func sortedCodes(warnings []capture.Warning) string {
 	s := strings.Fields(codes(warnings))
 	slices.Sort(s)
@@ -152,7 +153,7 @@ func serveWithTimeout(t *testing.T, h http.Handler, timeout time.Duration) strin
 	return s.URL
 }
 
-// closedPort is an address where nothing listens.
+// closedPort returns an address where nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(nil)

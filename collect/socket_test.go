@@ -16,8 +16,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// serveSocket serves on a Unix domain socket, and returns its path. Such a path has
-// to be short, which those of t.TempDir are not on each system.
+// serveSocket serves on a Unix domain socket and returns its path. Such a path must
+// be short, which t.TempDir does not guarantee.
 func serveSocket(t *testing.T, name string, h http.Handler) string {
 	t.Helper()
 	path := filepath.Join(socketDir(t), name)
@@ -43,7 +43,7 @@ func socketDir(t *testing.T) string {
 	return folder
 }
 
-// socketURL is how the socket of a path is written.
+// socketURL returns the URL of the socket at a path.
 func socketURL(path string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
@@ -52,9 +52,9 @@ func socketURL(path string) string {
 	return "unix://" + path
 }
 
-// A service behind a socket is collected from and probed as any other, also through
-// a proxy's environment, and what is stored can be pasted into a command.
-func TestAServiceBehindASocketIsCollectedFrom(t *testing.T) {
+// A service behind a socket is collected from and probed like any other, even with
+// a proxy in the environment, and the stored URLs can be pasted into a command.
+func TestCollectFromASocket(t *testing.T) {
 	t.Setenv("HTTP_PROXY", closedPort(t))
 	mux := http.NewServeMux()
 	mux.Handle("/internal/pprof/", http.StripPrefix("/internal", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -102,17 +102,17 @@ func TestAServiceBehindASocketIsCollectedFrom(t *testing.T) {
 	}
 }
 
-func TestDoctorLooksBehindASocket(t *testing.T) {
+func TestDoctorExaminesASocket(t *testing.T) {
 	url := socketURL(serveSocket(t, "app.sock", newMux()))
 	if d := diagnose(t, url); d.Err != nil || d.Target != url {
 		t.Errorf("%s: %v", d.Target, d.Err)
 	}
-	// What is shown of a redirect is the socket, and not what stands for it inside.
+	// A redirect shows the socket, not the internal host that stands for it.
 	url = socketURL(serveSocket(t, "app.sock", http.RedirectHandler("/login", http.StatusFound)))
 	checkError(t, diagnose(t, url).Err, collect.ErrRedirected, "to "+url+":/login", "login")
 }
 
-func TestWhatGoesWrongWithASocketIsOneLineAndAHint(t *testing.T) {
+func TestSocketErrorsAreOneLineAndAHint(t *testing.T) {
 	folder := socketDir(t)
 	dead := filepath.Join(folder, "dead.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead, Net: "unix"})
@@ -131,12 +131,12 @@ func TestWhatGoesWrongWithASocketIsOneLineAndAHint(t *testing.T) {
 		want, hint   string
 	}{
 		{"none", socketURL(filepath.Join(folder, "none.sock")), collect.ErrRefused, "there is no such socket", "mounted"},
-		{"nobody listens", socketURL(dead), collect.ErrRefused, "connection refused", "check that the service runs"},
+		{"nothing listens", socketURL(dead), collect.ErrRefused, "connection refused", "check that the service is running"},
 		{"a path without its colon", socketURL(dead) + "/debug/pprof/", collect.ErrRefused, "there is no such socket", "unix:///run/app.sock:/path"},
 		{"not allowed", socketURL(shut), collect.ErrUnauthorized, "permission denied", "user who may"},
 	} {
 		if tt.name == "not allowed" && os.Geteuid() == 0 {
-			continue // root may
+			continue // root has permission
 		}
 		t.Run(tt.name, func(t *testing.T) {
 			checkError(t, fail(t, context.Background(), short(t, tt.target)), tt.is, "get the pprof index of "+tt.target+": "+tt.want, tt.hint)

@@ -9,14 +9,14 @@ import (
 	"timesink/collect/capture"
 )
 
-// A source is something that a collection asks a service for: evidence that
-// becomes a part of the capture, or a page that tells about the service.
+// A source is something that a collection requests from a service: evidence that
+// becomes a part of the capture, or a page that describes the service.
 //
-// When it is asked follows from its part, as capture.Kinds declares it. A source
-// without a part is asked after the window: before it there is no time, and
-// during it the request would be among those that are measured.
+// The time of the request follows from the part, as capture.Kinds declares it. A
+// source without a part is requested after the window: before it there is no
+// time, and during it the request would be among those measured.
 type source struct {
-	name string // the page, as the log and the doctor call it
+	name string // name of the page in the log and in Doctor's report
 	part string // the part that the answer becomes; "" for none
 
 	// ask requests the page, and begin starts anything that is more than one
@@ -24,32 +24,32 @@ type source struct {
 	// index, the trace, the probes) or to Doctor alone.
 	ask   func(*survey, context.Context) answer
 	begin func(*collector, context.Context) taking
-	// needs returns why the source must not be asked now, nil if it may: an
-	// *unasked error, or any other to treat as the answer. Nil means it always
-	// may.
+	// needs returns why the source must not be requested now, or nil: an
+	// *unasked error, or any other error to use as the answer. A nil needs
+	// allows every request.
 	needs func(*collector) error
-	// learn notes what the part tells about the service. Nil means nothing.
+	// learn learns about the service from the part. It may be nil.
 	learn func(*survey, []byte)
-	// code and lost make up the warning that the answer is missing.
+	// code and lost form the warning for a missing answer.
 	code, lost string
 
-	// examine is how Doctor asks, given the answer of the index; nil if it does
-	// not. Sources of the window are examined one after another, for each of
-	// them records; all others are asked at the same time.
+	// examine makes Doctor's request, given the answer of the index; nil if
+	// Doctor makes none. Sources of the window are examined one after another,
+	// because each of them records; all others concurrently.
 	examine func(*doctor, context.Context, answer)
 }
 
-// sources lists all sources. Doctor lists what answered in this order.
+// sources returns all sources. Doctor lists the answers in this order.
 //
-// It is a function because its rows lead back to it: they enter what they learn
-// in its order.
+// It is a function, not a variable, because its rows refer back to it: they
+// record answers in its order.
 func sources() []source {
 	return []source{
 		{name: "index"},
 		{name: "mutex", ask: (*survey).mutex, examine: examineWith((*survey).mutex),
 			code: "page-late", lost: "whether the mutex profile is on"},
 		{name: "metrics", ask: (*survey).metrics, examine: examineWith((*survey).metrics),
-			code: "page-late", lost: "the service's own word on its version of Go and GOMAXPROCS"},
+			code: "page-late", lost: "the version of Go and GOMAXPROCS as the service states them"},
 		{name: "block", examine: (*doctor).block},
 		{name: "goroutine", part: capture.GoroutineBeforePart, ask: profilePage("goroutine"), needs: (*collector).fewGoroutines,
 			learn: (*survey).goroutines, examine: (*doctor).goroutine,
@@ -62,7 +62,7 @@ func sources() []source {
 	}
 }
 
-// moment returns when the source is asked.
+// moment returns when the source is requested.
 func (s source) moment() capture.When {
 	if kind, ok := capture.KindOf(s.part); ok {
 		return kind.When
@@ -70,37 +70,37 @@ func (s source) moment() capture.When {
 	return capture.After
 }
 
-// sourcesAt returns the sources to ask at a moment.
+// sourcesAt returns the sources to request at a moment.
 func sourcesAt(when capture.When) []source {
 	return slices.DeleteFunc(sources(), func(s source) bool { return s.ask == nil && s.begin == nil || s.moment() != when })
 }
 
-// listed returns a page's place in the order of the sources, -1 for an unknown
-// page.
+// listed returns a page's index in sources, or -1 for an unknown page.
 func listed(page string) int {
 	return slices.IndexFunc(sources(), func(s source) bool { return s.name == page })
 }
 
-// profilePage asks for one of the profiles of net/http/pprof.
+// profilePage returns a function that requests a profile of net/http/pprof.
 func profilePage(name string) func(*survey, context.Context) answer {
 	return func(s *survey, ctx context.Context) answer { return s.client.fetch(ctx, name, maxProfile) }
 }
 
-// examineWith has Doctor ask for a page as a collection does.
+// examineWith returns an examine function that requests a page as a collection
+// does.
 func examineWith(ask func(*survey, context.Context) answer) func(*doctor, context.Context, answer) {
 	return func(d *doctor, ctx context.Context, _ answer) { ask(&d.survey, ctx) }
 }
 
-// A taking is a source that has been asked.
+// A taking is a source that has been requested.
 type taking interface {
-	// keep waits for the answer and enters it in the capture, with warnings if
-	// it is missing. The window was ended early if cut is set.
+	// keep waits for the answer and adds it to the capture, with warnings if it
+	// is missing. cut reports whether the window was ended early.
 	keep(ctx context.Context, cut bool)
-	// drop gives the source up and leaves nothing of it in the capture.
+	// drop cancels the request and leaves nothing of it in the capture.
 	drop()
 }
 
-// take asks for a source. The context bounds the request.
+// take requests a source. The context limits the request.
 func (c *collector) take(ctx context.Context, s source) taking {
 	if s.begin != nil {
 		return s.begin(c, ctx)
@@ -117,8 +117,8 @@ func (c *collector) take(ctx context.Context, s source) taking {
 	return p
 }
 
-// takeAfter takes a source after the window. It does not listen to the context
-// that ended the window, so that an interrupt keeps what came.
+// takeAfter takes a source after the window. It ignores the context that ended
+// the window, so that an interrupt keeps the capture complete.
 func (c *collector) takeAfter(s source) {
 	grace, late := sideGrace, lateForAnswer
 	if s.part == "" {
@@ -129,9 +129,9 @@ func (c *collector) takeAfter(s source) {
 	c.take(ctx, s).keep(ctx, false)
 }
 
-// An unasked error says why a source is not asked at all. Unlike other errors it
-// leaves no entry in the manifest, only a warning, and without a code not even
-// that.
+// An unasked error is the reason for not requesting a source at all. Unlike
+// other errors it leaves no entry in the manifest, only a warning, or nothing if
+// its code is empty.
 type unasked struct{ code, why string }
 
 func (u *unasked) Error() string { return u.why }
@@ -171,7 +171,8 @@ func (p *pageTaking) keep(context.Context, bool) {
 	}
 }
 
-// keepPage makes a part of a page's answer. The error says why there is none.
+// keepPage writes a page's answer as a part. If it returns an error, there is no
+// such part.
 func (c *collector) keepPage(s source, a answer) error {
 	err := a.err
 	kind, _ := capture.KindOf(s.part)
@@ -179,7 +180,7 @@ func (c *collector) keepPage(s source, a answer) error {
 	case err == nil && a.more:
 		err = fmt.Errorf("larger than %s", BytesText(maxProfile))
 	case err == nil && kind.Content == capture.ProfileContent && !isGzip(a.body):
-		err = fmt.Errorf("no profile, but %s", capture.Sniff(a.body).What)
+		err = fmt.Errorf("not a profile but %s", capture.Sniff(a.body).What)
 	}
 	if err == nil {
 		err = c.write(s.part, a.body)

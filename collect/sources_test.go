@@ -6,7 +6,7 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestEachPartHasOneSourceAndEachSourceItsWarning(t *testing.T) {
+func TestEachPartHasOneSourceAndEachSourceAWarning(t *testing.T) {
 	of := map[string]int{}
 	for _, s := range sources() {
 		if s.part != "" {
@@ -16,11 +16,11 @@ func TestEachPartHasOneSourceAndEachSourceItsWarning(t *testing.T) {
 				t.Errorf("the source %s is taken %s, its part %s is %+v", s.name, s.moment(), s.part, kind)
 			}
 			if !kind.Optional && (s.ask != nil || s.begin != nil) {
-				t.Errorf("a collection does without %s, which it must not", s.part)
+				t.Errorf("a collection succeeds without %s, which is required", s.part)
 			}
 		}
 		if s.ask != nil && (s.code == "" || s.lost == "") {
-			t.Errorf("the source %s (%s) has no warning for when it is missing", s.name, s.part)
+			t.Errorf("the source %s (%s) has no warning for a missing answer", s.name, s.part)
 		}
 	}
 	for _, kind := range capture.Kinds() {

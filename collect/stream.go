@@ -15,46 +15,46 @@ import (
 )
 
 const (
-	// copyBuffer is what one read of the socket takes at most, in bytes. The
-	// reader of a chunked answer fills it before it returns, however long that
-	// takes: a large one would hide the lag, and lose more at an interrupt.
+	// copyBuffer is the size of one read from the socket, in bytes. The reader of
+	// a chunked answer fills the buffer before it returns, however long that
+	// takes: a larger one would hide the lag and lose more at an interrupt.
 	copyBuffer = 32 << 10
-	// watchEvery is how often the free disk is asked for, and whether the trace
-	// is overdue.
+	// watchEvery is the interval of the checks for free disk and an overdue
+	// trace.
 	watchEvery = 250 * time.Millisecond
 )
 
-// A stream is the trace on its way from the socket to the disk. Nothing stands
-// between the two but a count and the batch headers that tell the lag, for what
-// is not read here is held in the service's memory.
+// A stream copies the trace from the socket to the disk. In between it only
+// counts bytes and reads the batch headers that reveal the lag, because the
+// service holds in memory whatever is not read here.
 //
 // The lag is how far the trace has fallen behind the service, measured whenever
-// bytes arrive: the time since the trace was asked for, less the service's own
-// time in the newest batch that came, and less the smallest such delay so far,
-// for a trace may begin late. A service flushes once a second (a generation),
-// so that up to two seconds are usual. One that is silent has nothing to send:
-// no bytes, no lag. For the formats before Go 1.22 only the end tells: a service
-// that still sends when its time is up has fallen behind.
+// bytes arrive: the time since the trace was requested, minus the service's time
+// in the newest batch, minus the smallest such delay so far, because a trace may
+// begin late. A service flushes once a second (a generation), so up to two
+// seconds are normal. A silent service has nothing to send: no bytes, no lag. For
+// formats before Go 1.22 only the end shows it: a service that still sends when
+// its time is up has fallen behind.
 type stream struct {
 	client *client
 	asked  time.Duration
 	limits limits
-	began  func(time.Time) // called once, when the request was written
+	began  func(time.Time) // called once, when the request has been written
 
-	cut context.CancelCauseFunc // ends the trace, with an earlyEnd
+	cut context.CancelCauseFunc // ends the trace with an earlyEnd
 
 	mu       sync.Mutex
 	position position
 	bytes    int64
-	started  time.Time     // the request was written; it opened later than that
-	end      time.Time     // the last bytes came
-	reading  time.Duration // waiting for the socket
-	writing  time.Duration // waiting for the disk
-	delay    time.Duration // the smallest seen between the service and here
+	started  time.Time     // when the request was written; the trace opened later
+	end      time.Time     // when the last bytes arrived
+	reading  time.Duration // time spent waiting for the socket
+	writing  time.Duration // time spent waiting for the disk
+	delay    time.Duration // the smallest seen between the service and this process
 	lag      time.Duration // the largest seen beyond it
 }
 
-// limits are the bounds on a trace.
+// limits bounds a trace.
 type limits struct {
 	maxBytes int64         // 0: none
 	maxLag   time.Duration // > 0
@@ -62,7 +62,7 @@ type limits struct {
 	dir      string        // whose disk that is
 }
 
-// An earlyEnd is why a trace was ended before its time.
+// An earlyEnd is the reason why a trace ended early.
 type earlyEnd struct {
 	ended   string // one of the capture.Ended constants
 	code    string // of the warning
@@ -71,14 +71,14 @@ type earlyEnd struct {
 
 func (e *earlyEnd) Error() string { return e.message }
 
-// run asks for the trace and writes it to f until it ends, ctx is cancelled or
-// a limit is reached. It returns why it ended early, nil if it did not; an error
-// means that no trace came.
+// run requests the trace and writes it to f until it ends, ctx is canceled or a
+// limit is reached. It returns why the trace ended early, or nil if it did not.
+// If it returns an error, no trace arrived.
 func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
 	ctx, s.cut = context.WithCancelCause(ctx)
 	defer s.cut(nil)
-	// The transport may write the request while, or after, it is cancelled:
-	// whoever waits for run must not be told of a beginning after its end.
+	// The transport may write the request during or after its cancellation: began
+	// must not be called after run has returned.
 	var beginning sync.Mutex
 	over := false
 	ctx = onWritten(ctx, func() {
@@ -105,7 +105,7 @@ func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
 	return s.judge(err, cause)
 }
 
-// fetch asks for the trace and copies it; see copy for what it returns.
+// fetch requests the trace and copies it; see copy for the result.
 func (s *stream) fetch(ctx context.Context, f io.Writer) error {
 	resp, err := s.client.get(ctx, s.endpoint())
 	if err != nil {
@@ -123,7 +123,8 @@ func (s *stream) endpoint() string {
 	return "trace?seconds=" + strconv.FormatFloat(s.asked.Seconds(), 'f', -1, 64)
 }
 
-// onWritten calls f when the request made with the context has been written.
+// onWritten returns a context that calls f when the request made with it has been
+// written.
 func onWritten(ctx context.Context, f func()) context.Context {
 	var once sync.Once
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -135,12 +136,12 @@ func onWritten(ctx context.Context, f func()) context.Context {
 	})
 }
 
-// copy copies the trace, and returns why it stopped: io.EOF at its end.
+// copy copies the trace and returns why it stopped: io.EOF at its end.
 func (s *stream) copy(f io.Writer, body io.Reader) error {
 	buf := make([]byte, copyBuffer)
 	begin := time.Now()
-	// Some services answer 200 and a page to anything: nothing is written
-	// before the header has come.
+	// Some services answer any request with status 200 and a page: write nothing
+	// before the header has arrived.
 	n, err := io.ReadAtLeast(body, buf, traceHeaderSize)
 	if n > 0 && !capture.IsTrace(buf[:n]) {
 		return s.client.notTrace(s.endpoint(), buf[:n])
@@ -162,7 +163,7 @@ func (s *stream) copy(f io.Writer, body io.Reader) error {
 	}
 }
 
-// A writeError tells our disk's errors from the network's.
+// A writeError marks an error of the local disk, as opposed to the network.
 type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
@@ -176,8 +177,8 @@ func (s *stream) room(n int) int {
 	return int(min(int64(n), s.limits.maxBytes-s.bytes))
 }
 
-// passed accounts for bytes that were read and written, and tells when they are
-// enough, or have fallen behind too far.
+// passed accounts for bytes that were read and written. It returns an error when
+// the trace is large enough or too far behind.
 func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +205,8 @@ func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 	return nil
 }
 
-// watch ends the trace when the disk fills up, or when the service still sends
-// long after its time.
+// watch ends the trace when the disk fills up, or when the service is still
+// sending long after its time is up.
 func (s *stream) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -246,19 +247,19 @@ func (s *stream) check() error {
 }
 
 func (s *stream) behind(lag time.Duration) error {
-	slow := "the way to the service"
+	slow := "the network to the service"
 	if s.writing > s.reading {
-		slow = "the disk here"
+		slow = "the local disk"
 	}
 	return &earlyEnd{capture.EndedLag, "trace-lag", fmt.Sprintf("the trace came %s behind the service, which holds the rest in its memory, and was ended at %s: %s is too slow for it",
 		secondsText(lag), BytesText(s.bytes), slow)}
 }
 
 // opened returns when the trace began, by this machine's clock. That lies between
-// the request and what the smallest delay leaves: a service may take its time to
-// begin. In between the trace's own clock tells, which is the service's; one that
-// tells another time is not believed. Without it the trace began when it was asked
-// for, unless it came later than a trace does that began at once.
+// the request and the time that the smallest delay implies, because a service may
+// begin late. Within these bounds the trace's clock, which is the service's,
+// decides; outside of them it is ignored. Without it, opened takes the time of
+// the request, unless the trace arrived later than one that began at once.
 func (s *stream) opened(c clock) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -269,8 +270,8 @@ func (s *stream) opened(c clock) time.Time {
 	return earliest.Add(max(0, latest.Sub(earliest)-firstGeneration))
 }
 
-// judge tells why the copy stopped: nil when the trace is whole. An error means
-// that no trace came.
+// judge returns why the copy stopped, or nil if the trace is complete. If it
+// returns an error, no trace arrived.
 func (s *stream) judge(err, cause error) (*earlyEnd, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,7 +288,7 @@ func (s *stream) judge(err, cause error) (*earlyEnd, error) {
 	case cause != nil:
 		return &earlyEnd{capture.EndedInterrupted, "interrupted", "the window was ended early, " + after}, nil
 	case errors.As(err, &write):
-		return &earlyEnd{capture.EndedDisk, "disk-full", fmt.Sprintf("the trace could not be written on, %s: %v", after, write.err)}, nil
+		return &earlyEnd{capture.EndedDisk, "disk-full", fmt.Sprintf("the trace could not be written any further, %s: %v", after, write.err)}, nil
 	case err != io.EOF:
 		return &earlyEnd{capture.EndedCut, "trace-cut", fmt.Sprintf("the trace was cut %s (%s): a write timeout of the server or a proxy may do that",
 			after, s.client.scrub.text(err.Error()))}, nil
@@ -297,7 +298,7 @@ func (s *stream) judge(err, cause error) (*earlyEnd, error) {
 	return nil, nil
 }
 
-// judgeNothing tells why no trace came.
+// judgeNothing returns the error for a trace that did not arrive.
 func (s *stream) judgeNothing(err, cause error) error {
 	var early *earlyEnd
 	var write *writeError
@@ -306,8 +307,8 @@ func (s *stream) judgeNothing(err, cause error) error {
 	case errors.As(cause, &early):
 		return withOp(s.client.op(s.endpoint()), newFault(ErrUnreachable, doctorHint, "no trace came within %s", secondsText(time.Since(s.started))))
 	case cause != nil:
-		return withOp(s.client.op(s.endpoint()), newFault(ErrInterrupted, "a quiet service sends its trace late, some KB at a time: let the window end",
-			"interrupted before any of it had come"))
+		return withOp(s.client.op(s.endpoint()), newFault(ErrInterrupted, "an idle service sends its trace late, some KB at a time: let the window end",
+			"interrupted before any of it had arrived"))
 	case errors.As(err, &told): // by fetch
 		return told
 	case errors.As(err, &write):
@@ -318,14 +319,14 @@ func (s *stream) judgeNothing(err, cause error) error {
 	return s.client.failed(s.endpoint(), err)
 }
 
-// progress returns what has come so far.
+// progress returns the number of bytes so far and the largest lag.
 func (s *stream) progress() (bytes int64, lag time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bytes, s.lag
 }
 
-// summary tells how it went, for the log.
+// summary summarizes the stream for the log.
 func (s *stream) summary() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A Target is a service's pprof index and how to get in. The zero value is not
-// valid; ParseTarget makes one.
+// A Target is a service's pprof index and the credentials for it. The zero value is
+// not valid; use ParseTarget.
 type Target struct {
 	Access Access
 	TLS    TLS
@@ -24,7 +24,7 @@ type Target struct {
 	query Secret  // raw, sent with each request; may hold a token
 }
 
-// Access is what a guarded port asks for. The zero value asks for nothing.
+// Access holds the credentials for a guarded port. The zero value sends none.
 type Access struct {
 	Bearer   Secret // token of the Authorization header
 	Username string // of basic authentication
@@ -32,26 +32,26 @@ type Access struct {
 	Header   Header // extra fields
 }
 
-// TLS says whom to trust and who the client is. The zero value trusts the
-// system's authorities and shows no certificate.
+// TLS configures the trusted authorities and the client's certificate. The zero
+// value trusts the system's authorities and presents no certificate.
 type TLS struct {
-	CAFile     string // PEM; trusted besides the system's authorities
+	CAFile     string // PEM; trusted in addition to the system's authorities
 	CertFile   string // PEM; the client's certificate
-	KeyFile    string // PEM; its key; in CertFile when empty
-	ServerName string // expected in the server's certificate when not the host
+	KeyFile    string // PEM; its key; if empty, the key is in CertFile
+	ServerName string // expected name in the server's certificate, if not the host
 	Insecure   bool   // trust any certificate
 }
 
 // defaultIndex is where net/http/pprof registers itself.
 const defaultIndex = "/debug/pprof/"
 
-// endpoints are the pages below an index: somebody who pastes the URL of one
-// means the index.
+// endpoints lists the pages below an index: a user who pastes the URL of one means
+// the index.
 var endpoints = []string{"allocs", "block", "cmdline", "goroutine", "heap", "mutex", "profile", "symbol", "threadcreate", "trace"}
 
-// ParseTarget reads a target: host:port, http(s)://host:port, unix:///socket, or
-// the full URL of a pprof index under another path, which of a socket is
-// unix:///socket:/path. A user and password in the URL become its Access.
+// ParseTarget parses a target: host:port, http(s)://host:port, unix:///socket, or
+// the full URL of a pprof index under another path, such as unix:///socket:/path. A
+// user and password in the URL become its Access.
 func ParseTarget(s string) (Target, error) {
 	u, err := parseURL("parse the target", s)
 	if err != nil {
@@ -66,15 +66,15 @@ func ParseTarget(s string) (Target, error) {
 	return t, nil
 }
 
-// parseURL reads an absolute http URL, the scheme may be left out, or one of a
-// socket, which becomes an http URL too. Its errors do not quote what cannot be
-// told from a secret.
+// parseURL parses an absolute http URL, whose scheme is optional, or the URL of a
+// socket, which becomes an http URL too. Its errors do not quote anything that might
+// be a secret.
 func parseURL(op, s string) (*url.URL, error) {
 	const hint = "write it as host:port, http(s)://host:port/path or unix:///socket"
 	if len(s) >= len(socketScheme) && strings.EqualFold(s[:len(socketScheme)], socketScheme) {
 		return parseSocketURL(op, s)
 	}
-	if strings.HasPrefix(s, ":") { // as programs print what they listen on
+	if strings.HasPrefix(s, ":") { // as programs print the address they listen on
 		s = "localhost" + s
 	}
 	if !strings.Contains(s, "://") {
@@ -82,7 +82,7 @@ func parseURL(op, s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return nil, configError(op, "no URL", hint)
+		return nil, configError(op, "not a URL", hint)
 	}
 	op += " " + shown(u)
 	switch {
@@ -94,7 +94,7 @@ func parseURL(op, s string) (*url.URL, error) {
 	return u, nil
 }
 
-// shown is how a URL is printed and stored: without user, query and fragment.
+// shown returns a URL for printing and storing: without user, query and fragment.
 func shown(u *url.URL) string {
 	if socket, ok := socketPath(u.Host); ok {
 		if u.Path == "" {
@@ -105,8 +105,8 @@ func shown(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
 }
 
-// origin is what stands before the path of a URL that is shown: http://host:port,
-// or unix:///socket and a colon.
+// origin returns the part of a displayed URL before its path: http://host:port, or
+// unix:///socket and a colon.
 func origin(u *url.URL) string {
 	if socket, ok := socketPath(u.Host); ok {
 		return shownSocket(socket) + ":"
@@ -127,8 +127,8 @@ func indexPath(p string) string {
 	return p + "/"
 }
 
-// indexQuery returns a query without what a page below the index takes: somebody who
-// pastes trace?seconds=5 does not want each page, and each window, to last 5 s.
+// indexQuery returns a query without the parameters of pages below the index: a user
+// who pastes trace?seconds=5 does not want every page to take 5 s.
 func indexQuery(query string) string {
 	fields := slices.DeleteFunc(strings.Split(query, "&"), func(field string) bool {
 		name, _, _ := strings.Cut(field, "=")
@@ -137,8 +137,8 @@ func indexQuery(query string) string {
 	return strings.Join(fields, "&")
 }
 
-// String returns the target as it is shown and stored, without any secret:
-// http://host:port or unix:///socket, and the path when it is not the usual one.
+// String returns the target for printing and storing, without any secret:
+// http://host:port or unix:///socket, and the path unless it is the usual one.
 func (t Target) String() string {
 	u := t.base
 	if u.Path == defaultIndex {
@@ -147,14 +147,14 @@ func (t Target) String() string {
 	return shown(&u)
 }
 
-// Format implements fmt.Formatter, with String for every verb: %#v would show
-// what lies inside.
+// Format implements fmt.Formatter. It prints String for every verb: %#v would reveal
+// the fields.
 func (t Target) Format(f fmt.State, _ rune) { io.WriteString(f, t.String()) }
 
-// MarshalText implements encoding.TextMarshaler, for the same reason.
+// MarshalText implements encoding.TextMarshaler, to keep the fields out of JSON.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// FileName returns a name for a capture of the target taken at that time.
+// FileName returns a file name for a capture of the target taken at the given time.
 func (t Target) FileName(at time.Time) string {
 	name := t.base.Host
 	if socket, ok := socketPath(name); ok {
@@ -169,8 +169,8 @@ func (t Target) FileName(at time.Time) string {
 	return "timesink-" + strings.Trim(name, "-.") + "-" + at.UTC().Format("20060102T150405Z") + ".zip"
 }
 
-// url returns the URL of an endpoint below the index, with the query that it
-// takes besides the target's own.
+// url returns the URL of an endpoint below the index, with its own query added to
+// the target's.
 func (t Target) url(endpoint string) string {
 	u := t.base
 	name, query, _ := strings.Cut(endpoint, "?")
@@ -183,7 +183,7 @@ func (t Target) url(endpoint string) string {
 	return u.String()
 }
 
-// secrets are all that must not show anywhere.
+// secrets returns everything that must not be shown.
 func (t Target) secrets() []Secret {
 	a := t.Access
 	secrets := []Secret{a.Bearer, a.Password}
@@ -196,7 +196,7 @@ func (t Target) secrets() []Secret {
 	return append(secrets, querySecrets(string(t.query))...)
 }
 
-// querySecrets are the values in a URL's query.
+// querySecrets returns the values in a URL's query.
 func querySecrets(query string) []Secret {
 	var secrets []Secret
 	values, _ := url.ParseQuery(query)
@@ -208,7 +208,7 @@ func querySecrets(query string) []Secret {
 	return secrets
 }
 
-// config makes the configuration of the client's side.
+// config returns the configuration of the client.
 func (t TLS) config() (*tls.Config, error) {
 	c := &tls.Config{ServerName: t.ServerName, InsecureSkipVerify: t.Insecure}
 	if t.CAFile != "" {
@@ -226,7 +226,7 @@ func (t TLS) config() (*tls.Config, error) {
 		c.RootCAs = pool
 	}
 	if t.CertFile == "" && t.KeyFile != "" {
-		return nil, configError("read the client's key "+t.KeyFile, "no certificate goes with it", "give the certificate too")
+		return nil, configError("read the client's key "+t.KeyFile, "a key without a certificate", "give the certificate too")
 	}
 	if t.CertFile != "" {
 		key := t.KeyFile
@@ -242,6 +242,6 @@ func (t TLS) config() (*tls.Config, error) {
 	return c, nil
 }
 
-// ErrConfig is in the chain of the errors of a configuration that cannot work,
-// whatever the service does.
+// ErrConfig is wrapped by the errors of a configuration that cannot work with any
+// service.
 var ErrConfig = errors.New("configuration")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// BytesText is a size in bytes for people, in units of 1000: "1.5 MB".
+// BytesText formats a size in bytes, in units of 1000: "1.5 MB".
 func BytesText(n int64) string {
 	switch {
 	case n < 1000:
@@ -18,5 +18,5 @@ func BytesText(n int64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// secondsText is a duration for people.
+// secondsText formats a duration in seconds.
 func secondsText(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

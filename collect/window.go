@@ -10,8 +10,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// watch is the window: the trace, the other sources of the window and the probes
-// at once, and what is taken right after it.
+// watch runs the window: the trace, the other sources of the window and the
+// probes concurrently, then the sources after the window.
 func (c *collector) watch(ctx context.Context) error {
 	c.begin(StageWindow, c.window)
 	ctx, end := context.WithCancel(ctx)
@@ -22,9 +22,9 @@ func (c *collector) watch(ctx context.Context) error {
 	var probes sync.Once
 	beside, early, err := c.trace(ctx, func() {
 		probing.Go(func() {
-			// Should this process be killed in the window, its start is known.
+			// If this process is killed during the window, its start is known.
 			if err := c.save(); err != nil {
-				c.log("manifest", "saved for the case of a kill", 0, 0, err)
+				c.log("manifest", "saved in case of a kill", 0, 0, err)
 			}
 			probes.Do(func() {
 				if c.prober != nil {
@@ -55,12 +55,12 @@ func (c *collector) watch(ctx context.Context) error {
 	return nil
 }
 
-// trace takes the execution trace. It returns the sources that were asked beside
-// it, and why the trace ended early, nil if it did not; an error means that none
-// came.
+// trace takes the execution trace. It returns the sources that were requested
+// beside it, and why the trace ended early, or nil if it did not. If it returns
+// an error, no trace arrived.
 //
-// A service before Go 1.23 refuses a window longer than its write timeout. Where
-// that was not known before, it is asked again for what fits.
+// A service before Go 1.23 refuses a window longer than its write timeout. If
+// the timeout was not known before, trace asks again for a window that fits.
 func (c *collector) trace(ctx context.Context, began func()) (beside []taking, early *earlyEnd, err error) {
 	f, err := c.w.CreatePart(capture.TracePart)
 	if err != nil {
@@ -101,7 +101,7 @@ func dropAll(list []taking) {
 	}
 }
 
-// takeTrace asks for the other sources of the window and then for the trace.
+// takeTrace requests the other sources of the window and then the trace.
 func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([]taking, *stream, *earlyEnd, error) {
 	s := &stream{
 		client: c.client,
@@ -127,7 +127,7 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 	return beside, s, early, err
 }
 
-// traced enters a trace that came.
+// traced adds the trace that arrived to the capture.
 func (c *collector) traced(s *stream, early *earlyEnd) {
 	part := capture.Part{Name: capture.TracePart, Source: s.endpoint(), Took: int64(s.end.Sub(s.started)), Size: s.bytes}
 	ended := capture.EndedInTime

@@ -1,10 +1,10 @@
-// Package capture holds the evidence: what was collected from a live service,
-// as one file that goes with a ticket and that any later version reads again.
+// Package capture holds the evidence: the data collected from a live service,
+// in one file that can be attached to a ticket and read by any later version.
 //
 // It stands between collect, which makes captures with a Writer, and analyze,
-// which reads them with Open. It knows what a capture is made of (Manifest,
-// Kinds, Probe) and how it lies on disk, and nothing of what a trace or a
-// profile means. It imports no other package of the project.
+// which reads them with Open. It knows the parts of a capture (Manifest, Kinds,
+// Probe) and its layout on disk, but not the meaning of a trace or a profile.
+// It imports no other package of the project.
 //
 // # Parts
 //
@@ -19,12 +19,13 @@
 //
 // A capture is a zip: manifest.json and the parts it lists, mode 0600. While it
 // is being collected it is a folder of the same files, "case.zip.partial";
-// Writer.Finish turns it into "case.zip" in one rename, so that what bears the
-// final name is whole. Open reads both, and bare execution traces from any
-// source, also gzipped.
+// Writer.Finish turns it into "case.zip" in one rename, so that a file with the
+// final name is complete. Open reads both, and bare execution traces from any
+// source, gzipped or not.
 //
-// A capture may come from a stranger. Only the parts that the manifest lists
-// are read, no further than the size it states, and nothing is ever unpacked.
+// A capture may come from an untrusted source. Only the parts that the manifest
+// lists are read, up to the size it states, and nothing is ever extracted to
+// disk.
 package capture
 
 import (
@@ -45,16 +46,15 @@ import (
 	"sync"
 )
 
-// PartialSuffix is what the folder of a capture in the making is called beyond
-// the capture's own name.
+// PartialSuffix is appended to a capture's name to form the name of its folder
+// during the collection.
 const PartialSuffix = ".partial"
 
-// maxManifest bounds the manifest that is read, in bytes.
+// maxManifest is the largest manifest that is read, in bytes.
 const maxManifest = 16 << 20
 
 // A Capture is an open capture file, folder or bare trace. Its methods may be
-// called from several goroutines; the readers it hands out are independent of
-// each other.
+// called concurrently; the readers it returns are independent of each other.
 type Capture struct {
 	path     string
 	manifest *Manifest // nil for a bare trace
@@ -68,9 +68,9 @@ type Capture struct {
 	warnings []Warning
 }
 
-// Open opens the capture at path: a zip, the folder of one in the making (also
-// under the name that the zip would have), or a bare execution trace, gzipped
-// or not. "-" is not special: see Read.
+// Open opens the capture at path: a zip, the folder of an unfinished one (also
+// under the zip's future name), or a bare execution trace, gzipped or not. "-"
+// is not special: see Read.
 //
 // Its errors are an *Error around one of the package's Err values or the file
 // system's.
@@ -82,9 +82,9 @@ func Open(path string) (*Capture, error) {
 	return c, nil
 }
 
-// Read takes a capture zip or a bare trace from a stream, such as standard
-// input, by way of a temporary file that Close removes. The name stands for it
-// in messages.
+// Read reads a capture zip or a bare trace from a stream, such as standard
+// input, into a temporary file that Close removes. Messages refer to it by
+// name.
 func Read(name string, r io.Reader) (*Capture, error) {
 	c, err := spool(name, r)
 	if err != nil {
@@ -135,8 +135,8 @@ func spool(name string, r io.Reader) (*Capture, error) {
 	return openFile(name, f, size, remove)
 }
 
-// openFile opens what f turns out to be. It closes f, through closer, on an
-// error, else in Close.
+// openFile detects what f contains and opens it. It calls closer on an error;
+// otherwise Close does.
 func openFile(path string, f io.ReaderAt, size int64, closer func() error) (*Capture, error) {
 	c := &Capture{path: path, closers: []func() error{closer}}
 	if err := c.openContent(f, size); err != nil {
@@ -170,24 +170,24 @@ func (c *Capture) openContent(f io.ReaderAt, size int64) error {
 		return c.openZip(f, size)
 	}
 	looks := Sniff(head)
-	return &Error{Err: &detailed{ErrNotTrace, "no capture and no Go execution trace: it looks like " + looks.What}, Hint: looks.Hint}
+	return &Error{Err: &detailed{ErrNotTrace, "neither a capture nor a Go execution trace: it looks like " + looks.What}, Hint: looks.Hint}
 }
 
 func (c *Capture) openZip(f io.ReaderAt, size int64) error {
 	zr, err := zip.NewReader(f, size)
 	if err != nil {
-		return &detailed{ErrDamaged, "a zip that is cut or damaged (" + err.Error() + ")"}
+		return &detailed{ErrDamaged, "a zip that is cut off or damaged (" + err.Error() + ")"}
 	}
 	c.files = zr
 	return c.readManifest()
 }
 
-// openFolder opens a capture in the making, or one whose making was killed: its
-// manifest may list less than what lies there.
+// openFolder opens an unfinished capture, whose collection may be running or
+// killed. Its manifest may list less than the folder contains.
 func openFolder(path string) (*Capture, error) {
 	c, err := openWritten(path)
 	if err == nil {
-		c.warn("capture-partial", "%s was not finished: it holds what came until the collection ended", filepath.Base(path))
+		c.warn("capture-partial", "%s was not finished: it holds what had arrived when the collection ended", filepath.Base(path))
 	}
 	return c, err
 }
@@ -208,7 +208,7 @@ func openWritten(path string) (*Capture, error) {
 func (c *Capture) readManifest() error {
 	f, err := c.files.Open(ManifestName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &detailed{ErrNotCapture, "not a timesink capture (it holds no " + ManifestName + ")"}
+		return &detailed{ErrNotCapture, "not a timesink capture (it contains no " + ManifestName + ")"}
 	}
 	if err != nil {
 		return &detailed{ErrDamaged, ManifestName + ": " + plain(err).Error()}
@@ -229,19 +229,20 @@ func (c *Capture) readManifest() error {
 	return nil
 }
 
-// Path returns what was opened: the zip, the folder, the trace, or the name
-// given to Read.
+// Path returns the path of the zip, the folder or the trace that was opened, or
+// the name given to Read.
 func (c *Capture) Path() string { return c.path }
 
-// Manifest returns the capture's manifest, nil for a bare trace.
+// Manifest returns the capture's manifest, or nil for a bare trace.
 func (c *Capture) Manifest() *Manifest { return c.manifest }
 
-// Live reports whether the capture is still a folder: it is being collected, or
-// its collection was killed. It may grow from one reader to the next.
+// Live reports whether the capture is still a folder, because it is being
+// collected or its collection was killed. A live capture may grow between
+// readers.
 func (c *Capture) Live() bool { return c.live }
 
-// Trace opens the execution trace. The error is ErrNoTrace if the capture holds
-// none. See Part for how damage shows.
+// Trace opens the execution trace. The error is ErrNoTrace if the capture has
+// none. See Part for the handling of damage.
 func (c *Capture) Trace() (io.ReadCloser, error) {
 	r, err := c.Part(TracePart)
 	if errors.Is(err, ErrNoPart) {
@@ -250,8 +251,8 @@ func (c *Capture) Trace() (io.ReadCloser, error) {
 	return r, err
 }
 
-// TraceSize returns the size of the execution trace in bytes, -1 if there is
-// none or only reading it would tell.
+// TraceSize returns the size of the execution trace in bytes, or -1 if there is
+// none or its size is unknown until it is read.
 func (c *Capture) TraceSize() int64 {
 	if c.bare != nil {
 		return c.bareSize
@@ -285,9 +286,9 @@ func (c *Capture) Parts() []string {
 // none. The only part of a bare trace is TracePart. In a capture that is still
 // being collected, TracePart is missing until its first byte arrives.
 //
-// Damage is a warning, not a failure: a part that is cut, does not unpack, or
-// has another checksum than the manifest states ends where it can be read no
-// further, and Warnings then says so. So look at Warnings after reading.
+// Damage is a warning, not a failure: a part that is cut off, does not
+// decompress, or does not match the manifest's checksum ends where it cannot be
+// read any further, and Warnings says so. Check Warnings after reading.
 func (c *Capture) Part(name string) (io.ReadCloser, error) {
 	if c.bare != nil && name == TracePart {
 		return c.bareTrace()
@@ -309,7 +310,7 @@ func (c *Capture) Part(name string) (io.ReadCloser, error) {
 	if c.live {
 		return &partReader{c: c, name: name, r: f, src: f}, nil
 	}
-	// One byte more than stated tells a part that is larger.
+	// One byte more than stated detects a part that is larger.
 	return &partReader{c: c, name: name, r: io.LimitReader(f, entry.Size+1), src: f, want: entry, sum: sha256.New()}, nil
 }
 
@@ -325,8 +326,8 @@ func (c *Capture) noPart(name string) error {
 	return &Error{Op: "open " + name + " in " + c.path, Err: ErrNoPart}
 }
 
-// Probes reads the probes; none and no error where there were none. A damaged
-// line ends them with a warning.
+// Probes returns the probes. If the capture has none, it returns nil and no
+// error. At a damaged line it stops with a warning.
 func (c *Capture) Probes() ([]Probe, error) {
 	r, err := c.Part(ProbesPart)
 	if errors.Is(err, ErrNoPart) {
@@ -343,15 +344,15 @@ func (c *Capture) Probes() ([]Probe, error) {
 	return probes, nil
 }
 
-// Warnings returns what limits the capture: what its collection said, then what
-// reading it has shown so far.
+// Warnings returns the warnings of the collection, followed by those from
+// reading the capture so far.
 func (c *Capture) Warnings() []Warning {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Warning(nil), c.warnings...)
 }
 
-// warn adds a warning, once.
+// warn adds a warning unless it has been added before.
 func (c *Capture) warn(code, format string, args ...any) {
 	w := Warning{Code: code, Message: fmt.Sprintf(format, args...)}
 	c.mu.Lock()
@@ -364,7 +365,7 @@ func (c *Capture) warn(code, format string, args ...any) {
 	c.warnings = append(c.warnings, w)
 }
 
-// Close closes the file. Readers of its parts must not be used after it.
+// Close closes the file. Readers of its parts must not be used afterward.
 func (c *Capture) Close() error {
 	var errs []error
 	for _, closer := range c.closers {
@@ -374,17 +375,17 @@ func (c *Capture) Close() error {
 	return errors.Join(errs...)
 }
 
-// A partReader reads a part, holds it against its entry in the manifest, and
+// A partReader reads a part, verifies it against its entry in the manifest, and
 // turns damage into a warning and an early end.
 type partReader struct {
 	c    *Capture
 	name string
 	r    io.Reader
 	src  io.Closer
-	want *Part     // nil: nothing to hold it against
-	sum  hash.Hash // of what was read, with want
+	want *Part     // nil if there is nothing to verify
+	sum  hash.Hash // of the bytes read, if want is not nil
 	n    int64
-	end  error // set once the end was reached
+	end  error // set once the end is reached
 }
 
 func (p *partReader) Read(b []byte) (int, error) {
@@ -395,7 +396,7 @@ func (p *partReader) Read(b []byte) (int, error) {
 	if p.want != nil {
 		if extra := p.n + int64(n) - p.want.Size; extra > 0 {
 			n -= int(extra)
-			p.damaged("holds more than the %d bytes that the manifest states", p.want.Size)
+			p.damaged("is longer than the %d bytes that the manifest states", p.want.Size)
 			err = io.EOF
 		}
 		p.sum.Write(b[:n])
@@ -414,14 +415,14 @@ func (p *partReader) Read(b []byte) (int, error) {
 	return n, p.end
 }
 
-// check holds the whole part against the manifest.
+// check verifies the whole part against the manifest.
 func (p *partReader) check() {
 	switch {
 	case p.want == nil:
 	case p.n < p.want.Size:
 		p.damaged("holds %d bytes of the %d that the manifest states", p.n, p.want.Size)
 	case p.want.SHA256 != "" && !strings.EqualFold(hex.EncodeToString(p.sum.Sum(nil)), p.want.SHA256):
-		p.damaged("has another checksum than the manifest states")
+		p.damaged("does not match the checksum that the manifest states")
 	}
 }
 
@@ -431,30 +432,31 @@ func (p *partReader) damaged(format string, args ...any) {
 
 func (p *partReader) Close() error { return p.src.Close() }
 
-// isDamage tells a damaged part from a disk that cannot be read.
+// isDamage reports whether err means a damaged part, as opposed to a disk that
+// cannot be read.
 func isDamage(err error) bool {
 	var corrupt flate.CorruptInputError
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) ||
 		errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)
 }
 
-// hints are what to try after each of the package's errors.
+// hints lists what to try after each of the package's errors.
 var hints = []struct {
 	is   error
 	hint string
 }{
 	{fs.ErrNotExist, "check the path; timesink collect writes captures"},
-	{fs.ErrPermission, "captures are written for their owner alone (mode 0600): ask the owner for a copy"},
-	{ErrEmpty, "nothing was written to it: collect again, and look at what the program that wrote it said"},
-	{ErrNewerSchema, "upgrade timesink, or ask who made the capture for the trace alone: unzip it and analyze trace.out"},
+	{fs.ErrPermission, "captures are readable only by their owner (mode 0600): ask the owner for a copy"},
+	{ErrEmpty, "nothing was written to it: collect again, and check the output of the program that wrote it"},
+	{ErrNewerSchema, "upgrade timesink, or unzip the capture and analyze its trace.out alone"},
 	{ErrNotCapture, "if it holds an execution trace, unpack it and give timesink the trace itself"},
-	{ErrDamaged, "get the file again from where it came: it was cut or changed on its way"},
+	{ErrDamaged, "get the file again from its source: it was cut off or changed in transit"},
 	{ErrNoTrace, "the collection ended before the trace began: collect again"},
 	{ErrDiskFull, "free some space, or write to another disk with -o"},
 }
 
-// explain makes an Error of err, with the hint that belongs to its cause unless
-// it carries one.
+// explain wraps err in an Error, with the hint for its cause unless err already
+// has one.
 func explain(op string, err error) error {
 	var e *Error
 	if errors.As(err, &e) && e.Op == "" {

@@ -20,7 +20,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// realTrace is an execution trace of this process.
+// realTrace returns an execution trace of this process.
 var realTrace = sync.OnceValue(func() []byte {
 	var buf bytes.Buffer
 	if err := trace.Start(&buf); err != nil {
@@ -30,7 +30,7 @@ var realTrace = sync.OnceValue(func() []byte {
 	return buf.Bytes()
 })
 
-// realProfile is a goroutine profile of this process.
+// realProfile returns a goroutine profile of this process.
 func realProfile() []byte {
 	var buf bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&buf, 0); err != nil {
@@ -47,7 +47,7 @@ func gzipped(data []byte) []byte {
 	return buf.Bytes()
 }
 
-// zipped makes a zip of name and content pairs.
+// zipped returns a zip of name and content pairs.
 func zipped(pairs ...string) []byte {
 	var buf bytes.Buffer
 	zw := zip.NewWriter(&buf)
@@ -73,7 +73,7 @@ var probes = []capture.Probe{
 	{Route: "GET /healthz", Method: "GET", Path: "/healthz", Phase: capture.Baseline, Error: "connection <refused>"},
 }
 
-// writeCapture writes a capture of the parts into path's folder, unfinished.
+// writeCapture writes an unfinished capture with all parts to path's folder.
 func writeCapture(t *testing.T, path string) *capture.Writer {
 	t.Helper()
 	w, err := capture.Create(path)
@@ -154,7 +154,7 @@ func codes(c *capture.Capture) string {
 	return strings.Join(s, " ")
 }
 
-func TestACaptureComesBackAsItWasWritten(t *testing.T) {
+func TestACaptureSurvivesARoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "case.zip")
 	w := writeCapture(t, path)
 	finish(t, w)
@@ -194,7 +194,7 @@ func TestACaptureComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestAnUnfinishedCaptureIsRead(t *testing.T) {
+func TestAnUnfinishedCaptureCanBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "case.zip")
 	w := writeCapture(t, path)
 	for _, name := range []string{path, w.Dir()} {
@@ -215,7 +215,7 @@ func TestAnUnfinishedCaptureIsRead(t *testing.T) {
 	}
 }
 
-func TestAKilledCollectionIsRead(t *testing.T) {
+func TestAKilledCollectionCanBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "case.zip")
 	w, err := capture.Create(path)
 	if err != nil {
@@ -238,7 +238,7 @@ func TestAKilledCollectionIsRead(t *testing.T) {
 	}
 }
 
-func TestABareTraceIsRead(t *testing.T) {
+func TestABareTraceCanBeRead(t *testing.T) {
 	for name, data := range map[string][]byte{"trace.out": realTrace(), "trace.out.gz": gzipped(realTrace())} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), name)
@@ -275,7 +275,7 @@ func TestABareTraceIsRead(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeOpenedIsToldWithAHint(t *testing.T) {
+func TestOpeningFailsWithAHint(t *testing.T) {
 	elf, err := os.ReadFile(os.Args[0])
 	if err != nil {
 		t.Fatal(err)
@@ -298,17 +298,17 @@ func TestWhatCannotBeOpenedIsToldWithAHint(t *testing.T) {
 		{"zstd", []byte("\x28\xb5\x2f\xfd\x00\x00"), capture.ErrNotTrace, "a zstd file", "zstd -d"},
 		{"random bytes", []byte("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09"), capture.ErrNotTrace, "binary data", "trace?seconds"},
 		{"trace's first bytes", []byte("go 1.26 tr"), capture.ErrNotTrace, "first bytes of a trace", "fetch it again"},
-		{"zip of something else", zipped("a.txt", "hello"), capture.ErrNotCapture, "holds no manifest.json", "unpack it"},
+		{"zip of something else", zipped("a.txt", "hello"), capture.ErrNotCapture, "contains no manifest.json", "unpack it"},
 		{"zip with another manifest", zipped("manifest.json", `{"manifest_version": 3}`), capture.ErrNotCapture, `schema ""`, "unpack it"},
 		{"zip with a broken manifest", zipped("manifest.json", `{"schema": "timesink.`), capture.ErrDamaged, "manifest.json", "again"},
 		{"capture of a newer schema", zipped("manifest.json", `{"schema":"timesink.capture/2","parts":7}`, "trace.out", "x"),
 			capture.ErrNewerSchema, "timesink.capture/2, this one reads up to timesink.capture/1", "upgrade"},
 		{"capture of a much newer schema", zipped("manifest.json", `{"schema":"timesink.capture/99999999999999999999"}`), capture.ErrNewerSchema, "newer", "upgrade"},
 		{"capture of schema zero", zipped("manifest.json", `{"schema":"timesink.capture/0"}`), capture.ErrNotCapture, "schema", "unpack"},
-		{"part outside of the capture", zipped("manifest.json", manifest(`,"parts":[{"name":"../../etc/passwd","size":1}]`)), capture.ErrDamaged, "../../etc/passwd", "again"},
+		{"part outside the capture", zipped("manifest.json", manifest(`,"parts":[{"name":"../../etc/passwd","size":1}]`)), capture.ErrDamaged, "../../etc/passwd", "again"},
 		{"part twice", zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out"},{"name":"trace.out"}]`)), capture.ErrDamaged, "twice", "again"},
 		{"part of negative size", zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out","size":-1}]`)), capture.ErrDamaged, "-1 bytes", "again"},
-		{"zip cut short", zipped("manifest.json", manifest(``), "trace.out", "x")[:100], capture.ErrDamaged, "cut or damaged", "again"},
+		{"zip cut short", zipped("manifest.json", manifest(``), "trace.out", "x")[:100], capture.ErrDamaged, "cut off or damaged", "again"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -324,8 +324,8 @@ func TestWhatCannotBeOpenedIsToldWithAHint(t *testing.T) {
 	}
 }
 
-// checkError holds an error against its kind, beginning, content and hint. It
-// is one line, and its hint another.
+// checkError checks the kind, prefix, content and hint of an error. The error
+// and its hint must be one line each.
 func checkError(t *testing.T, err, is error, prefix, want, hint string) {
 	t.Helper()
 	if !errors.Is(err, is) {
@@ -339,12 +339,12 @@ func checkError(t *testing.T, err, is error, prefix, want, hint string) {
 	}
 }
 
-func TestAPathThatIsNotThere(t *testing.T) {
+func TestAMissingPathIsAnError(t *testing.T) {
 	_, err := capture.Open(filepath.Join(t.TempDir(), "nowhere.zip"))
 	checkError(t, err, fs.ErrNotExist, "open ", "no such file", "check the path")
 }
 
-func TestAFolderThatIsNoCapture(t *testing.T) {
+func TestAFolderThatIsNotACaptureIsAnError(t *testing.T) {
 	_, err := capture.Open(t.TempDir())
 	checkError(t, err, capture.ErrNotCapture, "open ", "no manifest.json", "trace itself")
 }
@@ -355,9 +355,9 @@ func TestDamageIsAWarning(t *testing.T) {
 		name, entry, content, want, warning string
 	}{
 		{"whole, without a checksum", `"size":5`, "12345", "12345", ""},
-		{"other checksum", `"size":5,"sha256":"` + sum + `"`, "12345", "12345", "another checksum"},
+		{"other checksum", `"size":5,"sha256":"` + sum + `"`, "12345", "12345", "not match the checksum"},
 		{"shorter than stated", `"size":9`, "12345", "12345", "holds 5 bytes of the 9"},
-		{"longer than stated", `"size":3`, "12345", "123", "more than the 3 bytes"},
+		{"longer than stated", `"size":3`, "12345", "123", "longer than the 3 bytes"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -367,7 +367,7 @@ func TestDamageIsAWarning(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			for range 2 { // the warning does not come twice
+			for range 2 { // the warning is not repeated
 				if got := string(readTrace(t, c)); got != tt.want {
 					t.Errorf("read %q, want %q", got, tt.want)
 				}
@@ -380,7 +380,7 @@ func TestDamageIsAWarning(t *testing.T) {
 	}
 }
 
-func TestDamagedBytesEndThePart(t *testing.T) {
+func TestAPartEndsAtDamagedBytes(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 1000)
 	data := zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out","size":16000}]`), "trace.out", content)
 	// The deflated content follows the name in the second local header.
@@ -411,7 +411,7 @@ func TestAGzippedTraceCutShortEndsWithAWarning(t *testing.T) {
 	}
 }
 
-func TestPartsTheManifestDoesNotListAreNotRead(t *testing.T) {
+func TestUnlistedPartsAreNotRead(t *testing.T) {
 	data := zipped("manifest.json", manifest(`,"parts":[{"name":"trace.out","size":1}]`), "trace.out", "x", "probes.jsonl", "{}\n", "../evil", "x")
 	c, err := capture.Read("test", bytes.NewReader(data))
 	if err != nil {
@@ -435,25 +435,25 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	checkError(t, w.Finish(), capture.ErrExists, "write "+path, "exists already", w.Dir())
-	checkError(t, capture.Check(path), capture.ErrExists, "write "+path, "exists already", "-o")
+	checkError(t, w.Finish(), capture.ErrExists, "write "+path, "already exists", w.Dir())
+	checkError(t, capture.Check(path), capture.ErrExists, "write "+path, "already exists", "-o")
 	if got, err := os.ReadFile(path); err != nil || string(got) != "precious" {
-		t.Errorf("the file that was there is now %q, %v", got, err)
+		t.Errorf("the existing file is now %q, %v", got, err)
 	}
 	if got := readTrace(t, open(t, w.Dir())); !bytes.Equal(got, realTrace()) {
-		t.Error("what was collected is gone")
+		t.Error("the collected data is gone")
 	}
 
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	finish(t, w) // once more, with the name free
+	finish(t, w) // again, now that the name is free
 	open(t, path)
 }
 
-func TestAFolderThatIsNotThereIsToldBeforeCollecting(t *testing.T) {
+func TestAMissingFolderIsAnErrorBeforeCollecting(t *testing.T) {
 	_, err := capture.Create(filepath.Join(t.TempDir(), "none", "case.zip"))
-	checkError(t, err, fs.ErrNotExist, "write ", "no such file", "make the folder")
+	checkError(t, err, fs.ErrNotExist, "write ", "no such file", "create the folder")
 }
 
 func TestDiscardLeavesNothing(t *testing.T) {
@@ -466,7 +466,7 @@ func TestDiscardLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestPartNamesThatLeaveTheFolderAreRefused(t *testing.T) {
+func TestInvalidPartNamesAreRejected(t *testing.T) {
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
 	if err != nil {
 		t.Fatal(err)
@@ -479,7 +479,7 @@ func TestPartNamesThatLeaveTheFolderAreRefused(t *testing.T) {
 	}
 }
 
-func TestHintsAreFoundBehindOtherErrors(t *testing.T) {
+func TestHintFindsWrappedHints(t *testing.T) {
 	inner := &capture.Error{Op: "open x", Err: capture.ErrEmpty, Hint: "inner"}
 	for want, err := range map[string]error{
 		"":      errors.New("plain"),

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Case names the evidence by what it holds: "ts-" and twelve hexadecimal digits.
-// Copies of a capture have the same case, whatever their files are called, and so
-// has what was made of it by masking what is private. That of a bare trace is
-// found by reading it.
+// Case returns a name for the evidence that is derived from its content: "ts-"
+// and twelve hexadecimal digits. Copies of a capture have the same case, whatever
+// their file names, and so does a redacted copy. For a bare trace, Case reads the
+// whole trace.
 func (c *Capture) Case() (string, error) {
 	if c.manifest != nil && c.manifest.Redacted != nil && c.manifest.Redacted.Case != "" {
 		return c.manifest.Redacted.Case, nil
@@ -29,9 +29,9 @@ func (c *Capture) Case() (string, error) {
 	return "ts-" + hex.EncodeToString(sum[:6]), nil
 }
 
-// Checksums lists the parts that the capture holds, with their size and checksum:
-// the manifest's, or where it has none, as in a folder in the making or of a bare
-// trace, those of what is there.
+// Checksums returns the parts in the capture with their sizes and checksums. They
+// come from the manifest or, if it has none, as for an unfinished folder or a
+// bare trace, are computed from the content.
 func (c *Capture) Checksums() ([]Part, error) {
 	names := c.Parts()
 	if c.manifest == nil {

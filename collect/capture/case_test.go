@@ -17,7 +17,7 @@ func caseOf(t *testing.T, c *capture.Capture) string {
 	return name
 }
 
-func TestACaseIsTheEvidences(t *testing.T) {
+func TestCopiesHaveTheSameCase(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "case.zip")
 	w := writeCapture(t, path)
@@ -56,7 +56,7 @@ func TestACaseIsTheEvidences(t *testing.T) {
 	}
 }
 
-func TestWhatWasMaskedKeepsItsCase(t *testing.T) {
+func TestARedactedCaptureKeepsItsCase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "public.zip")
 	w := writeCapture(t, path)
 	w.Manifest.Redacted = &capture.Redacted{Case: "ts-0123456789ab"}

@@ -13,7 +13,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// smallDisk mounts a file system of that many bytes, which takes root.
+// smallDisk mounts a file system of the given size, which requires root.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-func TestAFullDiskLeavesWhatCame(t *testing.T) {
+func TestAFullDiskKeepsTheCollectedData(t *testing.T) {
 	disk := smallDisk(t, "1m")
 	path := filepath.Join(disk, "case.zip")
 	w := writeCapture(t, path)
@@ -47,21 +47,21 @@ func TestAFullDiskLeavesWhatCame(t *testing.T) {
 
 	checkError(t, w.Finish(), capture.ErrDiskFull, "write "+path, "no space left", w.Dir())
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("something bears the final name: %v", err)
+		t.Errorf("a file has the final name: %v", err)
 	}
 	if got := readTrace(t, open(t, path)); !bytes.Equal(got, realTrace()) {
-		t.Error("what was collected is gone")
+		t.Error("the collected data is gone")
 	}
 	checkError(t, w.Save(), capture.ErrDiskFull, "write "+path, "no space left", w.Dir())
 
 	if err := w.RemovePart("filler"); err != nil {
 		t.Fatal(err)
 	}
-	finish(t, w) // there is space again
+	finish(t, w) // now there is space
 	open(t, path)
 }
 
-func TestFreeDiskIsWhatTheDiskHas(t *testing.T) {
+func TestFreeDiskMatchesTheDisk(t *testing.T) {
 	disk := smallDisk(t, "1m")
 	before, err := capture.FreeDisk(disk)
 	if err != nil || before != 1<<20 {
@@ -74,6 +74,6 @@ func TestFreeDiskIsWhatTheDiskHas(t *testing.T) {
 		t.Errorf("free: %d, %v", after, err)
 	}
 	if _, err := capture.FreeDisk(filepath.Join(disk, "none")); err == nil {
-		t.Error("a folder that is not there has free space")
+		t.Error("FreeDisk of a missing folder returns no error")
 	}
 }

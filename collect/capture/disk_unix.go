@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FreeDisk returns how many bytes this user may still write to the disk that
-// holds the folder dir.
+// FreeDisk returns how many bytes this user may still write to the disk of the
+// folder dir.
 func FreeDisk(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -19,14 +19,14 @@ func FreeDisk(dir string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// IsDiskFull reports whether err says that there is no space left: the disk is
+// IsDiskFull reports whether err means that no space is left: the disk is
 // full, or the user's quota or the process's file size limit is reached.
 func IsDiskFull(err error) bool {
 	return errors.Is(err, ErrDiskFull) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }
 
-// syncFolder makes a rename in dir last. A file system that cannot sync a
-// folder (some network ones) is no reason to fail.
+// syncFolder makes a rename in dir durable. It does not fail on file systems
+// that cannot sync a folder, such as some network ones.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

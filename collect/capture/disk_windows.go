@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// FreeDisk returns how many bytes this user may still write to the disk that
-// holds the folder dir.
+// FreeDisk returns how many bytes this user may still write to the disk of the
+// folder dir.
 func FreeDisk(dir string) (int64, error) {
 	name, err := windows.UTF16PtrFromString(dir)
 	var free uint64
@@ -20,7 +20,7 @@ func FreeDisk(dir string) (int64, error) {
 	return int64(min(free, 1<<62)), nil
 }
 
-// IsDiskFull reports whether err says that there is no space left.
+// IsDiskFull reports whether err means that no space is left on the disk.
 func IsDiskFull(err error) bool {
 	return errors.Is(err, ErrDiskFull) || errors.Is(err, windows.ERROR_DISK_FULL) ||
 		errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) || errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)

@@ -5,8 +5,8 @@ import (
 	"io/fs"
 )
 
-// What can be wrong with a file, and with writing one. Each comes wrapped in an
-// Error that names the file and carries a hint.
+// Errors of reading and writing capture files. Each is wrapped in an Error that
+// names the file and has a hint.
 var (
 	ErrEmpty       = errors.New("file is empty")
 	ErrNotTrace    = errors.New("not a capture and not a Go execution trace")
@@ -15,20 +15,20 @@ var (
 	ErrNewerSchema = errors.New("capture of a newer timesink")
 	ErrNoTrace     = errors.New("no execution trace in the capture")
 	ErrNoPart      = errors.New("no such part in the capture")
-	ErrExists      = errors.New("file exists already")
+	ErrExists      = errors.New("file already exists")
 	ErrDiskFull    = errors.New("no space left on the disk")
 )
 
-// An Error is a failure that a user meets: what was being done to what, why it
-// failed, and what to try.
+// An Error is an error for users: the operation that failed, its cause, and
+// what to try.
 type Error struct {
-	Op   string // what was being done to what: "open case.zip"
-	Err  error  // why it failed; quotes the other side where there is one
-	Hint string // what to try, a whole sentence; may be empty
+	Op   string // the operation and its object: "open case.zip"
+	Err  error  // the cause; quotes the other side if there is one
+	Hint string // what to try; may be empty
 }
 
-// Error tells the operation and the cause. The hint is told apart from it, by
-// who prints the error: see Hint.
+// Error returns the operation and the cause. It leaves out the hint, which is
+// printed separately: see Hint.
 func (e *Error) Error() string {
 	if e.Op == "" {
 		return e.Err.Error()
@@ -36,7 +36,7 @@ func (e *Error) Error() string {
 	return e.Op + ": " + e.Err.Error()
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns what to try after err: the hint of the outermost Error in its
@@ -55,8 +55,8 @@ func Hint(err error) string {
 	return ""
 }
 
-// A detailed error is one of the sentinels above with what was seen. It reads
-// as its detail alone and matches its sentinel with errors.Is.
+// A detailed error is one of the sentinels above with details. Its text is the
+// detail alone; errors.Is matches the sentinel.
 type detailed struct {
 	kind   error
 	detail string
@@ -65,8 +65,8 @@ type detailed struct {
 func (d *detailed) Error() string { return d.detail }
 func (d *detailed) Unwrap() error { return d.kind }
 
-// plain strips what the file system's errors repeat: the path and the call,
-// which the message around them names already.
+// plain strips the path and the system call from errors of the file system,
+// because the message around them already names both.
 func plain(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

@@ -10,7 +10,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// A capture is written part by part, becomes one file, and is read again.
+// Write a capture part by part, finish it as one file, and read it.
 func Example() {
 	folder, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -54,7 +54,7 @@ func Example() {
 	// Output: http://localhost:6060 [trace.out] true
 }
 
-// What a part is, how it is encoded and whether a capture may lack it.
+// Look up what a part is, how it is encoded and whether it is optional.
 func ExampleKindOf() {
 	kind, ok := capture.KindOf("cpu.pb.gz")
 	fmt.Println(ok, kind.What, kind.When, kind.Optional)

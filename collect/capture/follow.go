@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// followEvery is how often a follower that has come to the end looks for more.
+// followEvery is how often a follower at the end of the file looks for more
+// data.
 const followEvery = 20 * time.Millisecond
 
-// Follow reads a part while it is still being written: at the end of what is
-// there it waits for more, until ended is closed and all has been read. The
-// writer does not know of it and never waits.
+// Follow returns a reader of a part that is still being written: at the end of
+// the file it waits for more, until ended is closed and everything has been
+// read. The writer never waits for the reader.
 func Follow(path string, ended <-chan struct{}) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -32,7 +33,7 @@ func (r *follower) Read(b []byte) (int, error) {
 		over := false
 		select {
 		case <-r.ended:
-			over = true // what is written now is all there will be
+			over = true // nothing more will be written
 		default:
 		}
 		n, err := r.f.Read(b)

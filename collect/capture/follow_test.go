@@ -10,7 +10,7 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestAFollowerReadsAllThatIsWrittenUntilTheEnd(t *testing.T) {
+func TestFollowReadsEverythingUntilTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "growing")
 	f, err := os.Create(path)
 	if err != nil {
@@ -30,8 +30,8 @@ func TestAFollowerReadsAllThatIsWrittenUntilTheEnd(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// The first piece must come before the second is there: the follower is
-	// asked for it before the writer goes on.
+	// The first piece must arrive before the second is written: read it before
+	// the writer continues.
 	write(bytes.Repeat([]byte{1}, 1000))
 	got := make([]byte, 1000)
 	if _, err := io.ReadFull(r, got); err != nil {
@@ -48,9 +48,9 @@ func TestAFollowerReadsAllThatIsWrittenUntilTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got = append(got, rest...); !bytes.Equal(got, want) {
-		t.Errorf("read %d bytes of %d, or others", len(got), len(want))
+		t.Errorf("read %d bytes, want the %d written", len(got), len(want))
 	}
 	if _, err := capture.Follow(path+"-not-there", ended); err == nil {
-		t.Error("followed a file that is not there")
+		t.Error("Follow of a missing file returns no error")
 	}
 }

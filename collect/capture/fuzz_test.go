@@ -9,8 +9,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// FuzzOpen holds that no file makes opening and reading a capture panic, hang
-// or fail without telling what is wrong.
+// FuzzOpen checks that opening and reading an arbitrary file as a capture
+// never panics, hangs, or fails without a proper error.
 func FuzzOpen(f *testing.F) {
 	trace := realTrace()[:64]
 	parts := manifest(`,"parts":[{"name":"trace.out","size":64},{"name":"probes.jsonl","size":99}]`)
@@ -26,7 +26,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			var e *capture.Error
 			if !errors.As(err, &e) || e.Op == "" {
-				t.Fatalf("error %v does not say what was being done", err)
+				t.Fatalf("error %v does not state the operation", err)
 			}
 			return
 		}
@@ -51,7 +51,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzReadProbes holds that what is read is written and read again the same.
+// FuzzReadProbes checks that probes survive being written and read again.
 func FuzzReadProbes(f *testing.F) {
 	var buf bytes.Buffer
 	if err := capture.WriteProbes(&buf, probes...); err != nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Schema names the layout of a capture. Within its number the layout only
-// grows: readers ignore the fields they do not know.
+// Schema names the layout of a capture. Under the same number fields are only
+// added: readers ignore fields they do not know.
 const Schema = "timesink.capture/1"
 
 const (
@@ -19,17 +19,17 @@ const (
 	schemaNumber = 1
 )
 
-// A Manifest says what a capture is: where it came from, what was asked for and
-// what came. Times are Unix nanoseconds of the client's clock, durations are
-// nanoseconds. It holds no secret: no password, token or header value, and no
-// query of a URL.
+// A Manifest describes a capture: its source, what was requested and what
+// arrived. Times are Unix nanoseconds of the client's clock; durations are
+// nanoseconds. It contains no secrets: no password, token or header value, and
+// no query of a URL.
 type Manifest struct {
 	Schema string `json:"schema"`
 	Tool   Tool   `json:"tool"`
 	Target string `json:"target"`
-	// CapturedAt is when the window opened: when the service began the trace, as
-	// near as can be known, and when the trace was asked for as long as it runs.
-	// Zero before.
+	// CapturedAt is when the window opened: the best estimate of when the
+	// service began the trace or, while the trace is running, when it was
+	// requested. It is zero before that.
 	CapturedAt time.Time `json:"captured_at,omitzero"`
 	Asked      Asked     `json:"asked"`
 	Window     Window    `json:"window"`
@@ -37,11 +37,11 @@ type Manifest struct {
 	Parts      []Part    `json:"parts"`
 	Log        []Event   `json:"log"`
 	Warnings   []Warning `json:"warnings"`
-	// Redacted is there where what is private was masked.
+	// Redacted is set if private data has been masked.
 	Redacted *Redacted `json:"redacted,omitempty"`
 }
 
-// Redacted says what a capture was before what is private in it was masked.
+// Redacted identifies the capture from which a redacted one was made.
 type Redacted struct {
 	Case string `json:"case"` // see Capture.Case
 }
@@ -52,7 +52,7 @@ type Tool struct {
 	Commit  string `json:"commit,omitempty"`
 }
 
-// Asked is what the user wanted.
+// Asked is what the user requested.
 type Asked struct {
 	Duration int64      `json:"duration_ns"`
 	URLs     []AskedURL `json:"urls"`
@@ -63,36 +63,37 @@ type Asked struct {
 // AskedURL is a URL to probe: its route and its origin.
 type AskedURL struct {
 	Route string `json:"route"` // "GET /v1/vin/{vin}"
-	Host  string `json:"host"`  // what stands before the path: "http://localhost:8080", "unix:///run/app.sock:"
+	Host  string `json:"host"`  // the part before the path: "http://localhost:8080", "unix:///run/app.sock:"
 }
 
-// Window is the time in which the service was traced, as the client saw it.
+// Window is the time during which the service was traced, as seen by the
+// client.
 type Window struct {
-	Start int64 `json:"start_ns"` // the request for the trace was written
-	End   int64 `json:"end_ns"`   // the last byte of it came
-	// TraceAsked is the duration asked of the service, a little less than the
+	Start int64 `json:"start_ns"` // when the request for the trace was written
+	End   int64 `json:"end_ns"`   // when its last byte arrived
+	// TraceAsked is the requested duration of the trace, a little less than the
 	// CPU profile's whole seconds, so that samples cover the whole trace.
 	TraceAsked int64 `json:"trace_asked_ns"`
-	// Ended says why the window ended: one of the Ended constants.
+	// Ended is why the window ended: one of the Ended constants.
 	Ended string `json:"ended"`
 }
 
 // Why a window ended.
 const (
-	EndedInTime      = "in-time"     // the service sent what it was asked for
+	EndedInTime      = "in-time"     // the service sent everything that was requested
 	EndedInterrupted = "interrupted" // the user ended it early
-	EndedMaxBytes    = "max-bytes"   // the trace reached the size allowed
+	EndedMaxBytes    = "max-bytes"   // the trace reached the allowed size
 	EndedDisk        = "disk"        // the disk was about to fill up, or did
 	EndedLag         = "lag"         // the service traced faster than the trace arrived
 	EndedCut         = "cut"         // the service or the network cut the stream
 )
 
-// Service is what the service's endpoints gave away about it. What could not
-// be learned is empty.
+// Service is what the service's endpoints reveal about it. Unknown fields are
+// empty.
 type Service struct {
-	// GoVersion is as exact as it could be learned: "go1.26.8" from a path or a
-	// metric, else what the trace's header allows, "go1.22", "go1.23–go1.24" or
-	// "go1.26 or newer".
+	// GoVersion is as exact as possible: "go1.26.8" from a path or a metric, or
+	// else what the trace's header allows, "go1.22", "go1.23–go1.24" or "go1.26
+	// or newer".
 	GoVersion string `json:"go_version,omitempty"`
 	// TraceVersion is the trace's format as its header names it, "go 1.26".
 	TraceVersion string `json:"trace_version,omitempty"`
@@ -101,15 +102,15 @@ type Service struct {
 	Binary       string `json:"binary,omitempty"`    // path of the executable
 	BuildID      string `json:"build_id,omitempty"`  // of the executable
 	MainFile     string `json:"main_file,omitempty"` // source file of main.main
-	// MutexRate is runtime.SetMutexProfileFraction's: 0 is off, n is one of n
-	// contention events. Nil when it could not be learned.
+	// MutexRate is the rate of runtime.SetMutexProfileFraction: 0 is off, n is
+	// one of n contention events. Nil if unknown.
 	MutexRate *int `json:"mutex_rate,omitempty"`
 	// BlockEvents counts the stacks in the block profile: above zero the block
-	// profile is or was on; at zero it is off, or nothing has blocked yet. The
-	// rate itself is not told by any endpoint.
+	// profile is or was on; at zero it is off, or nothing has blocked yet. No
+	// endpoint reveals the rate. Nil if unknown.
 	BlockEvents *int `json:"block_events,omitempty"`
-	// WriteTimeout is the server's, rounded up to whole seconds, where it
-	// limits the window: Go before 1.23.
+	// WriteTimeout is the server's write timeout, rounded up to whole seconds,
+	// if it limits the window (Go before 1.23).
 	WriteTimeout int64      `json:"write_timeout_ns,omitempty"`
 	Endpoints    []Endpoint `json:"endpoints"`
 }
@@ -118,8 +119,8 @@ type Service struct {
 type Endpoint struct {
 	Name   string `json:"name"` // "trace", "goroutine" …; "index" is the index page
 	OK     bool   `json:"ok"`
-	Status int    `json:"status,omitempty"` // HTTP status; 0 when none came
-	Note   string `json:"note,omitempty"`   // what it said of itself, or its error
+	Status int    `json:"status,omitempty"` // HTTP status; 0 if there was no answer
+	Note   string `json:"note,omitempty"`   // its own description, or its error
 	Took   int64  `json:"took_ns"`
 }
 
@@ -128,10 +129,10 @@ type Part struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // hexadecimal
-	// Source is the path and query that was asked for, "profile?seconds=10".
+	// Source is the requested path and query, "profile?seconds=10".
 	Source string `json:"source,omitempty"`
 	Took   int64  `json:"took_ns"`
-	// Error says why the part is missing or cut short; a part with an error and
+	// Error is why the part is missing or cut short. A part with an error and
 	// no size is not in the capture.
 	Error string `json:"error,omitempty"`
 }
@@ -139,14 +140,14 @@ type Part struct {
 // Event is one step of the collection.
 type Event struct {
 	Time   time.Time `json:"time"`
-	Source string    `json:"source"` // what acted: "trace", "probes", "index" …
+	Source string    `json:"source"` // what took the step: "trace", "probes", "index" …
 	What   string    `json:"what"`
 	Took   int64     `json:"took_ns,omitempty"`
 	Bytes  int64     `json:"bytes,omitempty"`
 	Error  string    `json:"error,omitempty"`
 }
 
-// Warning is something that limits what the capture can tell.
+// Warning is a limitation of what the capture can show.
 type Warning struct {
 	Code    string `json:"code"` // stable, for programs: "max-bytes"
 	Message string `json:"message"`
@@ -167,8 +168,8 @@ func (m *Manifest) Warn(code, format string, args ...any) {
 	m.Warnings = append(m.Warnings, Warning{Code: code, Message: fmt.Sprintf(format, args...)})
 }
 
-// encode returns the manifest as JSON, for people too. It enters the schema and
-// makes its arrays empty instead of null.
+// encode returns the manifest as indented JSON. It sets the schema and encodes
+// nil slices as empty arrays.
 func (m *Manifest) encode() ([]byte, error) {
 	m.Schema = Schema
 	m.Asked.URLs = orEmpty(m.Asked.URLs)
@@ -190,11 +191,11 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// partName is what a part may be called: no folder, no hidden file, nothing
-// that means something to a shell or a file system.
+// partName matches the valid names of parts: no folder, no hidden file, no
+// character with a meaning to a shell or a file system.
 var partName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// decodeManifest reads a manifest and checks what the rest of the package
+// decodeManifest decodes a manifest and validates what the rest of the package
 // relies on.
 func decodeManifest(data []byte) (*Manifest, error) {
 	var head struct {
@@ -225,7 +226,7 @@ func decodeManifest(data []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// checkSchema accepts this schema and older ones.
+// checkSchema returns an error unless schema is this one or an older one.
 func checkSchema(schema string) error {
 	number, ok := strings.CutPrefix(schema, schemaPrefix)
 	if !ok {

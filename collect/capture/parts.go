@@ -8,7 +8,8 @@ import (
 // ManifestName names the file that describes a capture and lists its parts.
 const ManifestName = "manifest.json"
 
-// The names of the parts that a capture may hold; see Kinds for what each is.
+// The names of the parts that a capture may contain; see Kinds for their
+// meaning.
 const (
 	TracePart           = "trace.out"
 	CPUPart             = "cpu.pb.gz"
@@ -18,27 +19,27 @@ const (
 )
 
 // A Kind declares one kind of part: one piece of evidence that a capture may
-// hold. The order of the manifest, redaction and messages to users follow from
-// these declarations. A new kind of evidence takes a row here, a source in
-// package collect, and a reader.
+// contain. The order of the manifest, redaction and messages to users follow
+// from these declarations. To add a kind of evidence, add a row here, a source
+// in package collect, and a reader.
 type Kind struct {
 	Name string // the part's file name: "cpu.pb.gz"
-	What string // what it is, for people: "CPU profile of the window"
+	What string // description: "CPU profile of the window"
 	When When   // when it is taken
 	// Optional reports whether a collection succeeds without the part.
 	Optional bool
 	// Content is the format of the part's bytes. It decides how the part is
 	// redacted: package redact has one rule for each Content.
 	Content Content
-	// Use says which package reads the part and for what, or, if nothing reads
+	// Use describes which package reads the part and why, or, if nothing reads
 	// it yet, why it is collected.
 	Use string
 }
 
-// When says when a part is taken, relative to the window.
+// When is the time at which a part is taken, relative to the window.
 type When string
 
-// The moments at which parts are taken.
+// The times at which parts are taken.
 const (
 	Before When = "before"
 	During When = "during"
@@ -55,7 +56,7 @@ const (
 	ProbesContent  Content = "JSON lines of Probe"
 )
 
-// kinds holds every kind of part, in the order in which a capture lists them.
+// kinds lists every kind of part, in the order of the manifest.
 var kinds = []Kind{
 	{
 		Name: GoroutineBeforePart, What: "goroutine profile taken before the window", When: Before, Optional: true, Content: ProfileContent,
@@ -76,12 +77,12 @@ var kinds = []Kind{
 	},
 }
 
-// Kinds returns the declared kinds of parts, in the order in which a capture
-// lists them. The caller owns the slice.
+// Kinds returns the declared kinds of parts, in the order of the manifest. The
+// caller owns the slice.
 func Kinds() []Kind { return slices.Clone(kinds) }
 
-// KindOf returns the declaration of the part called name. It reports false for
-// a part that this version does not know, such as one of a newer timesink.
+// KindOf returns the declaration of the part called name, and false if this
+// version does not know the part, such as one of a newer timesink.
 func KindOf(name string) (Kind, bool) {
 	i := position(name)
 	if i < 0 {
@@ -90,19 +91,20 @@ func KindOf(name string) (Kind, bool) {
 	return kinds[i], true
 }
 
-// position returns the index of a part in kinds, -1 if it is not declared.
+// position returns the index of a part in kinds, or -1 if it is not declared.
 func position(name string) int {
 	return slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
 }
 
-// AddPart lists p in the manifest, in the order of Kinds.
+// AddPart adds p to the manifest, in the order of Kinds.
 func (m *Manifest) AddPart(p Part) {
 	m.Parts = append(m.Parts, p)
 	slices.SortStableFunc(m.Parts, func(a, b Part) int { return cmp.Compare(position(a.Name), position(b.Name)) })
 }
 
-// Holdings names the parts that can be opened and what each is, for messages:
-// "cpu.pb.gz (CPU profile of the window)". It returns nil if there are none.
+// Holdings returns the names and descriptions of the parts that can be opened,
+// for messages: "cpu.pb.gz (CPU profile of the window)". It returns nil if the
+// capture has none.
 func (c *Capture) Holdings() []string {
 	var list []string
 	for _, name := range c.Parts() {

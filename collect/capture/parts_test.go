@@ -12,15 +12,15 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestEachKindIsDeclaredWhole(t *testing.T) {
+func TestEachKindIsFullyDeclared(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range capture.Kinds() {
 		if k.Name == "" || k.What == "" || k.Content == "" || k.Use == "" || seen[k.Name] {
-			t.Errorf("declared in part or twice: %+v", k)
+			t.Errorf("incomplete or duplicate declaration: %+v", k)
 		}
 		seen[k.Name] = true
 		if !slices.Contains([]capture.When{capture.Before, capture.During, capture.After}, k.When) {
-			t.Errorf("%s is taken at no known moment, %q", k.Name, k.When)
+			t.Errorf("%s is taken at an unknown time, %q", k.Name, k.When)
 		}
 		if got, ok := capture.KindOf(k.Name); !ok || got != k {
 			t.Errorf("%s is found as %+v", k.Name, got)
@@ -48,8 +48,8 @@ func TestPartsAreListedInTheOrderOfTheirKinds(t *testing.T) {
 	}
 }
 
-// testdata/recorded.zip was collected before parts were declared as kinds.
-func TestARecordedCaptureIsReadAsBefore(t *testing.T) {
+// testdata/recorded.zip was collected before parts were declared as Kinds.
+func TestAnOldCaptureCanBeRead(t *testing.T) {
 	c := open(t, filepath.Join("testdata", "recorded.zip"))
 	want := []string{"goroutine-before.pb.gz", "trace.out", "cpu.pb.gz", "probes.jsonl", "goroutine-after.pb.gz"}
 	if got := c.Parts(); !slices.Equal(got, want) {
@@ -66,7 +66,7 @@ func TestARecordedCaptureIsReadAsBefore(t *testing.T) {
 		r.Close()
 	}
 	if w := c.Warnings(); len(w) > 0 {
-		t.Errorf("reading all of it warns of %v", w)
+		t.Errorf("reading it gives warnings %v", w)
 	}
 	if probes, err := c.Probes(); err != nil || len(probes) != 29 {
 		t.Errorf("%d probes, %v", len(probes), err)
@@ -76,7 +76,7 @@ func TestARecordedCaptureIsReadAsBefore(t *testing.T) {
 	}
 }
 
-func TestACaptureWithoutATraceIsOpened(t *testing.T) {
+func TestACaptureWithoutATraceOpens(t *testing.T) {
 	const probe = `{"route":"GET /"}` + "\n"
 	for _, tt := range []struct {
 		name  string
@@ -101,10 +101,10 @@ func TestACaptureWithoutATraceIsOpened(t *testing.T) {
 				t.Errorf("the part: %v", err)
 			}
 			if size := c.TraceSize(); size != -1 {
-				t.Errorf("the trace that is not there has %d bytes", size)
+				t.Errorf("the missing trace has %d bytes", size)
 			}
 			if got := strings.Join(c.Holdings(), ", "); got != tt.holds {
-				t.Errorf("it holds %q, want %q", got, tt.holds)
+				t.Errorf("holdings %q, want %q", got, tt.holds)
 			}
 			if probes, err := c.Probes(); err != nil || len(probes) != strings.Count(tt.holds, "(probes") {
 				t.Errorf("probes %v, %v", probes, err)

@@ -10,27 +10,27 @@ import (
 
 // The phases of the collection in which a probe is sent.
 const (
-	Baseline = "baseline" // before the window: what the service does unobserved
-	InWindow = "window"   // while the service is traced
+	Baseline = "baseline" // before the window, while the service is unobserved
+	InWindow = "window"   // during the window, while the service is traced
 )
 
-// Bounds on what is read from a capture that somebody else may have made.
+// Limits on what is read from an untrusted capture.
 const (
 	maxLine   = 1 << 20   // bytes of one line of probes.jsonl
 	maxProbes = 256 << 20 // bytes of probes.jsonl
 )
 
-// A Probe is one request that timesink sent, as the client saw it.
+// A Probe is one request that timesink sent, as seen by the client.
 //
-// Scheduled, Start and End are Unix nanoseconds. All of one capture derive from
-// one reading of the wall clock plus the monotonic clock, so their differences
-// are true whatever the wall clock did meanwhile. The other times are durations
-// in nanoseconds, one after another without overlap:
+// Scheduled, Start and End are Unix nanoseconds. All times of one capture derive from
+// one reading of the wall clock plus the monotonic clock, so a step of the wall clock
+// does not affect their differences. The other times are durations in nanoseconds of
+// consecutive phases without overlap:
 //
 //	ConnWait + DNS + Connect + TLS + RequestWrite + FirstByte + BodyRead = End - Start
 //
-// A phase that a probe did not reach is zero; what it was in when it failed
-// holds the time until then.
+// A phase that a probe did not reach is zero. The phase in which it failed lasts until
+// the failure.
 type Probe struct {
 	Route  string `json:"route"`  // method and URL pattern: "GET /v1/vin/{vin}"
 	Method string `json:"method"` // "GET"
@@ -42,17 +42,17 @@ type Probe struct {
 	Start     int64 `json:"start_ns"`     // when it was handed to the HTTP client
 	End       int64 `json:"end_ns"`       // when the last byte of the body was read, or it failed
 
-	ConnWait     int64 `json:"conn_wait_ns"`     // getting a connection, apart from the next three
+	ConnWait     int64 `json:"conn_wait_ns"`     // getting a connection, without the next three
 	DNS          int64 `json:"dns_ns"`           // name look-up
 	Connect      int64 `json:"connect_ns"`       // TCP handshake
 	TLS          int64 `json:"tls_ns"`           // TLS handshake
 	RequestWrite int64 `json:"request_write_ns"` // from having the connection to the request's last byte
-	FirstByte    int64 `json:"first_byte_ns"`    // the server's wait: from there to the answer's first byte
+	FirstByte    int64 `json:"first_byte_ns"`    // wait for the server: from there to the answer's first byte
 	BodyRead     int64 `json:"body_read_ns"`     // from there to the end
 
-	// Conn numbers the connections of one capture from 1; 0 when the probe got
-	// none. ConnSeq numbers the probes on it from 1: HTTP/1 serves them in this
-	// order.
+	// Conn is the number of the connection within the capture, from 1, or 0 if the
+	// probe got none. ConnSeq is the number of the probe on the connection, from 1:
+	// HTTP/1 serves probes in this order.
 	Conn    int    `json:"conn"`
 	ConnSeq int    `json:"conn_seq"`
 	Reused  bool   `json:"reused"`          // not the first probe on its connection
@@ -60,13 +60,13 @@ type Probe struct {
 	Remote  string `json:"remote,omitempty"`
 	Proto   string `json:"proto,omitempty"` // "HTTP/1.1", "HTTP/2.0"
 
-	Status int    `json:"status"` // 0 when no answer came
+	Status int    `json:"status"` // 0 if there was no answer
 	Bytes  int64  `json:"bytes"`  // of the answer's body
 	Error  string `json:"error,omitempty"`
 }
 
-// Sent returns when the connection was there and the request began to be
-// written, in Unix nanoseconds: the server cannot have seen it before.
+// Sent returns when the connection was established and the client began to write the
+// request, in Unix nanoseconds. The server cannot have seen the request earlier.
 func (p *Probe) Sent() int64 { return p.Start + p.ConnWait + p.DNS + p.Connect + p.TLS }
 
 // WriteProbes writes probes as JSON lines.
@@ -81,9 +81,8 @@ func WriteProbes(w io.Writer, probes ...Probe) error {
 	return nil
 }
 
-// ReadProbes reads the JSON lines of WriteProbes. A last line without its end,
-// as a collection leaves that was killed, is left out. On an error the probes
-// before it are returned too.
+// ReadProbes reads the JSON lines of WriteProbes. It ignores an incomplete last line,
+// as a killed collection leaves it. On an error it also returns the probes read before.
 func ReadProbes(r io.Reader) ([]Probe, error) {
 	var probes []Probe
 	br := bufio.NewReader(io.LimitReader(r, maxProbes))
@@ -105,7 +104,7 @@ func ReadProbes(r io.Reader) ([]Probe, error) {
 
 var errLongLine = errors.New("line too long")
 
-// readLine returns the next line that is whole; io.EOF after the last.
+// readLine returns the next complete line, or io.EOF after the last one.
 func readLine(br *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {

@@ -9,14 +9,14 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestALineCutShortIsLeftOut(t *testing.T) {
+func TestAnIncompleteLineIsIgnored(t *testing.T) {
 	got, err := capture.ReadProbes(strings.NewReader("{\"route\":\"a\"}\n{\"route\":\"b\"}\n{\"rou"))
 	if err != nil || len(got) != 2 || got[1].Route != "b" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
 
-func TestADamagedLineEndsTheProbesWithAWarning(t *testing.T) {
+func TestProbesEndAtADamagedLineWithAWarning(t *testing.T) {
 	lines := "{\"route\":\"a\"}\nnonsense\n{\"route\":\"b\"}\n"
 	data := zipped("manifest.json", manifest(fmt.Sprintf(`,"parts":[{"name":"trace.out"},{"name":"probes.jsonl","size":%d}]`, len(lines))),
 		"trace.out", "", "probes.jsonl", lines)

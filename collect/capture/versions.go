@@ -2,8 +2,8 @@ package capture
 
 import "fmt"
 
-// formats are the versions of Go, by minor number, that write each version of the
-// trace's format. The last is open towards newer ones.
+// formats maps each version of the trace format to the minor versions of Go that
+// write it. The last one includes newer versions.
 var formats = []struct {
 	name        string
 	first, last int
@@ -17,15 +17,17 @@ var formats = []struct {
 	{"go 1.26", 26, newer},
 }
 
-// newer is the last version of a format that newer ones may write.
+// newer is the last minor version of the newest format, which later versions may
+// write too.
 const newer = 1 << 10
 
-// A GoRange is the versions of Go that may have written a trace, by minor number.
-// The zero value is none.
+// A GoRange is a range of minor versions of Go that may have written a trace. The
+// zero value is empty.
 type GoRange struct{ First, Last int }
 
-// WrittenBy returns the versions of Go that write a format as [TraceVersion] names
-// it, such as "go 1.23": none of one that is not known.
+// WrittenBy returns the versions of Go that write a format as named by
+// [TraceVersion], such as "go 1.23". For an unknown format it returns the empty
+// range.
 func WrittenBy(format string) GoRange {
 	for _, f := range formats {
 		if f.name == format {
@@ -35,10 +37,11 @@ func WrittenBy(format string) GoRange {
 	return GoRange{}
 }
 
-// Holds reports whether a minor version is one of them.
+// Holds reports whether r contains the minor version.
 func (r GoRange) Holds(minor int) bool { return r.First <= minor && minor <= r.Last }
 
-// String is "go1.22", "go1.23–go1.24", "go1.26 or newer", or "" of none.
+// String returns "go1.22", "go1.23–go1.24", "go1.26 or newer", or "" for the
+// empty range.
 func (r GoRange) String() string {
 	switch {
 	case r == GoRange{}:

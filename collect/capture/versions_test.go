@@ -6,7 +6,7 @@ import (
 	"timesink/collect/capture"
 )
 
-func TestAFormatIsWrittenByVersionsOfGo(t *testing.T) {
+func TestWrittenBy(t *testing.T) {
 	for format, want := range map[string]string{
 		"go 1.11": "go1.11–go1.18", "go 1.21": "go1.21", "go 1.22": "go1.22", "go 1.23": "go1.23–go1.24", "go 1.26": "go1.26 or newer",
 		"go 1.24": "", "go 1.99": "", "": "",

@@ -15,25 +15,26 @@ import (
 	"time"
 )
 
-// A Writer makes a capture: parts are written into the folder PATH.partial as
-// they come, so that nothing of them is lost whatever happens, and Finish turns
-// the folder into the file PATH. It is for one goroutine, apart from the part
-// files, which may be written at the same time.
+// A Writer writes a capture: parts are written to the folder PATH.partial as
+// they arrive, so that nothing is lost whatever happens, and Finish turns the
+// folder into the file PATH. Only one goroutine at a time may use a Writer, but
+// the part files may be written concurrently.
 type Writer struct {
-	// Manifest is the capture's; the caller fills it. Finish computes the sizes
-	// and checksums of its parts.
+	// Manifest is the capture's manifest, filled in by the caller. Finish
+	// computes the sizes and checksums of its parts.
 	Manifest Manifest
 
-	path string // of the zip to be
+	path string // of the future zip
 	dir  string // of the parts
 }
 
-// archiveName is the zip in the making, inside of the folder: when the disk is
-// full or the process is killed it is found and removed with the rest.
+// archiveName is the unfinished zip inside the folder: if the disk is full or
+// the process is killed, it is removed together with the folder.
 const archiveName = "archive.tmp"
 
-// Check reports whether a capture can be made at path: neither the file nor
-// the folder of an earlier collection is there. It creates nothing.
+// Check returns an error if a capture cannot be created at path, because the
+// file or the folder of an earlier collection exists or there is no such
+// directory. It creates nothing.
 func Check(path string) error {
 	op := "write " + path
 	for _, p := range []string{path, path + PartialSuffix} {
@@ -46,21 +47,21 @@ func Check(path string) error {
 			return &Error{Op: op, Err: ErrExists, Hint: "give another name with -o, or remove it: captures are never overwritten"}
 		default:
 			return &Error{Op: op, Err: &detailed{ErrExists, "the folder " + p + " of an earlier collection is in the way"},
-				Hint: "timesink analyze reads it as it is; remove it when it is of no more use"}
+				Hint: "timesink analyze can read it as it is; remove it when you no longer need it"}
 		}
 	}
 	folder := filepath.Dir(path)
 	info, err := os.Stat(folder)
 	if err != nil {
-		return &Error{Op: op, Err: fmt.Errorf("folder %s: %w", folder, plain(err)), Hint: "make the folder first, or give another name with -o"}
+		return &Error{Op: op, Err: fmt.Errorf("folder %s: %w", folder, plain(err)), Hint: "create the folder first, or give another name with -o"}
 	}
 	if !info.IsDir() {
-		return &Error{Op: op, Err: fmt.Errorf("%s is no folder", folder), Hint: "give another name with -o"}
+		return &Error{Op: op, Err: fmt.Errorf("%s is not a folder", folder), Hint: "give another name with -o"}
 	}
 	return nil
 }
 
-// Create begins the capture that will be the file path.
+// Create starts the capture that Finish will turn into the file path.
 func Create(path string) (*Writer, error) {
 	if err := Check(path); err != nil {
 		return nil, err
@@ -76,14 +77,14 @@ func Create(path string) (*Writer, error) {
 	return w, nil
 }
 
-// Path returns the name of the file that Finish makes.
+// Path returns the name of the file that Finish creates.
 func (w *Writer) Path() string { return w.path }
 
 // Dir returns the folder that the parts are written to.
 func (w *Writer) Dir() string { return w.dir }
 
-// CreatePart creates a part's file, to be written and closed by the caller. It
-// is in the capture once the manifest lists it.
+// CreatePart creates a part's file. The caller writes and closes it, and lists
+// it in the manifest to include it in the capture.
 func (w *Writer) CreatePart(name string) (*os.File, error) {
 	if !partName.MatchString(name) || name == ManifestName || name == archiveName {
 		return nil, &Error{Op: "write " + w.path, Err: fmt.Errorf("%q cannot name a part", name)}
@@ -95,8 +96,7 @@ func (w *Writer) CreatePart(name string) (*os.File, error) {
 	return f, nil
 }
 
-// RemovePart removes a part's file, of which nothing came that is worth
-// keeping.
+// RemovePart removes a part's file that is not worth keeping.
 func (w *Writer) RemovePart(name string) error {
 	err := os.Remove(filepath.Join(w.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -105,8 +105,8 @@ func (w *Writer) RemovePart(name string) error {
 	return nil
 }
 
-// Save writes the manifest as it is into the folder, in one rename, so that a
-// collection that is killed leaves one that can be read.
+// Save writes the current manifest to the folder, in one rename, so that a
+// killed collection leaves a readable one.
 func (w *Writer) Save() error {
 	data, err := w.Manifest.encode()
 	if err != nil {
@@ -132,8 +132,7 @@ func writeFile(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// Open opens what was written so far, as Open does the file that Finish makes of
-// it: for who has it all and does not wait for the file.
+// Open opens the capture as written so far, before Finish has created the file.
 func (w *Writer) Open() (*Capture, error) {
 	c, err := openWritten(w.dir)
 	if err != nil {
@@ -142,10 +141,10 @@ func (w *Writer) Open() (*Capture, error) {
 	return c, nil
 }
 
-// Finish makes the capture's file of the folder and removes the folder. Parts
-// without a file keep their entry in the manifest, with size 0. Should it fail,
-// as on a full disk, nothing bears the final name and the folder is as it was:
-// Open reads it.
+// Finish creates the capture's file from the folder and removes the folder.
+// Parts without a file keep their entry in the manifest, with size 0. If Finish
+// fails, as on a full disk, no file has the final name, and the folder is
+// unchanged and can still be opened.
 func (w *Writer) Finish() error {
 	archive := filepath.Join(w.dir, archiveName)
 	if err := w.writeArchive(archive); err != nil {
@@ -165,7 +164,7 @@ func (w *Writer) Finish() error {
 	return nil
 }
 
-// Discard removes what was written: nothing came that is worth keeping.
+// Discard removes everything that was written.
 func (w *Writer) Discard() error {
 	if err := os.RemoveAll(w.dir); err != nil {
 		return explain("remove "+w.dir, plain(err))
@@ -173,10 +172,10 @@ func (w *Writer) Discard() error {
 	return nil
 }
 
-// failed tells that the capture could not be written, and where the evidence
-// lies instead.
+// failed returns the error for a capture that could not be written; its hint
+// says where the evidence is kept.
 func (w *Writer) failed(err error) error {
-	kept := "what was collected is kept in " + w.dir + ", which timesink analyze reads"
+	kept := "the collected data is kept in " + w.dir + ", which timesink analyze can read"
 	switch {
 	case IsDiskFull(err):
 		return &Error{Op: "write " + w.path, Err: ErrDiskFull, Hint: "free some space; " + kept}
@@ -186,7 +185,7 @@ func (w *Writer) failed(err error) error {
 	return &Error{Op: "write " + w.path, Err: plain(err), Hint: kept}
 }
 
-// writeArchive writes the zip, whole and on the disk when it returns.
+// writeArchive writes the complete zip and syncs it to disk.
 func (w *Writer) writeArchive(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -201,7 +200,8 @@ func (w *Writer) writeArchive(path string) error {
 
 func (w *Writer) writeZip(f io.Writer) error {
 	zw := zip.NewWriter(f)
-	// The fastest level leaves 57% of a trace; the best, ten times slower, 50%.
+	// The fastest level compresses a trace to 57%; the best, ten times slower,
+	// to 50%.
 	zw.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(out, flate.BestSpeed)
 	})
@@ -225,7 +225,7 @@ func (w *Writer) writeZip(f io.Writer) error {
 	return zw.Close()
 }
 
-// zipPart copies a part's file into the zip and enters its size and checksum.
+// zipPart copies a part's file into the zip and sets its size and checksum.
 func (w *Writer) zipPart(zw *zip.Writer, p *Part) error {
 	f, err := os.Open(filepath.Join(w.dir, p.Name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -255,12 +255,13 @@ func (w *Writer) header(name string) *zip.FileHeader {
 	return h
 }
 
-// modified is the time that the files in the zip bear: the capture's.
+// modified returns the modification time for the files in the zip: the
+// capture's time.
 func (w *Writer) modified() time.Time { return w.Manifest.CapturedAt.UTC() }
 
 // renameNew renames from to to, which must not exist. A hard link takes the
-// name only when it is free; where the file system has no hard links, looking
-// first is the best there is.
+// name only if it is free; on a file system without hard links, checking first
+// is the best option.
 func renameNew(from, to string) error {
 	err := os.Link(from, to)
 	if err == nil {

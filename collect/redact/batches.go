@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// The types of batches, of their sections, and the bounds of the format since Go
-// 1.22 (internal/trace/tracev2 in the Go tree).
+// Types of batches and of their sections, and limits of the format since Go 1.22
+// (internal/trace/tracev2 in the Go tree).
 const (
 	evEventBatch        = 1
 	evStack             = 3
@@ -19,8 +19,7 @@ const (
 	evExperimentalBatch = 49
 	evEndOfGeneration   = 52
 
-	// allocFree is the one experiment there is; what it holds of text is names of
-	// types.
+	// allocFree is the only experiment; its only text is names of types.
 	allocFree = 1
 
 	maxBatchSize = 64 << 10
@@ -28,13 +27,14 @@ const (
 	maxFrames    = 128
 )
 
-// An event is how many numbers follow its type, and which of them is a string
-// that names something: a reason, a label, a task, a region, a log's category; 0
-// is none. The message of a log, its fourth, names nothing.
+// An event describes an event type: how many numbers follow it, and which of them
+// refers to a string that names something: a reason, a label, a task, a region, a
+// log's category; 0 is none. The message of a log, its fourth number, is not a
+// name.
 type event struct{ numbers, name int }
 
-// events are those of all versions, by type. Those of a section's beginning have
-// no numbers; those of stacks and strings are not here.
+// events holds the events of all versions, by type. Events that begin a section
+// have no numbers. Events of stacks and strings are not included.
 var events = map[byte]event{
 	2: {}, evStrings: {}, 6: {}, 50: {}, // begin stacks, strings, CPU samples, clocks
 	7: {5, 0}, 8: {1, 0}, 51: {4, 0}, // CPU sample, frequency, clock
@@ -48,13 +48,14 @@ var events = map[byte]event{
 	128: {4, 0}, 129: {4, 0}, 130: {2, 0}, 131: {3, 0}, 132: {3, 0}, 133: {2, 0}, 134: {3, 0}, 135: {3, 0}, 136: {2, 0}, // allocFree
 }
 
-// A batch is what a thread wrote at a stretch.
+// A batch is a run of events that one thread wrote.
 type batch struct {
-	head []byte // type, [experiment,] generation, thread, time: as it came
-	size []byte // the data's size, as it came: it may be padded
+	head []byte // type, [experiment,] generation, thread, time, in the original encoding
+	size []byte // the data's size in the original encoding, which may be padded
 	gen  uint64
 	data []byte
-	// cut tells that the input ends within the batch, or that none begins there.
+	// cut reports whether the input ends within the batch, or no batch begins
+	// there.
 	cut bool
 }
 
@@ -64,8 +65,8 @@ type batches struct {
 	pending *batch // read already
 }
 
-// next returns the next batch, at the input's end io.EOF. Of one that is cut it is
-// what there is.
+// next returns the next batch, or io.EOF at the end of the input. If the input
+// ends within a batch, it returns the part that is there.
 func (in *batches) next() (*batch, error) {
 	if b := in.pending; b != nil {
 		in.pending = nil
@@ -108,7 +109,8 @@ func (in *batches) next() (*batch, error) {
 	return b, nil
 }
 
-// ended tells a batch that is cut from an input that cannot be read.
+// ended marks the batch as cut if err is the end of the input, and otherwise
+// returns err.
 func (b *batch) ended(err error) (*batch, error) {
 	b.cut = true
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -117,8 +119,8 @@ func (b *batch) ended(err error) (*batch, error) {
 	return nil, err
 }
 
-// uvarint reads a number and appends it to the bytes before it. One of more than
-// 64 bits is damage: the reader of the trace stops there, too.
+// uvarint reads a number and appends its bytes to before. A number of more than 64
+// bits is damage: a reader of the trace stops there too.
 func (in *batches) uvarint(before []byte) (uint64, []byte, error) {
 	start := len(before)
 	for {
@@ -137,10 +139,11 @@ func (in *batches) uvarint(before []byte) (uint64, []byte, error) {
 	}
 }
 
-// references are the strings of a generation that its events and stacks refer to.
+// references holds the strings of a generation that its events and stacks refer
+// to.
 type references struct {
 	names, messages map[uint64]bool
-	// whole tells that all that could refer to a string has been seen.
+	// whole reports whether everything that could refer to a string has been seen.
 	whole bool
 }
 
@@ -170,7 +173,7 @@ func (in *batches) references() (*references, error) {
 	}
 }
 
-// add notes what an entry refers to.
+// add records the strings that an entry refers to.
 func (r *references) add(e entry) {
 	if e.typ == evStack {
 		for frame := e.numbers[2:]; len(frame) > 0; frame = frame[4:] {
@@ -186,14 +189,14 @@ func (r *references) add(e entry) {
 	}
 }
 
-// mask is what becomes of a string.
+// mask returns the mask for a string.
 func (r *references) mask(m *masks, id uint64) func(string) string {
 	switch {
 	case r.names[id]:
 		return m.name
 	case r.messages[id]:
 		return m.message
-	case r.whole: // the runtime tells all its reasons, also those that nothing had
+	case r.whole: // the runtime writes all its reasons, even unused ones
 		return m.name
 	}
 	return m.orphan
@@ -207,8 +210,8 @@ type entry struct {
 	raw     []byte // all of it
 }
 
-// walk visits the entries of a batch. It returns how many bytes they take: less
-// than all where the batch is damaged.
+// walk visits the entries of a batch. It returns the number of bytes visited,
+// which is less than len(data) if the batch is damaged.
 func walk(data []byte, visit func(entry)) int {
 	numbers := make([]uint64, 2+4*maxFrames)
 	for at := 0; at < len(data); {
@@ -223,13 +226,13 @@ func walk(data []byte, visit func(entry)) int {
 	return len(data)
 }
 
-// readEntry reads the entry at data[at:], with numbers for its numbers.
+// readEntry reads the entry at data[at:], using numbers as its storage.
 func readEntry(data []byte, at int, numbers []uint64) (e entry, next int, ok bool) {
 	e.typ = data[at]
 	known, ok := events[e.typ]
 	count := known.numbers
 	if e.typ == evStack || e.typ == evString {
-		count, ok = 2, true // its own, and how many frames or bytes follow
+		count, ok = 2, true // its id, and how many frames or bytes follow
 	}
 	if !ok {
 		return e, at, false
@@ -262,8 +265,9 @@ func uvarints(b []byte, i int, to []uint64) (next int, ok bool) {
 	return i, true
 }
 
-// batched rewrites the format since Go 1.22: batches, of which some hold strings
-// that the events of others refer to by number, anew in each generation.
+// batched rewrites the format since Go 1.22: batches, some of which contain
+// strings that events in other batches refer to by number. The numbers start over
+// in each generation.
 func (t *rewriter) batched() error {
 	again, err := t.open()
 	if err != nil {
@@ -297,16 +301,15 @@ func (t *rewriter) batched() error {
 	}
 }
 
-// batch writes a batch. Of one that is damaged nothing is written that follows the
-// damage, whatever it be.
+// batch writes a batch. In a damaged batch it drops everything after the damage.
 func (t *rewriter) batch(b *batch, refs *references) {
 	switch {
 	case b.size == nil:
 		t.out.Write(b.head)
 		return
 	case b.head[0] == evExperimentalBatch:
-		// Of another experiment nobody knows what it holds; that it was there tells
-		// when the generation began.
+		// The content of another experiment is unknown. Keep its header, which
+		// shows when the generation began.
 		if b.head[1] != allocFree {
 			b.data = nil
 		}
@@ -329,12 +332,12 @@ func (t *rewriter) batch(b *batch, refs *references) {
 	damaged := good < len(b.data)
 	if damaged && !b.cut {
 		last := &parts[len(parts)-1]
-		*last = append(*last, b.data[good], 0x80) // a number that does not end
+		*last = append(*last, b.data[good], 0x80) // an unterminated number
 	}
 	t.parts(b, parts, b.cut)
 }
 
-// masked is a string's entry with its text masked.
+// masked returns a string's entry with its text masked.
 func masked(e entry, mask func(string) string) []byte {
 	text := mask(string(e.text))
 	if text == string(e.text) {
@@ -351,8 +354,8 @@ func masked(e entry, mask func(string) string) []byte {
 	return append(raw, text...)
 }
 
-// parts writes a batch's data, which may have become too long for one. Where the
-// batch was cut, its size says that there was more.
+// parts writes a batch's data, which may have become too long for one batch. If
+// the batch was cut, its size states more data than there is.
 func (t *rewriter) parts(b *batch, parts [][]byte, cut bool) {
 	for i, data := range parts {
 		size := uint64(len(data))
@@ -365,7 +368,7 @@ func (t *rewriter) parts(b *batch, parts [][]byte, cut bool) {
 	}
 }
 
-// padded is a number in so many bytes or more.
+// padded encodes a number in at least width bytes.
 func padded(v uint64, width int) []byte {
 	b := binary.AppendUvarint(nil, v)
 	if len(b) < width {

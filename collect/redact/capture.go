@@ -13,13 +13,13 @@ import (
 	"timesink/collect/capture"
 )
 
-// Capture writes into w what from holds, with what is private masked, and returns
-// what that was. The caller finishes or discards w. A bare trace becomes a capture
-// of that trace alone. An error means that something of it cannot be masked:
-// nothing of w must be used then.
+// Capture copies the capture from to w with private data masked, and returns the
+// masked items. The caller finishes or discards w. A bare trace becomes a capture
+// of that trace alone. If Capture returns an error, something could not be masked
+// and w must be discarded.
 //
-// The result keeps the case of the original. Parts that cannot be read, or are of
-// a kind unknown here, are left out, as their entry in the manifest says.
+// The copy keeps the case of the original. Parts that cannot be read, or of an
+// unknown kind, are left out, which their entry in the manifest states.
 func Capture(ctx context.Context, from *capture.Capture, w *capture.Writer) ([]Item, error) {
 	name, err := from.Case()
 	if err != nil {
@@ -35,8 +35,8 @@ func Capture(ctx context.Context, from *capture.Capture, w *capture.Writer) ([]I
 	return j.items, nil
 }
 
-// Private lists what Capture would mask: part by part, in the order of the
-// manifest, which goes first.
+// Private returns the items that Capture would mask: first those of the manifest,
+// then part by part in the manifest's order.
 func Private(ctx context.Context, c *capture.Capture) ([]Item, error) {
 	j := &job{from: c, redactor: New(c.Manifest()), create: func(string) (io.WriteCloser, error) { return nowhere{io.Discard}, nil }}
 	if _, err := j.run(ctx); err != nil {
@@ -45,12 +45,12 @@ func Private(ctx context.Context, c *capture.Capture) ([]Item, error) {
 	return j.items, nil
 }
 
-// nowhere is where a part goes that is only looked at.
+// nowhere discards a part that is only inspected.
 type nowhere struct{ io.Writer }
 
 func (nowhere) Close() error { return nil }
 
-// A job is a capture being masked.
+// A job masks one capture.
 type job struct {
 	from     *capture.Capture
 	redactor *Redactor
@@ -58,12 +58,12 @@ type job struct {
 	items    []Item
 }
 
-// run masks all parts and returns the manifest of the result.
+// run masks all parts and returns the manifest of the copy.
 func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 	m := &capture.Manifest{Parts: []capture.Part{{Name: capture.TracePart}}}
 	if from := j.from.Manifest(); from != nil {
 		m = &capture.Manifest{}
-		data, err := json.Marshal(from) // a copy that shares nothing
+		data, err := json.Marshal(from) // a deep copy
 		if err := errors.Join(err, json.Unmarshal(data, m)); err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 		}
 		ofParts = append(ofParts, t.items()...)
 	}
-	m.Warnings = j.from.Warnings() // also of what reading the parts has shown
+	m.Warnings = j.from.Warnings() // including those from reading the parts
 	t := newTally(j.redactor, capture.ManifestName)
 	names := make([]string, len(m.Parts))
 	for i := range m.Parts {
@@ -90,13 +90,13 @@ func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 	return m, nil
 }
 
-// part masks one part. Its size and checksum come when the capture is finished.
+// part masks one part. Finish sets its size and checksum later.
 func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	p.Size, p.SHA256 = 0, ""
 	open := func() (io.ReadCloser, error) { return j.from.Part(p.Name) }
 	r, err := open()
 	if errors.Is(err, capture.ErrNoPart) {
-		return nil // it never came
+		return nil // it never arrived
 	}
 	if err != nil {
 		return err
@@ -105,12 +105,12 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	kind, _ := capture.KindOf(p.Name)
 	mask, ok := byContent[kind.Content]
 	if !ok {
-		p.Error = said(p.Error, "left out, because this timesink does not know where it holds what is private")
+		p.Error = said(p.Error, "left out, because this timesink does not know where it contains private data")
 		return nil
 	}
 	write, err := mask(j, ctx, open, t)
 	if err != nil {
-		p.Error = said(p.Error, fmt.Sprintf("left out, because it cannot be read to mask what is private: %v", err))
+		p.Error = said(p.Error, fmt.Sprintf("left out, because it cannot be read to mask private data: %v", err))
 		return nil
 	}
 	w, err := j.create(p.Name)
@@ -120,12 +120,12 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	return errors.Join(write(w), w.Close())
 }
 
-// An opener opens the part that is being masked, as often as it is called.
+// An opener opens the part being masked. It may be called more than once.
 type opener func() (io.ReadCloser, error)
 
-// byContent holds how parts are masked, by the content that capture.Kinds
-// declares. Each function returns what writes the masked part; an error means
-// that the part must be left out.
+// byContent maps the content that capture.Kinds declares to the function that
+// masks it. The function returns another one that writes the masked part. If it
+// returns an error, the part must be left out.
 var byContent = map[capture.Content]func(*job, context.Context, opener, *tally) (write func(io.Writer) error, err error){
 	capture.TraceContent:   (*job).trace,
 	capture.ProfileContent: (*job).profile,
@@ -136,8 +136,8 @@ func (j *job) trace(ctx context.Context, open opener, t *tally) (func(io.Writer)
 	return func(w io.Writer) error { return rewriteTrace(ctx, w, open, masks{t.text, t.whole, orphan}) }, nil
 }
 
-// profile masks a profile in memory: profiles are small, and one that cannot be
-// read must not leave half a part behind.
+// profile masks a profile in memory: profiles are small, and an unreadable one
+// must not leave half a part behind.
 func (j *job) profile(_ context.Context, open opener, t *tally) (func(io.Writer) error, error) {
 	r, err := open()
 	if err != nil {
@@ -151,11 +151,10 @@ func (j *job) profile(_ context.Context, open opener, t *tally) (func(io.Writer)
 	return func(w io.Writer) error { _, err := whole.WriteTo(w); return err }, nil
 }
 
-// orphan masks a string that nothing refers to any more, which is not worth to be
-// listed.
+// orphan masks a string that nothing refers to anymore. It is not worth listing.
 func orphan(string) string { return valueMask }
 
-// said adds to what is known of a part.
+// said appends to an earlier explanation.
 func said(before, more string) string {
 	if before == "" {
 		return more
@@ -163,8 +162,8 @@ func said(before, more string) string {
 	return before + "; " + more
 }
 
-// probes masks the probes. Their paths become those of their routes: what was
-// filled in for {name} is somebody's.
+// probes masks the probes. Their paths become those of their routes, because the
+// values for {name} may be personal.
 func (j *job) probes(_ context.Context, _ opener, t *tally) (func(io.Writer) error, error) {
 	return func(w io.Writer) error {
 		probes, err := j.from.Probes()
@@ -183,14 +182,14 @@ func maskProbe(p *capture.Probe, t *tally) {
 		t.whole(p.Path)
 		p.Path = pattern
 	}
-	p.Path = strings.TrimPrefix(t.text(p.Method+" "+p.Path), p.Method+" ") // a route's, and no file's
+	p.Path = strings.TrimPrefix(t.text(p.Method+" "+p.Path), p.Method+" ") // the path of a route, not of a file
 	path := p.Path
 	maskAll(reflect.ValueOf(p), t.text)
 	p.Path = path
 }
 
-// maskAll masks every string that a value holds, so that a field added later is
-// masked too.
+// maskAll masks every string in a value, so that fields added later are masked
+// too.
 func maskAll(v reflect.Value, mask func(string) string) {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -22,7 +22,7 @@ import (
 	"timesink/collect/redact"
 )
 
-// small is a trace of this process.
+// small returns a trace of this process.
 var small = sync.OnceValue(func() []byte {
 	var buf bytes.Buffer
 	if err := trace.Start(&buf); err != nil {
@@ -33,7 +33,7 @@ var small = sync.OnceValue(func() []byte {
 	return buf.Bytes()
 })
 
-// profiled is a goroutine profile of this process.
+// profiled returns a goroutine profile of this process.
 func profiled(t *testing.T) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -43,8 +43,7 @@ func profiled(t *testing.T) []byte {
 	return buf.Bytes()
 }
 
-// captured writes a capture with that manifest of the parts, which stay in its
-// folder.
+// captured writes the parts and the manifest of an unfinished capture.
 func captured(t *testing.T, m capture.Manifest, parts map[string][]byte) *capture.Writer {
 	t.Helper()
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
@@ -76,7 +75,7 @@ func opened(t *testing.T, path string) *capture.Capture {
 	return c
 }
 
-// public is the capture without what is private, and what that was.
+// public returns the redacted capture and the masked items.
 func public(t *testing.T, c *capture.Capture) (*capture.Capture, []redact.Item) {
 	t.Helper()
 	w, err := capture.Create(filepath.Join(t.TempDir(), "public.zip"))
@@ -126,7 +125,7 @@ func TestNoStringOfAManifestOrAProbeEscapes(t *testing.T) {
 	}
 }
 
-// fill gives every string a text, and every slice one element.
+// fill sets every string to text and gives every slice one element.
 func fill(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.String:
@@ -148,7 +147,7 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-func TestWhatCannotBeMaskedIsLeftOut(t *testing.T) {
+func TestPartsThatCannotBeMaskedAreLeftOut(t *testing.T) {
 	w := captured(t, capture.Manifest{}, map[string][]byte{
 		capture.TracePart: small(), capture.CPUPart: profiled(t)[:90], capture.GoroutineAfterPart: profiled(t), "notes.txt": []byte("/home/jane")})
 	w.Manifest.Parts = append(w.Manifest.Parts, capture.Part{Name: capture.GoroutineBeforePart, Error: "HTTP 500 from /home/jane"})
@@ -170,7 +169,7 @@ func TestWhatCannotBeMaskedIsLeftOut(t *testing.T) {
 			r.Close()
 		}
 		if p := c.Manifest().Part(name); p == nil || !strings.HasPrefix(p.Error, want) || (p.Error == "") != (want == "") {
-			t.Errorf("%s is entered as %+v", name, p)
+			t.Errorf("%s has the entry %+v", name, p)
 		}
 	}
 }
@@ -184,7 +183,7 @@ func TestEachKindOfPartIsMasked(t *testing.T) {
 	for _, kind := range capture.Kinds() {
 		data, ok := of[kind.Content]
 		if !ok {
-			t.Errorf("%s: there is no %s here to mask", kind.Name, kind.Content)
+			t.Errorf("%s: this test has no %s to mask", kind.Name, kind.Content)
 			continue
 		}
 		w := captured(t, capture.Manifest{}, map[string][]byte{kind.Name: data})
@@ -198,9 +197,9 @@ func TestEachKindOfPartIsMasked(t *testing.T) {
 	}
 }
 
-// The checksums are of the unpacked parts that the version before kinds of parts
-// were declared made of the same capture.
-func TestARecordedCaptureIsMaskedAsBefore(t *testing.T) {
+// The checksums are those of the decompressed parts, as masked by the version
+// before Kinds were declared.
+func TestAnOldCaptureIsMaskedAsBefore(t *testing.T) {
 	c, items := public(t, opened(t, filepath.Join("..", "capture", "testdata", "recorded.zip")))
 	if got := redact.Summary(items); got != "2 query strings (2 times), 2 values (29 times)" {
 		t.Errorf("masked %s", got)
@@ -213,7 +212,7 @@ func TestARecordedCaptureIsMaskedAsBefore(t *testing.T) {
 		capture.GoroutineAfterPart:  "dc46b3249a39a7b418acf76f86fb5287b3f3c632d558c7ef65a8f4ee78c258f6",
 	}
 	if got := c.Parts(); len(got) != len(want) {
-		t.Errorf("of the parts there are %v", got)
+		t.Errorf("the parts are %v", got)
 	}
 	for name, sum := range want {
 		if got := unpackedSum(t, c, name); got != sum {
@@ -222,8 +221,8 @@ func TestARecordedCaptureIsMaskedAsBefore(t *testing.T) {
 	}
 }
 
-// unpackedSum is the checksum of a part, without gzip: versions of Go compress
-// differently.
+// unpackedSum returns the checksum of a decompressed part, because versions of
+// Go compress differently.
 func unpackedSum(t *testing.T, c *capture.Capture, name string) string {
 	t.Helper()
 	r, err := c.Part(name)
@@ -244,7 +243,7 @@ func unpackedSum(t *testing.T, c *capture.Capture, name string) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-func TestTheCaseStays(t *testing.T) {
+func TestRedactionKeepsTheCase(t *testing.T) {
 	w := captured(t, capture.Manifest{Target: "http://shop:6060"}, map[string][]byte{capture.TracePart: small()})
 	if err := w.Finish(); err != nil {
 		t.Fatal(err)
@@ -258,7 +257,7 @@ func TestTheCaseStays(t *testing.T) {
 		once, _ := public(t, original)
 		twice, items := public(t, once)
 		if len(items) > 0 {
-			t.Errorf("%s: the second time %v were masked", path, items)
+			t.Errorf("%s: a second redaction masked %v", path, items)
 		}
 		want, err := original.Case()
 		if err != nil {
@@ -277,11 +276,11 @@ func TestAnInterruptedRedactionIsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := redact.Private(ctx, opened(t, w.Dir())); !errors.Is(err, context.Canceled) {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("got error %v", err)
 	}
 }
 
-func TestTheListIsForPeople(t *testing.T) {
+func TestWriteListIsReadable(t *testing.T) {
 	var out bytes.Buffer
 	err := redact.WriteList(&out, []redact.Item{
 		{Part: capture.ManifestName, Kind: redact.Host, Value: "pprof.acme.example", Count: 3},

@@ -1,14 +1,14 @@
-// Package redact takes what is private out of a capture, so that it can be
-// attached to a ticket that others read.
+// Package redact removes private data from a capture, so that it can be attached to a
+// ticket that others read.
 //
-// It stands beside collect, and works on what capture.Open opens: New makes the
-// Redactor of a capture, whose Text masks any text about it, also that of a
-// report; Capture writes the capture anew with every string of it masked; Private
-// lists what would be masked, and where it stands. All three go by the same rules,
-// so that a masked report and a report of the masked capture say the same.
+// It stands beside collect and works on what capture.Open opens. New returns the
+// Redactor of a capture, whose Text masks any text about it, such as a report. Capture
+// writes a copy of the capture with every string masked. Private lists what would be
+// masked, and in which part. All three apply the same rules, so a masked report and a
+// report of the masked capture say the same.
 //
-// How a part is masked follows from its content as capture.Kinds declares it:
-// traces, profiles and probes each have their rule, whatever the part is called.
+// How a part is masked follows from its content as capture.Kinds declares it: there is
+// one rule each for traces, profiles and probes, whatever the name of the part.
 //
 // # What is masked
 //
@@ -29,15 +29,15 @@
 //
 // # What is not
 //
-// Names of functions, import paths (also where they begin with the name of a
-// masked host), line numbers and times: they are the answer. Names of tasks,
-// regions, label keys and log categories are constants of the program as a rule
-// and only have private text within them masked.
+// Names of functions, import paths (even if they begin with the name of a masked host),
+// line numbers and times are not masked: they are the answer. Names of tasks, regions,
+// label keys and log categories are usually constants of the program; only private text
+// within them is masked.
 //
 // # What cannot be masked
 //
-// Nothing is written half: a trace of a version of which it is not known where it
-// holds text is an error, a profile that cannot be read and a part unknown here are
-// left out. A trace that is cut or damaged ends where it did; of its last stretch,
-// strings are masked of which it cannot be told any more whether they were logged.
+// Nothing is masked in part: a trace of an unknown version, whose text cannot be
+// located, is an error; an unreadable profile and an unknown part are left out. A trace
+// that is cut or damaged ends where it did. In its last generation, a string that may
+// have been logged is masked even if the event that would show it is missing.
 package redact

@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// knownHosts masks the hosts of the target and of the probed URLs wherever they
-// stand, with what names a host above or below them. Those of a single word may
-// be a package's name as well: they are masked where a port follows.
+// knownHosts masks the hosts of the target and of the probed URLs everywhere,
+// including longer host names that contain them. A host of a single word may
+// also be a package's name: it is masked only before a port.
 func knownHosts(m *masker, text string) string {
 	for _, host := range m.hosts {
 		text = m.known(text, host, func(text string, from, to int) (int, int, bool) {
@@ -26,7 +26,8 @@ func knownHosts(m *masker, text string) string {
 	return text
 }
 
-// known masks a host where decide says so, and from where to where.
+// known masks the occurrences of a host, or the ranges around them, for which
+// decide returns a range.
 func (m *masker) known(text, host string, decide func(text string, from, to int) (int, int, bool)) string {
 	low := lower(text)
 	if !strings.Contains(low, host) {
@@ -51,7 +52,7 @@ func (m *masker) known(text, host string, decide func(text string, from, to int)
 	return out.String()
 }
 
-// wholeHost extends a part of a host's name to all its labels.
+// wholeHost extends a part of a host name to all its labels.
 func wholeHost(text string, from, to int) (int, int) {
 	label := func(c byte) bool { return isWord(c) || c == '-' }
 	for from > 1 && text[from-1] == '.' && label(text[from-2]) {
@@ -65,14 +66,14 @@ func wholeHost(text string, from, to int) (int, int) {
 	return from, to
 }
 
-// importPath tells a host that is the first element of an import path, or of a
-// module's folder, from one that somebody talks to.
+// importPath reports whether a host is the first element of an import path or
+// of a module's folder, not the address of a server.
 func importPath(text string, from, to int) bool {
 	return strings.HasPrefix(text[to:], "/") && !strings.HasSuffix(text[:from], "//") && !strings.HasSuffix(text[:from], "@")
 }
 
-// saidForms are texts that name a host: those of Go's resolver, dialer and
-// certificates, of drivers, of shells, and what only a host is called.
+// saidForms lists texts that name a host: those of Go's resolver, dialer and
+// certificates, of drivers and shells, and names that only a host can have.
 var saidForms = []form{
 	newForm("lookup ", `lookup ([^\s:"']+) on `),
 	newForm("lookup ", `lookup ([^\s:"']+): (?:no such host|i/o timeout|server misbehaving|operation was canceled|no answer|Temporary|Name|nodename|device|too many|cannot|invalid)`),
@@ -88,7 +89,7 @@ var saidForms = []form{
 	newForm("timesink-", `timesink-([A-Za-z0-9.-]+?)(?:-\d{1,5})?-\d{8}T\d{6}Z`),
 	newForm(".internal|.local|.lan|.corp|.intranet|.consul|.svc|.amazonaws",
 		`((?:[a-z0-9_-]+\.){2,}(?:internal|local|localdomain|lan|corp|intranet|consul|svc|amazonaws\.com))(?:$|[^\w./-]|\.(?:$|\s))`),
-	newForm(":", `((?:[a-z0-9_-]+\.)+([a-z]{2,})):\d{2,5}`), // the position in a file looks much like it
+	newForm(":", `((?:[a-z0-9_-]+\.)+([a-z]{2,})):\d{2,5}`), // a position in a file looks similar
 }
 
 var topLevels = func() map[string]bool {
@@ -100,7 +101,7 @@ var topLevels = func() map[string]bool {
 	return of
 }()
 
-// saidHosts masks hosts that nobody told us of.
+// saidHosts masks hosts that are not known from the manifest.
 func saidHosts(m *masker, text string) string {
 	for i := range saidForms {
 		text = saidForms[i].replace(text, func(text string, at []int) group {

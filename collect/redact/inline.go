@@ -5,10 +5,10 @@ import (
 	"io"
 )
 
-// The types of events of Go 1.21 and before that hold text, and the bounds of
-// that format (internal/trace/tracev1 in the Go tree). The two upper bits of a
-// type say how many numbers follow beside the time, 3 that their length in bytes
-// is told.
+// The event types of Go 1.21 and before that contain text, and the limits of that
+// format (internal/trace/tracev1 in the Go tree). The two upper bits of a type
+// are how many numbers follow besides the time; 3 means that their length in
+// bytes comes first.
 const (
 	v1Batch   = 1
 	v1String  = 37 // number, length, text
@@ -19,8 +19,8 @@ const (
 	v1MaxText = 1_000_000
 )
 
-// inline rewrites the format of Go 1.21 and before: a row of events, with the
-// strings among them.
+// inline rewrites the format of Go 1.21 and before: a sequence of events, with
+// the strings among them.
 func (t *rewriter) inline() error {
 	for n := 0; ; n++ {
 		if n%4096 == 0 && t.ctx.Err() != nil {
@@ -33,8 +33,8 @@ func (t *rewriter) inline() error {
 	}
 }
 
-// inlineEvent copies an event. It tells whether the event was whole: what follows
-// one that is not cannot be told apart.
+// inlineEvent copies an event and reports whether it was complete. After an
+// incomplete event the rest cannot be parsed.
 func (t *rewriter) inlineEvent() (whole bool, err error) {
 	first, err := t.in.ReadByte()
 	if err != nil {
@@ -73,8 +73,8 @@ func (t *rewriter) inlineEvent() (whole bool, err error) {
 	return true, nil
 }
 
-// inlineText copies a text's length and the text. Of a text that is cut only the
-// length is left, so that it is missed.
+// inlineText copies a text's length and the masked text. Of a text that is cut
+// off it copies only the length, so that readers notice the loss.
 func (t *rewriter) inlineText(mask func(string) string) (whole bool, err error) {
 	length, whole, err := t.number(false)
 	if err != nil || !whole {
@@ -91,7 +91,7 @@ func (t *rewriter) inlineText(mask func(string) string) (whole bool, err error) 
 	return true, nil
 }
 
-// number reads a number, and copies it where asked to.
+// number reads a number, and copies it if copied is set.
 func (t *rewriter) number(copied bool) (v uint64, whole bool, err error) {
 	in := &batches{r: t.in}
 	v, raw, err := in.uvarint(nil)
@@ -101,7 +101,7 @@ func (t *rewriter) number(copied bool) (v uint64, whole bool, err error) {
 	return v, err == nil, cutOff(err)
 }
 
-// cutOff makes an input that ends within something no error.
+// cutOff returns nil for an input that ends early, and other errors unchanged.
 func cutOff(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"unicode"
 )
 
-// An Item is something private that a part of a capture holds, and how often.
+// An Item is a piece of private data in a part of a capture, with the number of
+// its occurrences.
 type Item struct {
 	Part  string // "manifest.json", "trace.out" …
 	Kind  Kind
@@ -20,12 +21,12 @@ type Item struct {
 	Count int
 }
 
-// WriteList writes the items as text, for the owner of the capture: part by part,
-// and what is not masked.
+// WriteList writes the items as text for the owner of the capture, part by part,
+// followed by a note on what is not masked.
 func WriteList(w io.Writer, items []Item) error {
 	out := bufio.NewWriter(w)
 	if len(items) == 0 {
-		fmt.Fprintln(out, "nothing private was found")
+		fmt.Fprintln(out, "no private data was found")
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	part := ""
@@ -42,10 +43,10 @@ func WriteList(w io.Writer, items []Item) error {
 	return out.Flush()
 }
 
-// mostShown is how much of a value the list shows, in characters.
+// mostShown is how much of a value WriteList prints, in characters.
 const mostShown = 100
 
-// printable is a text that moves no cursor, and is not too long.
+// printable returns a text without control characters, shortened to mostShown.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		text = strings.Trim(strconv.Quote(text), `"`)
@@ -56,8 +57,8 @@ func printable(text string) string {
 	return text
 }
 
-// Summary says in one line how much was masked: "2 host names (14 times), 1 home
-// directory (214 times)".
+// Summary returns one line about how much was masked: "2 host names (14 times), 1
+// home directory (214 times)".
 func Summary(items []Item) string {
 	var said []string
 	for _, kind := range kinds {
@@ -91,18 +92,18 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// mostValues bounds how many values of a kind are told apart in a part. A service
-// may log a million.
+// mostValues is how many values of a kind are listed separately for a part. A
+// service may log a million.
 const mostValues = 1000
 
-// furtherValues stands for those beyond.
+// furtherValues stands for the values beyond mostValues.
 const furtherValues = "(further ones)"
 
 // A tally masks the texts of one part and counts what it masks.
 type tally struct {
 	redactor *Redactor
 	part     string
-	masked   map[string]result // of texts seen, for they come again and again
+	masked   map[string]result // results by text, because texts repeat often
 	counts   map[hit]int
 	values   map[Kind]int
 }
@@ -112,14 +113,14 @@ type result struct {
 	hits []hit
 }
 
-// mostKept bounds the texts whose result is kept.
+// mostKept is the largest number of cached results.
 const mostKept = 1 << 16
 
 func newTally(r *Redactor, part string) *tally {
 	return &tally{redactor: r, part: part, masked: map[string]result{}, counts: map[hit]int{}, values: map[Kind]int{}}
 }
 
-// text masks what is private in a text.
+// text masks private data in a text.
 func (t *tally) text(text string) string {
 	got, ok := t.masked[text]
 	if !ok {
@@ -164,7 +165,7 @@ func (t *tally) count(h hit) {
 	t.counts[h]++
 }
 
-// items are what was counted, by kind, the most frequent first.
+// items returns the counted items, by kind, the most frequent first.
 func (t *tally) items() []Item {
 	var items []Item
 	for h, n := range t.counts {

@@ -10,17 +10,17 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// maxProfile bounds a profile, in bytes when unpacked: a capture may come from a
-// stranger.
+// maxProfile is the largest decompressed profile, in bytes: a capture may come
+// from an untrusted source.
 const maxProfile = 1 << 30
 
-// Profile returns a gzipped pprof profile with what is private masked, as Capture
-// masks those of a capture.
+// Profile returns a copy of a gzipped pprof profile with private data masked, as
+// Capture does for profiles in a capture.
 func (r *Redactor) Profile(profile io.Reader) (io.Reader, error) {
 	var masked bytes.Buffer
 	t := newTally(r, "")
 	if err := rewriteProfile(&masked, profile, t.text, t.label); err != nil {
-		return nil, fmt.Errorf("mask what is private in the profile: %w", err)
+		return nil, fmt.Errorf("mask private data in the profile: %w", err)
 	}
 	return &masked, nil
 }
@@ -62,12 +62,12 @@ func rewriteProfile(w io.Writer, r io.Reader, text, label func(string) string) e
 	return p.Write(w)
 }
 
-// plainLabels are values of labels that tell nothing.
+// plainLabels lists label values that reveal nothing.
 var plainLabels = map[string]bool{"": true, "true": true, "false": true, "GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true,
 	"DELETE": true, "OPTIONS": true, "CONNECT": true, "TRACE": true}
 
-// plainLabel tells whether a label's value may stay. Small numbers count shards,
-// workers and states; larger ones may be somebody's.
+// plainLabel reports whether a label's value may stay. Small numbers are shards,
+// workers and states; larger ones may be personal.
 func plainLabel(value string) bool {
 	return plainLabels[value] || len(value) <= 4 && strings.Trim(value, "0123456789") == ""
 }

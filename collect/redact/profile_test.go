@@ -14,9 +14,9 @@ import (
 	"timesink/collect/redact"
 )
 
-// TestAProfileKeepsAllButWhatIsPrivate holds each field of a masked profile
-// against the original, masked as a text.
-func TestAProfileKeepsAllButWhatIsPrivate(t *testing.T) {
+// TestAProfileKeepsPublicData compares each field of a masked profile with the
+// original, masked as text.
+func TestAProfileKeepsPublicData(t *testing.T) {
 	release := make(chan struct{})
 	started := make(chan struct{})
 	go pprof.Do(context.Background(), pprof.Labels("customer", "jane doe", "shard", "7", "method", "GET", "phone", "5550100", "cached", "true"), func(context.Context) {
@@ -58,10 +58,10 @@ func TestAProfileKeepsAllButWhatIsPrivate(t *testing.T) {
 		}
 	}
 	if got.DocURL != "https://[host]/profiles?[query]" || got.Comments[0] != "for [email]" || got.Mapping[0].File != "/[home]/bin/shop" {
-		t.Errorf("there are %q, %q and %q", got.DocURL, got.Comments, got.Mapping[0].File)
+		t.Errorf("got %q, %q and %q", got.DocURL, got.Comments, got.Mapping[0].File)
 	}
 	if len(got.Sample) != len(want.Sample) || len(got.Function) != len(want.Function) {
-		t.Errorf("of %d samples and %d functions there are %d and %d", len(want.Sample), len(want.Function), len(got.Sample), len(got.Function))
+		t.Errorf("%d samples and %d functions became %d and %d", len(want.Sample), len(want.Function), len(got.Sample), len(got.Function))
 	}
 	if !slices.ContainsFunc(items, func(i redact.Item) bool { return i.Kind == redact.Value && i.Value == "jane doe" }) {
 		t.Errorf("the label's value is not listed in %v", items)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/exp/trace"
 )
 
-// events are the events of a trace as its own reader gives them, as text, up to
-// where it can be read. Texts are left out.
+// events returns the events of a trace from its reader, as text without their
+// strings, up to the point where the trace cannot be read.
 func events(data []byte) (list []string) {
 	r, err := trace.NewReader(bytes.NewReader(data))
 	if err != nil {
@@ -33,13 +33,13 @@ func events(data []byte) (list []string) {
 	}
 }
 
-// sameEvents holds that a masked trace has the same events.
+// sameEvents checks that a masked trace has the same events.
 func sameEvents(t *testing.T, name string, data []byte) {
 	t.Helper()
 	masked := rewritten(t, data, func(text string) string { return "masked: " + text }, func(string) string { return "[value]" })
 	want, got := events(data), events(masked)
 	if len(want) != len(got) {
-		t.Errorf("%s: of %d events %d are left", name, len(want), len(got))
+		t.Errorf("%s: %d events became %d", name, len(want), len(got))
 		return
 	}
 	for i := range want {
@@ -63,7 +63,7 @@ func TestAMaskedTraceHasTheSameEvents(t *testing.T) {
 		if testing.Short() {
 			parts = 1
 		}
-		for part := range parts { // cut, and damaged
+		for part := range parts { // once cut, once damaged
 			at := 16 + (len(data)-16)*(part+1)/6
 			sameEvents(t, fmt.Sprintf("%s cut at %d", name, at), data[:at])
 			damaged := bytes.Clone(data)

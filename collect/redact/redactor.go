@@ -10,10 +10,10 @@ import (
 	"timesink/collect/capture"
 )
 
-// A Kind is a sort of private text.
+// A Kind is a kind of private text.
 type Kind string
 
-// The kinds, in the order in which they are listed.
+// The kinds, in the order of lists.
 const (
 	Host    Kind = "host name"
 	Address Kind = "address"
@@ -28,7 +28,7 @@ const (
 
 var kinds = []Kind{Host, Address, Query, User, Home, Header, Secret, Email, Value}
 
-// What stands in the place of private text. None holds anything that a rule would
+// The masks that replace private text. No mask contains anything that a rule would
 // mask again.
 const (
 	hostMask  = "[host]"
@@ -39,15 +39,15 @@ const (
 	emailMask = "[email]"
 )
 
-// A Redactor masks what is private in texts about some captures. It may be used
-// by several goroutines.
+// A Redactor masks private data in texts about certain captures. It is safe for
+// concurrent use.
 type Redactor struct {
-	hosts []string // with a dot or a colon in it, lower case: masked wherever they stand
-	names []string // of a single word, lower case: masked where they are a host
+	hosts []string // with a dot or a colon, in lower case: masked everywhere
+	names []string // a single word, in lower case: masked only where it is a host
 }
 
-// New returns the redactor for captures with those manifests; a bare trace has
-// none.
+// New returns the Redactor for captures with the given manifests. It ignores nil
+// manifests, those of bare traces.
 func New(of ...*capture.Manifest) *Redactor {
 	r := &Redactor{}
 	for _, m := range of {
@@ -60,14 +60,14 @@ func New(of ...*capture.Manifest) *Redactor {
 		}
 	}
 	for _, list := range []*[]string{&r.hosts, &r.names} {
-		// The longest first, lest a part of one is masked and the rest shows.
+		// Longest first, or a masked part would leave the rest visible.
 		slices.SortFunc(*list, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 		*list = slices.Compact(*list)
 	}
 	return r
 }
 
-// know remembers the host of a URL.
+// know adds the host of a URL.
 func (r *Redactor) know(text string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || strings.Contains(u.Host, hostMask) {
@@ -83,7 +83,7 @@ func (r *Redactor) know(text string) {
 	}
 }
 
-// harmless tells the hosts that are the same everywhere, and the mask.
+// harmless reports whether a host is the same everywhere, or is the mask.
 func harmless(host string) bool {
 	host = strings.TrimSuffix(lower(host), ".")
 	if host == hostMask || host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -98,7 +98,7 @@ func sameEverywhere(addr netip.Addr) bool {
 	return addr.IsLoopback() || addr.IsUnspecified()
 }
 
-// lower is strings.ToLower for ASCII, which leaves every byte where it is.
+// lower is strings.ToLower for ASCII only, so that byte offsets stay the same.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {
@@ -109,30 +109,30 @@ func lower(s string) string {
 	return string(b)
 }
 
-// longest is how many bytes of a text are looked at. What is longer is no path and
-// no message, and is masked as a whole.
+// longest is the largest text that is examined, in bytes. A longer one is neither
+// a path nor a message and is masked as a whole.
 const longest = 64 << 10
 
-// Text returns the text with what is private masked. The same text always gives
-// the same, and what has been masked stays as it is.
+// Text returns the text with private data masked. It is deterministic and
+// idempotent: masked text stays as it is.
 func (r *Redactor) Text(text string) string {
 	masked, _ := r.mask(text)
 	return masked
 }
 
-// A hit is something private that was found in a text.
+// A hit is a piece of private data found in a text.
 type hit struct {
 	kind  Kind
 	value string
 }
 
-// mask also tells what it masked.
+// mask is Text, and also returns what it masked.
 func (r *Redactor) mask(text string) (string, []hit) {
 	if len(text) > longest {
 		return valueMask, []hit{{Value, "a text of more than 64 KB"}}
 	}
 	m := &masker{Redactor: r}
-	// What one rule masked may show to another what it did not see before.
+	// Masking by one rule may let another rule match.
 	for range 8 {
 		next := text
 		for _, rule := range rules {
@@ -146,14 +146,14 @@ func (r *Redactor) mask(text string) (string, []hit) {
 	return text, m.hits
 }
 
-// A masker is the work on one text.
+// A masker masks one text.
 type masker struct {
 	*Redactor
 	hits []hit
 }
 
-// put is the mask for a private text, which is noted; of one that is the mask
-// already nothing is.
+// put records a private text and returns its mask. It records nothing if the text
+// is the mask already.
 func (m *masker) put(kind Kind, value, mask string) string {
 	if value != mask {
 		m.hits = append(m.hits, hit{kind, value})
@@ -161,7 +161,7 @@ func (m *masker) put(kind Kind, value, mask string) string {
 	return mask
 }
 
-// host masks a host, if it is not the same everywhere.
+// host masks a host unless it is harmless.
 func (m *masker) host(host string) string {
 	if harmless(host) {
 		return host

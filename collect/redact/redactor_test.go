@@ -9,7 +9,7 @@ import (
 	"timesink/collect/redact"
 )
 
-// acme is a capture's manifest: what is asked for lies at hosts that only Acme has.
+// acme is the manifest of a capture whose hosts only Acme has.
 var acme = &capture.Manifest{
 	Target: "https://pprof.acme.example:8443/debug/pprof/",
 	Asked: capture.Asked{URLs: []capture.AskedURL{
@@ -19,7 +19,7 @@ var acme = &capture.Manifest{
 	}},
 }
 
-// texts are what stands in captures and reports, and what is left of it.
+// texts lists texts in captures and reports, and the same texts masked.
 var texts = []struct{ name, text, want string }{
 	{"the target", "https://pprof.acme.example:8443/debug/pprof/", "https://[host]:8443/debug/pprof/"},
 	{"a probed host", "http://shop:8080", "http://[host]:8080"},
@@ -32,8 +32,8 @@ var texts = []struct{ name, text, want string }{
 	{"a known host of one word, with its port", "dial shop:8080: refused", "dial [host]:8080: refused"},
 	{"a known host of one word that is a package", "shop.(*API).Order shop/shop.go:80", "shop.(*API).Order shop/shop.go:80"},
 	{"the name of a capture's folder", "timesink-pprof.acme.example-8443-20261122T020304Z.zip.partial was not finished", "timesink-[host]-8443-20261122T020304Z.zip.partial was not finished"},
-	{"the name of another's", "timesink-db-1-6060-20261122T020304Z.zip", "timesink-[host]-6060-20261122T020304Z.zip"},
-	{"the name of one of this machine", "timesink-127.0.0.1-6060-20261122T020304Z.zip", "timesink-127.0.0.1-6060-20261122T020304Z.zip"},
+	{"the name of another capture", "timesink-db-1-6060-20261122T020304Z.zip", "timesink-[host]-6060-20261122T020304Z.zip"},
+	{"the name of a capture of this machine", "timesink-127.0.0.1-6060-20261122T020304Z.zip", "timesink-127.0.0.1-6060-20261122T020304Z.zip"},
 
 	{"a query", "GET http://localhost/v1?token=x&y=[1] 200", "GET http://localhost/v1?[query] 200"},
 	{"a query in quotes", `Get "/v1?name=O'Neil&b=2": EOF`, `Get "/v1?[query]": EOF`},
@@ -80,16 +80,16 @@ var texts = []struct{ name, text, want string }{
 	{"a socket that is probed", "--url 'unix:///Users/jane/app.sock:/v1/vin/{vin}'", "--url 'unix:///[home]/app.sock:/v1/vin/{vin}'"},
 	{"a socket that cannot be dialed", "dial unix /home/jane/app.sock: connect: connection refused", "dial unix /[home]/app.sock: connect: connection refused"},
 	{"a socket in no home", "unix:///run/app.sock", "unix:///run/app.sock"},
-	{"a package outside of GOPATH", "_/home/jane/shop.Order", "_/[home]/shop.Order"},
+	{"a package outside GOPATH", "_/home/jane/shop.Order", "_/[home]/shop.Order"},
 	{"a compiler's flag", "-I/home/jane/include", "-I/[home]/include"},
 	{"a package called home", "github.com/acme/home/page.Render /go/src/acme/home/page.go /app/home/x.go", "github.com/acme/home/page.Render /go/src/acme/home/page.go /app/home/x.go"},
-	{"a source that lies in /home", "/home/main.go:12", "/home/main.go:12"},
+	{"a source file in /home", "/home/main.go:12", "/home/main.go:12"},
 	{"a route", "GET /home/start POST /Users/7 GET /root", "GET /home/start POST /Users/7 GET /root"},
 	{"a URL's path", "http://localhost:80/home/start", "http://localhost:80/home/start"},
 	{"another folder", "/rootfs/x /root-ca.pem /usr/local/go/src/net/http/server.go", "/rootfs/x /root-ca.pem /usr/local/go/src/net/http/server.go"},
 
 	{"an e-mail address", "mail jane.doe+x@mail.acme.example now", "mail [email] now"},
-	{"one beyond ASCII", "mail jäne@büro.example", "mail [email]"},
+	{"an e-mail address beyond ASCII", "mail jäne@büro.example", "mail [email]"},
 	{"a module's version", "github.com/acme/driver@v1.2.0-rc.alpha/conn.go", "github.com/acme/driver@v1.2.0-rc.alpha/conn.go"},
 
 	{"an address", "dial tcp 10.1.2.3:5432: connect: refused", "dial tcp [host]:5432: connect: refused"},
@@ -99,17 +99,17 @@ var texts = []struct{ name, text, want string }{
 	{"versions", "v1.2.3.4 Chrome/120.0.0.0 1.2.3.4-rc1 1.2.3.4.5 go1.26.8", "v1.2.3.4 Chrome/120.0.0.0 1.2.3.4-rc1 1.2.3.4.5 go1.26.8"},
 	{"times and C++", "12:34:56 std::add dead::beef", "12:34:56 std::add dead::beef"},
 	{"what the resolver says", "dial tcp: lookup db.acme on 10.0.0.2:53: no such host", "dial tcp: lookup [host] on [host]:53: no such host"},
-	{"what we say of it", "no such host: db", "no such host: [host]"},
+	{"what timesink says of it", "no such host: db", "no such host: [host]"},
 	{"a name with its port", "connect db.acme.internal:5432", "connect [host]:5432"},
 	{"what a certificate says", "certificate is valid for a.acme, *.b.acme, not c.acme", "certificate is valid for [host], not [host]"},
 	{"a place in the code", "vin.(*API).fetch (api.go:156) main.run:12", "vin.(*API).fetch (api.go:156) main.run:12"},
 	{"an import path that begins with the host", "pprof.acme.example/shop/api.(*API).Order", "pprof.acme.example/shop/api.(*API).Order"},
 
 	{"functions", "main.f[go.shape.int] github.com/acme/driver.(*Conn).Query.func1.2-fm", "main.f[go.shape.int] github.com/acme/driver.(*Conn).Query.func1.2-fm"},
-	{"bytes that are no UTF-8", "\xff/home/jane\xfe/x", "\xff/[home]/x"},
+	{"bytes that are not UTF-8", "\xff/home/jane\xfe/x", "\xff/[home]/x"},
 }
 
-func TestWhatIsPrivateIsMasked(t *testing.T) {
+func TestPrivateDataIsMasked(t *testing.T) {
 	r := redact.New(acme)
 	for _, tt := range texts {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,15 +123,14 @@ func TestWhatIsPrivateIsMasked(t *testing.T) {
 	}
 }
 
-func TestATextThatIsTooLongIsMaskedAsAWhole(t *testing.T) {
+func TestALongTextIsMaskedAsAWhole(t *testing.T) {
 	if got := redact.New().Text(strings.Repeat("x", 1<<17)); got != "[value]" {
 		t.Errorf("%d bytes are left", len(got))
 	}
 }
 
-// FuzzText holds that what was masked stays as it is, that a text keeps being
-// UTF-8, and that nothing private is left of what stands where it is told by its
-// surroundings.
+// FuzzText checks that masked text stays as it is, that the result is valid
+// UTF-8, and that no private data is left where its context identifies it.
 func FuzzText(f *testing.F) {
 	for _, tt := range texts {
 		f.Add(tt.text, "jane")
@@ -144,7 +143,7 @@ func FuzzText(f *testing.F) {
 			t.Errorf("%q\nbecame %q\nand then %q", text, once, twice)
 		}
 		if utf8.ValidString(text) && !utf8.ValidString(once) {
-			t.Errorf("%q\nbecame %q, which is no UTF-8", text, once)
+			t.Errorf("%q\nbecame %q, which is not UTF-8", text, once)
 		}
 		for form, private := range told {
 			word := "q" + strings.Map(letters, name)
@@ -154,13 +153,13 @@ func FuzzText(f *testing.F) {
 			}
 			all := text + "\n" + form + "\n" + text
 			if masked := r.Text(all); strings.Contains(masked, private) {
-				t.Errorf("%q\nbecame %q, which tells %s", all, masked, private)
+				t.Errorf("%q\nbecame %q, which reveals %s", all, masked, private)
 			}
 		}
 	})
 }
 
-// told are texts in which something private is told by what stands around it.
+// told lists texts whose context identifies private data.
 var told = map[string]string{
 	"/home/NAME/src/shop/api.go:12":            "NAME",
 	"at C:\\Users\\NAME\\shop\\api.go":         "NAME",

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// rules mask, one after another, what they know.
+// rules lists the rules, in the order in which they are applied.
 var rules = []func(m *masker, text string) string{
 	urls, headers, secrets, users, queries, emails, homes, windowsHomes, knownHosts, saidHosts, addresses,
 }
 
-// A form is a way to write something private. Nearly all of a trace's strings are
-// names of functions, which hold none of what a form needs: to look for that first
+// A form is a pattern of private text. Nearly all strings of a trace are names of
+// functions, which contain nothing that a form needs: checking for that first
 // takes a hundredth of the time.
 type form struct {
 	needs []string // any of them
@@ -32,18 +32,18 @@ func (f *form) replace(text string, decide func(text string, at []int) group) st
 	return text
 }
 
-// A group is a part of a match, [from, to), and what is to stand there.
+// A group is a part of a match, [from, to), and its replacement.
 type group struct {
 	from, to int
 	with     string
 }
 
-// keep leaves a match as it is.
+// keep is the group that leaves a match unchanged.
 var keep = group{from: -1}
 
-// replace has decide look at each match of re: at is where its groups lie in the
-// text, as regexp's SubmatchIndex gives them. A match that is kept may hold the
-// beginning of another.
+// replace calls decide for each match of re; at holds the offsets of its groups
+// in the text, as from regexp's SubmatchIndex. Another match may begin inside a
+// kept one.
 func replace(re *regexp.Regexp, text string, decide func(text string, at []int) group) string {
 	var out strings.Builder
 	last := 0
@@ -72,17 +72,17 @@ func replace(re *regexp.Regexp, text string, decide func(text string, at []int) 
 	return out.String()
 }
 
-// begins tells whether a word may begin at i.
+// begins reports whether a word may begin at i.
 func begins(text string, i int) bool { return i == 0 || !isWord(text[i-1]) && text[i-1] != '-' }
 
-// headerForms are headers whose value says who somebody is, however they are
-// written, and others as HTTP writes them.
+// headerForms lists headers that identify somebody, in any spelling, and other
+// headers in HTTP's spelling.
 var headerForms = []form{
 	newForm(":|=", `(?i)(?:(?:proxy-)?authorization|(?:set-)?cookie)["']?\s*[:=]\s*["']?([^"\r\n\\]+)`),
 	newForm(": ", `(?:[A-Z][A-Za-z0-9]*(?:-[A-Z][A-Za-z0-9]*)+|Host|Referer|Origin|Location|Forwarded): ([^"\r\n\\]+)`),
 }
 
-// headers masks the values of headers that a text quotes, to the end of the line
+// headers masks the values of headers quoted in a text, up to the end of the line
 // or of the quotation.
 func headers(m *masker, text string) string {
 	for i := range headerForms {
@@ -98,8 +98,8 @@ func headers(m *masker, text string) string {
 
 const secretKey = `(?i)(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?|session[_-]?id)`
 
-// secretForms are a scheme with its token, keys with their values, also as JSON,
-// and what only a JWT looks like.
+// secretForms lists schemes with a token, keys with a value, also in JSON, and
+// JWTs.
 var secretForms = []form{
 	newForm(" |\t|\n", `(?i)(?:bearer|basic|digest|negotiate)\s+([A-Za-z0-9._~+/=-]+)`),
 	newForm("=", secretKey+`=("[^"]+"|'[^']+'|[^\s&;,"')}]+)`),
@@ -112,7 +112,7 @@ func secrets(m *masker, text string) string {
 	for i := range secretForms {
 		text = secretForms[i].replace(text, func(text string, at []int) group {
 			secret := text[at[2]:at[3]]
-			// "basic authentication" is none.
+			// "basic authentication" is not a secret.
 			if i == 0 && (!begins(text, at[0]) || len(secret) < 20 && (len(secret) < 6 || !strings.ContainsAny(secret, "0123456789=_~+"))) {
 				return keep
 			}
@@ -122,7 +122,7 @@ func secrets(m *masker, text string) string {
 	return text
 }
 
-// userForms are how databases and their drivers name a user.
+// userForms lists the ways in which databases and their drivers name a user.
 var userForms = []form{
 	newForm("=", `(?i)(?:user|username|user_name|login|role|account)=("[^"]+"|'[^']+'|[^\s&;,"')}`+"`"+`]+)`),
 	newForm(`"`, `(?i)(?:user|role|login) "([^"]+)"`),
@@ -165,9 +165,9 @@ var (
 	method      = regexp.MustCompile(`(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) $`)
 )
 
-// homes masks home directories at the beginning of a file's path. The path of a
-// route or of a URL is no file's, and what lies below a package called home is
-// nobody's.
+// homes masks home directories at the beginning of a file path. The path of a
+// route or a URL is not a file path, and a folder below a package named home is
+// not a home directory.
 func homes(m *masker, text string) string {
 	return unixHome.replace(text, func(text string, at []int) group {
 		switch {
@@ -182,8 +182,8 @@ func homes(m *masker, text string) string {
 	})
 }
 
-// beginsPath tells whether an absolute path begins at i, also behind file://, a
-// compiler's -I, and the underscore of packages outside of GOPATH.
+// beginsPath reports whether an absolute path begins at i, including after
+// file://, a compiler's -I, and the underscore of packages outside GOPATH.
 func beginsPath(text string, i int) bool {
 	if i == 0 {
 		return true
@@ -201,7 +201,8 @@ func beginsPath(text string, i int) bool {
 	}
 }
 
-// windowsHomes masks those of Windows, whose user names may hold blanks.
+// windowsHomes masks home directories of Windows, whose user names may contain
+// spaces.
 func windowsHomes(m *masker, text string) string {
 	return windowsHome.replace(text, func(text string, at []int) group {
 		if !begins(text, at[0]) {
@@ -221,7 +222,7 @@ var (
 	colons   = newForm(":", `\[?([0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)(?:%[A-Za-z0-9]+)?\]?`)
 )
 
-// addresses masks IP addresses that are no version of something.
+// addresses masks IP addresses, but not version numbers that look like one.
 func addresses(m *masker, text string) string {
 	if strings.Count(text, ".") >= 3 {
 		text = numbered.replace(text, func(text string, at []int) group {
@@ -245,8 +246,8 @@ func addresses(m *masker, text string) string {
 	})
 }
 
-// partOfVersion tells 1.2.3.4 in v1.2.3.4, 1.2.3.4-rc1, 1.2.3.4.5 and
-// Chrome/1.2.3.4.
+// partOfVersion reports whether a number is part of a version, such as 1.2.3.4 in
+// v1.2.3.4, 1.2.3.4-rc1, 1.2.3.4.5 and Chrome/1.2.3.4.
 func partOfVersion(text string, from, to int) bool {
 	if from > 0 {
 		c := text[from-1]

@@ -13,32 +13,31 @@ import (
 // headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
 const headerLen = 16
 
-// formats are the versions of the trace's format by their header: what rewrites
-// each.
+// formats maps the version in a trace's header to the function that rewrites the
+// format.
 var formats = map[string]func(*rewriter) error{
 	"go 1.11": (*rewriter).inline, "go 1.19": (*rewriter).inline, "go 1.21": (*rewriter).inline,
 	"go 1.22": (*rewriter).batched, "go 1.23": (*rewriter).batched, "go 1.25": (*rewriter).batched, "go 1.26": (*rewriter).batched,
 }
 
-// ErrVersion is wrapped where a trace is of a version of which it is not known
-// where it holds text.
+// ErrVersion is the error for a trace of a version whose text cannot be located.
 var ErrVersion = errors.New("trace of an unknown version")
 
-// A rewriter copies a trace and masks the strings in it. What is cut or damaged
-// ends where the original does for who reads it.
+// A rewriter copies a trace and masks its strings. The copy of a cut or damaged
+// trace can be read as far as the original.
 type rewriter struct {
 	ctx context.Context
 	in  *bufio.Reader
 	out *bufio.Writer
-	// open opens the same trace once more: whether a string is a log's message is
-	// told by events that may come after it.
+	// open opens the same trace again: only later events may show that a string is
+	// a log's message.
 	open func() (io.ReadCloser, error)
 	masks
 }
 
-// masks are what becomes of a trace's strings: of those that name something, of the
-// messages of logs, and of those of which that cannot be told, because what refers
-// to them was cut off.
+// masks holds the masks for a trace's strings: for names, for messages of logs, and
+// for orphans, whose use is unknown because the events that refer to them were cut
+// off.
 type masks struct{ name, message, orphan func(string) string }
 
 // rewriteTrace copies a trace to w.
@@ -57,9 +56,9 @@ func rewriteTrace(ctx context.Context, w io.Writer, open func() (io.ReadCloser, 
 	rewrite, ok := formats[version]
 	switch {
 	case version == "":
-		return &capture.Error{Err: fmt.Errorf("%w: it begins with %q", capture.ErrNotTrace, head), Hint: "collect again, or look at what made the file"}
+		return &capture.Error{Err: fmt.Errorf("%w: it begins with %q", capture.ErrNotTrace, head), Hint: "collect again, or check the program that made the file"}
 	case !ok:
-		return &capture.Error{Err: fmt.Errorf("%w, %q, of which this timesink cannot tell where it holds text: nothing was written", ErrVersion, version),
+		return &capture.Error{Err: fmt.Errorf("%w, %q: this timesink does not know where it contains text; nothing was written", ErrVersion, version),
 			Hint: "upgrade timesink, or attach a report of it instead"}
 	}
 	t.out.Write(head)
@@ -70,7 +69,7 @@ func rewriteTrace(ctx context.Context, w io.Writer, open func() (io.ReadCloser, 
 	return t.out.Flush()
 }
 
-// ended makes the end of the input no error.
+// ended returns nil for the end of the input, and other errors unchanged.
 func ended(err error) error {
 	if err == io.EOF {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"timesink/collect/redact"
 )
 
-// recorded are real traces of all versions: the services' and the small ones that
-// the trace's decoder is tested with.
+// recorded returns real traces of all versions: those of services, and the small
+// ones from the tests of the decoder.
 func recorded(t testing.TB) map[string][]byte {
 	t.Helper()
 	traces := map[string][]byte{}
@@ -29,7 +29,7 @@ func recorded(t testing.TB) map[string][]byte {
 		}
 		for _, file := range files {
 			if testing.Short() && strings.HasPrefix(filepath.Base(file), "http2-") {
-				continue // the largest, of which another one is alike
+				continue // the largest; a similar one is in the list
 			}
 			traces[filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file)] = unzipped(t, file)
 		}
@@ -55,7 +55,7 @@ func unzipped(t testing.TB, file string) []byte {
 	return data
 }
 
-// rewritten is the trace with text and message applied to its strings.
+// rewritten returns the trace with text and message applied to its strings.
 func rewritten(t testing.TB, data []byte, text, message func(string) string) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -68,10 +68,10 @@ func rewritten(t testing.TB, data []byte, text, message func(string) string) []b
 
 func same(text string) string { return text }
 
-func TestATraceInWhichNothingIsMaskedKeepsItsBytes(t *testing.T) {
+func TestMasksThatChangeNothingKeepTheBytes(t *testing.T) {
 	for name, data := range recorded(t) {
 		if got := rewritten(t, data, same, same); !bytes.Equal(got, data) {
-			t.Errorf("%s: %d bytes became %d others", name, len(data), len(got))
+			t.Errorf("%s: %d bytes became %d different ones", name, len(data), len(got))
 		}
 	}
 }
@@ -90,11 +90,11 @@ func TestAllStringsOfATraceAreSeen(t *testing.T) {
 	}
 }
 
-type here struct{} // to know this package by
+type here struct{} // its package path is this package's
 
-// TestNamesAreToldFromMessages logs under a category, in a region of a task, and
-// holds that only the message is masked as a whole.
-func TestNamesAreToldFromMessages(t *testing.T) {
+// TestOnlyMessagesAreMaskedAsAWhole logs under a category, in a region of a task,
+// and checks that only the message is masked as a whole.
+func TestOnlyMessagesAreMaskedAsAWhole(t *testing.T) {
 	var buf bytes.Buffer
 	if err := trace.Start(&buf); err != nil {
 		t.Fatal(err)
@@ -107,9 +107,9 @@ func TestNamesAreToldFromMessages(t *testing.T) {
 	rewritten(t, buf.Bytes(), func(text string) string { texts = append(texts, text); return text },
 		func(text string) string { messages = append(messages, text); return text })
 	here := reflect.TypeFor[here]().PkgPath()
-	for _, name := range []string{"a task", "a region", "a category", here + ".TestNamesAreToldFromMessages.func1"} {
+	for _, name := range []string{"a task", "a region", "a category", here + ".TestOnlyMessagesAreMaskedAsAWhole.func1"} {
 		if !contains(texts, name) {
-			t.Errorf("%q was not taken for a name", name)
+			t.Errorf("%q was not treated as a name", name)
 		}
 	}
 	if !contains(messages, "a message") {
@@ -117,7 +117,7 @@ func TestNamesAreToldFromMessages(t *testing.T) {
 	}
 	for _, text := range messages {
 		if strings.Contains(text, ".go") || strings.Contains(text, "runtime.") {
-			t.Errorf("%q was taken for a message", text)
+			t.Errorf("%q was treated as a message", text)
 		}
 	}
 }
@@ -135,14 +135,14 @@ func TestStringsMayGrowBeyondABatch(t *testing.T) {
 	for name, data := range recorded(t) {
 		long := rewritten(t, data, func(text string) string { return text + strings.Repeat("z", 700) }, same)
 		back := rewritten(t, long, func(text string) string { return strings.TrimSuffix(text, strings.Repeat("z", 700)) }, same)
-		// Where a batch was split it stays split, and so the sizes differ a little.
+		// A batch that was split stays split, so the sizes differ a little.
 		if len(back) < len(data) || len(back) > len(data)+len(data)/10 {
 			t.Errorf("%s: %d bytes became %d, then %d", name, len(data), len(long), len(back))
 		}
 	}
 }
 
-func TestATraceOfAnUnknownVersionIsRefused(t *testing.T) {
+func TestATraceOfAnUnknownVersionIsAnError(t *testing.T) {
 	data := []byte("go 1.99 trace\x00\x00\x00and more")
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	var out bytes.Buffer
@@ -152,12 +152,12 @@ func TestATraceOfAnUnknownVersionIsRefused(t *testing.T) {
 	}
 }
 
-// TestACutTraceEndsWhereItDid cuts traces everywhere, and holds that what is left
-// is as long, and that nothing of a string that was cut is in it.
+// TestACutTraceEndsWhereItDid cuts traces at every offset and checks that the copy
+// has the same length and contains nothing of a string that was cut.
 func TestACutTraceEndsWhereItDid(t *testing.T) {
 	for name, data := range recorded(t) {
 		if strings.HasPrefix(name, "goversions") && !strings.Contains(name, "go1.21") {
-			continue // the small ones do
+			continue // the small ones suffice
 		}
 		for at := 16; at < len(data); at += 1 + len(data)/50 {
 			got := rewritten(t, data[:at], same, same)
@@ -171,9 +171,9 @@ func TestACutTraceEndsWhereItDid(t *testing.T) {
 	}
 }
 
-// FuzzTrace holds that nothing makes the rewriting of a trace panic, that it reads
-// again what it wrote, that a mask that masks nothing changes nothing of what is
-// whole, and that a masked trace can be read as far as the original.
+// FuzzTrace checks that rewriting a trace never panics, that the result can be
+// rewritten again, that masks that change nothing keep complete data unchanged,
+// and that a masked trace can be read as far as the original.
 func FuzzTrace(f *testing.F) {
 	for _, data := range recorded(f) {
 		f.Add(data[:min(len(data), 4000)])
@@ -191,7 +191,7 @@ func FuzzTrace(f *testing.F) {
 		}
 		once := out.Bytes()
 		if again := rewritten(t, once, same, same); !bytes.Equal(again, once) {
-			t.Errorf("%d bytes became %d, and then %d others", len(data), len(once), len(again))
+			t.Errorf("%d bytes became %d, and then %d different ones", len(data), len(once), len(again))
 		}
 		sameEvents(t, "the input", data)
 	})

@@ -14,9 +14,9 @@ import (
 	"timesink/collect/redact"
 )
 
-// TestWhatTheToolSaysIsNotMasked holds that no word of ours is taken for private:
-// no text of a finding or a warning, no function of a rule.
-func TestWhatTheToolSaysIsNotMasked(t *testing.T) {
+// TestTheToolsOwnTextIsNotMasked checks that no text of a finding or a warning,
+// and no function of a rule, is masked as private.
+func TestTheToolsOwnTextIsNotMasked(t *testing.T) {
 	r := redact.New(acme)
 	seen := 0
 	for _, dir := range []string{"../../analyze", "../../report"} {
@@ -51,8 +51,8 @@ func errorsOrSkip(err error) error {
 	return fs.SkipDir
 }
 
-// literals are the strings in a source file that may be told to somebody: no
-// patterns, and no URL by itself, which names a format.
+// literals returns the strings in a source file that users may see. It leaves out
+// patterns, and strings that are only a URL, which name a format.
 func literals(t *testing.T, path string) (texts []string) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 	if err != nil {
@@ -78,8 +78,8 @@ func literals(t *testing.T, path string) (texts []string) {
 	return texts
 }
 
-// TestNamesInTracesAreNotMasked holds that of the strings in real traces only the
-// paths change that lie in a home, and only there.
+// TestNamesInTracesAreNotMasked checks that in the strings of real traces only
+// the home directories in paths change.
 func TestNamesInTracesAreNotMasked(t *testing.T) {
 	r := redact.New(acme)
 	for name, data := range recorded(t) {

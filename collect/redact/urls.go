@@ -7,8 +7,8 @@ import (
 
 var scheme = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://`)
 
-// urls masks users and hosts of URLs, and of connection strings that look like
-// one: mongodb://user:password@one:27017,two:27017/shop.
+// urls masks users and hosts in URLs, and in connection strings that look like
+// URLs: mongodb://user:password@one:27017,two:27017/shop.
 func urls(m *masker, text string) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -26,7 +26,7 @@ func urls(m *masker, text string) string {
 	}
 }
 
-// authority masks what stands between a URL's scheme and its path, and returns
+// authority masks the part of a URL between its scheme and its path, and returns
 // the rest.
 func (m *masker) authority(out *strings.Builder, text string, several bool) (rest string) {
 	if n := userinfo(text); n > 0 {
@@ -49,11 +49,11 @@ func (m *masker) authority(out *strings.Builder, text string, several bool) (res
 	}
 }
 
-// ends tells the bytes at which a URL in a text ends.
+// ends reports whether a URL in a text ends at c.
 func ends(c byte) bool { return c <= ' ' || c == '"' || c == '<' || c == '>' || c == '`' || c == 0x7f }
 
-// userinfo is the length of a URL's user and password, with the @. A password may
-// hold a slash that should have been escaped.
+// userinfo returns the length of a URL's user and password, including the @. A
+// password may contain a slash that should have been escaped.
 func userinfo(text string) int {
 	token := text
 	for i := range len(text) {
@@ -78,8 +78,8 @@ func userinfo(text string) int {
 	return 0
 }
 
-// hostLen is the length of the host that a text begins with. A dot at its end is
-// the sentence's.
+// hostLen returns the length of the host at the beginning of a text. A dot at
+// its end belongs to the sentence.
 func hostLen(text string) int {
 	if strings.HasPrefix(text, "[") {
 		return strings.IndexByte(text, ']') + 1
@@ -91,14 +91,16 @@ func hostLen(text string) int {
 	return len(strings.TrimRight(text[:n], "."))
 }
 
-// isWord tells letters, also of other scripts, digits and the underscore.
+// isWord reports whether c is a letter, also of another script, a digit or an
+// underscore.
 func isWord(c byte) bool { return isAlnum(c) || c == '_' || c >= 0x80 }
 
 func isAlnum(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// isQuery tells a query from a question and from a regular expression.
+// isQuery reports whether query is a query, not the end of a question or part of
+// a regular expression.
 func isQuery(path, query string) bool {
 	if strings.Contains(path, "/") && (isWord(query[0]) || strings.IndexByte("%&=+-{$", query[0]) >= 0) {
 		return true
@@ -108,8 +110,8 @@ func isQuery(path, query string) bool {
 
 var assigned = regexp.MustCompile(`^[^=&?()]+=`)
 
-// queries masks what follows the question mark of a URL or a route, and the
-// fragment of a URL, which may hold a token too.
+// queries masks the part after the question mark of a URL or a route, and the
+// fragment of a URL, which may contain a token too.
 func queries(m *masker, text string) string {
 	var out strings.Builder
 	last, start := 0, 0
@@ -122,8 +124,8 @@ func queries(m *masker, text string) string {
 			for end < len(text) && !ends(text[end]) {
 				end++
 			}
-			// What closes the sentence or the word of a shell around it is none
-			// of it.
+			// Punctuation that closes the sentence or the shell word around it
+			// does not belong to it.
 			query := strings.TrimRight(text[i+1:end], `'),.;:\!`)
 			if query == "" || c == '?' && !isQuery(text[start:i], query) {
 				continue
