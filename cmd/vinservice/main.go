@@ -1,6 +1,6 @@
-// Vinservice is the service of timesink's demo and truth tests, to run by hand:
-// it decodes vehicle identification numbers with a database and four upstreams,
-// and times itself around every step.
+// Vinservice runs the service of timesink's demo and accuracy tests by hand. It
+// decodes vehicle identification numbers with a database and four upstreams,
+// and times every step itself.
 //
 // In three terminals:
 //
@@ -9,7 +9,7 @@
 //	    --upstreams http://127.0.0.1:7001 --postgres postgres://localhost/vin
 //	vinservice load --url http://127.0.0.1:8080/v1/vin/{vin}
 //
-// Its flags choose what is wrong with it: see "vinservice serve -h".
+// Flags select its defects: see "vinservice serve -h".
 package main
 
 import (

@@ -39,8 +39,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// With a leash a process ends with its standard input and not with its context;
-// without one the other way round.
+// With --leash a process exits with its standard input, not with its context;
+// without it, the other way round.
 func TestLeash(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -1,9 +1,9 @@
-// Package accuracy holds what timesink says of a service's requests against what
-// the service measured of itself.
+// Package accuracy compares timesink's answer about a service's requests with the
+// service's own measurements.
 //
-// Compare pairs the requests of an analysis with those of a truth and sums both
-// up; Row is a line of the table that the tests print, and Row.Check says which
-// of the promised bounds it breaks. The package starts nothing.
+// Compare pairs the requests of an analysis with those of a truth and sums both up.
+// Row is a line of the table that the tests print, and Row.Check returns the
+// promised bounds that it breaks. The package starts no processes.
 package accuracy
 
 import (
@@ -17,68 +17,69 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A Row is one scenario: the service's word beside the tool's. Times are means
-// per request in nanoseconds.
+// A Row is one scenario: the service's measurements beside the tool's. Times are
+// means per request, in nanoseconds.
 type Row struct {
 	Scenario string
 	Requests int // matched
-	// Missed are the service's requests inside the window that the tool has
-	// not, Extra the tool's that the service has not.
+	// Missed counts the service's requests inside the window that the tool did not
+	// find, Extra the tool's that the service did not have.
 	Missed, Extra int
 	Odd           []string // which ones, for a failing test to show
 	Wall          Pair
-	// Client is the same requests as the clients saw them, 0 where there are
-	// none: a consumer has no clients. Beyond is the tool's time outside of that
-	// which no processor explains.
+	// Client is the time of the same requests as the clients saw them, or 0 without
+	// clients, as for a consumer. Beyond is the tool's time outside the client's
+	// that no processor explains.
 	Client, Beyond int64
-	// Machine is what the processors cost the service per request.
+	// Machine is the cost of the processors per request.
 	Machine Machine
-	// Measured are the buckets that the service has a stopwatch around, Steps
-	// how many of them there are in a request.
+	// Measured holds the buckets with a stopwatch in the service, Steps the number
+	// of their steps per request.
 	Measured [breakdown.NumBuckets]Pair
 	Steps    [breakdown.NumBuckets]float64
 	Phases   map[Phase]Pair
-	// Ran is, by phase, the tool's cpu, gc and scheduler within the phase's steps:
-	// a library computes there too, and what it does not wait for is no phase.
+	// Ran holds, by phase, the tool's cpu, gc and scheduler time within the phase's
+	// steps: a library also computes there, and time without waiting belongs to no
+	// phase.
 	Ran map[Phase]int64
-	// Estimated reports whether the tool's part of Measured holds estimates.
+	// Estimated reports whether the tool's part of Measured contains estimates.
 	Estimated bool
 	Buckets   [breakdown.NumBuckets]int64 // the tool's
 	Calls     float64
-	// Aside is the tool's time in a measured bucket that lies outside all of the
-	// bucket's steps: another lock than the one with the stopwatch, say.
+	// Aside is the tool's time in a measured bucket outside all of the bucket's
+	// steps, such as in a lock without a stopwatch.
 	Aside [breakdown.NumBuckets]int64
 	// Over is the time by which buckets of single requests exceed the stopwatches
-	// around them; OverStep counts those requests, and Worst is the largest excess.
+	// around them; OverStep counts these requests, and Worst is the largest excess.
 	Over, Worst int64
 	OverStep    int
-	// Strange is the time within the steps that is in none of the buckets that
-	// it may be in: the step's own, cpu, gc and scheduler.
+	// Strange is the time within the steps that is in none of the allowed buckets:
+	// the step's own, cpu, gc and scheduler.
 	Strange int64
-	// Around is the tool's time before and after the handler's stopwatch in
-	// buckets that a server does not spend there: all but client_io, cpu, gc and
-	// scheduler.
+	// Around is the tool's time before and after the handler's stopwatch in buckets
+	// where a server spends no time: all but client_io, cpu, gc and scheduler.
 	Around int64
-	// Samples is how many CPU samples the estimates of an Estimated row rest on.
+	// Samples is the number of CPU samples behind the estimates of an Estimated row.
 	Samples int64
-	// Cut is about the requests that the window's edges cut, which are none of the
+	// Cut compares the requests that the window's edges cut, which are not counted
 	// above.
 	Cut Cut
 }
 
-// Machine is what the processors cost a service per request, by its own measure
-// and the kernel's, in nanoseconds. Bounds widen with it, so that a slower machine
-// or a neighbor does not break them. Zero is a machine that takes no time, as for a
-// recording, whose bounds do not move.
+// Machine is the cost of the processors per request, as measured by the service and
+// the kernel, in nanoseconds. Bounds widen with it, so that a slower machine or a
+// noisy neighbor does not break them. Zero is for recordings, whose bounds are
+// fixed.
 type Machine struct {
-	// Ran is the time its goroutines ran or were ready to run. All requests share
-	// it evenly, whatever each of them did.
+	// Ran is the time its goroutines ran or were ready to run, divided evenly among
+	// all requests.
 	Ran int64
-	// Delayed is the time its threads were ready to run while the kernel ran others.
+	// Delayed is the time its threads were ready to run while the kernel ran other
+	// threads.
 	Delayed int64
 }
 
-// NewMachine divides what a process spent by the requests that it served meanwhile.
+// NewMachine returns what a process spent, per request served meanwhile.
 func NewMachine(spent truth.Totals, requests int) Machine {
 	m := Machine{Ran: spent.SchedLatency.High, Delayed: spent.RunDelay}
 	if spent.CPU != nil {
@@ -87,33 +88,33 @@ func NewMachine(spent truth.Totals, requests int) Machine {
 	return m.Per(requests)
 }
 
-// Per divides m, which is a process's, by the requests that it served meanwhile.
+// Per returns m, the cost of a whole process, per request served meanwhile.
 func (m Machine) Per(requests int) Machine {
 	n := int64(max(requests, 1))
 	return Machine{Ran: m.Ran / n, Delayed: m.Delayed / n}
 }
 
-// uneven is how much more of the processors one scenario's request may need than the
-// process's average request.
+// uneven is how many times the processor time of the process's average request one
+// scenario's request may need.
 const uneven = 4
 
-// late bounds what a stopwatch and the trace may differ by in a request because the
-// kernel took a thread away between the two.
+// late bounds the difference between a stopwatch and the trace in a request because
+// the kernel preempted a thread between the two.
 func (m Machine) late() int64 { return uneven * m.Delayed }
 
-// computing bounds what a request may spend running or ready to run.
+// computing bounds the time that a request may spend running or ready to run.
 func (m Machine) computing() int64 { return uneven * (m.Ran + m.Delayed) }
 
-// A Phase is one of a bucket's.
+// A Phase is a phase of a bucket.
 type Phase struct {
 	Bucket breakdown.Bucket
 	Phase  breakdown.Phase
 }
 
-// A Pair is one quantity as the service and as the tool have it.
+// A Pair is one quantity as measured by the service and as reported by the tool.
 type Pair struct{ Service, Tool int64 }
 
-// Off is the tool's relative error.
+// Off returns the tool's relative error.
 func (p Pair) Off() float64 {
 	if p.Service == 0 {
 		return 0
@@ -121,13 +122,13 @@ func (p Pair) Off() float64 {
 	return float64(p.Tool)/float64(p.Service) - 1
 }
 
-// A Request is one of the tool's, reduced to what is compared.
+// A Request is a request of the tool's, reduced to what is compared.
 type Request struct {
 	Goroutine  int64
 	Start, End int64 // wall clock
 	Endpoint   string
 	Kind       string
-	Systems    []string // that the calls go to, each once, sorted
+	Systems    []string // of the calls, sorted, without duplicates
 	Path       []breakdown.Segment
 	Buckets    [breakdown.NumBuckets]int64
 	Phases     map[Phase]int64
@@ -136,7 +137,7 @@ type Request struct {
 	chains     []*breakdown.Chain
 }
 
-// Reduce sums a request up; its times stay on the trace's clock.
+// Reduce summarizes a request. Its times stay on the trace's clock.
 func Reduce(r *breakdown.Request) Request {
 	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete, Phases: map[Phase]int64{},
 		chains: slices.Clone(r.Chains)}
@@ -153,7 +154,7 @@ func Reduce(r *breakdown.Request) Request {
 	return out
 }
 
-// Shift moves the request to another clock.
+// Shift moves the request to another clock by adding an offset.
 func (r *Request) Shift(by int64) {
 	r.Start += by
 	r.End += by
@@ -163,12 +164,12 @@ func (r *Request) Shift(by int64) {
 	}
 }
 
-// Waits tells what the waiting within a step belongs to: a bucket and, where the
-// step is as fine as that, the phase. ok is false for a step that is not held
-// against anything, such as one of several at once.
+// Waits returns the bucket to which the waiting within a step belongs and, if the
+// step is fine enough, the phase. ok is false for a step that is not compared, such
+// as one of several concurrent ones.
 type Waits func(truth.Kind) (what Phase, ok bool)
 
-// StepOf is the kind of a step that waits for one bucket, and one phase of it.
+// StepOf returns the kind of a step that waits in one bucket and one phase of it.
 func StepOf(b breakdown.Bucket, p breakdown.Phase) truth.Kind {
 	if p == breakdown.NoPhase {
 		return truth.Kind(b.String())
@@ -176,7 +177,7 @@ func StepOf(b breakdown.Bucket, p breakdown.Phase) truth.Kind {
 	return truth.Kind(b.String() + "/" + p.String())
 }
 
-// Named is the Waits of kinds that StepOf made.
+// Named is a Waits for kinds returned by StepOf.
 func Named(kind truth.Kind) (what Phase, ok bool) {
 	bucket, phase, _ := strings.Cut(string(kind), "/")
 	if what.Bucket.UnmarshalText([]byte(bucket)) != nil || what.Phase.UnmarshalText([]byte(phase)) != nil {
@@ -185,15 +186,15 @@ func Named(kind truth.Kind) (what Phase, ok bool) {
 	return what, true
 }
 
-// small is the share of the wall time that may be in a wrong bucket.
+// small is the share of the wall time that may be in the wrong bucket.
 const small = 0.01
 
-// nest is how far the two clocks may be apart, in ns.
+// nest is the largest difference between the two clocks, in ns.
 const nest = 20_000
 
-// Compare pairs the requests of one route. Each of the service's is the one of the
-// tool's on the same goroutine that has most of it, and lies within a client's: the
-// closest. The row has no Machine yet.
+// Compare pairs the requests of one route. It pairs a request of the service's with
+// the tool's on the same goroutine that overlaps it most, and with the shortest of
+// the clients' that encloses it. The row has no Machine yet.
 func Compare(scenario string, tool []Request, service []truth.Request, waits Waits, clients []load.Request, windowStart, windowEnd int64) Row {
 	row := Row{Scenario: scenario, Phases: map[Phase]Pair{}, Ran: map[Phase]int64{}}
 	onGoroutine := map[int64][]*Request{}
@@ -219,7 +220,7 @@ func Compare(scenario string, tool []Request, service []truth.Request, waits Wai
 			continue
 		}
 		if own[at].Incomplete {
-			continue // the window's edge cut what the server does around the handler
+			continue // the window's edge cut the server's work around the handler
 		}
 		row.add(s, own[at], waits, closest(s, clients))
 		onGoroutine[s.Goroutine] = slices.Delete(own, at, at+1)
@@ -236,8 +237,8 @@ func Compare(scenario string, tool []Request, service []truth.Request, waits Wai
 	return row
 }
 
-// closest returns the shortest of the clients' requests around one of the
-// service's, nil for none.
+// closest returns the shortest of the clients' requests that encloses a request of
+// the service's, or nil.
 func closest(s *truth.Request, clients []load.Request) (shortest *load.Request) {
 	for i := range clients {
 		c := &clients[i]
@@ -304,9 +305,8 @@ func (row *Row) add(s *truth.Request, t *Request, waits Waits, client *load.Requ
 	}
 }
 
-// beyond is the time by which the tool's request exceeds the client's, without what
-// a server needs a processor for and without the write during which the client got
-// its answer.
+// beyond returns the time by which the tool's request exceeds the client's, not
+// counting processor time and the write during which the client got its answer.
 func beyond(t *Request, c *load.Request) int64 {
 	sum := max(0, c.Start-nest-t.Start)
 	for i := range t.Path {
@@ -318,13 +318,14 @@ func beyond(t *Request, c *load.Request) int64 {
 	return sum
 }
 
-// processor reports whether the bucket is the time of goroutines that run, or would.
+// processor reports whether the bucket is time of goroutines that are running or
+// ready to run.
 func processor(b breakdown.Bucket) bool {
 	return b == breakdown.CPU || b == breakdown.GC || b == breakdown.Scheduler
 }
 
-// around is the request's time outside of the handler that is spent in nothing a
-// server does there.
+// around returns the request's time outside the handler in buckets where a server
+// spends no time.
 func around(s *truth.Request, t *Request) (sum int64) {
 	for i := range t.Path {
 		seg := &t.Path[i]
@@ -336,8 +337,8 @@ func around(s *truth.Request, t *Request) (sum int64) {
 	return sum
 }
 
-// elsewhere is the request's time in a bucket in segments that no step for it comes
-// near.
+// elsewhere returns the request's time in a bucket in segments that overlap no step
+// of that bucket.
 func elsewhere(s *truth.Request, t *Request, waits Waits, bucket breakdown.Bucket) (sum int64) {
 	for i := range t.Path {
 		seg := &t.Path[i]
@@ -355,8 +356,8 @@ func elsewhere(s *truth.Request, t *Request, waits Waits, bucket breakdown.Bucke
 	return sum
 }
 
-// strangers is the time within a step's stopwatch that is neither in the step's
-// bucket nor the processor's.
+// strangers returns the time within a step that is neither in the step's bucket nor
+// processor time.
 func strangers(step *truth.Step, t *Request, bucket breakdown.Bucket) (sum int64) {
 	for i := range t.Path {
 		seg := &t.Path[i]
@@ -368,7 +369,7 @@ func strangers(step *truth.Step, t *Request, bucket breakdown.Bucket) (sum int64
 	return sum
 }
 
-// ran is the time within a step that is the processor's.
+// ran returns the processor time within a step.
 func ran(step *truth.Step, t *Request) (sum int64) {
 	for i := range t.Path {
 		if seg := &t.Path[i]; processor(seg.Bucket) {
@@ -400,9 +401,9 @@ func (row *Row) average() {
 	}
 }
 
-// Estimate adds to the tool's buckets what an endpoint's CPU samples say of them:
-// what the service has a stopwatch around and the tool counts as cpu. Phases have
-// no estimate.
+// Estimate adds to the tool's buckets the estimates from an endpoint's CPU samples,
+// for work that the service times and the tool counts as cpu. Phases have no
+// estimate.
 func (row *Row) Estimate(e *breakdown.Endpoint) {
 	row.Estimated, row.Phases = true, map[Phase]Pair{}
 	for _, l := range e.CPULibraries {
@@ -411,7 +412,8 @@ func (row *Row) Estimate(e *breakdown.Endpoint) {
 	}
 }
 
-// gaps is how much the service's stopwatches exceed the tool's buckets.
+// gaps returns the time by which the service's stopwatches exceed the tool's
+// buckets.
 func (row *Row) gaps() (sum int64) {
 	for _, p := range row.Measured {
 		sum += p.Service - p.Tool
@@ -419,17 +421,17 @@ func (row *Row) gaps() (sum int64) {
 	return sum
 }
 
-// Check returns the bounds that the row breaks, nil for none. They are the ones that
-// the accuracy table promises.
+// Check returns the bounds that the row breaks, or nil. They are the bounds that the
+// accuracy table promises.
 //
-// No bound depends on how fast the machine is. What a stopwatch and a trace disagree
-// about on a busy machine is bounded by what the process and the kernel measured of
-// that, its Machine: a step that waited for a core is longer than its bucket by that
-// much, and two readings with a preemption between them are that far apart.
+// No bound depends on the speed of the machine. The disagreement of a stopwatch and
+// a trace on a busy machine is bounded by what the process and the kernel measured,
+// the Machine: a step that waited for a core is longer than its bucket by that time,
+// and two readings with a preemption between them differ by it.
 func (row *Row) Check() (broken []error) {
 	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
 	few := int64(small*float64(row.Wall.Service)) + row.Machine.late()
-	if row.Requests < fewest { // those that should have been are counted below
+	if row.Requests < fewest { // missing ones are counted below
 		fail("%d requests matched, which is too few", row.Requests)
 	}
 	if row.Missed != 0 || row.Extra != 0 {
@@ -472,16 +474,16 @@ func (row *Row) Check() (broken []error) {
 	return broken
 }
 
-// fewest is how many requests say something about a scenario.
+// fewest is the smallest number of requests for a result.
 const fewest = 10
 
-// checkBucket holds a bucket against the stopwatches around it.
+// checkBucket compares a bucket with the stopwatches around it.
 func (row *Row) checkBucket(b breakdown.Bucket, p Pair, few int64, fail func(string, ...any)) {
 	if row.Aside[b] > few {
 		fail("%s: %d ns a request lie outside its steps", b, row.Aside[b])
 	}
 	if row.Estimated {
-		// Samples scatter by the root of their number: four times that is left to chance.
+		// Samples scatter by the square root of their number: allow four times that.
 		most := max(0.2, 4/math.Sqrt(float64(max(row.Samples, 1))))
 		if off := p.Off(); math.Abs(off) > most {
 			fail("%s: the tool estimates %d ns, the stopwatches around it %d, more than %.0f%% apart", b, p.Tool, p.Service, 100*most)
@@ -496,8 +498,8 @@ func (row *Row) checkBucket(b breakdown.Bucket, p Pair, few int64, fail func(str
 	}
 }
 
-// Spent holds the gaps of rows of one process against what it spent by its own
-// measure, running or ready to run, in that many requests.
+// Spent compares the gaps of all rows of one process with the time that the process
+// measured itself running or ready to run, in that many requests.
 func Spent(rows []Row, requests int, totals *truth.Totals) error {
 	if totals.CPU == nil || requests == 0 {
 		return nil
@@ -515,7 +517,7 @@ func Spent(rows []Row, requests int, totals *truth.Totals) error {
 	return nil
 }
 
-// Table formats rows for a log: the service's word, then the tool's.
+// Table formats rows for a log: the service's value, then the tool's.
 func Table(rows []Row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-12s %8s  %-15s %6s  %-8s  %-15s  %-15s  %-15s  %6s %5s %5s %7s\n", "scenario", "requests", "wall ms", "off", "client", "db ms", "upstream ms", "lock ms", "cpu", "gc", "sched", "unknown")
@@ -528,9 +530,9 @@ func Table(rows []Row) string {
 	return b.String()
 }
 
-// Report formats the accuracy table: for each scenario the wall time and each
-// bucket and phase that the service measured, as it did and as the tool says, and
-// the worst error, as a share of the wall time.
+// Report formats the accuracy table: for each scenario the wall time and each bucket
+// and phase that the service measured, as measured and as the tool reports it, and
+// the worst error as a share of the wall time.
 func Report(rows []Row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-26s %8s  %-24s %9s %9s %8s %8s %12s\n", "scenario", "requests", "ms per request", "service", "timesink", "off", "unknown", "cut, unknown")
@@ -561,12 +563,12 @@ func (row *Row) line(b *strings.Builder, what string, p Pair) {
 	fmt.Fprintf(b, "%-26s %8s  %-24s %9s %9s %+7.2f%%\n", "", "", what, ms(p.Service), ms(p.Tool), 100*row.share(p))
 }
 
-// share is how far the tool is off, as a share of the wall time.
+// share returns the tool's error as a share of the wall time.
 func (row *Row) share(p Pair) float64 {
 	return float64(p.Tool-p.Service) / float64(max(row.Wall.Service, 1))
 }
 
-// WorstShare is the largest error of the wall time, a bucket or a phase, as a
+// WorstShare returns the largest error of the wall time, a bucket or a phase, as a
 // share of the wall time.
 func (row *Row) WorstShare() float64 {
 	worst := row.share(row.Wall)

@@ -37,16 +37,16 @@ type scenario struct {
 	name  string
 	title string // in the table
 	set   func(*stack.Config)
-	// holds says what must be so in this state beyond the bounds that hold in
-	// each.
+	// holds checks what must hold in this state beyond the common bounds.
 	holds func(*testing.T, *breakdown.Endpoint)
-	// sample: it is measured also where all states would take too long.
+	// sample reports whether the state is measured even if all states would take too
+	// long.
 	sample bool
 }
 
 var (
-	whole = flag.Bool("whole", false, "measure each state of the service, and not a sample")
-	write = flag.Bool("write", false, "write the whole table into ACCURACY.md, if none of it broke a bound")
+	whole = flag.Bool("whole", false, "measure every state of the service, not a sample")
+	write = flag.Bool("write", false, "write the whole table into ACCURACY.md unless a bound is broken")
 )
 
 var scenarios = []scenario{
@@ -73,8 +73,9 @@ var scenarios = []scenario{
 	}, holds: most(breakdown.DB, breakdown.Query)},
 }
 
-// most holds that a bucket has the most time of those that wait for something else
-// than a processor, of which a machine may have few, and a phase the most of it.
+// most checks that a bucket has the most time of all buckets but those of the
+// processor, of which a machine may have few, and that a phase has the most time of
+// the bucket.
 func most(bucket breakdown.Bucket, phase breakdown.Phase) func(*testing.T, *breakdown.Endpoint) {
 	return func(t *testing.T, e *breakdown.Endpoint) {
 		for _, b := range e.Buckets {
@@ -96,10 +97,10 @@ func most(bucket breakdown.Bucket, phase breakdown.Phase) func(*testing.T, *brea
 
 var decode = vin.Endpoint
 
-// TestTheToolSaysWhatTheServiceMeasured runs the service in each state, with a
-// real PostgreSQL and eight clients in a closed loop, and holds the analysis of
-// its trace against its own stopwatches.
-func TestTheToolSaysWhatTheServiceMeasured(t *testing.T) {
+// TestTheToolAgreesWithTheService runs the service in each state, with a real
+// PostgreSQL and eight clients in a closed loop, and compares the analysis of its
+// trace with its own stopwatches.
+func TestTheToolAgreesWithTheService(t *testing.T) {
 	dsn := testpg.Start(t)
 	exe := testbin.Build(t, "cmd/vinservice")
 	var rows []accuracy.Row
@@ -141,17 +142,17 @@ func publish(t *testing.T, rows []accuracy.Row) {
 	}
 }
 
-// A state is what was measured of the service in one.
+// A state is the measurement of the service in one setting.
 type state struct {
 	row  accuracy.Row
 	said *breakdown.Breakdown
-	// The standard error of the mean wall time by the service's own word.
+	// The standard error of the mean wall time, as measured by the service.
 	uncertain float64
 }
 
-// uncertainty is the standard error of the mean of the requests' wall times. What a
-// neighbour does to a machine lasts, and makes requests slow one after another: it is
-// that of the means of the window's tenths, and not that of single requests.
+// uncertainty returns the standard error of the mean of the requests' wall times. A
+// noisy neighbor slows many requests in a row, so it is computed from the means of
+// the window's tenths, not from single requests.
 func uncertainty(requests []truth.Request, start, end int64) float64 {
 	const parts = 10
 	var sum, n [parts]float64
@@ -177,11 +178,11 @@ func uncertainty(requests []truth.Request, start, end int64) float64 {
 	return math.Sqrt(squares / (count - 1) / count)
 }
 
-// changed holds the comparison of two states against what the service measured in
-// each: which way the wall time went, and where most of the change is. A change is
-// to be called significant if it is five times what the service's own measurements
-// leave uncertain: where a neighbour takes the cores in one half of a window, that is
-// more than what a state of the service makes out.
+// changed checks the comparison of two states against the service's measurements:
+// the direction of the change in wall time, and the bucket with most of it. A change
+// must be called significant if it is five times the uncertainty of the service's
+// own measurements: a neighbor that takes the cores in half of a window changes more
+// than a state of the service does.
 func changed(t *testing.T, one, other *state) {
 	before, after := &one.row, &other.row
 	uncertain := math.Hypot(one.uncertain, other.uncertain)
@@ -203,7 +204,7 @@ func changed(t *testing.T, one, other *state) {
 	} else if max(wall, -wall) > before.Wall.Service/4 && math.Abs(float64(wall)) > 5*uncertain && !w.Significant {
 		t.Errorf("a change of %d ns, to %.0f, is not called significant: %+v", wall, uncertain, w)
 	}
-	// What the service measured to have changed by far the most must be on top.
+	// The bucket that changed by far the most in the service must be on top.
 	var deltas []int64
 	most := breakdown.DB
 	size := func(b breakdown.Bucket) int64 {
@@ -250,17 +251,17 @@ func measure(t *testing.T, s scenario, exe, dsn string) state {
 	return state{row, m.said.Breakdown, uncertainty(m.facts.Requests, m.said.Start, m.said.End)}
 }
 
-// A measurement is what was learnt of one state of the service.
+// A measurement is what was measured of one state of the service.
 type measurement struct {
 	capture *capture.Capture
 	said    *accuracy.Analysis
 	clients []load.Request
-	count   int // of requests that were sent
+	count   int // of requests sent
 	facts   *truth.Truth
 }
 
-// record puts the service under load, takes a trace of it, and asks it what it
-// measured.
+// record puts the service under load, takes a trace of it, and asks the service for
+// its measurements.
 func record(t *testing.T, st *stack.Stack) *measurement {
 	if err := st.ResetTruth(t.Context()); err != nil {
 		t.Fatal(err)
@@ -275,7 +276,7 @@ func record(t *testing.T, st *stack.Stack) *measurement {
 		loaded <- err
 	}()
 	path := filepath.Join(t.TempDir(), "case.zip")
-	for { // until the load is there
+	for { // until the load has begun
 		facts, err := st.Truth(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -323,7 +324,7 @@ func collectInto(t *testing.T, st *stack.Stack, path string) {
 	}
 }
 
-// compare holds the requests one by one against the service's.
+// compare compares the requests one by one with the service's.
 func (m *measurement) compare(name string) (accuracy.Row, []error) {
 	row := accuracy.Compare(name, m.said.Of(decode), m.facts.Requests, waits, m.clients, m.said.Start, m.said.End)
 	row.Machine = accuracy.NewMachine(m.facts.Totals, m.count)
@@ -334,11 +335,11 @@ func (m *measurement) compare(name string) (accuracy.Row, []error) {
 	return row, broken
 }
 
-// judge looks at the answer as a user has it.
+// judge checks the answer as a user sees it.
 func (m *measurement) judge(t *testing.T, s scenario) {
 	e := endpoint(t, m.said.Breakdown)
 	s.holds(t, e)
-	// How many probes there are in a window depends on how fast they are answered.
+	// The number of probes in a window depends on how fast they are answered.
 	if c := e.Client; c == nil || c.Probes < 5 || c.Matched < c.Probes-c.Probes/10 || e.Route != "GET /v1/vin/{vin}" {
 		t.Errorf("the probes were matched as %+v, to the route %q", c, e.Route)
 	}
@@ -364,8 +365,8 @@ func endpoint(t *testing.T, b *breakdown.Breakdown) *breakdown.Endpoint {
 	return nil
 }
 
-// alone holds that the capture's trace by itself gives the same endpoints and
-// buckets, but for what the probes told.
+// alone checks that the capture's trace alone gives the same endpoints and buckets,
+// except for what the probes add.
 func alone(t *testing.T, cp *capture.Capture, whole *breakdown.Breakdown) {
 	from, err := cp.Trace()
 	if err != nil {
@@ -407,8 +408,8 @@ func encoded(t *testing.T, v any) string {
 	return string(text)
 }
 
-// waits tells the VIN service's steps: of the single upstream calls, which may
-// overlap, only the step around them all is held against something.
+// waits maps the VIN service's steps to buckets. Single upstream calls may overlap,
+// so only the step around all of them is compared.
 func waits(kind truth.Kind) (accuracy.Phase, bool) {
 	bucket, ok := map[truth.Kind]breakdown.Bucket{
 		truth.DB: breakdown.DB, truth.Upstreams: breakdown.Upstream, truth.Lock: breakdown.Lock,

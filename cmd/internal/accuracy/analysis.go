@@ -13,18 +13,18 @@ import (
 	"timesink/collect/capture"
 )
 
-// An Analysis is what the tool says of a capture.
+// An Analysis is the tool's answer about a capture.
 type Analysis struct {
 	Breakdown *breakdown.Breakdown
-	// Requests are all of the trace, in the order of their end.
+	// Requests holds all requests of the trace, in the order of their end.
 	Requests []Request
-	// Start and End are the window's, in nanoseconds.
+	// Start and End delimit the window, in nanoseconds.
 	Start, End int64
 }
 
-// Analyze analyzes a capture, with all but Each of the options, and keeps each of
-// its requests, with Unix times. It fails where the accounting identity does not
-// hold of one, or of the whole.
+// Analyze analyzes a capture with the options except Each, and keeps every
+// request, with Unix times. It returns an error if the accounting identity does
+// not hold for a request or for the whole.
 func Analyze(ctx context.Context, cp *capture.Capture, opts analyze.Options) (*Analysis, error) {
 	a, clock, err := OnTraceClock(ctx, cp, opts)
 	if err != nil {
@@ -37,8 +37,8 @@ func Analyze(ctx context.Context, cp *capture.Capture, opts analyze.Options) (*A
 	return a, nil
 }
 
-// OnTraceClock is Analyze with times on the trace's own clock, and what the trace
-// says of that: nil before Go 1.25.
+// OnTraceClock is Analyze with times on the trace's clock. It also returns the
+// trace's clock snapshot, nil before Go 1.25.
 func OnTraceClock(ctx context.Context, cp *capture.Capture, opts analyze.Options) (*Analysis, *timeline.Clock, error) {
 	a := &Analysis{}
 	var wrong error
@@ -72,7 +72,7 @@ func OnTraceClock(ctx context.Context, cp *capture.Capture, opts analyze.Options
 	return a, sum.Clock, nil
 }
 
-// Shift moves all times to another clock.
+// Shift moves all times to another clock by adding an offset.
 func (a *Analysis) Shift(by int64) {
 	a.Start += by
 	a.End += by

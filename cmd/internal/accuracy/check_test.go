@@ -12,8 +12,8 @@ import (
 
 const msec = 1_000_000
 
-// agreeing makes n requests of 10 ms, all in one step for the database, as a service
-// and as the tool would have them.
+// agreeing returns n requests of 10 ms, all in one database step, as the tool and as
+// the service have them.
 func agreeing(n int) (tool []breakdown.Request, service []truth.Request) {
 	for i := range int64(n) {
 		start := i * 20 * msec
@@ -24,8 +24,8 @@ func agreeing(n int) (tool []breakdown.Request, service []truth.Request) {
 	return tool, service
 }
 
-// rowOf compares them. Every request of the tool's is followed by a millisecond on
-// the processor, so that gaps have where to be.
+// rowOf compares the requests. A millisecond on the processor follows each of the
+// tool's requests, to leave room for gaps.
 func rowOf(tool []breakdown.Request, service []truth.Request, clients []load.Request) Row {
 	var reduced []Request
 	for i := range tool {
@@ -37,9 +37,9 @@ func rowOf(tool []breakdown.Request, service []truth.Request, clients []load.Req
 	return Compare("", reduced, service, Named, clients, 0, int64(len(service))*20*msec)
 }
 
-// The bounds of a row: what a defect in the tool would do breaks them, and a machine
-// that is slow, in as far as it was measured to be, does not.
-func TestWhatBreaksABound(t *testing.T) {
+// A defect in the tool breaks the bounds of a row; a slow machine does not, as far as
+// its slowness was measured.
+func TestDefectsBreakBounds(t *testing.T) {
 	// turn puts the end of a share of the requests into another bucket.
 	turn := func(tool []breakdown.Request, every int, ns int64, to breakdown.Bucket) {
 		for i := 0; i < len(tool); i += every {
@@ -53,7 +53,7 @@ func TestWhatBreaksABound(t *testing.T) {
 		name    string
 		machine Machine
 		change  func(tool []breakdown.Request, service []truth.Request) ([]breakdown.Request, []truth.Request)
-		broken  string // part of what is said, "" for nothing
+		broken  string // part of the message, "" for none
 	}{
 		{"all agree", Machine{}, nil, ""},
 		{"a lock in one request of a hundred", Machine{}, func(b []breakdown.Request, s []truth.Request) ([]breakdown.Request, []truth.Request) {
@@ -113,8 +113,8 @@ func TestWhatBreaksABound(t *testing.T) {
 	}
 }
 
-// A request nests in what its client saw, but for what a server does with a processor
-// after the answer, and for the write during which the client got it.
+// A request lies within its client's, except for the server's processor time after
+// the answer and the write during which the client got it.
 func TestARequestNestsInItsClients(t *testing.T) {
 	client := &load.Request{Start: 10 * msec, End: 20 * msec}
 	for _, test := range []struct {
@@ -137,12 +137,12 @@ func TestARequestNestsInItsClients(t *testing.T) {
 	}
 }
 
-// A library computes while it makes a connection: that is cpu, and no phase. What is
-// neither is missing.
-func TestAPhaseMayLackWhatRan(t *testing.T) {
+// A library computes while it connects: that time is cpu, not a phase. Any other
+// missing time is an error.
+func TestAPhaseMayLackProcessorTime(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		rest breakdown.Bucket // what the last millisecond of five is
+		rest breakdown.Bucket // bucket of the last of five milliseconds
 		fine bool
 	}{{"it ran", breakdown.CPU, true}, {"it waited for a core", breakdown.Scheduler, true}, {"it was asleep", breakdown.Sleep, false}} {
 		t.Run(test.name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestAPhaseMayLackWhatRan(t *testing.T) {
 					{Start: start, End: end - msec, Bucket: breakdown.Cache, Phase: breakdown.Connect}, {Start: end - msec, End: end, Bucket: test.rest}}}))
 			}
 			row := Compare("", tool, service, Named, nil, 0, 100*20*msec)
-			row.Measured[breakdown.Cache] = Pair{} // has a bound of its own
+			row.Measured[breakdown.Cache] = Pair{} // has a separate bound
 			if broken := row.Check(); (len(broken) == 0) != test.fine {
 				t.Errorf("%v", broken)
 			}
@@ -163,9 +163,9 @@ func TestAPhaseMayLackWhatRan(t *testing.T) {
 	}
 }
 
-// Of the requests that the window's edges cut, what is inside the window is held
-// against the stopwatches, clipped to it.
-func TestCutRequestsAreHeldAgainstTheirSteps(t *testing.T) {
+// For requests cut by the window's edges, the part inside the window is compared with
+// the stopwatches, clipped to the window.
+func TestCutRequestsAreComparedWithTheirSteps(t *testing.T) {
 	// The window is from 0 to 100 ms. One request sleeps from before it, the other
 	// queries until after it.
 	service := []truth.Request{
@@ -192,7 +192,7 @@ func TestCutRequestsAreHeldAgainstTheirSteps(t *testing.T) {
 			tool = append(tool, Reduce(&r))
 		}
 		row := Compare("", tool, service, Named, nil, 0, 100*msec)
-		row.Wall.Service = 40 * msec // of whole ones
+		row.Wall.Service = 40 * msec // of complete ones
 		broken := CheckCuts([]Row{row})
 		near := func(got, want float64) bool { return got > want-0.01 && got < want+0.01 }
 		c := &row.Cut

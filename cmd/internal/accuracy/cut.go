@@ -7,27 +7,27 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A Cut is what the tool says of the requests that the window's edges cut, beside
-// what the service measured of them inside the window. Times are sums over the
+// A Cut compares the tool's answer about the requests that the window's edges cut
+// with what the service measured of them inside the window. Times are sums over the
 // requests, in nanoseconds.
 type Cut struct {
-	// Requests are the tool's, Time their time inside the window and Unknown how
-	// much of it is in that bucket.
+	// Requests counts the tool's requests, Time is their time inside the window and
+	// Unknown the part of it in that bucket.
 	Requests      int
 	Time, Unknown int64
-	// Service is the service's own time inside the window of the requests that it
-	// began before or ended after, and Missed how much of it no request of the
-	// tool's covers.
+	// Service is the service's time inside the window for requests that began before
+	// it or ended after it, and Missed the part of it that no request of the tool's
+	// covers.
 	Service, Missed int64
-	// Steps is the time of those requests' stopwatches inside the window, Waited
-	// what of it the tool has in the step's bucket and Wrong what it has in a bucket
-	// that the step cannot be: neither its own, nor the processor's, nor unknown.
+	// Steps is the time of those requests' stopwatches inside the window, Waited the
+	// part that the tool has in the step's bucket, and Wrong the part in an
+	// impossible bucket: neither the step's own, nor the processor's, nor unknown.
 	Steps, Waited, Wrong int64
-	Odd                  []string // where it is wrong, for a failing test to show
+	Odd                  []string // the wrong segments, for the message of a failing test
 }
 
-// cut compares the requests that the window's edges cut. They match by their
-// goroutine and by overlapping, as neither side need lie within the other.
+// cut compares the requests that the window's edges cut. They match by goroutine and
+// overlap, because neither side need enclose the other.
 func (row *Row) cut(onGoroutine map[int64][]*Request, service []truth.Request, waits Waits, windowStart, windowEnd int64) {
 	c := &row.Cut
 	for _, own := range onGoroutine {
@@ -59,7 +59,7 @@ func (row *Row) cut(onGoroutine map[int64][]*Request, service []truth.Request, w
 	}
 }
 
-// step adds what a request of the tool's says of the time within a step.
+// step adds the tool's attribution of the time within a step.
 func (c *Cut) step(step *truth.Step, t *Request, bucket breakdown.Bucket, windowStart int64) {
 	from, to := step.Start+nest, step.End-nest
 	for i := range t.Path {
@@ -80,10 +80,10 @@ func (c *Cut) step(step *truth.Step, t *Request, bucket breakdown.Bucket, window
 	}
 }
 
-// UnknownShare is the share of the time that is unknown.
+// UnknownShare returns the unknown share of the time.
 func (c *Cut) UnknownShare() float64 { return float64(c.Unknown) / float64(max(c.Time, 1)) }
 
-// add adds what is said of another scenario's requests.
+// add adds the Cut of another scenario.
 func (c *Cut) add(o *Cut) {
 	c.Requests += o.Requests
 	c.Time += o.Time
@@ -96,9 +96,9 @@ func (c *Cut) add(o *Cut) {
 	c.Odd = append(c.Odd, o.Odd...)
 }
 
-// check returns the bounds that c breaks, nil for none: a tenth of the time, and one
-// request, may be unknown, and as much of the time within the steps in another bucket
-// than the step's.
+// check returns the bounds that c breaks, or nil. A tenth of the time plus one
+// request may be unknown, and as much of the time within the steps may be in another
+// bucket than the step's.
 func (c *Cut) check(request int64) (broken []error) {
 	if c.Unknown > c.Time/10+request {
 		broken = append(broken, fmt.Errorf("of %d requests cut by the window's edges, %d of %d ns are unknown", c.Requests, c.Unknown, c.Time))
@@ -109,12 +109,11 @@ func (c *Cut) check(request int64) (broken []error) {
 	return broken
 }
 
-// CheckCut returns the bounds that the requests break that the window's edges cut,
-// nil for none. A scenario has few of them: more than a tenth must be one's doing
-// more than once.
+// CheckCut returns the bounds that the requests cut by the window's edges break, or
+// nil. A scenario has few such requests, so a single one may exceed a tenth.
 func (row *Row) CheckCut() []error { return row.Cut.check(row.Wall.Service) }
 
-// CheckCuts is CheckCut for scenarios together, whose tenths are exact.
+// CheckCuts is CheckCut for several scenarios together, with the exact tenth.
 func CheckCuts(rows []Row) []error {
 	var all Cut
 	for i := range rows {

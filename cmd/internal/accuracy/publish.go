@@ -9,19 +9,19 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// Published is nil where a file has that table between its marks.
+// Published returns an error unless the file has the table between its marks.
 func Published(path, name, table string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	if !bytes.Contains(text, []byte("<!-- "+name+" -->\n\n"+table+"\n<!-- /"+name+" -->\n")) {
-		return fmt.Errorf("%s has another table %s than is measured:\n%s", path, name, table)
+		return fmt.Errorf("%s: the table %s differs from the measured one:\n%s", path, name, table)
 	}
 	return nil
 }
 
-// Publish puts a table into a file of Markdown, between the marks of that name:
+// Publish writes a table into a Markdown file, between the marks with its name:
 //
 //	<!-- name -->
 //	<!-- /name -->
@@ -41,8 +41,8 @@ func Publish(path, name, table string) error {
 	return os.WriteFile(path, out.Bytes(), 0o644)
 }
 
-// Markdown is the table of Report with a line for each scenario: each pair is the
-// service's word, then the tool's, in ms per request.
+// Markdown formats the table of Report with a line for each scenario. Each pair is the
+// service's value, then the tool's, in ms per request.
 func Markdown(rows []Row) string {
 	var b strings.Builder
 	b.WriteString("| scenario | requests | wall | where | worst | unknown | cut, unknown |\n|---|---|---|---|---|---|---|\n")
@@ -62,7 +62,7 @@ func Markdown(rows []Row) string {
 					phases = append(phases, fmt.Sprintf("%s %s, %s", phase, ms(p.Service), ms(p.Tool)))
 				}
 			}
-			if len(phases) > 1 { // one alone would say the same again
+			if len(phases) > 1 { // a single one would repeat the bucket
 				name += " (" + strings.Join(phases, "; ") + ")"
 			}
 			where = append(where, fmt.Sprintf("%s %s, %s", name, ms(p.Service), ms(p.Tool)))
@@ -73,15 +73,16 @@ func Markdown(rows []Row) string {
 	return b.String()
 }
 
-// A Column is a bucket, or a phase of one, that a Grid shows.
+// A Column is a bucket or a phase in a Grid.
 type Column struct {
 	Title  string
 	Bucket breakdown.Bucket
 	Phase  breakdown.Phase // NoPhase for all of the bucket
 }
 
-// Grid is a table with a line for each row and a column for each bucket or phase; what
-// a service did not measure is left empty. Clients adds what the clients saw.
+// Grid formats a table with a line for each row and a column for each bucket or phase.
+// Cells that a service did not measure are empty. If clients is set, it adds the time
+// that the clients saw.
 func Grid(title string, rows []Row, clients bool, columns ...Column) string {
 	var b strings.Builder
 	head := []string{title, "requests", "wall"}

@@ -1,10 +1,10 @@
-// Package child runs processes that live no longer than whoever started them.
+// Package child runs processes that do not outlive their parent.
 //
-// A child holds the reading end of a pipe as its standard input and ends when
-// that ends. The system closes the writing end with its owner, however the owner
-// dies, on every system; and a Ctrl-C that reaches all processes of a terminal
-// leaves the order of ending to the parent. The other half of the bargain, to
-// watch standard input, is the child's: vin.Main does so with --leash.
+// A child has the read end of a pipe as its standard input, its leash, and exits
+// at its end of file. The system closes the write end when the parent dies, for
+// whatever reason. A Ctrl-C reaches all processes of a terminal, but leaves the
+// order of exits to the parent. The child must watch its standard input: vin.Main
+// does so with --leash.
 package child
 
 import (
@@ -22,8 +22,8 @@ import (
 	"time"
 )
 
-// patience is how long a child may take to end after its leash was let go, before
-// it is killed. A test has less of it.
+// patience is how long a child may take to exit after its leash is closed before
+// it is killed. Tests shorten it.
 var patience = 30 * time.Second
 
 // A Process is a running child.
@@ -36,10 +36,10 @@ type Process struct {
 	err    error
 }
 
-// Start starts a child and waits until it has printed one line of JSON, which it
-// decodes into ready. What it prints later is dropped, but for the end of its
-// standard error, which becomes part of the errors. The context bounds the wait
-// and not the child's life: end that with [Process.Stop].
+// Start starts a child, waits for its first line of output, and decodes that line,
+// which is JSON, into ready. Later output is dropped, except that errors include
+// the end of the child's standard error. The context limits the wait, not the
+// child's life: end that with [Process.Stop].
 func Start(ctx context.Context, exe string, args []string, ready any) (*Process, error) {
 	line := make(chan []byte, 1)
 	p, err := start(exe, args, func(stdout io.Reader) {
@@ -65,9 +65,9 @@ func Start(ctx context.Context, exe string, args []string, ready any) (*Process,
 	}
 }
 
-// Output runs a child until it ends and decodes what it printed, one JSON value,
-// into answer. When the context ends the child's leash is let go, and what it
-// prints then is the answer.
+// Output runs a child until it exits and decodes its output, one JSON value, into
+// answer. When the context ends, Output closes the child's leash and decodes what
+// the child prints then.
 func Output(ctx context.Context, exe string, args []string, answer any) error {
 	var printed []byte
 	p, err := start(exe, args, func(stdout io.Reader) { printed, _ = io.ReadAll(stdout) })
@@ -87,7 +87,7 @@ func Output(ctx context.Context, exe string, args []string, answer any) error {
 	return nil
 }
 
-// start starts a child, hands its standard output to read, and waits for its end.
+// start starts a child, passes its standard output to read, and waits for its end.
 func start(exe string, args []string, read func(stdout io.Reader)) (*Process, error) {
 	p := &Process{name: filepath.Base(exe), cmd: exec.Command(exe, args...), ended: make(chan struct{})}
 	for _, arg := range args {
@@ -117,16 +117,17 @@ func start(exe string, args []string, read func(stdout io.Reader)) (*Process, er
 	return p, nil
 }
 
-// PID is the child's process id.
+// PID returns the child's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended is closed when the child has ended, by itself or by [Process.Stop].
+// Ended returns a channel that is closed when the child has exited, by itself or
+// by [Process.Stop].
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Stop lets go of the leash and waits for the child to end. The error tells how it
-// failed, or that it had to be killed. To stop a child twice does no harm.
+// Stop closes the leash and waits for the child to exit. It returns an error if
+// the child failed or had to be killed. Stop may be called more than once.
 func (p *Process) Stop() error {
-	p.leash.Close() // fails where the child has ended and Wait has closed it
+	p.leash.Close() // fails if the child has exited and Wait has closed it
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -142,7 +143,8 @@ func (p *Process) Stop() error {
 	return nil
 }
 
-// failure is how an ended child failed, with its own last words.
+// failure returns the error of an exited child, with the end of its standard
+// error.
 func (p *Process) failure() error {
 	err := p.err
 	if err == nil {

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// The children of these tests are the test's own executable.
+// The children in these tests run the test's own executable.
 var roles = map[string]func(args []string){
-	// obedient says that it is ready and ends with its standard input.
+	// obedient reports that it is ready and exits with its standard input.
 	"obedient": func([]string) {
 		fmt.Println(`{"pid":1}`)
-		fmt.Println("more, which nobody reads")
+		fmt.Println("more, which no one reads")
 		io.Copy(io.Discard, os.Stdin)
 	},
 	"deaf": func([]string) {
@@ -47,7 +47,7 @@ var roles = map[string]func(args []string){
 		io.Copy(io.Discard, os.Stdin)
 		fmt.Println(`{"answer":42}`)
 	},
-	// parent starts an obedient child of its own and waits for its own end.
+	// parent starts an obedient child and waits for its own end.
 	"parent": func(args []string) {
 		if _, err := Start(context.Background(), os.Args[0], []string{"connected", args[0]}, new(any)); err != nil {
 			panic(err)
@@ -55,7 +55,8 @@ var roles = map[string]func(args []string){
 		fmt.Println(`{}`)
 		select {}
 	},
-	// connected is obedient, and its life shows from outside as a connection.
+	// connected is obedient, and holds a connection that shows from outside
+	// that it lives.
 	"connected": func(args []string) {
 		dial(args[0])
 		fmt.Println(`{}`)
@@ -80,7 +81,7 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	// Under the race detector a process that ends would wait for a second.
+	// Under the race detector an exiting process would wait for a second.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	m.Run()
 }
@@ -119,7 +120,7 @@ func TestAChildThatDoesNotEndIsKilled(t *testing.T) {
 	}
 }
 
-func TestAChildThatFailsHasTheLastWord(t *testing.T) {
+func TestErrorsQuoteTheChild(t *testing.T) {
 	if _, err := Start(t.Context(), os.Args[0], []string{"failing"}, new(any)); err == nil ||
 		!strings.Contains(err.Error(), "exit status 3") || !strings.HasSuffix(err.Error(), "these are its last words") || len(err.Error()) > tailSize+200 {
 		t.Errorf("before it is ready: %v", err)
@@ -139,7 +140,7 @@ func TestAChildThatFailsHasTheLastWord(t *testing.T) {
 	}
 }
 
-func TestTheContextBoundsTheWait(t *testing.T) {
+func TestTheContextLimitsTheWait(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if _, err := Start(ctx, os.Args[0], []string{"silent"}, new(any)); !errors.Is(err, context.DeadlineExceeded) {
@@ -160,7 +161,7 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// A child that is stopped early still gives its answer.
+// A child that is stopped early still answers.
 func TestOutputOfAChildThatIsStopped(t *testing.T) {
 	l, conns := listen(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -185,13 +186,13 @@ func TestAChildDoesNotOutliveItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-parent.Ended()
-	// Its connection ends when it does.
+	// Its connection closes when it exits.
 	if _, err := bufio.NewReader(grandchild).ReadByte(); err == nil {
 		t.Error("the grandchild says something")
 	}
 }
 
-// listen hands out the connections that children make.
+// listen returns a channel of the connections that children make.
 func listen(t *testing.T) (address string, conns <-chan net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

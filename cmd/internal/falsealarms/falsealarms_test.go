@@ -15,10 +15,10 @@ import (
 // The bounds, at an alpha of 0.05.
 const (
 	pairs     = 40
-	mostFalse = 6 // alarms of pairs, in each quantity
+	mostFalse = 6 // false alarms among the pairs, in each quantity
 	trials    = 10
-	leastTrue = 8 // of trials in which the planted change is found
-	aSide     = 5 // captures in each of these
+	leastTrue = 8 // trials in which the planted change is found
+	aSide     = 5 // captures on each side of these trials
 )
 
 func recorded(t *testing.T) (r Recorded) {
@@ -40,7 +40,7 @@ func recorded(t *testing.T) (r Recorded) {
 	return r
 }
 
-// side is captures as an analysis would have them.
+// side returns captures as an analysis would.
 func side(captures ...Capture) *breakdown.Breakdown {
 	e := breakdown.Endpoint{Name: endpoint, Kind: "http/1", Series: map[int]*breakdown.Series{}}
 	walls := &breakdown.Histogram{}
@@ -65,7 +65,7 @@ func side(captures ...Capture) *breakdown.Breakdown {
 	return &breakdown.Breakdown{Source: breakdown.Source{Window: 3e9, Instances: len(captures)}, Endpoints: []breakdown.Endpoint{e}}
 }
 
-// changes are all that a comparison tests, by name.
+// changes returns everything that a comparison tests, by name.
 func changes(t *testing.T, before, after *breakdown.Breakdown) map[string]breakdown.Change {
 	c, err := analyze.Changes(before, after, 0.05, nil)
 	if err != nil {
@@ -124,7 +124,7 @@ func TestSeveralCapturesOfOneBuildAreSeldomCalledDifferent(t *testing.T) {
 	}
 }
 
-func TestAPlantedTenthIsFound(t *testing.T) {
+func TestAPlantedTenthIsDetected(t *testing.T) {
 	r, random := recorded(t), rand.New(rand.NewPCG(3, 4))
 	found := 0
 	for range trials {

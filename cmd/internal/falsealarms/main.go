@@ -1,11 +1,11 @@
-// Command falsealarms records what the comparison's false alarms are measured on:
-// many captures of one build of the VIN service under the same load, and as many
-// of one whose median is a tenth longer. It starts the service anew for each, as a
-// deployment does, and keeps of a capture what a comparison tests.
+// Command falsealarms records the data on which false alarms of the comparison are
+// measured: many captures of one build of the VIN service under the same load, and as
+// many of one whose median is a tenth longer. It restarts the service for each capture,
+// as a deployment does, and keeps only the quantities that a comparison tests.
 //
 //	go run ./cmd/internal/falsealarms -o cmd/internal/falsealarms/testdata/recorded.json.gz
 //
-// The test beside it works on the result.
+// The test in this package uses the result.
 package main
 
 import (
@@ -32,14 +32,14 @@ import (
 	"timesink/collect/capture"
 )
 
-// Recorded is what is kept of all captures.
+// Recorded is the data kept from all captures.
 type Recorded struct {
 	Same   []Capture `json:"same"`
 	Slower []Capture `json:"slower"`
 }
 
-// A Capture is one of them, reduced to what a comparison tests of the service's
-// endpoint.
+// A Capture is one capture, reduced to the quantities of the service's endpoint that a
+// comparison tests.
 type Capture struct {
 	Series *breakdown.Series `json:"series"`
 }
@@ -50,9 +50,9 @@ var endpoint = vin.Endpoint
 var vinservice = strings.TrimSuffix(reflect.TypeFor[vin.API]().PkgPath(), "internal/vin") + "vinservice"
 
 func main() {
-	captures := flag.Int("captures", 20, "how many of each")
-	window := flag.Duration("window", 3*time.Second, "how long each looks")
-	output := flag.String("o", "recorded.json.gz", "where to write")
+	captures := flag.Int("captures", 20, "number of captures of each build")
+	window := flag.Duration("window", 3*time.Second, "length of each capture's window")
+	output := flag.String("o", "recorded.json.gz", "write the result to this `file`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -73,7 +73,7 @@ func record(ctx context.Context, captures int, window time.Duration, output stri
 		return fmt.Errorf("building the service: %w: %s", err, out)
 	}
 	var all Recorded
-	for i := range captures { // in turn, so that what drifts reaches both alike
+	for i := range captures { // alternate, so that drift affects both alike
 		for _, side := range []struct {
 			to    *[]Capture
 			extra time.Duration
@@ -94,14 +94,14 @@ func record(ctx context.Context, captures int, window time.Duration, output stri
 	return errors.Join(json.NewEncoder(z).Encode(all), z.Close(), f.Close())
 }
 
-// database is how long the database sleeps in each request, and planted how much
-// longer on the slower side: a tenth of the median, which is about 40 ms.
+// database is how long the database sleeps in each request, and planted how much longer
+// in the slower build: a tenth of the median, which is about 40 ms.
 const (
 	database = 4 * time.Millisecond
 	planted  = 4 * time.Millisecond
 )
 
-// look starts the service, loads it, and takes one capture.
+// look starts the service, puts it under load, and takes one capture.
 func look(ctx context.Context, exe, path string, window, extra time.Duration) (_ *Capture, err error) {
 	cfg := stack.Default()
 	cfg.Service.Calls, cfg.Service.KeepAlive, cfg.Service.SlowDB = vin.Concurrent, true, database+extra

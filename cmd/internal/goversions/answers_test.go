@@ -27,12 +27,12 @@ import (
 	"timesink/collect/capture"
 )
 
-// asleep is how long a handler that sleeps is asked to.
+// asleep is how long a sleeping handler is asked to sleep.
 const asleep = 3 * time.Millisecond
 
-// asks are what the clients of the answers service ask for over and over, each on
-// a connection of its own and without a pause. Where the answer's length is given,
-// nothing is left to be written when the handler has returned.
+// asks lists the requests of the clients of the answers service. Each client repeats
+// its request on one connection without a pause. If the answer's length is given,
+// nothing remains to be written after the handler has returned.
 var asks = []struct {
 	method, query string
 	body          int
@@ -43,15 +43,15 @@ var asks = []struct {
 	{method: "GET", query: "bytes=100000&compute=50"},
 	{method: "GET", query: "bytes=100000&length=1"},
 	{method: "GET", query: "bytes=4000000&length=1"},
-	{method: "POST", query: "bytes=100000&length=1", body: 3000}, // that the handler does not read
+	{method: "POST", query: "bytes=100000&length=1", body: 3000}, // which the handler does not read
 	{method: "POST", query: "bytes=100000&length=1&read=1", body: 300000},
 	{method: "GET", query: "bytes=50000&length=1&compute=50", tls: true},
 	{method: "POST", query: "bytes=50000&length=1&read=1", body: 3000, tls: true},
 }
 
-// answering are the versions that serve them. In the recorded ones a connection
-// is not seen to wait between two requests for reasons that later versions have
-// not.
+// answering lists the versions that serve them. In the recorded ones a connection does
+// not appear to wait between two requests, for reasons that do not apply to later
+// versions.
 var answering = []struct {
 	name     string
 	how      build
@@ -63,9 +63,9 @@ var answering = []struct {
 	{"answers", build{}, false},
 }
 
-// TestRequestsWithoutAPause holds the requests that timesink finds on connections
-// that hardly ever wait against those that the clients sent, and prints how many
-// they are, and how long in the mean.
+// TestRequestsWithoutAPause compares the requests that timesink finds on connections
+// that hardly ever wait with those that the clients sent, and prints their number and
+// mean time.
 func TestRequestsWithoutAPause(t *testing.T) {
 	var table strings.Builder
 	for _, a := range answering {
@@ -107,7 +107,7 @@ func (b *build) answers(t *testing.T) *recording {
 		}
 		all.Go(func() { sent[i], failed[i] = ask(ctx, i, address) })
 	}
-	time.Sleep(300 * time.Millisecond) // the first requests are like no other
+	time.Sleep(300 * time.Millisecond) // the first requests are atypical
 	data, err := get("http://" + s.Admin + "/debug/pprof/trace?seconds=0.5")
 	stop()
 	all.Wait()
@@ -153,8 +153,8 @@ func ask(ctx context.Context, kind int, address string) (sent []load.Request, er
 	return sent, nil
 }
 
-// count holds what timesink says of the trace against what was sent, and against
-// the handlers' stopwatches.
+// count compares timesink's answer about the trace with the requests sent, and with the
+// handlers' stopwatches.
 func (r *recording) count(t *testing.T, name string) (line string, broken []error) {
 	cp, err := capture.Read(name, bytes.NewReader(r.trace))
 	if err != nil {
@@ -177,8 +177,8 @@ func (r *recording) count(t *testing.T, name string) (line string, broken []erro
 	if 100*p.early > p.sent {
 		fail("%d of %d requests begin before they were sent", p.early, p.sent)
 	}
-	// The clients are not given: a request ends for the server when its connection is
-	// idle again, which may be after its client sent the next one.
+	// It does not compare with the clients: for the server a request ends when its
+	// connection is idle again, which may be after its client has sent the next one.
 	row := accuracy.Compare(name, found, r.facts.Requests, accuracy.Named, nil, said.Start, said.End)
 	if wrong := row.Missed + row.Extra; 100*wrong > row.Requests {
 		fail("%d requests matched, %d of the service's missed, %d unknown to it: %q", row.Requests, row.Missed, row.Extra, row.Odd)
@@ -187,12 +187,12 @@ func (r *recording) count(t *testing.T, name string) (line string, broken []erro
 		fail("wall: the service measured %d ns, the tool says %d", row.Wall.Service, row.Wall.Tool)
 	}
 	for b, p := range row.Measured {
-		// What a handler leaves in its buffers is written right after its last stopwatch.
+		// The rest of a handler's buffers is written right after its last stopwatch.
 		if own := p.Tool - row.Aside[b]; own > p.Service && breakdown.Bucket(b) != breakdown.ClientIO {
 			fail("%s: the tool says %d ns within the stopwatches, which say %d", breakdown.Bucket(b), own, p.Service)
 		}
 	}
-	// What a sleep takes beyond what it was asked to is the processor's.
+	// The time of a sleep beyond the requested one is processor time.
 	if least := int64(row.Steps[breakdown.Sleep] * float64(asleep)); row.Measured[breakdown.Sleep].Tool < least-least/10 {
 		fail("sleep: the tool says %d ns, the handlers slept for %d or more", row.Measured[breakdown.Sleep].Tool, least)
 	}
@@ -203,9 +203,9 @@ func (r *recording) count(t *testing.T, name string) (line string, broken []erro
 		float64(row.Wall.Service)/1e6, float64(row.Wall.Tool)/1e6, float64(p.waited)/float64(max(p.sent, 1))/1e6), append(broken, compute(&row, r.facts.Requests)...)
 }
 
-// pairs are the requests that were sent and answered within a window: how many there
-// are, how many of them are not found, and how many begin before they were sent. The
-// clients waited for them.
+// pairs describes the requests sent and answered within a window: their number, how
+// many of them are not found, and how many begin before they were sent. The clients
+// waited for them.
 type pairs struct {
 	sent, unfound, early int
 	waited               int64

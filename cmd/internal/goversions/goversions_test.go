@@ -1,15 +1,15 @@
-// Package goversions_test holds timesink against services built with the versions
-// of Go whose traces it reads, for other processors, and with other flags.
+// Package goversions_test tests timesink on services built with each supported version
+// of Go, for other processors, and with other flags.
 //
-// The service in testdata/service takes known steps and times each. Its traces by
-// older versions are recorded, and lie in testdata with what the service and its
-// clients measured; to record them anew, again until they are within the bounds:
+// The service in testdata/service takes known steps and times each. Its traces by older
+// versions are recorded in testdata, with the measurements of the service and its
+// clients. To record them again, until they are within the bounds:
 //
 //	go test -run 'TestGoVersions/go1.22' ./cmd/internal/goversions -update
 //
-// The one in testdata/http2 has calls over HTTP/2 with large bodies. What is measured
-// live is built with the go command that tests, or with -toolchain; newest names the
-// newest release that is tested, and .ci/toolchains looks for newer ones.
+// The service in testdata/http2 makes calls over HTTP/2 with large bodies. Live
+// services are built with the go command that runs the tests, or with -toolchain. The
+// file newest names the newest tested release; .ci/toolchains looks for newer ones.
 //
 // For arm64 the service runs under qemu-aarch64-static, of qemu-user-static.
 package goversions_test
@@ -29,11 +29,11 @@ import (
 func TestMain(m *testing.M) { testbin.Main(m) }
 
 var (
-	update = flag.Bool("update", false, "record the fixtures of the tests that run")
+	update = flag.Bool("update", false, "record the fixtures of the selected tests")
 	write  = flag.Bool("write", false, "write the tables of the recorded traces into ACCURACY.md, if nothing broke a bound")
 )
 
-// fixtures are the recorded traces.
+// fixtures lists the recorded traces.
 var fixtures = []struct {
 	name string
 	how  build
@@ -52,8 +52,8 @@ var fixtures = []struct {
 	{"go1.26-arm64", build{language: "1.26", toolchain: "go1.26.8", arch: "arm64", under: "qemu-aarch64-static", scale: 4}, tracedLonger},
 }
 
-// TestGoVersions holds what timesink says of each recorded trace against what the
-// service measured, and prints the table.
+// TestGoVersions compares timesink's answer about each recorded trace with the
+// service's measurements, and prints the table.
 func TestGoVersions(t *testing.T) {
 	var rows []accuracy.Row
 	for _, f := range fixtures {
@@ -73,8 +73,8 @@ func TestGoVersions(t *testing.T) {
 		accuracy.Column{Title: "sleep", Bucket: breakdown.Sleep}, accuracy.Column{Title: "file", Bucket: breakdown.File})
 }
 
-// published holds that ACCURACY.md has the table of the recorded traces, or writes it.
-// Tests of which only some run have only some rows.
+// published checks that ACCURACY.md has the table of the recorded traces, or writes it.
+// It does nothing if only some of the tests run, because the table then lacks rows.
 func published(t *testing.T, name string, rows []accuracy.Row, all int, columns ...accuracy.Column) {
 	if t.Failed() || len(rows) < all {
 		return
@@ -91,8 +91,8 @@ func published(t *testing.T, name string, rows []accuracy.Row, all int, columns 
 	}
 }
 
-// title is what the table calls a recorded trace: "go1.25-flight-recorder" is "Go 1.25,
-// flight recorder".
+// title returns the name of a recorded trace in the table: "go1.25-flight-recorder" is
+// "Go 1.25, flight recorder".
 func title(fixture string) string {
 	name, protocol := strings.CutPrefix(fixture, "http2-")
 	version, kind, _ := strings.Cut(strings.TrimPrefix(name, "go"), "-")

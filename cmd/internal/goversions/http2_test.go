@@ -27,8 +27,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// uploading are the versions of Go whose HTTP/2 client is held against stopwatches:
-// its place and its names are not the same in all of them.
+// uploading lists the versions of Go whose HTTP/2 client is compared with
+// stopwatches: its package and its names differ between them.
 var uploading = []build{
 	{language: "1.22", toolchain: "go1.22.12"},
 	{language: "1.23", toolchain: "go1.23.12"},
@@ -38,10 +38,10 @@ var uploading = []build{
 	{language: "1.27", toolchain: "go1.27.3"},
 }
 
-// TestHTTP2 holds what timesink says of calls over HTTP/2 with large bodies both
-// ways against what the service measured, in a recorded trace of each version and a
-// live one of the toolchain that tests, and of the newest for the whole table, and
-// prints the table.
+// TestHTTP2 compares timesink's answer about calls over HTTP/2 with large bodies in
+// both directions with the service's measurements, and prints the table. It uses a
+// recorded trace of each version and a live one of the testing toolchain, and for
+// the whole table of the newest one.
 func TestHTTP2(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range uploading {
@@ -73,8 +73,8 @@ func TestHTTP2(t *testing.T) {
 		name := strings.TrimSpace("http2 " + toolchain)
 		t.Run("live "+name, func(t *testing.T) {
 			b := build{language: languageOf(toolchain), toolchain: toolchain}
-			if err := b.had(); err != nil { // what was recorded is tested
-				t.Logf("%s cannot be had: %v", toolchain, err)
+			if err := b.had(); err != nil { // the recorded trace is tested
+				t.Logf("%s is not available: %v", toolchain, err)
 				return
 			}
 			row, broken := b.uploads(t).judgeUploads(t, name)
@@ -92,7 +92,7 @@ func TestHTTP2(t *testing.T) {
 		accuracy.Column{Title: "sleep", Bucket: breakdown.Sleep})
 }
 
-// uploadBytes is how large the bodies are: several windows of a stream.
+// uploadBytes is the size of the bodies: several windows of a stream.
 const uploadBytes = 4 << 20
 
 // uploads measures the service under load.
@@ -108,8 +108,8 @@ func (b *build) uploads(t *testing.T) *recording {
 	return r
 }
 
-// serveUploads serves what the service asks: it takes a body, waits, and sends one
-// as large, in two pieces with a wait between them.
+// serveUploads serves the calls of the service: it reads a body, waits, and sends
+// one of the same size, in two pieces with a wait between them.
 func serveUploads(t *testing.T) (url string) {
 	half := bytes.Repeat([]byte("y"), uploadBytes/2)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,16 +126,17 @@ func serveUploads(t *testing.T) (url string) {
 	return s.URL
 }
 
-// uploadRequests are as many as the bounds need: each is a thousand system calls.
+// uploadRequests is no larger than the bounds need: each request makes a thousand
+// system calls.
 const uploadRequests = 51
 
-// recordUploads takes a trace of the service, which is the process pid, under load,
-// and what it and its clients measured.
+// recordUploads takes a trace of the service, the process pid, under load, with the
+// measurements of the service and its clients.
 func (s *serving) recordUploads(ctx context.Context, pid int) (*recording, error) {
 	send := func(requests int) (*load.Result, error) {
 		return load.Run(ctx, load.Config{URL: s.Work + "/work/x", Connections: 2, Requests: requests, Keep: 1 << 14})
 	}
-	if _, err := send(6); err != nil { // the first requests are like no other
+	if _, err := send(6); err != nil { // the first requests are atypical
 		return nil, err
 	}
 	var data []byte
@@ -145,7 +146,7 @@ func (s *serving) recordUploads(ctx context.Context, pid int) (*recording, error
 		data, err = get(s.Admin + "/debug/pprof/trace?seconds=4")
 		traced <- err
 	}()
-	time.Sleep(300 * time.Millisecond) // until it is being taken
+	time.Sleep(300 * time.Millisecond) // until the trace has started
 	before := processors(pid)
 	result, err := send(uploadRequests)
 	after := processors(pid)
@@ -164,7 +165,7 @@ func (s *serving) recordUploads(ctx context.Context, pid int) (*recording, error
 	return &recording{trace: data, facts: facts{s.Go, measured.Requests, result.Requests, machine}}, nil
 }
 
-// judgeUploads holds what timesink says of the trace against the facts.
+// judgeUploads compares timesink's answer about the trace with the facts.
 func (r *recording) judgeUploads(t *testing.T, name string) (accuracy.Row, []error) {
 	cp, err := capture.Read(name, bytes.NewReader(r.trace))
 	if err != nil {
@@ -197,14 +198,14 @@ func (r *recording) judgeUploads(t *testing.T, name string) (accuracy.Row, []err
 		}
 	}
 	for _, f := range said.Breakdown.Findings {
-		if f.ID != "no-processor" { // the machine's, and it is right
+		if f.ID != "no-processor" { // caused by the machine, and correct
 			fail("a finding where nothing is wrong: %s: %s", f.ID, f.Title)
 		}
 	}
 	return row, broken
 }
 
-// sourceOf is the module in that folder of testdata, and the go command for it.
+// sourceOf returns the module in a folder of testdata, with the go command for it.
 func (b *build) sourceOf(t *testing.T, module string) *source {
 	s := &source{t.TempDir(), "go", append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")}
 	if err := os.CopyFS(s.folder, os.DirFS(filepath.Join("testdata", module))); err != nil {

@@ -11,10 +11,10 @@ import (
 	"timesink/cmd/internal/accuracy"
 )
 
-var whole = flag.Bool("whole", false, "measure each way to build a service, and not a sample")
+var whole = flag.Bool("whole", false, "measure every way to build a service, not a sample")
 
-// builds are the ways to build a service that change what its stacks look like. A
-// sample needs nothing compiled that the other tests do not.
+// builds lists the ways to build a service that change its stacks. A sample compiles
+// only what the other tests need too.
 var builds = []struct {
 	name   string
 	how    build
@@ -27,12 +27,12 @@ var builds = []struct {
 	{"cgo, with its resolver", build{cgo: true, flags: []string{"-tags=netcgo"}}, false},
 }
 
-// TestBuilds holds timesink against services built with other flags: where the
-// service's own code ends and its dependencies begin does not depend on them.
+// TestBuilds tests timesink on services built with other flags: the boundary between
+// the service's own code and its dependencies must not depend on them.
 func TestBuilds(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range builds {
-		if testing.Short() || !b.sample && !*whole && *toolchain == "" { // each is built
+		if testing.Short() || !b.sample && !*whole && *toolchain == "" { // every one must be compiled
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, live(b.how), traced))) })
@@ -40,10 +40,9 @@ func TestBuilds(t *testing.T) {
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
 }
 
-// TestOtherSources holds timesink against traces from elsewhere than
-// net/http/pprof.
+// TestOtherSources tests timesink on traces from sources other than net/http/pprof.
 func TestOtherSources(t *testing.T) {
-	if testing.Short() { // what is recorded is tested
+	if testing.Short() { // the recorded traces are tested
 		return
 	}
 	var rows []accuracy.Row
@@ -56,7 +55,7 @@ func TestOtherSources(t *testing.T) {
 	fmt.Printf("\n%s\n", accuracy.Report(rows))
 }
 
-// hold reports the bounds that a recording breaks.
+// hold fails the test for each bound that a recording breaks.
 func hold(t *testing.T, name string, r *recording) accuracy.Row {
 	row, broken := r.judge(t, name)
 	for _, err := range broken {
@@ -65,8 +64,8 @@ func hold(t *testing.T, name string, r *recording) accuracy.Row {
 	return row
 }
 
-// tested runs the service's own test with -trace. Clients and peer are in the trace as
-// well.
+// tested runs the service's own test with -trace. The trace includes the clients and
+// the peer.
 func tested(t *testing.T) *recording {
 	b := live(build{})
 	s := b.source(t)

@@ -25,27 +25,27 @@ import (
 	"timesink/collect/capture"
 )
 
-// A recording is a trace, and what was measured beside it.
+// A recording is a trace with the measurements taken at the same time.
 type recording struct {
 	trace []byte
 	facts facts
-	// beside is an endpoint in the trace that is not the service's.
+	// beside is an endpoint in the trace that does not belong to the service.
 	beside string
 }
 
-// Facts are what the service and its clients measured, Unix times in nanoseconds.
+// Facts holds the measurements of the service and its clients, in Unix nanoseconds.
 type facts struct {
 	Go       string          `json:"go"`
 	Requests []truth.Request `json:"requests"`
 	Clients  []load.Request  `json:"clients"`
-	// Machine is what the processors cost the service meanwhile.
+	// Machine is the cost of the processors for the service during the recording.
 	Machine accuracy.Machine `json:"machine"`
 }
 
-// mostBytes is how large a recorded trace may be.
+// mostBytes is the maximum size of a recorded trace.
 const mostBytes = 300 << 10
 
-// files are where a recording lies.
+// files returns the paths of a recording.
 func files(name string) (trace, facts string) {
 	base := filepath.Join("testdata", name)
 	return base + ".trace.gz", base + ".json.gz"
@@ -99,10 +99,10 @@ func open(t *testing.T, name string) *recording {
 // endpoint is the handler, behind a middleware and a router.
 const endpoint = "steps/work.(*Service).Work"
 
-// calls is how many a request makes.
+// calls is the number of calls per request.
 const calls = 3
 
-// judge holds what timesink says of the trace against the facts.
+// judge compares timesink's answer about the trace with the facts.
 func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 	cp, err := capture.Read(name, bytes.NewReader(r.trace))
 	if err != nil {
@@ -133,10 +133,9 @@ func (r *recording) judge(t *testing.T, name string) (accuracy.Row, []error) {
 	return row, append(broken, r.right(said.Breakdown)...)
 }
 
-// check holds the bounds. A trace of Go before 1.22 tells the end of a system call
-// only where the runtime took its processor away meanwhile: what it has in files is
-// no more than what it was, two thirds of it where one call follows another, and the
-// rest counts as cpu.
+// check checks the bounds. A trace of Go before 1.22 contains the end of a system
+// call only if the runtime took its processor away meanwhile: its file time is a
+// lower bound, two thirds if one call follows another, and the rest counts as cpu.
 func (r *recording) check(row *accuracy.Row) []error {
 	files := row.Measured[breakdown.File]
 	if r.trace[len("go 1.")] == '2' && r.trace[len("go 1.2")] >= '2' || files.Tool > files.Service || 3*files.Tool < 2*files.Service || files.Service-files.Tool > row.Buckets[breakdown.CPU] {
@@ -147,12 +146,12 @@ func (r *recording) check(row *accuracy.Row) []error {
 	return rest.Check()
 }
 
-// drift is how far the clocks may move against each other in a trace, in ns.
+// drift is the largest allowed drift between the clocks during a trace, in ns.
 const drift = 20_000
 
-// offset is what turns the trace's times into Unix times: the service logs them.
-// Each event follows the reading that it holds, so that the largest difference is
-// the best.
+// offset returns the offset from the trace's times to Unix times, which the service
+// logs. Each event follows the clock reading in it, so the largest difference is the
+// best one.
 func (r *recording) offset() (int64, []error) {
 	in, err := trace.NewReader(bytes.NewReader(r.trace))
 	if err != nil {
@@ -177,7 +176,7 @@ func (r *recording) offset() (int64, []error) {
 		offsets = append(offsets, at-int64(ev.Time()))
 	}
 	if len(offsets) < 20 {
-		return 0, []error{errors.New("the trace tells too seldom what time it is")}
+		return 0, []error{errors.New("the trace logs the time too rarely")}
 	}
 	best := func(of []int64) int64 {
 		largest := of[0]
@@ -188,13 +187,13 @@ func (r *recording) offset() (int64, []error) {
 	}
 	first, second := best(offsets[:len(offsets)/2]), best(offsets[len(offsets)/2:])
 	if math.Abs(float64(first-second)) > drift {
-		return 0, []error{fmt.Errorf("the clocks move %d ns apart", second-first)}
+		return 0, []error{fmt.Errorf("the clocks drift by %d ns", second-first)}
 	}
 	return max(first, second), nil
 }
 
-// machine is what the processors cost the service per request: what was measured of
-// that beside the trace, and how long goroutines were ready to run.
+// machine returns the cost of the processors per request: what was measured outside
+// the trace, and how long goroutines were ready to run.
 func (r *recording) machine(requests int) (accuracy.Machine, error) {
 	ready, err := r.ready()
 	m := r.facts.Machine
@@ -202,13 +201,13 @@ func (r *recording) machine(requests int) (accuracy.Machine, error) {
 	return m, err
 }
 
-// processors is how long the threads of a process that still live ran so far, and how
-// long the kernel kept them from it, as Linux has it; 0 elsewhere.
+// processors returns how long the live threads of a process have run, and how long
+// they were ready to run, as reported by Linux; 0 on other systems.
 func processors(pid int) (m accuracy.Machine) {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	for _, t := range threads {
 		var ran, delayed int64
-		if text, err := os.ReadFile(t); err == nil { // else it has ended
+		if text, err := os.ReadFile(t); err == nil { // otherwise it has exited
 			fmt.Sscan(string(text), &ran, &delayed)
 		}
 		m.Ran, m.Delayed = m.Ran+ran, m.Delayed+delayed
@@ -216,7 +215,7 @@ func processors(pid int) (m accuracy.Machine) {
 	return m
 }
 
-// ready is how long goroutines were ready to run and did not, all together.
+// ready returns how long goroutines were ready to run but not running, in total.
 func (r *recording) ready() (sum int64, err error) {
 	in, err := trace.NewReader(bytes.NewReader(r.trace))
 	if err != nil {
@@ -247,7 +246,7 @@ func (r *recording) ready() (sum int64, err error) {
 	}
 }
 
-// compute holds the processor's buckets against the step that only runs.
+// compute compares the processor's buckets with the step that only runs.
 func compute(row *accuracy.Row, requests []truth.Request) []error {
 	spent := int64(0)
 	for i := range requests {
@@ -260,8 +259,8 @@ func compute(row *accuracy.Row, requests []truth.Request) []error {
 	return nil
 }
 
-// sites are where the service's code waits, as it names them. What is in no bucket
-// here waits in the server.
+// sites maps buckets to the functions of the service that wait in them. Time in other
+// buckets is spent in the server.
 var sites = map[breakdown.Bucket][]string{
 	breakdown.Upstream: {"steps/work.(*Service).ask", "steps/work.(*Service).dial", "steps/work.(*Service).fetch"},
 	breakdown.Lock:     {"steps/work.(*Service).inTurn"},
@@ -269,9 +268,9 @@ var sites = map[breakdown.Bucket][]string{
 	breakdown.File:     {"steps/work.(*Service).save"},
 }
 
-// right holds what the requests are called, and where they wait. The server and the
-// runtime's pools have locks of their own, which one may have to wait for where their
-// holder is off its core: a hundredth of what the service's own takes.
+// right checks the names of the requests and where they wait. The server and the
+// runtime's pools have locks too, for which a request may wait if the holder is off
+// its core: allow a hundredth of the wait for the service's own lock.
 func (r *recording) right(b *breakdown.Breakdown) (broken []error) {
 	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
 	for _, e := range b.Endpoints {

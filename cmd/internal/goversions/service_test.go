@@ -23,21 +23,20 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A build is how the service is built and run.
+// A build is a way to build and run the service.
 type build struct {
-	language  string   // of its go.mod: what GODEBUG is by default
-	toolchain string   // of GOTOOLCHAIN; "" is the one that tests
-	module    string   // folder of testdata with its source; "" is service
-	arch      string   // "" is this machine's
-	under     string   // the emulator, where it needs one
-	scale     int      // of all that waits, where running takes longer
+	language  string   // of its go.mod, which determines the default GODEBUG
+	toolchain string   // value of GOTOOLCHAIN; "" means the one that runs the tests
+	module    string   // folder of testdata with its source; "" means service
+	arch      string   // "" means this machine's
+	under     string   // the emulator, if it needs one
+	scale     int      // factor for all waits, if running takes longer
 	flags     []string // of go build
 	cgo       bool
 	vendor    bool
 }
 
-// A source is the service's module in a folder of its own, and the go command for
-// it.
+// A source is a copy of the service's module, with the go command for it.
 type source struct {
 	folder, command string
 	env             []string
@@ -67,9 +66,9 @@ func (b *build) source(t *testing.T) *source {
 	return s
 }
 
-// outsideModules reaches the toolchain by a path outside the module cache: those
-// before Go 1.21 did not foresee that they would be modules, and 1.19 does not find
-// the standard library's own dependencies there.
+// outsideModules makes the toolchain available under a path outside the module
+// cache: toolchains before Go 1.21 were not meant to be modules, and 1.19 does not
+// find the standard library's dependencies there.
 func (s *source) outsideModules(t *testing.T) {
 	cmd := exec.Command("go", "env", "GOROOT")
 	cmd.Env = s.env
@@ -93,16 +92,16 @@ func (s *source) run(t *testing.T, args ...string) {
 	}
 }
 
-// clients is how many send requests at a time.
+// clients is the number of concurrent clients.
 const clients = 4
 
-// A serving is the service as it runs.
+// A serving is a running service.
 type serving struct {
-	Go          string // what it was built with, "go1.26.8 amd64"
+	Go          string // toolchain and architecture, "go1.26.8 amd64"
 	Work, Admin string // URLs
 }
 
-// serve runs the service, and the peer that it asks.
+// serve runs the service and the peer that it calls.
 func (b *build) serve(t *testing.T) *serving {
 	exe := filepath.Join(t.TempDir(), "service")
 	b.source(t).run(t, slices.Concat([]string{"build", "-o", exe}, b.flags, []string{"."})...)
@@ -115,10 +114,10 @@ func (b *build) serve(t *testing.T) *serving {
 	return &s
 }
 
-// servePeer serves what the service asks: it answers after d, and ends its answer
+// servePeer serves the calls of the service: it answers after d, and ends its answer
 // after body more.
 func servePeer(t *testing.T) (url string) {
-	// By name, so that it has to be looked up.
+	// Use the name, so that it must be resolved.
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
 		t.Fatal(err)
@@ -146,10 +145,10 @@ func servePeer(t *testing.T) (url string) {
 // traced takes a trace through net/http/pprof.
 func traced(s *serving) ([]byte, error) { return get(s.Admin + "/debug/pprof/trace?seconds=2") }
 
-// tracedLonger is traced for a service with less requests a second.
+// tracedLonger is traced for a service with fewer requests per second.
 func tracedLonger(s *serving) ([]byte, error) { return get(s.Admin + "/debug/pprof/trace?seconds=5") }
 
-// dumped takes what a flight recorder holds after a while.
+// dumped takes the content of a flight recorder after a while.
 func dumped(s *serving) ([]byte, error) {
 	if _, err := get(s.Admin + "/flight/start"); err != nil {
 		return nil, err
@@ -171,7 +170,7 @@ func get(url string) ([]byte, error) {
 	return body, err
 }
 
-// record measures a service under load.
+// record records a service under load.
 func record(t *testing.T, how build, take func(*serving) ([]byte, error)) *recording {
 	r, err := how.serve(t).record(t.Context(), take)
 	if err != nil {
@@ -180,8 +179,8 @@ func record(t *testing.T, how build, take func(*serving) ([]byte, error)) *recor
 	return r
 }
 
-// record takes a trace of the service under load, and what it and its clients
-// measured.
+// record takes a trace of the service under load, with the measurements of the
+// service and its clients.
 func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error)) (*recording, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -192,7 +191,7 @@ func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error
 		seen <- result
 		failed <- err
 	}()
-	time.Sleep(500 * time.Millisecond) // the first requests are like no other
+	time.Sleep(500 * time.Millisecond) // the first requests are atypical
 	before, err := s.truth()
 	if err != nil {
 		return nil, err
@@ -223,8 +222,8 @@ func (s *serving) record(ctx context.Context, take func(*serving) ([]byte, error
 	}}, nil
 }
 
-// measured is what the service tells: the requests since it was asked last, and what
-// its threads have run, and were kept from running, so far.
+// measured is what the service reports: the requests since the last report, and how
+// long its threads have run, and were ready to run, so far.
 type measured struct {
 	Requests []truth.Request `json:"requests"`
 	Ran      int64           `json:"ran_ns"`

@@ -13,27 +13,27 @@ import (
 	"testing"
 )
 
-// toolchain builds what is measured live.
-var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the live services with this `toolchain`, such as go1.27.3, not with the one that tests")
+// toolchain builds the live services.
+var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the live services with this `toolchain`, such as go1.27.3, instead of the one that runs the tests")
 
 //go:embed newest
 var newestFile string
 
-// newest is the newest release of Go that timesink is tested with. .ci/toolchains
+// newest is the newest release of Go with which timesink is tested. .ci/toolchains
 // looks for newer ones.
 var newest = strings.TrimSpace(newestFile)
 
-// languageOf is the version that a module built with a toolchain names: "1.27" of
-// "go1.27.3", and "" of "".
+// languageOf returns the language version for a toolchain: "1.27" for "go1.27.3",
+// and "" for "".
 func languageOf(toolchain string) string { return strings.TrimPrefix(version.Lang(toolchain), "go") }
 
-// live is a build of what is measured live.
+// live returns the build of a live service.
 func live(b build) build {
 	b.language, b.toolchain = languageOf(*toolchain), *toolchain
 	return b
 }
 
-// had returns nil where the go command has the toolchain or can download it.
+// had returns nil if the go command has the toolchain or can download it.
 func (b *build) had() error {
 	cmd := exec.Command("go", "version")
 	cmd.Env = os.Environ()
@@ -49,7 +49,7 @@ func (b *build) had() error {
 // The newest release is recorded like the others, so that a test needs no download.
 func TestTheNewestToolchainIsRecorded(t *testing.T) {
 	if !regexp.MustCompile(`^go1\.\d+\.\d+$`).MatchString(newest) {
-		t.Fatalf("%q is no release of Go", newest)
+		t.Fatalf("%q is not a release of Go", newest)
 	}
 	language := languageOf(newest)
 	if !slices.ContainsFunc(uploading, func(b build) bool { return b.language == language }) {

@@ -1,10 +1,10 @@
-// Package load drives a service over HTTP in a closed loop: so many connections,
-// each of which sends its next request when the last is answered.
+// Package load drives a service over HTTP in a closed loop: each of a number of
+// connections sends its next request when the last one is answered.
 //
-// A closed loop keeps the service busy and its concurrency known, which is what
-// the demo and the tests need. It is no measure of what clients at large would
-// see: when the service slows down, so does the load. timesink's own probes are
-// open loop for that reason.
+// A closed loop keeps the service busy at a known concurrency, as the demo and
+// the tests need. It does not measure what clients in general would see: when the
+// service slows down, so does the load. That is why timesink's own probes use an
+// open loop.
 package load
 
 import (
@@ -26,36 +26,37 @@ import (
 	"time"
 )
 
-// Config says what to send. A run without Duration and Requests lasts until its
+// Config configures a load. A run without Duration and Requests lasts until its
 // context ends.
 type Config struct {
-	// URL may hold {vin} once or more; requests fill in Values in turn.
+	// URL may contain {vin} once or more; requests replace it with the Values in
+	// turn.
 	URL         string
 	Values      []string
 	Connections int
-	Duration    time.Duration // no request begins later; 0 is no limit
-	Requests    int           // no more than this many; 0 is no limit
-	Keep        int           // how many requests to list in the result
+	Duration    time.Duration // no request starts later; 0 means no limit
+	Requests    int           // the maximum number; 0 means no limit
+	Keep        int           // the number of requests to list in the result
 	HTTP2       bool          // h2c with prior knowledge, or h2 over https
 	Insecure    bool          // accept any certificate
-	// Open, where set, opens what the requests go over instead of HTTP: one for
-	// each connection. What URL then means is Open's business.
+	// Open, if not nil, opens a session for each connection, which replaces HTTP.
+	// Open then defines the meaning of URL.
 	Open func() Session
 }
 
 // Flags declares a flag for each field but Values, with its default.
 func (c *Config) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.URL, "url", "", "`URL` to get; {vin} in it is replaced by one number after another")
+	fs.StringVar(&c.URL, "url", "", "`URL` to get; {vin} in it is replaced by a different number each time")
 	fs.IntVar(&c.Connections, "connections", 8, "connections, each with one request at a time")
-	fs.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to send; 0 is until stopped")
-	fs.IntVar(&c.Requests, "requests", 0, "most requests to send; 0 is no limit")
-	fs.IntVar(&c.Keep, "keep", 1<<16, "how many requests to list one by one, the first ones")
+	fs.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to send; 0 means until stopped")
+	fs.IntVar(&c.Requests, "requests", 0, "maximum number of requests; 0 means no limit")
+	fs.IntVar(&c.Keep, "keep", 1<<16, "number of requests to list individually, from the first")
 	fs.BoolVar(&c.HTTP2, "http2", false, "speak HTTP/2")
 	fs.BoolVar(&c.Insecure, "insecure", false, "accept any certificate")
 }
 
 // A Result is what the clients saw. Times are nanoseconds since the Unix epoch,
-// made of one reading of the wall clock and the monotonic clock since.
+// derived from one reading of the wall clock and the monotonic clock since.
 type Result struct {
 	Start    int64       `json:"start_ns"` // before the first connection
 	End      int64       `json:"end_ns"`   // after the last answer
@@ -64,14 +65,14 @@ type Result struct {
 	Failed   int         `json:"failed"`          // requests without an answer
 	Error    string      `json:"error,omitempty"` // the first failure
 	Latency  Latency     `json:"latency"`
-	// Requests lists those answered first, by their start; Dropped tells how many
-	// more there were.
+	// Requests lists the requests that were answered first, by start; Dropped
+	// counts the rest.
 	Requests []Request `json:"requests"`
 	Dropped  int       `json:"dropped"`
 }
 
 // A Request is one request, from before its first byte was sent until after the
-// last of the answer was read.
+// last byte of the answer was read.
 type Request struct {
 	Connection int   `json:"connection"`
 	Status     int   `json:"status"`
@@ -79,7 +80,7 @@ type Request struct {
 	End        int64 `json:"end_ns"`
 }
 
-// Latency sums up the listed requests, in nanoseconds.
+// Latency summarizes the listed requests, in nanoseconds.
 type Latency struct {
 	Mean int64 `json:"mean_ns"`
 	P50  int64 `json:"p50_ns"`
@@ -88,14 +89,15 @@ type Latency struct {
 	Max  int64 `json:"max_ns"`
 }
 
-// grace is how long a request in flight may last after the context has ended.
+// grace is how long a request in flight may take after the context has ended.
 const grace = 5 * time.Second
 
 // Run sends requests until the duration or the number is reached, or the context
-// ends. Requests in flight then are waited for, so that none of them is cut.
+// ends. It waits for requests in flight, so that none is cut off.
 //
-// The error is about the Config. Requests that fail are counted in the Result; a
-// connection that meets three failures in a row ends, as the service is gone.
+// Run returns an error only for an invalid Config. Failed requests are counted in
+// the Result. A connection ends after three failures in a row, because the
+// service is gone.
 func Run(ctx context.Context, c Config) (*Result, error) {
 	if strings.Contains(c.URL, "{vin}") && len(c.Values) == 0 {
 		return nil, fmt.Errorf("no values to fill into %s", c.URL)
@@ -108,7 +110,8 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	r := &run{Config: c, base: time.Now()}
 	r.start = r.now()
 
-	// What is in flight when ctx ends goes on for a while on a context of its own.
+	// Requests in flight when ctx ends get their own context for the grace
+	// period.
 	flight, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })()
@@ -129,7 +132,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	return r.result(workers), nil
 }
 
-// A run is what the workers of one Run share.
+// A run is the state shared by the workers of one Run.
 type run struct {
 	Config
 	base  time.Time
@@ -140,7 +143,7 @@ type run struct {
 
 func (r *run) now() int64 { return r.base.UnixNano() + int64(time.Since(r.base)) }
 
-// next is the URL of one more request; ok is false when there were enough.
+// next returns the URL of the next request; ok is false when there are enough.
 func (r *run) next() (target string, ok bool) {
 	n := r.sent.Add(1)
 	if r.Requests > 0 && n > int64(r.Requests) {
@@ -228,14 +231,14 @@ func latency(requests []Request) Latency {
 
 // A Session is one connection to the service, used by one goroutine.
 type Session interface {
-	// Get sends one request and waits for the whole answer. The connection is
-	// made, or made again, where that is needed.
+	// Get sends one request and waits for the whole answer. It connects, or
+	// reconnects, if necessary.
 	Get(ctx context.Context, target string) (status int, err error)
 	Close()
 }
 
-// Session opens what the requests go over. The error is about the Config; it does
-// not connect.
+// Session returns a session for the requests. It does not connect, and returns an
+// error only for an invalid Config.
 func (c *Config) Session() (Session, error) {
 	if c.Open != nil {
 		return c.Open(), nil
@@ -259,9 +262,9 @@ func (c *Config) Session() (Session, error) {
 	return multiplexed{transport}, nil
 }
 
-// plain speaks HTTP/1.1 over a connection of its own. Without http.Transport and
-// the two goroutines it keeps for each connection, a request costs the machine
-// half as much, which leaves more of it to the service under load.
+// plain speaks HTTP/1.1 over one connection. Without http.Transport and its two
+// goroutines per connection, a request costs half as much, which leaves more of
+// the machine to the service under load.
 type plain struct {
 	address string
 	tls     *tls.Config
@@ -328,7 +331,7 @@ func (p *plain) Close() {
 	}
 }
 
-// multiplexed speaks HTTP/2 over a connection of its own.
+// multiplexed speaks HTTP/2 over one connection.
 type multiplexed struct{ *http.Transport }
 
 func (m multiplexed) Get(ctx context.Context, target string) (int, error) {

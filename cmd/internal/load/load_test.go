@@ -16,8 +16,8 @@ import (
 	"timesink/cmd/internal/load"
 )
 
-// observed is a server that knows its connections, the requests in flight, and
-// what was asked for.
+// observed is a server that records its connections, the requests in flight, and
+// the requested paths.
 type observed struct {
 	*httptest.Server
 	connections atomic.Int64
@@ -110,7 +110,7 @@ func TestEachConnectionHasOneRequestAtATime(t *testing.T) {
 	}
 }
 
-// checkOrder holds that a connection's requests follow one another, inside the
+// checkOrder checks that a connection's requests follow one another within the
 // run.
 func checkOrder(t *testing.T, result *load.Result) {
 	t.Helper()
@@ -148,8 +148,8 @@ func TestItStopsAfterItsDuration(t *testing.T) {
 	}
 }
 
-// A request that is under way when the time is over must not be cut: the service
-// would see a client that hangs up.
+// A request in flight when the time is up must not be cut off: the service would
+// see a client that hangs up.
 func TestRequestsInFlightAreWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := observe(t, func(w http.ResponseWriter, r *http.Request) {
@@ -174,8 +174,8 @@ func TestAServiceThatIsGoneEndsTheRun(t *testing.T) {
 	}
 }
 
-// Statuses that are no success are answers all the same, and a connection that
-// the server closes is replaced.
+// Error statuses count as answers, and a connection that the server closes is
+// replaced.
 func TestAnswersOfAllKinds(t *testing.T) {
 	var n atomic.Int64
 	o := observe(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -197,7 +197,7 @@ func TestAnswersOfAllKinds(t *testing.T) {
 	}
 }
 
-func TestConfigurationsThatCannotRun(t *testing.T) {
+func TestInvalidConfigurationsAreErrors(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		config load.Config

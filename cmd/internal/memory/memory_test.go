@@ -1,5 +1,6 @@
-// Package memory holds the promise of --memory: traces that would take without
-// end are analyzed within it, and the answer says what that cost.
+// Package memory tests the promise of --memory: traces that would otherwise
+// need unbounded memory are analyzed within the limit, and the answer states
+// what was lost.
 package memory_test
 
 import (
@@ -23,9 +24,9 @@ import (
 	"timesink/cmd/internal/testbin"
 )
 
-// recordInto, where set, makes this test binary record the trace of the hostile
-// service that it names by number and file. The recording has a process of its
-// own because the peak of a process counts what its parent had when it began.
+// recordInto, if set, makes this test binary record the trace of a hostile
+// service, given by number and file. The recording runs in a separate process
+// because the peak memory of a process includes its parent's at the start.
 const recordInto = "TIMESINK_RECORD_HOSTILE"
 
 func TestMain(m *testing.M) {
@@ -44,9 +45,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// Each is a service that makes the analysis keep too much, and the code of the
-// warning that says what was given up. Those that are larger would without a
-// bound take more than the bound.
+// Each entry is a service that makes the analysis keep too much, with the code
+// of the warning about the loss. The ones marked large would exceed the limit
+// without it.
 var hostile = []struct {
 	name   string
 	loss   string
@@ -62,12 +63,12 @@ var hostile = []struct {
 const (
 	little = 128_000_000
 	plenty = 16_000_000_000
-	// fixed is what the process takes that the analysis has no part in: its
-	// code, the runtime, and the JSON.
+	// fixed is the memory of the process outside the analysis: its code, the
+	// runtime, and the JSON.
 	fixed = 40_000_000
 )
 
-func TestTheAnalysisKeepsToItsMemory(t *testing.T) {
+func TestTheAnalysisStaysWithinItsMemory(t *testing.T) {
 	exe := testbin.Build(t, "cmd/timesink")
 	self, err := os.Executable()
 	if err != nil {
@@ -166,7 +167,7 @@ func analyze(t *testing.T, exe, path string, memory, processors int) answer {
 }
 
 // record traces a server while it serves some short requests around one that
-// does what do does.
+// calls do.
 func record(path string, do func(short func())) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -211,7 +212,8 @@ func block() {
 	<-done
 }
 
-// comeAndGo waits for one goroutine, which waits for many, one after another.
+// comeAndGo waits for a goroutine that waits for many others, one after
+// another.
 func comeAndGo(short func()) {
 	done := make(chan struct{})
 	go func() {
@@ -226,7 +228,7 @@ func comeAndGo(short func()) {
 	<-done
 }
 
-// manySteps has another goroutine answer again and again.
+// manySteps exchanges messages with another goroutine many times.
 func manySteps(short func()) {
 	ask, answer := make(chan int), make(chan int)
 	defer close(ask)
@@ -242,7 +244,7 @@ func manySteps(short func()) {
 	short()
 }
 
-// manyStacks blocks with a different way there each time.
+// manyStacks blocks with a different stack each time.
 func manyStacks(func()) {
 	for way := range 20_000 {
 		left(way, 15)
@@ -267,7 +269,7 @@ func turn(way, deep int) {
 	}
 }
 
-// manyGoroutines has many wait for the same.
+// manyGoroutines lets many goroutines wait for the same event.
 func manyGoroutines(short func()) {
 	release := make(chan struct{})
 	var all sync.WaitGroup

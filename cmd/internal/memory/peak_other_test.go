@@ -4,8 +4,8 @@ package memory_test
 
 import "os"
 
-// peakKnown tells whether peakMemory can say anything.
+// peakKnown reports whether peakMemory works on this system.
 const peakKnown = false
 
-// peakMemory is not known here.
+// peakMemory is not supported on this system.
 func peakMemory(*os.ProcessState) int64 { return 0 }

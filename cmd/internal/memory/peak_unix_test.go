@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// peakKnown tells whether peakMemory can say anything.
+// peakKnown reports whether peakMemory works on this system.
 const peakKnown = true
 
-// peakMemory is the most memory that an ended process had, in bytes.
+// peakMemory returns the peak memory of an exited process, in bytes.
 func peakMemory(p *os.ProcessState) int64 {
 	usage, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {

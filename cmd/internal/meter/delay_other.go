@@ -2,5 +2,5 @@
 
 package meter
 
-// runDelay is not told by this system.
+// runDelay is not available on this system.
 func runDelay() int64 { return 0 }

@@ -1,7 +1,8 @@
-// Package meter is what a service needs to time itself for a test: a clock, the
-// number of its goroutine as traces have it, and what the whole process spent.
+// Package meter provides what a service needs to time itself for a test: a clock,
+// the goroutine number as it appears in traces, and the totals of the whole
+// process.
 //
-// It takes the times that package truth holds.
+// It measures what the types of package truth describe.
 package meter
 
 import (
@@ -12,10 +13,11 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A Meter reads what the process has spent so far.
-type Meter struct{ DB *sql.DB } // whose pool is asked as well; may be nil
+// A Meter reads the totals of the process so far.
+type Meter struct{ DB *sql.DB } // its pool is read as well; may be nil
 
-// A Reading is one of them; the difference of two is what was spent between.
+// A Reading is the totals at one time. The difference of two Readings is what was
+// spent between them.
 type Reading struct {
 	at      int64
 	cpu     *truth.CPUTime
@@ -24,7 +26,7 @@ type Reading struct {
 	pool    sql.DBStats
 }
 
-// The metrics that Totals is made of, in the order of its fields.
+// The metrics behind the Totals, in the order of its fields.
 const (
 	metricSched = iota
 	metricGCPause
@@ -33,7 +35,7 @@ const (
 	metricMutex
 )
 
-// Read reads at a moment.
+// Read returns the current Reading.
 func (m Meter) Read(now int64) Reading {
 	samples := []metrics.Sample{
 		metricSched:      {Name: "/sched/latencies:seconds"},
@@ -50,7 +52,7 @@ func (m Meter) Read(now int64) Reading {
 	return reading
 }
 
-// Since is what was spent since an earlier reading.
+// Since returns what was spent since an earlier Reading.
 func (m Reading) Since(before Reading) truth.Totals {
 	t := truth.Totals{
 		Since: before.at, Until: m.at,
@@ -69,8 +71,8 @@ func (m Reading) Since(before Reading) truth.Totals {
 	return t
 }
 
-// schedPeriod is of how many times that a goroutine was ready to run the runtime
-// counts one (gTrackingPeriod in the Go tree).
+// schedPeriod is the sampling period of the runtime's scheduling latencies
+// (gTrackingPeriod in the Go tree): it counts one in so many.
 const schedPeriod = 8
 
 func scaled(r truth.Range, by int64) truth.Range {
@@ -84,9 +86,9 @@ func (m Reading) seconds(metric int) int64 {
 	return 0
 }
 
-// histogram bounds the sum of what was counted since before: a bucket says only
-// between which values its members lie. The outermost buckets are open; what they
-// hold is taken at their one finite bound.
+// histogram bounds the sum of the values counted since before: a bucket gives
+// only a range for its values. The outermost buckets are open; their values are
+// taken at the one finite bound.
 func (m Reading) histogram(before Reading, metric int) truth.Range {
 	if m.metrics[metric].Value.Kind() != metrics.KindFloat64Histogram {
 		return truth.Range{}

@@ -4,6 +4,6 @@ package meter
 
 import "timesink/cmd/internal/truth"
 
-// cpuTime is the processor time of this process so far, nil where the system
-// does not tell.
+// cpuTime returns the processor time of this process so far, or nil if the
+// system does not report it.
 func cpuTime() *truth.CPUTime { return nil }

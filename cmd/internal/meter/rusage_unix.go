@@ -8,8 +8,8 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// cpuTime is the processor time of this process so far, nil where the system
-// does not tell.
+// cpuTime returns the processor time of this process so far, or nil if the
+// system does not report it.
 func cpuTime() *truth.CPUTime {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

@@ -1,6 +1,6 @@
-// Package otlp holds what timesink writes for OpenTelemetry against OpenTelemetry's own
-// library and published schema: both read it, and the library writes the same bytes. It
-// is a module of its own, so that the tool's need not require them.
+// Package otlp tests timesink's OTLP output against OpenTelemetry's own library and
+// published schema: both read it, and the library writes the same bytes. It is a
+// separate module, so that the tool's module does not require them.
 package otlp_test
 
 import (
@@ -49,8 +49,8 @@ func TestRecordedTraces(t *testing.T) {
 	}
 }
 
-// TestAnyRequest writes requests that are drawn, with names as a hostile service may
-// have them and edges that touch.
+// TestAnyRequest writes random requests, with names as from a hostile service and
+// adjacent segments.
 func TestAnyRequest(t *testing.T) {
 	for seed := range uint64(200) {
 		d := draw{rand.New(rand.NewPCG(seed, 7))}
@@ -59,7 +59,7 @@ func TestAnyRequest(t *testing.T) {
 	check(t, &breakdown.Breakdown{}, nil)
 }
 
-// check writes a case in both encodings, and returns how many spans it has.
+// check writes a case in both encodings and returns its number of spans.
 func check(t *testing.T, b *breakdown.Breakdown, specimens []breakdown.Specimen) int {
 	t.Helper()
 	var text, binary bytes.Buffer
@@ -74,10 +74,10 @@ func check(t *testing.T, b *breakdown.Breakdown, specimens []breakdown.Specimen)
 		t.Fatalf("the library does not read the JSON: %v\n%s", err, text.Bytes())
 	}
 	if again, err := (&ptrace.JSONMarshaler{}).MarshalTraces(traces); err != nil || !bytes.Equal(again, text.Bytes()) {
-		t.Fatalf("the library writes other JSON, %v:\n%s\n%s", err, again, text.Bytes())
+		t.Fatalf("the library writes different JSON, %v:\n%s\n%s", err, again, text.Bytes())
 	}
 	if again, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(traces); err != nil || !bytes.Equal(again, binary.Bytes()) {
-		t.Fatalf("the library writes other protobuf, %v:\n%x\n%x", err, again, binary.Bytes())
+		t.Fatalf("the library writes different protobuf, %v:\n%x\n%x", err, again, binary.Bytes())
 	}
 	var request schema.ExportTraceServiceRequest
 	if err := proto.Unmarshal(binary.Bytes(), &request); err != nil {
@@ -103,7 +103,7 @@ func check(t *testing.T, b *breakdown.Breakdown, specimens []breakdown.Specimen)
 	return spans
 }
 
-// names are such as a hostile service may have.
+// names lists names as from a hostile service.
 var names = []string{"main.(*API).Decode", `"quoted\`, "<b>&amp;", "\x1b[31mred", "bad\xffutf8\xc0", "line\nbreak\ttab", "\u202egnp.exe", "\u2028", "\x00\x7f", "日本語", "😀", ""}
 
 type draw struct{ *rand.Rand }

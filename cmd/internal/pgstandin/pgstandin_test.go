@@ -21,7 +21,7 @@ import (
 	"timesink/cmd/internal/pgstandin"
 )
 
-// statements are a table of three words, a statement that returns nothing, one
+// statements holds a table of three words, a statement that returns nothing, one
 // that fails and one that takes an hour.
 func statements(started chan<- struct{}) []pgstandin.Statement {
 	words := map[int32]string{1: "one", 2: "it's two", 3: ""}
@@ -72,7 +72,8 @@ func statements(started chan<- struct{}) []pgstandin.Statement {
 	}
 }
 
-// start serves the statements until the test ends. started hears of each sleep.
+// start serves the statements until the test ends. started receives a value for
+// each sleep.
 func start(t *testing.T) (dsn string, started <-chan struct{}) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -103,7 +104,7 @@ func connect(t *testing.T, dsn string) *pgx.Conn {
 	return conn
 }
 
-func TestEveryWayInWhichPgxAsks(t *testing.T) {
+func TestEveryQueryModeOfPgx(t *testing.T) {
 	dsn, _ := start(t)
 	for _, mode := range []pgx.QueryExecMode{
 		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
@@ -146,7 +147,7 @@ func TestEveryWayInWhichPgxAsks(t *testing.T) {
 	}
 }
 
-func TestItSaysThatItIsAStandIn(t *testing.T) {
+func TestServerVersionNamesTheStandIn(t *testing.T) {
 	dsn, _ := start(t)
 	conn := connect(t, dsn)
 	for _, query := range []string{"SHOW server_version", "SELECT version()"} {
@@ -260,8 +261,8 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
-// A client that prefers TLS asks for it first, and goes on without.
-func TestItRefusesTLSAndGoesOn(t *testing.T) {
+// A client that prefers TLS asks for it first, and continues without.
+func TestTLSIsRefused(t *testing.T) {
 	dsn, _ := start(t)
 	conn := connect(t, strings.Replace(dsn, "sslmode=disable", "sslmode=prefer", 1))
 	if err := conn.Ping(t.Context()); err != nil {
@@ -304,8 +305,8 @@ func TestManyClientsThroughDatabaseSQL(t *testing.T) {
 	}
 }
 
-// lib/pq asks in two round trips, with the unnamed statement and text on the way
-// there and back; the messages are those it sends.
+// lib/pq needs two round trips, with the unnamed statement and text in both
+// directions. These are the messages that it sends.
 func TestTheMessagesOfLibPQ(t *testing.T) {
 	dsn, _ := start(t)
 	f := dial(t, dsn)
@@ -329,7 +330,7 @@ func TestTheMessagesOfLibPQ(t *testing.T) {
 	expect(t, f, "RowDescription DataRow(1,one) DataRow(2,NULL) DataRow(3,three) CommandComplete(SELECT 3) ReadyForQuery(I)")
 }
 
-func TestTheExtendedProtocolToItsEdges(t *testing.T) {
+func TestEdgeCasesOfTheExtendedProtocol(t *testing.T) {
 	dsn, _ := start(t)
 	f := dial(t, dsn)
 	f.Send(&pgproto3.StartupMessage{ProtocolVersion: pgproto3.ProtocolVersion30, Parameters: map[string]string{"user": "me"}})
@@ -388,7 +389,7 @@ func TestTheExtendedProtocolToItsEdges(t *testing.T) {
 	}
 }
 
-// dial connects below pgx, where each message is in the test's hand.
+// dial connects below pgx, so that the test controls each message.
 func dial(t *testing.T, dsn string) *pgproto3.Frontend {
 	t.Helper()
 	target, err := url.Parse(dsn)

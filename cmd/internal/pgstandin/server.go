@@ -1,11 +1,11 @@
 // Package pgstandin is a stand-in for PostgreSQL: it speaks the wire protocol and
-// answers a fixed set of statements, after a delay of one's choice.
+// answers a fixed set of statements, after a configurable delay.
 //
-// It exists so that the demo needs no database. To a client it behaves like one
-// on the wire: the simple and the extended protocol, prepared statements, text
-// and binary formats, transactions as far as their status goes, errors,
-// cancellation. It parses no SQL: a statement it does not know, it refuses. It
-// does not pretend either: server_version says what it is.
+// It exists so that the demo needs no database. On the wire it behaves like one:
+// the simple and the extended protocol, prepared statements, text and binary
+// formats, the status of transactions, errors, cancellation. It does not parse
+// SQL and rejects unknown statements. It does not pretend to be PostgreSQL:
+// server_version says what it is.
 package pgstandin
 
 import (
@@ -19,27 +19,29 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Version is what the stand-in calls itself. Clients parse the number in front.
+// Version is the stand-in's server_version. Clients parse the number at its
+// beginning.
 const Version = "15.0 (timesink stand-in, not PostgreSQL)"
 
-// maxMessage is the longest message the stand-in reads; the statements it knows
-// are far shorter.
+// maxMessage is the largest message that the stand-in reads; the statements it
+// knows are far shorter.
 const maxMessage = 1 << 20
 
-// A Server answers its Statements to any number of clients. It must not be copied
-// or changed once it serves.
+// A Server answers its Statements for any number of clients. It must not be
+// copied or changed while serving.
 type Server struct {
-	// Latency passes before each statement is answered.
+	// Latency is the delay before the answer to each statement.
 	Latency    time.Duration
 	Statements []Statement
 
 	mu       sync.Mutex
 	sessions map[uint32]*session
-	last     uint32 // process id given out, as far as a client is concerned
+	last     uint32 // last process id given to a client
 }
 
 // Serve answers clients until the context ends, and then closes the listener and
-// the connections. It returns nil, or why it could not go on listening.
+// the connections. It returns nil then, or the error that stopped it from
+// accepting clients.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	known, err := newCatalog(s.Statements)
 	if err != nil {
@@ -67,8 +69,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// serve speaks with one client. An error of the connection ends it; the client
-// has its own view of that, and there is nobody else to tell.
+// serve handles one client. It ends on an error of the connection, which it
+// drops: the client sees it too.
 func (s *Server) serve(ctx context.Context, conn net.Conn, known *catalog) {
 	backend := pgproto3.NewBackend(conn, conn)
 	for {
@@ -94,8 +96,8 @@ func (s *Server) serve(ctx context.Context, conn net.Conn, known *catalog) {
 	}
 }
 
-// enter makes a session, known by its process id and key to those who want to
-// cancel what it does.
+// enter creates a session and registers it under its process id and key, for
+// cancel requests.
 func (s *Server) enter(backend *pgproto3.Backend, known *catalog) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,14 +24,14 @@ type session struct {
 	statements map[string]*prepared
 	portals    map[string]*portal
 	status     byte // of the transaction: 'I' for none, 'T' in one, 'E' in a failed one
-	skip       bool // an extended query failed: nothing counts before the next Sync
+	skip       bool // an extended query failed: ignore messages until the next Sync
 
 	mu      sync.Mutex
-	running context.CancelCauseFunc // of the statement being executed, else nil
+	running context.CancelCauseFunc // of the statement being executed, or nil
 }
 
-// A portal is a statement with its arguments, and the rows still to be fetched
-// once it has been executed.
+// A portal is a statement with its arguments and, after execution, the rows
+// still to be fetched.
 type portal struct {
 	*prepared
 	args     []any
@@ -49,7 +49,8 @@ func newSession(backend *pgproto3.Backend, known *catalog, latency time.Duration
 	}
 }
 
-// run greets the client and answers it until it leaves or the connection fails.
+// run performs the startup and answers the client until it leaves or the
+// connection fails.
 func (s *session) run(ctx context.Context) {
 	s.backend.Send(&pgproto3.AuthenticationOk{})
 	for _, p := range []pgproto3.ParameterStatus{
@@ -75,8 +76,8 @@ func (s *session) run(ctx context.Context) {
 
 var errTerminated = errors.New("the client has left")
 
-// handle answers one message. An error is the connection's end; what is wrong
-// with the message itself is told to the client.
+// handle answers one message. It reports errors of the message to the client;
+// an error that it returns ends the connection.
 func (s *session) handle(ctx context.Context, message pgproto3.FrontendMessage) error {
 	switch message := message.(type) {
 	case *pgproto3.Terminate:
@@ -141,7 +142,7 @@ func (s *session) fail(err error) {
 	s.backend.Send(&pgproto3.ErrorResponse{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: f.code, Message: f.message})
 }
 
-// query is the simple protocol: one statement, all its rows as text.
+// query implements the simple protocol: one statement, all its rows as text.
 func (s *session) query(ctx context.Context, sql string) error {
 	p, err := s.known.prepare(sql, nil)
 	if err != nil {
@@ -192,7 +193,7 @@ func (s *session) bind(m *pgproto3.Bind) error {
 	if err != nil {
 		return err
 	}
-	// The message's slices are good until the next message only.
+	// The message's slices are valid only until the next message.
 	formats := append([]int16(nil), m.ResultFormatCodes...)
 	s.portals[m.DestinationPortal] = &portal{prepared: p, args: args, formats: formats}
 	s.backend.Send(&pgproto3.BindComplete{})
@@ -251,8 +252,8 @@ func (s *session) execute(ctx context.Context, m *pgproto3.Execute) error {
 	return s.rows(p, int(m.MaxRows))
 }
 
-// perform executes a statement: it takes its time, follows the status of the
-// transaction, and can be cancelled.
+// perform executes a statement: it waits for its delay, updates the status of
+// the transaction, and can be canceled.
 func (s *session) perform(ctx context.Context, p *prepared, args []any) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -280,7 +281,7 @@ func (s *session) perform(ctx context.Context, p *prepared, args []any) (Result,
 		s.status = 'T'
 	case "COMMIT":
 		if s.status == 'E' {
-			result.Tag = "ROLLBACK" // what PostgreSQL makes of it
+			result.Tag = "ROLLBACK" // as PostgreSQL does
 		}
 		s.status = 'I'
 	case "ROLLBACK":
@@ -291,7 +292,7 @@ func (s *session) perform(ctx context.Context, p *prepared, args []any) (Result,
 	return result, nil
 }
 
-// cancel ends the statement being executed, if there is one, with an error.
+// cancel ends the statement being executed, if any, with an error.
 func (s *session) cancel() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -314,7 +315,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// rows sends the portal's next rows, at most limit of them where that is not 0.
+// rows sends the portal's next rows, at most limit of them unless limit is 0.
 func (s *session) rows(p *portal, limit int) error {
 	send := p.result.Rows
 	if limit > 0 && limit < len(send) {

@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Whatever a client sends, the session ends when the messages do.
+// FuzzSession checks that a session ends with its messages, whatever a client
+// sends.
 func FuzzSession(f *testing.F) {
 	for _, messages := range [][]pgproto3.FrontendMessage{
 		{&pgproto3.Query{String: "SELECT 'a'"}, &pgproto3.Terminate{}},

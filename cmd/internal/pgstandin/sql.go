@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// A token is a piece of SQL: enough of it to tell whether two statements are the
-// same.
+// A token is a lexical element of SQL, with what is needed to compare
+// statements.
 type token struct {
 	kind byte   // 'w' for a word, 'n' for a number, 's' for a string, '$' for a parameter, 'o' for the rest
 	text string // folded to lower case for a word, unquoted for a string
 }
 
-var errUnterminated = errors.New("a string or comment of the statement does not end")
+var errUnterminated = errors.New("unterminated string or comment in the statement")
 
-// scan splits a statement into tokens, without white space, comments and the
-// semicolon at its end.
+// scan splits a statement into tokens. It drops white space, comments and the
+// final semicolon.
 func scan(sql string) ([]token, error) {
 	var tokens []token
 	for sql != "" {
@@ -35,7 +35,7 @@ func scan(sql string) ([]token, error) {
 	return tokens, nil
 }
 
-// next cuts the first token off; its kind is 0 for what means nothing.
+// next cuts off the first token. Its kind is 0 for white space and comments.
 func next(sql string) (t token, rest string, err error) {
 	switch c := sql[0]; {
 	case c == ' ' || c == '\t' || c == '\n' || c == '\r':
@@ -67,7 +67,7 @@ func next(sql string) (t token, rest string, err error) {
 	}
 }
 
-// quoted cuts off a string, or a name in double quotes, in which a doubled quote
+// quoted cuts off a string or a name in double quotes. A doubled quote in it
 // stands for one.
 func quoted(sql string) (t token, rest string, err error) {
 	var text strings.Builder
@@ -90,8 +90,8 @@ func quoted(sql string) (t token, rest string, err error) {
 	return token{}, "", errUnterminated
 }
 
-// match tells whether a client's statement is a known one, and which literals it
-// has in place of parameters.
+// match reports whether a client's statement is a known one, and returns the
+// literals in place of its parameters.
 func match(known, client []token) (literals map[int]string, ok bool) {
 	if len(known) != len(client) {
 		return nil, false
@@ -126,7 +126,7 @@ func span(s string, of func(byte) bool) int {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// isLetter also takes what is not ASCII, as PostgreSQL does.
+// isLetter also accepts bytes beyond ASCII, as PostgreSQL does.
 func isLetter(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80
 }

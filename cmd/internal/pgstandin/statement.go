@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// A Statement is SQL that the stand-in knows, and what it answers to it.
+// A Statement is SQL that the stand-in knows, and its answer.
 //
-// A client's statement is this one if it has the same tokens: white space,
-// comments and the case of words do not matter, and a literal may stand where
-// this one has a parameter, which is how clients send arguments over the simple
-// protocol.
+// It matches a client's statement with the same tokens: white space, comments and
+// the case of words do not matter, and a literal matches a parameter, which is
+// how clients send arguments over the simple protocol.
 type Statement struct {
 	SQL string
 	// Parameters are the types of $1, $2 …, as OIDs: [Text] and such.
 	Parameters []uint32
-	// Columns describe the rows; a statement without any returns none.
+	// Columns describes the rows; a statement without columns returns no rows.
 	Columns []Column
 	// Answer computes the rows from the arguments, which have the Go types of
-	// Parameters, or are nil for NULL. An error is the client's to see. Answer is
+	// Parameters, or are nil for NULL. Its error is sent to the client. Answer is
 	// called concurrently.
 	Answer func(args []any) (Result, error)
 }
@@ -33,11 +32,11 @@ type Column struct {
 // A Result is what one execution returns.
 type Result struct {
 	Rows [][]any       // values of the columns' types, nil for NULL
-	Took time.Duration // what it takes on top of the server's latency
+	Took time.Duration // delay in addition to the server's latency
 	Tag  string        // the command tag; "" is "SELECT n"
 }
 
-// builtin statements are those that clients send on their own account.
+// builtin lists statements that client libraries send by themselves.
 var builtin = []Statement{
 	command("begin", "BEGIN"),
 	command("commit", "COMMIT"),
@@ -60,8 +59,8 @@ func constant(sql, column string, oid uint32, value any) Statement {
 	}
 }
 
-// A catalog finds the statement that a client means. It is read only, and shared
-// by all sessions.
+// A catalog finds the Statement for a client's SQL. It is read-only and shared by
+// all sessions.
 type catalog struct {
 	statements []Statement
 	tokens     [][]token
@@ -82,16 +81,16 @@ func newCatalog(statements []Statement) (*catalog, error) {
 	return c, nil
 }
 
-// A prepared statement is a known one with the literals that the client wrote in
-// place of its parameters. An empty statement has none.
+// A prepared statement is a known Statement with the literals that the client
+// wrote in place of parameters. It has no Statement if the client's was empty.
 type prepared struct {
 	*Statement
 	literals map[int]string // by parameter, from 0
 	types    []uint32       // of the parameters left to bind
 }
 
-// prepare finds a client's statement. types are those it gives its parameters; 0
-// leaves the choice to the server.
+// prepare finds the Statement for a client's SQL. types holds the client's
+// parameter types; 0 leaves the choice to the server.
 func (c *catalog) prepare(sql string, types []uint32) (*prepared, error) {
 	tokens, err := scan(sql)
 	if err != nil {
@@ -101,7 +100,7 @@ func (c *catalog) prepare(sql string, types []uint32) (*prepared, error) {
 		return &prepared{}, nil
 	}
 	if tokens[0] == (token{'w', "begin"}) {
-		tokens = tokens[:1] // its isolation level means nothing here: nobody writes
+		tokens = tokens[:1] // ignore the isolation level: no statement writes
 	}
 	for i, known := range c.tokens {
 		literals, ok := match(known, tokens)
@@ -111,7 +110,7 @@ func (c *catalog) prepare(sql string, types []uint32) (*prepared, error) {
 		p := &prepared{Statement: &c.statements[i], literals: literals}
 		return p, p.bindTypes(types)
 	}
-	return nil, &failure{"0A000", fmt.Sprintf("this is a stand-in and not PostgreSQL: it does not know the statement %.200q", sql)}
+	return nil, &failure{"0A000", fmt.Sprintf("this is a stand-in, not PostgreSQL: it does not know the statement %.200q", sql)}
 }
 
 func (p *prepared) bindTypes(types []uint32) error {
@@ -130,7 +129,7 @@ func (p *prepared) bindTypes(types []uint32) error {
 	return nil
 }
 
-// arguments decodes what the client binds.
+// arguments decodes the values that the client binds.
 func (p *prepared) arguments(formats []int16, values [][]byte) ([]any, error) {
 	if len(values) != len(p.types) {
 		return nil, &failure{"08P01", fmt.Sprintf("%d arguments for %d parameters", len(values), len(p.types))}
@@ -156,8 +155,9 @@ func (p *prepared) arguments(formats []int16, values [][]byte) ([]any, error) {
 	return args, nil
 }
 
-// formatOf reads a list of format codes as the protocol means it: none is text
-// for all, one is for all, else each has its own.
+// formatOf returns the format of a value from the protocol's list of format
+// codes: an empty list means text, a single code applies to all values, otherwise
+// each value has a code.
 func formatOf(formats []int16, i int) int16 {
 	switch {
 	case len(formats) == 0:
@@ -170,7 +170,7 @@ func formatOf(formats []int16, i int) int16 {
 	return textFormat
 }
 
-// A failure is an error that the client sees, with its SQLSTATE.
+// A failure is an error for the client, with its SQLSTATE.
 type failure struct{ code, message string }
 
 func (f *failure) Error() string { return f.message }

@@ -14,16 +14,16 @@ const (
 	Text   = 25  // string
 	Float8 = 701 // float64
 
-	unknownType = 705 // the client leaves it to the server
+	unknownType = 705 // the client leaves the type to the server
 )
 
-// The formats in which a value goes over the wire.
+// The formats of values on the wire.
 const (
 	textFormat   = 0
 	binaryFormat = 1
 )
 
-// decode reads a value of a type. NULL is nil.
+// decode decodes a value of a type. It returns nil for NULL.
 func decode(oid uint32, format int16, data []byte) (any, error) {
 	if data == nil {
 		return nil, nil
@@ -61,8 +61,8 @@ func decodeBinary(oid uint32, data []byte) (any, error) {
 	return int64(binary.BigEndian.Uint64(data)), nil
 }
 
-// encode writes a value of a type. It returns nil for nil, which is NULL, and for any
-// other value an array that is not nil.
+// encode encodes a value of a type. It returns nil for nil, which is NULL, and a
+// non-nil slice for any other value.
 func encode(oid uint32, format int16, value any) ([]byte, error) {
 	out := []byte{}
 	asBinary := format == binaryFormat
@@ -95,7 +95,7 @@ func encode(oid uint32, format int16, value any) ([]byte, error) {
 			return strconv.AppendFloat(out, v, 'g', -1, 64), nil
 		}
 	}
-	return nil, fmt.Errorf("a %T is no value of the type with OID %d", value, oid)
+	return nil, fmt.Errorf("a %T is not a value of the type with OID %d", value, oid)
 }
 
 func noType(oid uint32) error { return &failure{"42704", fmt.Sprintf("no type with OID %d", oid)} }

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// TestValuesAreAsPgxHasThem holds the wire's form of each type against pgx's.
-func TestValuesAreAsPgxHasThem(t *testing.T) {
+// TestEncodingAgreesWithPgx compares the encoding of each type with pgx's.
+func TestEncodingAgreesWithPgx(t *testing.T) {
 	known := pgtype.NewMap()
 	for oid, values := range map[uint32][]any{
 		Int8:   {int64(0), int64(-1), int64(math.MaxInt64), int64(math.MinInt64)},
@@ -44,7 +44,7 @@ func TestValuesAreAsPgxHasThem(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoValueIsAnError(t *testing.T) {
+func TestInvalidValuesAreErrors(t *testing.T) {
 	for _, c := range []struct {
 		oid    uint32
 		format int16

@@ -1,12 +1,12 @@
-// Command publish moves the project to another module path, as a fork or a new home
-// needs it:
+// Command publish moves the project to another module path, for a fork or a new
+// repository:
 //
 //	publish example.org/timesink
 //
-// It works on the project's root, its current folder. It rewrites the module lines,
-// requirements and replacements of the project's modules, the imports of their Go
-// files, and the names of functions in the compiler's profile. The path stands nowhere
-// else: what needs it at run time derives it.
+// Run it in the project's root. It rewrites the module lines, requirements and
+// replacements of the project's modules, the imports of their Go files, and the
+// function names in the compiler's profile. The path appears nowhere else: code that
+// needs it at run time derives it.
 package main
 
 import (
@@ -40,10 +40,10 @@ func main() {
 	}
 }
 
-// A move is from one module path to another.
+// A move renames one module path to another.
 type move struct{ from, to string }
 
-// path is an import path, or the name of a module, after the move.
+// path returns an import path or a module's name after the move.
 func (m move) path(p string) string {
 	if rest, ok := strings.CutPrefix(p, m.from); ok && (rest == "" || rest[0] == '/') {
 		return m.to + rest
@@ -51,8 +51,9 @@ func (m move) path(p string) string {
 	return p
 }
 
-// symbol is the name of a function after the move. Names hold import paths also of
-// what they are parameterized with: a path begins where no letter of one stands before.
+// symbol returns the name of a function after the move. The type arguments in a name
+// contain import paths too: a path begins where the previous character cannot be part
+// of one.
 func (m move) symbol(s string) string {
 	old := regexp.MustCompile(`(^|[^\w./%-])` + regexp.QuoteMeta(m.from) + "/")
 	return old.ReplaceAllString(s, "${1}"+m.to+"/")
@@ -94,7 +95,7 @@ func publish(root, to string) error {
 	})
 }
 
-// rewrite changes a file, if that changes anything.
+// rewrite writes a file only if its content changes.
 func rewrite(path string, change func([]byte) ([]byte, error)) error {
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -107,7 +108,7 @@ func rewrite(path string, change func([]byte) ([]byte, error)) error {
 	return os.WriteFile(path, after, 0o644)
 }
 
-// A module is what the go command says of a go.mod.
+// A module is the go command's description of a go.mod.
 type module struct {
 	Module  struct{ Path string }
 	Require []struct{ Path, Version string }
@@ -134,7 +135,7 @@ func command(args ...string) ([]byte, error) {
 	return out, err
 }
 
-// module rewrites a go.mod, if it is of the project's.
+// module rewrites a go.mod if it belongs to the project.
 func (m move) module(file string) error {
 	mod, err := readModule(file)
 	if err != nil {
@@ -176,7 +177,7 @@ func (m move) source(text []byte) ([]byte, error) {
 		return nil, err
 	}
 	out, changed := bytes.Clone(text), false
-	for _, spec := range slices.Backward(file.Imports) { // so that offsets stay right
+	for _, spec := range slices.Backward(file.Imports) { // so that offsets stay valid
 		path, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {
 			return nil, err
@@ -190,10 +191,11 @@ func (m move) source(text []byte) ([]byte, error) {
 	if !changed {
 		return text, nil
 	}
-	return format.Source(out) // which sorts them
+	return format.Source(out) // which sorts the imports
 }
 
-// profile renames the functions of a profile. The compiler finds what is hot by name.
+// profile renames the functions in a profile, because the compiler finds hot
+// functions by name.
 func (m move) profile(data []byte) ([]byte, error) {
 	p, err := profile.ParseData(data)
 	if err != nil {

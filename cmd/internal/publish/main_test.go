@@ -54,7 +54,7 @@ func TestPublish(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 2 { // the second time nothing is left to do
+	for range 2 { // the second run changes nothing
 		if err := publish(root, "new.org/x"); err != nil {
 			t.Fatal(err)
 		}
@@ -67,8 +67,8 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// sameLines reports whether two texts have the same lines: the go command appends a
-// requirement that replaces another one.
+// sameLines reports whether two texts have the same lines in any order: the go
+// command appends a requirement that replaces another.
 func sameLines(a, b string) bool {
 	count := map[string]int{}
 	for line := range strings.Lines(a) {

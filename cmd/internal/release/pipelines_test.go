@@ -13,10 +13,9 @@ import (
 	"time"
 )
 
-// TestPipelines runs the example pipelines as they are: they install timesink from
-// where TIMESINK_REPOSITORY points to, and run it on a service of the test and for a
-// second. What they leave to the project, the service, its load and its commits, make
-// and git's checkout stand for.
+// TestPipelines runs the example pipelines unchanged: they install timesink from
+// TIMESINK_REPOSITORY and run it on a service of the test for a second. Fake make and
+// git checkout commands replace the project's own service, load and commits.
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	repository := clone(t)
@@ -37,7 +36,7 @@ func TestPipelines(t *testing.T) {
 func runPipeline(t *testing.T, repository, commit, pipeline string) {
 	service, dir := serve(t), t.TempDir()
 	bin := filepath.Join(dir, "bin")
-	// The same build on both sides differs by chance, but not by that much.
+	// Two captures of the same build differ by chance, but not by this much.
 	pipeline = strings.NewReplacer("localhost:6060", service+" -d 1s", "+10%", "+1000%", "+5ms", "+5s",
 		"/usr/local/bin", bin).Replace(pipeline)
 	git, err := exec.LookPath("git")
@@ -68,7 +67,7 @@ func runPipeline(t *testing.T, repository, commit, pipeline string) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	if !strings.Contains(string(out), fmt.Sprintf("(commit %s)", commit)) {
-		t.Errorf("what is installed does not tell that it is of %s:\n%s", commit, out)
+		t.Errorf("the installed command does not state the commit %s:\n%s", commit, out)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "after-4.zip")); err != nil {
 		t.Error(err)
@@ -102,7 +101,7 @@ func serve(t *testing.T) string {
 	return server.URL
 }
 
-// scripts are the texts below "run" and "script" in a pipeline.
+// scripts returns the scripts under "run" and "script" in a pipeline.
 func scripts(doc any) (out []string) {
 	switch d := doc.(type) {
 	case map[string]any:

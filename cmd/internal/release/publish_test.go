@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// clone copies the project as git would: what it knows, and what is new and not
+// clone copies the project's files: the tracked ones, and new ones that are not
 // ignored.
 func clone(t *testing.T) string {
 	t.Helper()
@@ -29,7 +29,7 @@ func clone(t *testing.T) string {
 	return dir
 }
 
-// in runs a command in a folder, and returns what it printed.
+// in runs a command in a folder and returns its output.
 func in(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -46,8 +46,8 @@ func hotFunctions(t *testing.T, dir, path string) int {
 	return strings.Count(in(t, dir, "go", "tool", "pprof", "-raw", "cmd/timesink/default.pgo"), " "+path+"/")
 }
 
-// TestPublishAs moves a copy of the project, builds it there, and holds that the old
-// path is nowhere left and the layout is the same.
+// TestPublishAs moves a copy of the project, builds it, and checks that the old path
+// is gone and the layout is unchanged.
 func TestPublishAs(t *testing.T) {
 	t.Parallel()
 	old := strings.TrimSpace(in(t, root, "go", "list", "-m"))
@@ -55,12 +55,12 @@ func TestPublishAs(t *testing.T) {
 	const to = "example.org/some/where"
 	in(t, dir, "bash", ".ci/publish-as", to)
 
-	// git grep exits with 1 where it finds nothing.
+	// git grep exits with status 1 if it finds nothing.
 	if out := in(t, dir, "bash", "-c", `git grep -nIE "$0" || (($? == 1))`, `(^|[^a-zA-Z0-9_./-])`+old+`/(analyze|cmd|collect|report)\b`); out != "" {
 		t.Errorf("the path stays in\n%s", out)
 	}
 	if before, after := hotFunctions(t, root, old), hotFunctions(t, dir, to); before != after || before < 100 {
-		t.Errorf("of %d of the project's functions in the compiler's profile there are %d", before, after)
+		t.Errorf("%d of the project's functions in the compiler's profile became %d", before, after)
 	}
 	if out := in(t, dir, "gofmt", "-l", "cmd", "collect", "analyze", "report"); out != "" {
 		t.Errorf("gofmt would change %s", out)

@@ -1,9 +1,10 @@
-// Package release holds what stands around the code: what .goreleaser.yaml makes of it,
-// how it is installed, the workflows and issue forms, the example pipelines, and that the
-// project moves to another module path. It is a module of its own, so that the tool's
-// need not require what checks these.
+// Package release tests what surrounds the code: the release that .goreleaser.yaml
+// describes, its installation, the workflows and issue forms, the example pipelines,
+// and the move to another module path. It is a separate module, so that the tool's
+// module does not require the checkers.
 //
-// Without -whole it builds the command for this machine; with it, all of a release.
+// Without -whole it builds the command for this machine only; with it, the whole
+// release.
 package release_test
 
 import (
@@ -33,12 +34,12 @@ import (
 	"github.com/goreleaser/goreleaser/v2/pkg/config"
 )
 
-var whole = flag.Bool("whole", false, "build the release for every system, and not for this one")
+var whole = flag.Bool("whole", false, "build the release for every system, not only this one")
 
-// root is the project's folder.
+// root returns the project's folder.
 const root = "../../.."
 
-// most is how many bytes a binary may have.
+// most is the largest size of a binary, in bytes.
 const most = 20_000_000
 
 const (
@@ -46,16 +47,16 @@ const (
 	commit = "0123abcd"
 )
 
-// A target is a system that a release is built for.
+// A target is a system for which a release is built.
 type target struct{ os, arch string }
 
-// A release is what .goreleaser.yaml says, and where its archives go.
+// A release is the content of .goreleaser.yaml and the folder for its archives.
 type release struct {
 	config.Project
 	folder string
 }
 
-// load reads .goreleaser.yaml as goreleaser does, which knows each key.
+// load reads .goreleaser.yaml as goreleaser does, and rejects unknown keys.
 func load(t *testing.T) *release {
 	t.Helper()
 	p, err := config.Load(filepath.Join(root, ".goreleaser.yaml"))
@@ -68,7 +69,7 @@ func load(t *testing.T) *release {
 	return &release{p, t.TempDir()}
 }
 
-// targets are all systems of the release, of this one the first.
+// targets returns all systems of the release, this machine's first.
 func (r *release) targets() []target {
 	own := target{runtime.GOOS, runtime.GOARCH}
 	list := []target{own}
@@ -82,7 +83,8 @@ func (r *release) targets() []target {
 	return list
 }
 
-// expand fills in a template as goreleaser does, with the fields that ours have.
+// expand executes a template as goreleaser does, with the fields that the project's
+// templates use.
 func expand(t *testing.T, text string, at target) string {
 	t.Helper()
 	tmpl, err := template.New("").Option("missingkey=error").Parse(text)
@@ -100,7 +102,7 @@ func expand(t *testing.T, text string, at target) string {
 	return b.String()
 }
 
-// build builds the command for a system, by the release's own flags.
+// build builds the command for a system, with the release's flags.
 func (r *release) build(t *testing.T, at target) (exe string) {
 	t.Helper()
 	b := r.Builds[0]
@@ -121,7 +123,7 @@ func (r *release) build(t *testing.T, at target) (exe string) {
 	return exe
 }
 
-// archive is the name of a system's archive.
+// archive returns the name of a system's archive.
 func (r *release) archive(t *testing.T, at target) string {
 	t.Helper()
 	a := r.Archives[0]
@@ -178,8 +180,8 @@ func (r *release) pack(t *testing.T, at target, exe string) (path string) {
 	return path
 }
 
-// TestRelease builds what a release is made of, holds each binary, writes the archives
-// and their checksums, and installs from them as the README says.
+// TestRelease builds the release's binaries, checks each one, writes the archives and
+// their checksums, and installs from them as the README describes.
 func TestRelease(t *testing.T) {
 	r := load(t)
 	targets := r.targets()
@@ -211,9 +213,9 @@ func TestRelease(t *testing.T) {
 	r.install(t)
 }
 
-// checkBinary holds what a release promises of each binary: its size, that it needs
-// nothing of the system's, that it has no symbols, and that it names no folder of the
-// machine that built it.
+// checkBinary checks what a release promises of each binary: its size, that it is
+// static, that it has no symbols, and that it contains no path of the machine that
+// built it.
 func checkBinary(t *testing.T, exe string, at target) {
 	t.Helper()
 	data, err := os.ReadFile(exe)
@@ -229,7 +231,7 @@ func checkBinary(t *testing.T, exe string, at target) {
 		t.Fatal(err)
 	}
 	if bytes.Contains(data, []byte(folder+string(filepath.Separator))) {
-		t.Errorf("it names %s", folder)
+		t.Errorf("it contains the path %s", folder)
 	}
 	info, err := buildinfo.ReadFile(exe)
 	if err != nil {
@@ -244,7 +246,7 @@ func checkBinary(t *testing.T, exe string, at target) {
 	}
 	for _, m := range info.Deps {
 		if slices.Contains([]string{"github.com/json-iterator/go", "go.opentelemetry.io/collector/pdata", "google.golang.org/protobuf"}, m.Path) {
-			t.Errorf("it carries %s, which one format would need", m.Path)
+			t.Errorf("it contains %s, which only one format would need", m.Path)
 		}
 	}
 	if at.os != "linux" {
@@ -263,8 +265,8 @@ func checkBinary(t *testing.T, exe string, at target) {
 	}
 }
 
-// install runs the README's line for this system, and the commands that verify what it
-// brings, on a server that has the release.
+// install runs the README's command for this system against a server with the release,
+// and the commands that verify the result.
 func (r *release) install(t *testing.T) {
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
@@ -287,7 +289,7 @@ func (r *release) install(t *testing.T) {
 		if strings.HasSuffix(own, ".zip") || strings.HasSuffix(name, ".zip") {
 			continue
 		}
-		// The line of another Unix with this one's archive.
+		// The command for the other Unix, with this system's archive.
 		r.run(t, strings.NewReplacer(name, own, `\|`, "|").Replace(line[2]))
 	}
 }
@@ -306,8 +308,8 @@ func (r *release) run(t *testing.T, line string) {
 	}
 }
 
-// TestTheImage holds that the image is made of what the release has, for systems that it
-// is built for.
+// TestTheImage checks that the image contains the release's files and is built for its
+// systems.
 func TestTheImage(t *testing.T) {
 	r := load(t)
 	image := r.DockersV2[0]
@@ -323,7 +325,7 @@ func TestTheImage(t *testing.T) {
 	for _, platform := range image.Platforms {
 		goos, goarch, _ := strings.Cut(platform, "/")
 		if !slices.Contains(r.targets(), target{goos, goarch}) {
-			t.Errorf("the image is for %s, and the release not", platform)
+			t.Errorf("the image is for %s, but the release is not", platform)
 		}
 	}
 	for _, text := range slices.Concat(image.Images, image.Tags) {

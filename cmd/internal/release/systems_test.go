@@ -7,9 +7,8 @@ import (
 	loader "golang.org/x/tools/go/packages"
 )
 
-// TestCompilesForEachSystem checks the types of the whole module for the systems that
-// the command is used on. No code is made: a release is built, and this is what tells
-// early that one would not be.
+// TestCompilesForEachSystem type-checks the whole module for each supported system.
+// It generates no code, and shows early that a release would not build.
 func TestCompilesForEachSystem(t *testing.T) {
 	for _, system := range []string{"darwin", "windows"} {
 		t.Run(system, func(t *testing.T) {

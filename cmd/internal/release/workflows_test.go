@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestWorkflows holds the project's workflows, and the one that it gives as an example,
-// to the syntax of GitHub's.
+// TestWorkflows checks the syntax of the project's GitHub workflows and of the example
+// workflow.
 func TestWorkflows(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
 	if err != nil || len(files) < 3 {
@@ -34,9 +34,9 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// TestWorkflowsRunWhatIsThere holds that a workflow runs .ci/run for each push and pull
-// request, and that the scripts that workflows run are there.
-func TestWorkflowsRunWhatIsThere(t *testing.T) {
+// TestWorkflowsRunExistingScripts checks that a workflow runs .ci/run for each push and
+// pull request, and that all scripts in workflows exist.
+func TestWorkflowsRunExistingScripts(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestWorkflowsRunWhatIsThere(t *testing.T) {
 	}
 }
 
-// decode reads a file of YAML, strictly where it may have no other keys.
+// decode decodes a YAML file. If strict is set, unknown keys are errors.
 func decode(t *testing.T, path string, into any, strictly bool) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, path))
@@ -106,8 +106,8 @@ type element struct {
 	Validations struct{ Required bool }
 }
 
-// TestIssueForms holds the issue forms to the schema of GitHub's, and that a form asks
-// for a capture that went through timesink redact.
+// TestIssueForms checks the issue forms against GitHub's schema, and that each form
+// asks for a capture redacted by timesink.
 func TestIssueForms(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github/ISSUE_TEMPLATE/*.yml"))
 	if err != nil || len(files) < 3 {
@@ -130,7 +130,7 @@ func TestIssueForms(t *testing.T) {
 	}
 }
 
-// check lists what GitHub would refuse, and a missing capture.
+// check returns what GitHub would reject, and reports a missing request for a capture.
 func (f *form) check() (wrong []string) {
 	say := func(ok bool, what string) {
 		if !ok {
@@ -144,7 +144,7 @@ func (f *form) check() (wrong []string) {
 		if e.Type != "markdown" {
 			inputs++
 			say(a.Label != "", "a field has no label")
-			say(e.ID != "" && !ids[e.ID] && strings.Trim(e.ID, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "", "the id "+e.ID+" is none, or is there twice")
+			say(e.ID != "" && !ids[e.ID] && strings.Trim(e.ID, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "", "the id "+e.ID+" is invalid, or used twice")
 			ids[e.ID] = true
 		}
 		if e.ID == "capture" && strings.Contains(a.Description+e.Type, "textarea") {
@@ -154,7 +154,7 @@ func (f *form) check() (wrong []string) {
 		case "markdown":
 			say(a.Value != "" && a.Label == "", "a markdown element has only a value")
 		case "input":
-			say(a.Render == "" && a.Options.IsZero(), e.ID+" has what an input has not")
+			say(a.Render == "" && a.Options.IsZero(), e.ID+" has a key that an input must not have")
 		case "textarea":
 			say(a.Options.IsZero(), e.ID+" has options")
 		case "dropdown":
@@ -171,7 +171,7 @@ func (f *form) check() (wrong []string) {
 		}
 	}
 	say(inputs > 0, "it asks nothing")
-	say(captures == 1, "it asks for no capture")
+	say(captures == 1, "it does not ask for a capture")
 	text, _ := yaml.Marshal(f.Body)
 	say(strings.Contains(string(text), "timesink redact"), "it does not say how a capture is redacted")
 	return wrong

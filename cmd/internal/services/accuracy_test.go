@@ -32,16 +32,16 @@ import (
 
 func TestMain(m *testing.M) { testbin.Main(m) }
 
-var write = flag.Bool("write", false, "write the whole table into ACCURACY.md, if none of it broke a bound")
+var write = flag.Bool("write", false, "write the whole table into ACCURACY.md unless a bound is broken")
 
-var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the services with this `toolchain`, such as go1.27.3, not with the one that tests")
+var toolchain = flag.String("toolchain", os.Getenv("TIMESINK_TOOLCHAIN"), "build the services with this `toolchain`, such as go1.27.3, instead of the one that runs the tests")
 
-var keep = flag.String("keep", "", "keep the captures, and what the scenarios measured, in folders below this `folder`")
+var keep = flag.String("keep", "", "keep the captures and the scenarios' measurements in folders below this `folder`")
 
 // window is how long a capture lasts.
 const window = 4 * time.Second
 
-// A scenario is found by its name, whatever family it is of, and so is the sample.
+// Scenarios and samples are found by name, in any family.
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]string{}
 	for _, f := range append(slices.Clone(families), beside) {
@@ -59,8 +59,8 @@ func TestNamesAreUnique(t *testing.T) {
 	}
 }
 
-// TestAccuracy holds what timesink says of each scenario against the stopwatches
-// in it, and prints the table.
+// TestAccuracy compares timesink's answer about each scenario with the scenario's
+// stopwatches, and prints the table.
 func TestAccuracy(t *testing.T) {
 	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
 	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
@@ -83,10 +83,10 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
-// tags are the flags that build the services with the scenarios of this test.
+// tags returns the build flags for services with the scenarios of this test.
 var tags = map[bool][]string{true: {"-tags=whole"}}[whole]
 
-// sample is a scenario of each family, as a family of its own.
+// sample returns a family with one scenario of each family.
 func sample() family {
 	all := family{name: "one of each family"}
 	for _, f := range families {
@@ -99,16 +99,16 @@ func sample() family {
 	return all
 }
 
-// An environment is the servers that scenarios need, each started when it first
-// is, for all families.
+// An environment holds the servers that scenarios need. Each is started at its first
+// use, for all families.
 type environment struct {
-	t         *testing.T // they live as long as it
+	t         *testing.T // their lifetime
 	exe       string
 	addresses scenario.Env
 }
 
-// arguments starts what is missing of the needs and returns the flags that tell
-// where they are.
+// arguments starts the needs that are not running and returns the flags with their
+// addresses.
 func (e *environment) arguments(needs []string) (args []string) {
 	for _, need := range needs {
 		if _, ok := e.addresses[need]; !ok {
@@ -131,8 +131,8 @@ func (e *environment) start(need string) (address string) {
 	return address
 }
 
-// measureFamily measures the scenarios of a family once, in one process, and holds
-// each to its bounds.
+// measureFamily measures the scenarios of a family once, in one process, and checks
+// the bounds of each.
 func measureFamily(t *testing.T, exe string, f family, env *environment) (rows []accuracy.Row) {
 	var needs, names []string
 	for _, s := range f.scenarios {
@@ -150,13 +150,13 @@ func measureFamily(t *testing.T, exe string, f family, env *environment) (rows [
 	return rows
 }
 
-// A measurement is a row and the bounds that it breaks.
+// A measurement is a row and its broken bounds.
 type measurement struct {
 	row    accuracy.Row
 	broken []error
 }
 
-// measure runs scenarios in one process, under load, and looks at them once.
+// measure runs scenarios in one process, under load, and takes one capture.
 func measure(t *testing.T, exe string, with, names []string) []measurement {
 	var serving Serving
 	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, names), &serving)
@@ -164,8 +164,8 @@ func measure(t *testing.T, exe string, with, names []string) []measurement {
 	return seen.judge(t, names, seen.analyze(t, analyze.Options{Units: units(t, names)}))
 }
 
-// A sight is one look at scenarios: the capture, and beside it what they and their
-// clients measured.
+// A sight is one observation of scenarios: the capture, and the measurements of the
+// scenarios and their clients.
 type sight struct {
 	path    string
 	facts   map[string]Measured
@@ -173,8 +173,8 @@ type sight struct {
 	machine accuracy.Machine // during the capture
 }
 
-// look takes a capture of the scenarios under load, and asks them what they
-// measured.
+// look takes a capture of the scenarios under load, and asks them for their
+// measurements.
 func look(t *testing.T, exe string, with, names []string, serving Serving) *sight {
 	args := slices.Concat([]string{"load"}, with)
 	for _, name := range names {
@@ -186,7 +186,7 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 	var clients map[string]*load.Result
 	go func() { loaded <- child.Output(ctx, exe, args, &clients) }()
 	var before map[string]Measured
-	for enough := false; !enough; { // until the load is there
+	for enough := false; !enough; { // until the load has begun
 		select {
 		case err := <-loaded:
 			t.Fatalf("the load ended: %v", err)
@@ -201,7 +201,7 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 			enough = enough && len(m.Requests) > 5
 		}
 	}
-	folder, err := os.MkdirTemp(cmp.Or(*keep, t.TempDir()), strings.ReplaceAll(names[0], "/", "-")+" *") // it may be measured again
+	folder, err := os.MkdirTemp(cmp.Or(*keep, t.TempDir()), strings.ReplaceAll(names[0], "/", "-")+" *") // a scenario may be measured again
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,19 +225,19 @@ func look(t *testing.T, exe string, with, names []string, serving Serving) *sigh
 	return seen
 }
 
-// machine is what the processors cost the scenarios' process per request between two
-// readings of the truth.
+// machine returns the cost of the processors per request for the scenarios' process,
+// between two readings of the truth.
 func machine(before, after map[string]Measured) accuracy.Machine {
 	var spent truth.Totals
 	requests := 0
 	for name, m := range after {
 		requests += len(m.Requests) - len(before[name].Requests)
-		spent = m.Totals.Between(before[name].Totals) // the process's, whichever scenario tells
+		spent = m.Totals.Between(before[name].Totals) // of the process; every scenario reports the same
 	}
 	return accuracy.NewMachine(spent, requests)
 }
 
-// save writes what the scenarios and their clients measured.
+// save writes the measurements of the scenarios and their clients.
 func (s *sight) save(t *testing.T, path string) {
 	text, err := json.Marshal(map[string]any{"facts": s.facts, "clients": s.clients})
 	if err != nil {
@@ -262,7 +262,7 @@ func (s *sight) analyze(t *testing.T, opts analyze.Options) *accuracy.Analysis {
 	return said
 }
 
-// units are the functions that scenarios want taken for units of work.
+// units returns the functions that scenarios declare as units of work.
 func units(t *testing.T, names []string) *regexp.Regexp {
 	var functions []string
 	for _, name := range names {
@@ -293,8 +293,8 @@ func truths(t *testing.T, serving Serving) map[string]Measured {
 	return all
 }
 
-// judge gives each scenario the tool's requests that are on its goroutines. What
-// is on none is nobody's.
+// judge assigns the tool's requests to the scenario on whose goroutines they ran. A
+// request on no scenario's goroutine is an error.
 func (seen *sight) judge(t *testing.T, names []string, said *accuracy.Analysis) (out []measurement) {
 	owner := map[int64]string{}
 	for name, m := range seen.facts {
@@ -338,8 +338,7 @@ func (seen *sight) judge(t *testing.T, names []string, said *accuracy.Analysis) 
 	return out
 }
 
-// estimate takes what the report estimates of a scenario whose work is running
-// time.
+// estimate adds the report's estimates for a scenario whose work is running time.
 func estimate(row *accuracy.Row, requests []accuracy.Request, b *breakdown.Breakdown) []error {
 	for i := range b.Endpoints {
 		if e := &b.Endpoints[i]; len(requests) > 0 && e.Name == requests[len(requests)/2].Endpoint {
@@ -350,9 +349,10 @@ func estimate(row *accuracy.Row, requests []accuracy.Request, b *breakdown.Break
 	return []error{errors.New("the report has no such endpoint")}
 }
 
-// wanted holds what a scenario wants beyond the bounds. One request of a hundred may
+// wanted checks what a scenario wants beyond the bounds. One request in a hundred may
 // lack a call: a goroutine that nothing waits for may not have begun when the request
-// ends, and one off its core does not wait for what comes meanwhile.
+// ends, and a goroutine off its core does not wait for an answer that arrives
+// meanwhile.
 func wanted(want scenario.Want, row *accuracy.Row, requests []accuracy.Request, b *breakdown.Breakdown) (broken []error) {
 	if off := math.Abs(row.Calls - want.Calls); want.Calls >= 0 && off > 0.01*want.Calls {
 		broken = append(broken, fmt.Errorf("%.3f calls a request, not %v", row.Calls, want.Calls))
@@ -370,7 +370,7 @@ func wanted(want scenario.Want, row *accuracy.Row, requests []accuracy.Request, 
 			elsewhere = append(elsewhere, fmt.Errorf("the calls go to %q, not to %s", r.Systems, want.System))
 		}
 		if strings.HasSuffix(r.Kind, breakdown.LongPolling) && want.Kind != r.Kind {
-			broken = append(broken, fmt.Errorf("a request to %q is taken for a long poll", r.Endpoint))
+			broken = append(broken, fmt.Errorf("a request to %q is treated as a long poll", r.Endpoint))
 			break
 		}
 		if want.Kind != "" && r.Kind != want.Kind || want.Endpoint != "" && r.Endpoint != want.Endpoint {

@@ -16,12 +16,12 @@ import (
 	"timesink/cmd/internal/services/woven"
 )
 
-// A family is scenarios that one process serves.
+// A family is a group of scenarios that one process serves.
 type family struct {
 	name      string
 	scenarios []scenario.Scenario
-	// sample names what is measured where the whole table would take too long: one
-	// scenario, last, and what it needs beside it to be told from others.
+	// sample names what is measured when the whole table would take too long: one
+	// scenario, last, preceded by the scenarios needed to distinguish it.
 	sample []string
 }
 
@@ -54,10 +54,10 @@ var families = []family{
 
 var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
 
-// beside are scenarios that are no lines of the table.
+// beside holds scenarios that are not in the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}, []string{unruled.Beanstalk.Name}}
 
-// find returns a scenario with what it leaves to the defaults filled in.
+// find returns a scenario with its defaults filled in.
 func find(name string) (scenario.Scenario, error) {
 	for _, f := range append(slices.Clone(families), beside) {
 		for _, s := range f.scenarios {

@@ -1,13 +1,12 @@
-// Command services runs the services of the accuracy table: each does something
-// known with one of the libraries that timesink has rules for, and times itself
-// around every step. It is a module of its own, so that the tool's need not
-// require those libraries.
+// Command services runs the services of the accuracy table: each does something known
+// with one of the libraries that timesink has rules for, and times every step. It is a
+// separate module, so that the tool's module does not require those libraries.
 //
 //	services serve --with NEED=ADDRESS… SCENARIO…       the scenarios, in one process
 //	services load --with NEED=ADDRESS… SCENARIO=ADDRESS…  requests for them, in a closed loop
 //	services peer --with NEED=ADDRESS… NAME               a server that scenarios need
 //
-// Each prints one line of JSON when it is ready, load when it ends, and ends with
+// Each prints one line of JSON when it is ready (load: when it ends), and exits with
 // its standard input.
 package main
 
@@ -66,17 +65,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// A Serving is what serve prints: where pprof and the truth are, and what the
-// scenarios' clients are to dial.
+// A Serving is the output of serve: the address of pprof and the truth, and the
+// addresses for the scenarios' clients.
 type Serving struct {
 	Pprof     string            `json:"pprof"`
 	Addresses map[string]string `json:"addresses"`
 }
 
-// A Measured is what /truth answers for a scenario.
+// A Measured is the answer of /truth for a scenario.
 type Measured struct {
 	truth.Truth
-	Error string `json:"error,omitempty"` // the first failure of its work
+	Error string `json:"error,omitempty"` // the first error of its work
 }
 
 func serve(ctx context.Context, env scenario.Env, names []string, out *json.Encoder) error {
@@ -109,7 +108,7 @@ func serve(ctx context.Context, env scenario.Env, names []string, out *json.Enco
 	return nil
 }
 
-// admin serves pprof and what was measured.
+// admin serves pprof and the measurements.
 func admin(recorders map[string]*scenario.Recorder) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -132,8 +131,8 @@ func admin(recorders map[string]*scenario.Recorder) http.Handler {
 	return mux
 }
 
-// send sends requests to scenarios until its standard input ends, and prints what
-// their clients saw.
+// send sends requests to scenarios until its standard input ends, and prints the
+// clients' results.
 func send(ctx context.Context, env scenario.Env, targets []string, out *json.Encoder) error {
 	results, failed := map[string]*load.Result{}, error(nil)
 	var mu sync.Mutex

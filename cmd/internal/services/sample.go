@@ -2,6 +2,6 @@
 
 package main
 
-// whole: not all scenarios are built. Those whose libraries take long to compile are
-// left out, and one of each family is measured. The build tag whole has all.
+// whole is false: scenarios whose libraries take long to compile are left out, and
+// one of each family is measured. The build tag whole includes all.
 const whole = false

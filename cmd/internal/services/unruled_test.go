@@ -11,9 +11,9 @@ import (
 	"timesink/cmd/internal/testbin"
 )
 
-// TestAnUnknownLibraryIsNamedAndARuleExplainsIt looks at a service whose client
-// library no rule knows: its time is unknown, with the line that says how to add
-// it, and with that rule the answer is as accurate as any.
+// TestAnUnknownLibraryIsNamedAndARuleExplainsIt observes a service whose client
+// library has no rule: its time is unknown, with a line that says how to add a
+// rule, and with that rule the answer is as accurate as any.
 func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 	const library = "github.com/beanstalkd/go-beanstalk"
 	s := unruled.Beanstalk

@@ -2,5 +2,5 @@
 
 package main
 
-// whole: all scenarios are built and measured.
+// whole is true: all scenarios are built and measured.
 const whole = true

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A command is a process that is run several times and measured as a whole.
+// A command is a process that runs several times and is measured as a whole.
 type command struct {
 	name  string
 	args  []string
@@ -22,7 +22,7 @@ type command struct {
 	runs  []reading
 }
 
-// What was printed, and when the last of it was.
+// The output, and the time of its last write.
 type printed struct {
 	strings.Builder
 	at time.Time
@@ -33,8 +33,8 @@ func (p *printed) Write(data []byte) (int, error) {
 	return p.Builder.Write(data)
 }
 
-// A reading of one run: its time in seconds, the most memory it had in bytes, and how
-// much of all processors' time other processes took meanwhile, NaN if unknown.
+// A reading of one run: its time in seconds, its peak memory in bytes, and the share
+// of all processors' time that other processes took meanwhile, NaN if unknown.
 type reading struct{ seconds, peak, others float64 }
 
 func (c *command) run(b *testing.B) {
@@ -75,8 +75,8 @@ func (c *command) seconds() float64 { return median(c.times()) }
 func (c *command) peak() float64    { return median(c.peaks()) }
 func (c *command) most() float64    { return slices.Max(c.peaks()) }
 
-// ratio is the median of two commands' ratios in the same round: what slows the
-// machine for a while slows both.
+// ratio returns the median of two commands' ratios within each round: a slowdown of
+// the machine affects both.
 func ratio(c, to *command) float64 {
 	ratios := make([]float64, len(c.runs))
 	for i := range ratios {
@@ -90,7 +90,7 @@ func median(x []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// printCommands prints times and memory, with their extent.
+// printCommands prints times and memory, with their ranges.
 func printCommands(commands ...*command) {
 	const line = "%-24s %9s %20s %10s %18s\n"
 	fmt.Printf(line, "", "time", "", "peak", "others' share")
@@ -106,7 +106,7 @@ func printCommands(commands ...*command) {
 	}
 }
 
-// A table holds figures beside their bounds.
+// A table lists figures with their bounds.
 type table []*bound
 
 type bound struct {
@@ -114,16 +114,16 @@ type bound struct {
 	measured, limit float64
 	aim             float64 // 0 is none
 	unit            string
-	least           bool // the limit is what it must reach, not what it must not exceed
+	least           bool // the limit is a lower bound, not an upper one
 }
 
-// most adds what may be so much at most.
+// most adds a figure with an upper bound.
 func (t *table) most(what string, measured, limit float64, unit string) *bound {
 	*t = append(*t, &bound{what: what, measured: measured, limit: limit, unit: unit})
 	return (*t)[len(*t)-1]
 }
 
-// least adds what must be so much at least.
+// least adds a figure with a lower bound.
 func (t *table) least(what string, measured, limit float64, unit string) *bound {
 	added := t.most(what, measured, limit, unit)
 	added.least = true
@@ -137,7 +137,7 @@ func (r *bound) holds() bool {
 	return r.measured <= r.limit
 }
 
-// print prints the table and fails the benchmark where a bound does not hold.
+// print prints the table and fails the benchmark if a bound does not hold.
 func (t *table) print(b *testing.B) {
 	const line = "%-58s %12s %14s %10s %s\n"
 	fmt.Printf("\n"+line, "", "measured", "bound", "aim", "")

@@ -19,20 +19,20 @@ import (
 	"timesink/collect/capture"
 )
 
-// The pairs of runs, without and with a capture. A run is a little longer than the
-// window within, as the capture's beginning and end cost something too.
+// The pairs of runs, without and with a capture. A run is a little longer than its
+// window, because the beginning and end of a capture have a cost too.
 const (
 	costPairs  = 16
 	costRun    = 6 * time.Second
 	costWindow = 5 * time.Second
-	saturation = 24 // connections that keep the machine busy
+	saturation = 24 // connections that saturate the machine
 )
 
-// BenchmarkCost prints what a capture costs the service that is looked at:
-// throughput, latency and processor time with and without one, in turn, when the
-// service does half of what it can, and all of it. Collector, service, upstreams
-// and load share the machine, so the figures are an upper bound. Whatever else runs
-// there widens the intervals of all but the service's own processor time.
+// BenchmarkCost prints what a capture costs the observed service: throughput,
+// latency and processor time with and without a capture, in turn, at half load and
+// at full load. Collector, service, upstreams and load share the machine, so the
+// figures are an upper bound. Other work on the machine widens all intervals except
+// that of the service's own processor time.
 func BenchmarkCost(b *testing.B) {
 	exe := testbin.Build(b, "cmd/timesink")
 	cfg := stack.Default()
@@ -76,9 +76,8 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
-// inTurn runs two ways of loading the service in turn. Which comes first changes
-// from pair to pair, so that a service that gets faster or slower meanwhile
-// changes nothing.
+// inTurn alternates between two ways of loading the service. The order changes from
+// pair to pair, so that a drift of the service's speed cancels out.
 func inTurn(one, other func() outcome) (ones, others []outcome) {
 	for i := range costPairs {
 		if i%2 == 1 {
@@ -92,7 +91,7 @@ func inTurn(one, other func() outcome) (ones, others []outcome) {
 	return ones, others
 }
 
-// metered loads the service and asks it what processor time that took.
+// metered loads the service and measures its processor time.
 func metered(b *testing.B, st *stack.Stack, load func() outcome) outcome {
 	if err := st.ResetTruth(b.Context()); err != nil {
 		b.Fatal(err)
@@ -135,8 +134,8 @@ func steady(b *testing.B, st *stack.Stack, rate float64) outcome {
 	return o
 }
 
-// lookedAt loads the service while a capture is taken of it, and holds that the
-// whole window lies within.
+// lookedAt loads the service while a capture is taken of it, and checks that the
+// load covers the whole window.
 func lookedAt(b *testing.B, exe string, st *stack.Stack, load func() outcome) outcome {
 	path := scratch(b, "cost.zip")
 	looked := make(chan error, 1)
@@ -173,9 +172,8 @@ func (o *outcome) perRequest() float64 { return o.cpu.Seconds() / float64(len(o.
 
 func (o *outcome) at(percent int) float64 { return o.latencies[(len(o.latencies)-1)*percent/100] }
 
-// change tells the median without a capture, and by how much it changes with one:
-// the median of the pairs' changes with an interval that assumes nothing about
-// their distribution.
+// change formats the median without a capture and its change with one: the median
+// of the pairs' changes with a distribution-free interval.
 func change(without, with []outcome, unit string, scale float64, of func(*outcome) float64) string {
 	before, ratios := make([]float64, len(with)), make([]float64, len(with))
 	for i := range with {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// An outcome is what the clients of a run saw.
+// An outcome is what the clients saw in a run.
 type outcome struct {
 	took      time.Duration
-	cpu       time.Duration // that the service took, 0 if unknown
+	cpu       time.Duration // used by the service, 0 if unknown
 	failed    int
 	latencies []float64 // s, of all requests, sorted
 }
 
-// check holds that the service answered.
+// check fails the benchmark if requests failed.
 func (o *outcome) check(b *testing.B) {
 	b.Helper()
 	if o.failed > 0 || len(o.latencies) == 0 {
@@ -26,9 +26,9 @@ func (o *outcome) check(b *testing.B) {
 	}
 }
 
-// paced sends so many requests a second until the context ends, whether or not
-// earlier ones were answered, and waits for the answers. A request's latency runs
-// from the moment it was due, so that a sender that comes late hides nothing.
+// paced sends requests at a fixed rate per second until the context ends, whether
+// or not earlier ones were answered, and waits for the answers. A request's
+// latency counts from the time it was due, so that a late sender hides nothing.
 func paced(ctx context.Context, rate float64, url func(i int) string) outcome {
 	transport := &http.Transport{MaxIdleConnsPerHost: 512}
 	defer transport.CloseIdleConnections()

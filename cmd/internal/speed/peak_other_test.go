@@ -4,5 +4,5 @@ package speed_test
 
 import "os"
 
-// peakMemory is not told by this system.
+// peakMemory is not supported on this system.
 func peakMemory(*os.ProcessState) int64 { return 0 }

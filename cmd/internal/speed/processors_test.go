@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A usage is what all processors have done since the machine's start, in ticks of
-// 10 ms: busy, also for another virtual machine's sake, and altogether.
+// A usage is the time of all processors since the machine's start, in ticks of 10
+// ms: busy, including time stolen by other virtual machines, and total.
 type usage struct {
 	busy, total float64
 	ok          bool
 }
 
-// processors reads it from Linux; other systems are not asked.
+// processors returns the usage on Linux; it is unknown on other systems.
 func processors() (u usage) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -40,8 +40,8 @@ func processors() (u usage) {
 	return u
 }
 
-// since is the share of the processors' time since then that was not one's own,
-// NaN if it is unknown.
+// since returns the share of the processors' time since an earlier usage that
+// other processes took, or NaN if unknown.
 func (u usage) since(then usage, own time.Duration) float64 {
 	total := u.total - then.total
 	if !u.ok || !then.ok || total <= 0 {

@@ -1,12 +1,13 @@
-// Package speed measures what timesink costs: the time and memory that it takes
-// to read a big trace, against a bare loop over the reader's events, and what the
-// looking costs the service.
+// Package speed measures what timesink costs: the time and memory to read a big
+// trace, compared with a bare loop over the reader's events, and what a capture
+// costs the service.
 //
 //	bash .ci/bench
 //
-// What is compared runs on one machine in one run, in turn, each in a process of
-// its own; a ratio is the median over the rounds. Whatever else the machine does
-// meanwhile is told, as it spoils the figures of more than one core first.
+// The compared commands run on one machine in one run, in turn, each in a
+// separate process; a ratio is the median over the rounds. The benchmark prints
+// how busy the machine was otherwise, because that affects figures for more than
+// one core most.
 package speed_test
 
 import (
@@ -26,7 +27,7 @@ import (
 	"timesink/cmd/internal/testbin"
 )
 
-// roles are what this test binary is when its first argument says so.
+// roles maps the first argument of this test binary to what it then runs.
 var roles = map[string]func(args []string) error{
 	"bareloop": bareLoop,
 	"chatty":   chatty,
@@ -67,21 +68,21 @@ func bareLoop(args []string) error {
 	}
 }
 
-// How often each is run.
+// The number of runs of each.
 const (
-	rounds      = 5  // what is compared, in turn
+	rounds      = 5  // of the compared commands, in turn
 	startUps    = 20 // timesink --help
 	windowTimes = 3  // timesink run
 )
 
-// BenchmarkBounds prints how fast a big trace is read and how soon the answer is
-// there, each figure beside its bound, and fails where one is exceeded. `go tool
-// trace` is among what it runs, for which the machine needs 12 GB of memory.
+// BenchmarkBounds prints how fast a big trace is read and how soon the answer
+// appears, each figure with its bound, and fails if a bound is exceeded. It also
+// runs `go tool trace`, which needs 12 GB of memory.
 func BenchmarkBounds(b *testing.B) {
 	exe := testbin.Build(b, "cmd/timesink")
 	once, twice := traces(b)
 	if size(b, once) < minBytes || size(b, twice) < 2*minBytes {
-		b.Fatalf("of %s and %s one is smaller than what is to be measured on, of %d bytes and twice as many", once, twice, minBytes)
+		b.Fatalf("%s or %s is too small: they must have at least %d bytes and twice as many", once, twice, minBytes)
 	}
 	var t table
 	for range b.N {
@@ -92,7 +93,7 @@ func BenchmarkBounds(b *testing.B) {
 	t.print(b)
 }
 
-// offline measures the analysis of a trace, and of one twice as long.
+// offline measures the analysis of a trace and of one twice as long.
 func offline(b *testing.B, t *table, exe, once, twice string) {
 	analyze := func(name, path string, cores int) *command {
 		return &command{name: name, args: []string{exe, "analyze", "-f", "json", path}, cores: cores}
@@ -100,8 +101,8 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	bare := &command{name: "bare loop, 1 core", args: []string{self(b), "bareloop", once}, cores: 1}
 	one := analyze("analyze, 1 core", once, 1)
 	two := analyze("analyze, 2 cores", once, 2)
-	// What a trace takes follows what goes on in a second of it. So one that is
-	// twice as long is held against its own first half.
+	// The memory for a trace depends on the activity per second. So the trace of
+	// twice the length is compared with its own first half.
 	long := analyze("analyze, twice as long", twice, 2)
 	half := analyze("analyze, the half of that", firstHalf(b, twice), 2)
 	gotool := &command{name: "go tool trace", args: []string{goToolTrace(b), "-pprof=net", once}, cores: 2, limit: 10 * time.Minute}
@@ -127,7 +128,7 @@ func offline(b *testing.B, t *table, exe, once, twice string) {
 	t.most("the same, trace twice as long / its half", long.peak()/half.peak(), 1.1, "x")
 }
 
-// firstHalf is the first half of a trace.
+// firstHalf returns the first half of a trace.
 func firstHalf(b *testing.B, path string) string {
 	from, err := os.Open(path)
 	if err != nil {
@@ -147,7 +148,7 @@ func firstHalf(b *testing.B, path string) string {
 	return to.Name()
 }
 
-// sameBytes holds that the answer is the same for any number of cores.
+// sameBytes checks that the answer is the same for any number of cores.
 func sameBytes(b *testing.B, exe, path string, outs ...string) {
 	for _, cores := range []int{3, 4, 8} {
 		c := &command{name: fmt.Sprintf("analyze, %d workers", cores), args: []string{exe, "analyze", "-f", "json", path}, cores: cores}
@@ -163,7 +164,7 @@ func sameBytes(b *testing.B, exe, path string, outs ...string) {
 	fmt.Printf("\nthe same %d bytes of answer on 1, 2, 3, 4 and 8 workers\n", len(outs[0]))
 }
 
-// starting measures how long timesink takes to say how it is used.
+// starting measures how long timesink --help takes.
 func starting(b *testing.B, t *table, exe string) {
 	help := &command{name: "timesink --help", args: []string{exe, "--help"}, cores: 2}
 	for range startUps {
@@ -188,5 +189,5 @@ func size(b *testing.B, path string) int64 {
 	return info.Size()
 }
 
-// scratch names a file that goes with the benchmark.
+// scratch returns the name of a temporary file of the benchmark.
 func scratch(b *testing.B, name string) string { return filepath.Join(b.TempDir(), name) }

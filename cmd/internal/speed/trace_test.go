@@ -17,15 +17,15 @@ import (
 	"timesink/cmd/internal/vin/stack"
 )
 
-// The least size of the trace that is measured on.
+// The minimum size of the measured trace.
 const (
 	minBytes  = 100 << 20
 	minEvents = 20_000_000
 )
 
-// traces returns a big trace and one of at least twice the least size. Each lies in
-// the file that the environment names, or is recorded into it; without a name it is
-// recorded for this run alone.
+// traces returns a big trace and one of at least twice the minimum size. Each is
+// read from the file named in the environment, or recorded into it if it does not
+// exist; without a name it is recorded for this run only.
 func traces(b *testing.B) (once, twice string) {
 	once = cmp.Or(os.Getenv("TIMESINK_BIG_TRACE"), scratch(b, "big.out"))
 	twice = cmp.Or(os.Getenv("TIMESINK_TWICE_TRACE"), scratch(b, "twice.out"))
@@ -40,8 +40,8 @@ func traces(b *testing.B) (once, twice string) {
 		if exists(path) {
 			continue
 		}
-		// The service is not always as fast: a trace is a little longer than it must
-		// be, and recorded again where it came to less all the same.
+		// The service's speed varies: record a little more than necessary, and again
+		// if the trace is still too small.
 		for least := int64(minBytes * (i + 1)); !exists(path) || size(b, path) < least; {
 			seconds := least*4/3/rate + 1
 			record(b, pprof, seconds, path)
@@ -56,8 +56,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// loaded starts the VIN service under load on its cheapest and on its dearest
-// endpoint, and returns where its pprof is.
+// loaded starts the VIN service under load on its cheapest and its most expensive
+// endpoint, and returns the URL of its pprof.
 func loaded(b *testing.B) (pprof string, stop func()) {
 	st, err := stack.Start(b.Context(), testbin.Build(b, "cmd/vinservice"), nil, stack.Default())
 	if err != nil {
@@ -87,8 +87,8 @@ func loaded(b *testing.B) (pprof string, stop func()) {
 	}
 }
 
-// record records so many seconds of trace into a file, which is there as a whole
-// or not at all.
+// record records a trace of the given seconds into a file. It leaves no incomplete
+// file.
 func record(b *testing.B, pprof string, seconds int64, path string) {
 	b.Helper()
 	f, err := os.Create(path + ".partial")
@@ -103,7 +103,7 @@ func record(b *testing.B, pprof string, seconds int64, path string) {
 	}
 }
 
-// fetch copies so many seconds of trace and returns how many bytes that was.
+// fetch copies a trace of the given seconds and returns its size in bytes.
 func fetch(b *testing.B, pprof string, seconds int64, to io.Writer) int64 {
 	b.Helper()
 	url := fmt.Sprintf("%s/debug/pprof/trace?seconds=%d", pprof, seconds)
@@ -125,15 +125,15 @@ func fetch(b *testing.B, pprof string, seconds int64, to io.Writer) int64 {
 	return n
 }
 
-// goToolTrace is the path of the program behind `go tool trace`, which would run
-// as a child of go, out of sight of the measurement.
+// goToolTrace returns the path of the program behind `go tool trace`, because as a
+// child of go it would not be measured.
 func goToolTrace(b *testing.B) string {
 	out, err := exec.Command("go", "tool", "-n", "trace").Output()
 	if err != nil {
 		b.Fatalf("finding go tool trace: %v", err)
 	}
 	path := strings.TrimSpace(string(out))
-	if !exists(path) { // Go builds it when it is first asked for
+	if !exists(path) { // Go builds it on first use
 		exec.Command("go", "tool", "trace", "-h").Run()
 	}
 	return path

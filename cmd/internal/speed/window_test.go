@@ -21,8 +21,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// The service that is looked at writes so many bytes of trace a second, or a
-// little more.
+// The observed service writes about this many bytes of trace a second, or a little
+// more.
 const (
 	wantedRate = 5e6
 	aimedRate  = 1.06 * wantedRate
@@ -30,11 +30,10 @@ const (
 
 // answering measures the time from the window's end to the answer.
 //
-// The window's end is the moment at which the service was to stop tracing: the
-// capture's start of the window, when the request for the trace had been written,
-// plus the duration that was asked for in it. Whatever comes after is waiting: the
-// rest of the stream, the CPU profile, the file, the analysis. The answer is there
-// when the last of it has been printed.
+// The window ends when the service is to stop tracing: the start of the window in
+// the capture, when the request for the trace had been written, plus the requested
+// duration. All time after that is waiting: for the rest of the stream, the CPU
+// profile, the file, the analysis. It ends when the last of the answer is printed.
 func answering(b *testing.B, t *table, exe string) {
 	service := startChatty(b)
 	end := service.busy(b)
@@ -72,7 +71,7 @@ func answering(b *testing.B, t *table, exe string) {
 	t.most("from the window's end to the answer of run, at 5 MB/s", slices.Max(waits), 1, "s")
 }
 
-// A chattyService is a service of much trace and little work: its requests hand
+// A chattyService is a service with much trace and little work: its requests hand
 // values from goroutine to goroutine.
 type chattyService struct {
 	URL   string `json:"url"`
@@ -93,8 +92,8 @@ func startChatty(b *testing.B) chattyService {
 	return s
 }
 
-// busy sends requests at a steady rate, such that the service writes as much
-// trace as is wanted.
+// busy sends requests at a steady rate at which the service writes the wanted
+// amount of trace.
 func (s *chattyService) busy(b *testing.B) (stop func()) {
 	const probe = 2 // s
 	rate := 100.0
@@ -118,7 +117,7 @@ func (s *chattyService) paced(b *testing.B, rate float64) (stop func()) {
 	}
 }
 
-// chatty is the service's process. It ends with its standard input.
+// chatty runs the service's process. It exits with its standard input.
 func chatty([]string) error {
 	api, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,8 +142,8 @@ func chatty([]string) error {
 	return err
 }
 
-// handOver answers when four goroutines have taken some hundred values each, one
-// by one from another goroutine, and a sleep is over.
+// handOver answers when four goroutines have each received some hundred values,
+// one by one from another goroutine, and a sleep is over.
 func handOver(w http.ResponseWriter, _ *http.Request) {
 	const pairs, values = 4, 200
 	done := make(chan int)

@@ -2,7 +2,7 @@
 // tests import it.
 //
 // A test under the race detector that measured its own process would measure the
-// detector. What is built here has none, whatever the test was built with.
+// detector. Commands built here never have it.
 package testbin
 
 import (
@@ -21,11 +21,11 @@ import (
 	"timesink/cmd/internal/child"
 )
 
-// patience is how long a command may take to be ready on a busy machine.
+// patience is how long a command may take to become ready on a busy machine.
 const patience = time.Minute
 
 var (
-	folder string // of the built commands; made by Main
+	folder string // of the built commands; created by Main
 	mu     sync.Mutex
 	built  = map[string]string{}
 )
@@ -44,21 +44,21 @@ func Main(m *testing.M) {
 	m.Run()
 }
 
-// module is the path of the tool's module, which the services' begins with.
+// module returns the path of the tool's module, which is a prefix of the
+// services'.
 var module = strings.TrimSuffix(reflect.TypeFor[here]().PkgPath(), "/cmd/internal/testbin")
 
 type here struct{}
 
-// Build builds the command in that folder of the project, such as
-// "cmd/vinservice", once in the life of the test process, and returns the path of
-// the executable.
+// Build builds the command in a folder of the project, such as "cmd/vinservice",
+// once per test process, and returns the path of the executable.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	return BuildWith(t, "", pkg)
 }
 
-// BuildWith is Build with another toolchain, such as "go1.27.3", as GOTOOLCHAIN
-// names them, or "" for the one that tests, and with flags of go build.
+// BuildWith is Build with another toolchain, in the form of GOTOOLCHAIN, such as
+// "go1.27.3", or "" for the one that runs the test, and with flags of go build.
 func BuildWith(t testing.TB, toolchain, pkg string, flags ...string) string {
 	t.Helper()
 	if folder == "" {
@@ -86,9 +86,9 @@ func BuildWith(t testing.TB, toolchain, pkg string, flags ...string) string {
 	return exe
 }
 
-// Start runs a built command, whose arguments must put it on a leash (see package
-// child), decodes the line it prints when it is ready, and stops it when the test
-// ends.
+// Start runs a built command, decodes the line that it prints when it is ready,
+// and stops it when the test ends. The arguments must make it watch its standard
+// input (see package child).
 func Start(t testing.TB, exe string, args []string, ready any) *child.Process {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

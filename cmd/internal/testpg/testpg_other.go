@@ -4,9 +4,9 @@ package testpg
 
 import "testing"
 
-// Start fails the test: it knows how to run PostgreSQL on Unix only.
+// Start fails the test: it can run PostgreSQL only on Unix.
 func Start(t testing.TB) string {
 	t.Helper()
-	t.Fatal("no PostgreSQL to test with: these tests run it on Unix only")
+	t.Fatal("no PostgreSQL to test with: these tests run it only on Unix")
 	return ""
 }

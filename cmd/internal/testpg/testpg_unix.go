@@ -24,10 +24,11 @@ import (
 const patience = time.Minute
 
 // Start starts a server and returns the DSN of its database postgres. The server
-// keeps nothing on disk that it does not have to, and is stopped when the test
-// and its subtests end, or when the test process dies.
+// writes to disk only what it must, and is stopped when the test and its subtests
+// end, or when the test process dies.
 //
-// Where there is no PostgreSQL to start, the test fails and says what to install.
+// If there is no PostgreSQL, Start fails the test with a message about what to
+// install.
 func Start(t testing.TB) string {
 	t.Helper()
 	initdb, postgres, err := programs()
@@ -61,8 +62,8 @@ func Start(t testing.TB) string {
 	return ""
 }
 
-// leash starts a server as a child and asks it for a fast shutdown when standard
-// input ends. It ends when the server does.
+// leash is a shell script that starts a server as a child and requests a fast
+// shutdown when standard input ends. It exits when the server does.
 const leash = `exec 3<&0
 "$@" </dev/null & server=$!
 { cat <&3 >/dev/null; kill -INT $server; } & watch=$!
@@ -113,7 +114,7 @@ func serve(t testing.TB, postgres, data string, owner *syscall.SysProcAttr) (dsn
 	return dsn, nil
 }
 
-// await returns when the server answers, or has ended.
+// await returns when the server answers or has exited.
 func await(dsn string, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -126,7 +127,7 @@ func await(dsn string, ended <-chan struct{}) error {
 		case <-ctx.Done():
 			return err
 		case <-ended:
-			return errors.New("it ended before it answered")
+			return errors.New("it exited before it answered")
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -167,7 +168,8 @@ func version(initdb string) int {
 	return n
 }
 
-// runAs tells as whom to run the server: nil attributes are the test's own user.
+// runAs returns the attributes with which to run the server; nil means as the
+// test's own user.
 func runAs() (*syscall.SysProcAttr, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -186,8 +188,8 @@ func runAs() (*syscall.SysProcAttr, error) {
 	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as")
 }
 
-// newFolder makes a folder that the server's user can reach, which t.TempDir's is
-// not.
+// newFolder creates a folder that the server's user can access, unlike that of
+// t.TempDir.
 func newFolder(owner *syscall.SysProcAttr) (string, error) {
 	folder, err := os.MkdirTemp("", "testpg-*")
 	if err != nil || owner == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A violation is a rule of axe-core's that a page breaks.
+// A violation is a rule of axe-core that a page breaks.
 type violation struct {
 	ID, Impact, Help string
 	Nodes            []struct{ HTML, FailureSummary string }
@@ -46,8 +46,8 @@ func violations(b *tab, axe string) []violation {
 	return list
 }
 
-// A page that is not accessible shows that the test would see it.
-func TestAxeSeesWhatItIsFor(t *testing.T) {
+// An inaccessible page shows that the test detects violations.
+func TestAxeDetectsViolations(t *testing.T) {
 	axe, err := os.ReadFile(filepath.Join("..", "..", "..", "report", "web", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Fatal(err)

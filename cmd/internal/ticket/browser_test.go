@@ -25,7 +25,7 @@ import (
 // patience is how long the browser may take for anything on a busy machine.
 const patience = 2 * time.Minute
 
-// browser is the one that all tests open their tabs in; made by TestMain.
+// browser is the browser in which all tests open their tabs; TestMain starts it.
 var browser context.Context
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -54,8 +54,8 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// A tab shows a page, and watches it: what it asks the network for, what the console
-// says, what its own policy forbids.
+// A tab shows a page and records its network requests, its console messages and
+// violations of its own policy.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
@@ -66,7 +66,7 @@ type tab struct {
 	problems []string
 }
 
-// A view is how somebody looks at a page.
+// A view is a way to look at a page.
 type view struct {
 	width, height int64
 	scale         float64
@@ -76,7 +76,8 @@ type view struct {
 
 var desk = view{width: 1280, height: 800}
 
-// open shows a file, and fails the test in the end if the page did what it must not.
+// open shows a file. At the end of the test it fails if the page did anything
+// forbidden.
 func open(t *testing.T, file string, v view) *tab {
 	t.Helper()
 	b := watch(t, file, v)
@@ -92,12 +93,12 @@ func open(t *testing.T, file string, v view) *tab {
 	return b
 }
 
-// watch shows a file, whatever it does.
+// watch shows a file without checks.
 func watch(t *testing.T, file string, v view) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil { // opens the tab; it would end with a timeout's context
+	if err := chromedp.Do(ctx); err != nil { // opens the tab, which would close with a timeout's context
 		t.Fatal(err)
 	}
 	ctx, timeout := context.WithTimeout(ctx, 3*patience)
@@ -140,7 +141,7 @@ func (b *tab) seen() (requests, problems []string) {
 	return slices.Clone(b.requests), slices.Clone(b.problems)
 }
 
-// call sends the browser a command of its protocol.
+// call sends a command of the browser's protocol.
 func call[P, R any](b *tab, command cdp.Command[P, R], params P) R {
 	b.t.Helper()
 	result, err := chromedp.Call(b.ctx, command, params)
@@ -159,7 +160,7 @@ func run[T any](b *tab, action chromedp.Action[T]) T {
 	return result
 }
 
-// ask evaluates an expression in the page, also where the page's own scripts are off.
+// ask evaluates an expression in the page, even if the page's own scripts are disabled.
 func ask[T any](b *tab, expression string, args ...any) T {
 	b.t.Helper()
 	expression = with(expression, args)
@@ -184,7 +185,7 @@ func (b *tab) until(expression string, args ...any) {
 	}
 }
 
-// with puts values, as JSON, for the %s of an expression.
+// with replaces each %s of an expression with a value as JSON.
 func with(expression string, args []any) string {
 	if len(args) == 0 {
 		return expression
@@ -197,7 +198,8 @@ func with(expression string, args []any) string {
 	return fmt.Sprintf(expression, texts...)
 }
 
-// click presses the middle of the first element that a selector finds, as a mouse does.
+// click clicks the center of the first element that matches a selector, as a mouse
+// does.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	ask[bool](b, `(document.querySelector(%s).scrollIntoView({block: "center"}), true)`, selector)
@@ -211,8 +213,8 @@ func (b *tab) media(name string) {
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: name})
 }
 
-// picture writes what is on the screen to the folder of screenshots, where there is
-// one; whole all of the page; part one element.
+// picture writes a screenshot of the visible part of the page to the folder of
+// screenshots, if there is one; whole writes the whole page, part one element.
 func (b *tab) picture(name string) { take(b, name, chromedp.CaptureScreenshot()) }
 func (b *tab) whole(name string)   { take(b, name, chromedp.FullScreenshot(100)) }
 func (b *tab) part(name, selector string) {

@@ -8,7 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// charts are pages that have all charts.
+// charts lists the pages that have all charts.
 var charts = []string{"real", "hostile"}
 
 func onCharts(t *testing.T, test func(b *tab)) {
@@ -80,7 +80,7 @@ func TestAClickOnABarShowsOneOfItsRequests(t *testing.T) {
 	})
 }
 
-func TestAStepTellsWhatItRestsOn(t *testing.T) {
+func TestAStepShowsItsEvidence(t *testing.T) {
 	onCharts(t, func(b *tab) {
 		ask[bool](b, `(document.querySelectorAll(".waterfall .path")[data.requests[0].segments.reduce((a, s, i, l) => s[1] - s[0] > l[a][1] - l[a][0] ? i : a, 0)].id = "step", true)`)
 		b.click("#step")
@@ -98,7 +98,7 @@ func TestAStepTellsWhatItRestsOn(t *testing.T) {
 func TestTheFlameGraphFindsZoomsAndResets(t *testing.T) {
 	const widths = `Array.from(document.querySelectorAll("g.frame")).map(g => Math.round(g.querySelector("rect").getBoundingClientRect().width)).sort((a, b) => a - b).join()`
 	onCharts(t, func(b *tab) {
-		// Frames grow to their width when they are first drawn.
+		// Frames grow to their width when first drawn.
 		b.until(`Array.from(document.querySelectorAll("g.frame")).every(g => Math.abs(g.querySelector("rect").getAttribute("width") - g.getAttribute("width")) < 1e-6)`)
 		before := ask[string](b, widths)
 		name := ask[string](b, `data.strings[data.endpoints[0].flame.c[0].c[0].n]`)
@@ -123,7 +123,7 @@ func TestTheFlameGraphFindsZoomsAndResets(t *testing.T) {
 	})
 }
 
-// Tab reaches every control, and where the focus is can be seen.
+// Tab reaches every control, and the focus is visible.
 func TestTheKeyboardIsEnough(t *testing.T) {
 	onCharts(t, func(b *tab) {
 		const controls = `Array.from(document.querySelectorAll("a, button, input, summary, [tabindex='0']")).filter(e => e.checkVisibility())`
@@ -143,7 +143,8 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	})
 }
 
-// walk goes along the marks of each chart by the arrow keys, and presses one.
+// walk moves along the marks of each chart with the arrow keys and activates
+// one.
 func walk(b *tab) {
 	b.t.Helper()
 	focus := func(selector string) { ask[bool](b, `(document.querySelector(%s).focus(), true)`, selector) }

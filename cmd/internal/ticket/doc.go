@@ -1,7 +1,8 @@
-// Package ticket holds the tests of the report's page in a real browser: what
-// somebody sees who opens the file that was attached to a ticket. Its program
-// bundle makes the page's script and style. It is a module of its own, so that the
-// tool's need not require what drives a browser and what bundles.
+// Package ticket tests the report's page in a real browser, as seen by a person
+// who opens the file attached to a ticket. Its program bundle builds the page's
+// script and style. It is a separate module, so that the tool's module does not
+// require a browser driver and a bundler.
 //
-// TICKET_SCREENSHOTS names a folder that the tests write pictures of the pages to.
+// If TICKET_SCREENSHOTS names a folder, the tests write screenshots of the pages
+// to it.
 package ticket

@@ -8,13 +8,13 @@ import (
 
 const (
 	ms = int64(time.Millisecond)
-	// hostile is a name that would run, colour the terminal, or end an element, if it
-	// were taken for more than text.
+	// hostile is a name that would run, color the terminal, or end an element, if it
+	// were treated as more than text.
 	hostile = "main.<script>alert(1)</script>|\x1b[31m--><!--<img src=x onerror=alert(2)>"
 )
 
-// hostileReport is a breakdown in which whatever the service can choose is hostile.
-// Its requests go through several goroutines, and a probe sent one of them.
+// hostileReport returns a breakdown in which everything that the service controls is
+// hostile. Its requests run on several goroutines, and one of them was a probe.
 func hostileReport() (*breakdown.Breakdown, []breakdown.Specimen) {
 	at := time.Date(2026, 11, 22, 2, 3, 4, 0, time.UTC)
 	frame := breakdown.Frame{Function: hostile, File: "/src/\"'><b>" + hostile + ".go", Line: 7}
@@ -71,8 +71,8 @@ func hostileReport() (*breakdown.Breakdown, []breakdown.Specimen) {
 	}, specimens
 }
 
-// hostileRequest spends time in every bucket, on four goroutines, the more the later
-// it comes, and makes calls that overlap.
+// hostileRequest returns a request with time in every bucket, on four goroutines,
+// and with overlapping calls. Later requests take longer.
 func hostileRequest(i int64, causes *[breakdown.NumBuckets]*breakdown.Cause) breakdown.Request {
 	own := 10 + i%7
 	r := breakdown.Request{Goroutine: own, Start: i * 40 * ms, Endpoint: hostile}
@@ -95,7 +95,7 @@ func hostileRequest(i int64, causes *[breakdown.NumBuckets]*breakdown.Cause) bre
 	return r
 }
 
-// noRequests is what a trace of a batch job amounts to.
+// noRequests returns the breakdown of a batch job, which has no requests.
 func noRequests() *breakdown.Breakdown {
 	root := breakdown.Root{Function: "main.(*Mill).grind", Goroutines: 8, Wall: 40e9}
 	for b := range breakdown.NumBuckets {

@@ -18,8 +18,8 @@ import (
 	"timesink/report"
 )
 
-// A page of 50,000 requests is small enough for a ticket and made at once. It says
-// what it does not show.
+// A page of 50,000 requests is small enough for a ticket and quick to write. It
+// states what it does not show.
 func TestAPageOfFiftyThousandRequests(t *testing.T) {
 	const requests = 50_000
 	b, specimens := analyzed(t, record(t, requests), analyze.Options{})
@@ -50,7 +50,7 @@ func TestAPageOfFiftyThousandRequests(t *testing.T) {
 }
 
 // record traces this process while it answers requests, each of which waits for a
-// lock, sleeps, or asks another service, at a depth of its own.
+// lock, sleeps, or calls another service, at a different stack depth.
 func record(t *testing.T, requests int64) string {
 	t.Helper()
 	var locked sync.Mutex
@@ -92,7 +92,7 @@ func record(t *testing.T, requests int64) string {
 	return path
 }
 
-// deep calls f below so many frames.
+// deep calls f below n frames.
 func deep(frames int, f func()) {
 	if frames == 0 {
 		f()

@@ -13,7 +13,7 @@ import (
 	"timesink/report"
 )
 
-// pages are the kinds of pages there are.
+// pages lists the kinds of pages.
 var pages = map[string]func(*testing.T) []byte{
 	"real": func(t *testing.T) []byte {
 		before, _ := demo(t)
@@ -56,7 +56,7 @@ func comparison(t *testing.T) []byte {
 	return buf.Bytes()
 }
 
-// views are how pages are looked at.
+// views lists the views of the pages.
 var views = map[string]view{
 	"light":  desk,
 	"dark":   {width: 1280, height: 800, dark: true},
@@ -85,14 +85,14 @@ func TestEveryPageFitsEveryScreen(t *testing.T) {
 	}
 }
 
-// parts takes a picture of the first of each chart.
+// parts takes a picture of the first chart of each kind.
 func (b *tab) parts(name string) {
 	for _, chart := range ask[[]string](b, `[...new Set(Array.from(document.querySelectorAll("figure[data-chart]")).map(f => f.dataset.chart))]`) {
 		b.part(name+"-"+chart, "figure[data-chart="+chart+"]")
 	}
 }
 
-// drawn waits for all charts.
+// drawn waits until all charts are drawn.
 func (b *tab) drawn() {
 	b.t.Helper()
 	b.until(`document.readyState === "complete" && Array.from(document.querySelectorAll("figure[data-chart]")).every(f => !f.hidden && f.querySelector("svg"))`)
@@ -110,7 +110,7 @@ func TestTheFirstScreenHasTheAnswerTheBarAndTheFindings(t *testing.T) {
 func TestHostileNamesAreTextAndNothingElse(t *testing.T) {
 	page := pages["hostile"](t)
 	if bytes.ContainsAny(page, "\x1b\x00\x07") {
-		t.Error("an escape of the terminal's is in the file")
+		t.Error("the file contains a terminal escape")
 	}
 	b := open(t, file(t, page), desk)
 	b.drawn()
@@ -127,8 +127,8 @@ func TestHostileNamesAreTextAndNothingElse(t *testing.T) {
 	}
 }
 
-// A page that does what the others must not shows that the tests would see it.
-func TestTheWatchSeesWhatItIsFor(t *testing.T) {
+// A page that does what is forbidden shows that the tests detect it.
+func TestTheTabDetectsForbiddenActions(t *testing.T) {
 	page := pages["no-requests"](t)
 	for what, spoil := range map[string]string{
 		"an inline style":   `<p style="color: red">x</p>`,
@@ -190,7 +190,7 @@ func TestWithScriptsOffTheTablesAreThere(t *testing.T) {
 	}
 }
 
-// overlaps names blocks that follow one another and overlap.
+// overlaps returns the consecutive blocks that overlap.
 const overlaps = `Array.from(document.querySelectorAll("main > *, section > *, header > *")).flatMap(e => {
 	const next = e.nextElementSibling;
 	if (!next || !e.checkVisibility() || !next.checkVisibility()) return [];

@@ -15,8 +15,8 @@ import (
 	"timesink/report"
 )
 
-// captures are those of the demo, before and after its fix, recorded once for all
-// tests.
+// captures holds the demo's captures, before and after its fix, recorded once for
+// all tests.
 var captures struct {
 	folder string
 	once   sync.Once
@@ -24,7 +24,7 @@ var captures struct {
 	out    []byte
 }
 
-// demo records the demo's service, as it is and after its fix, and returns the two
+// demo records the demo's service before and after its fix and returns the two
 // captures.
 func demo(t *testing.T) (before, after string) {
 	t.Helper()
@@ -43,7 +43,8 @@ func demo(t *testing.T) (before, after string) {
 	return filepath.Join(c.folder, "case.zip"), filepath.Join(c.folder, "case-after.zip")
 }
 
-// analyzed reads a capture for a report, and the requests that its page shows.
+// analyzed analyzes a capture for a report, with the requests that its page
+// shows.
 func analyzed(t *testing.T, file string, opts analyze.Options) (*breakdown.Breakdown, []breakdown.Specimen) {
 	t.Helper()
 	c, err := capture.Open(file)

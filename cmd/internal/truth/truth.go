@@ -1,54 +1,53 @@
-// Package truth is what a service says of its own time: for each request when
-// each of its steps began and ended, and beside them what the process as a whole
-// spent. The VIN service serves it as JSON; tests hold it against what timesink
-// found from outside.
+// Package truth describes a service's own measurements: when each step of each
+// request began and ended, and what the whole process spent. The VIN service
+// serves them as JSON; tests compare them with what timesink finds from outside.
 //
-// The package holds types and no measurement: package vin takes the times, and
-// nothing here needs the service to be read.
+// The package has only types. Package vin takes the times; reading them requires
+// nothing of the service.
 package truth
 
 import "time"
 
-// A Truth is what the service measured since it started or was last reset.
+// A Truth holds the service's measurements since its start or its last reset.
 type Truth struct {
-	// Requests are in the order in which they ended, oldest first.
+	// Requests lists the requests in the order of their end, oldest first.
 	Requests []Request `json:"requests"`
-	// Bound is how many requests are kept; Dropped counts those that newer ones
-	// pushed out, the oldest first.
+	// Bound is the maximum number of requests kept; Dropped counts the oldest
+	// ones, which newer ones replaced.
 	Bound   int   `json:"bound"`
 	Dropped int64 `json:"dropped"`
-	// InFlight counts requests that had begun and not ended.
+	// InFlight counts the requests that have begun but not ended.
 	InFlight int64 `json:"in_flight"`
-	// Totals are of the whole process over the same time.
+	// Totals covers the whole process over the same time.
 	Totals Totals `json:"totals"`
 }
 
-// A Request is one request as its handler timed it, from the handler's first
-// statement to its last.
+// A Request is one request as timed by its handler, from its first statement to
+// its last.
 //
-// Times are nanoseconds since the Unix epoch. They are made of one reading of
+// Times are nanoseconds since the Unix epoch. They derive from one reading of
 // the wall clock at the start of the process and the monotonic clock since, so
-// that differences are exact and no step of the wall clock reaches them.
+// that differences are exact and not affected by steps of the wall clock.
 type Request struct {
 	Route    string `json:"route"`    // "GET /v1/vin/{vin}"
 	Endpoint string `json:"endpoint"` // "vin.(*API).Decode"
 	VIN      string `json:"vin"`
-	// Goroutine is the number of the one that ran the handler, as traces of the
-	// process have it.
+	// Goroutine is the number of the goroutine that ran the handler, as in
+	// traces of the process.
 	Goroutine int64 `json:"goroutine"`
 	Status    int   `json:"status"`
 	Start     int64 `json:"start_ns"`
 	End       int64 `json:"end_ns"`
-	// Steps are in the order in which they began. [Upstreams] encloses the
-	// [Upstream] steps, which overlap when the calls are concurrent; the other
-	// steps follow one another.
+	// Steps lists the steps in the order in which they began. [Upstreams]
+	// encloses the [Upstream] steps, which overlap when the calls are
+	// concurrent; the other steps follow one another.
 	Steps []Step `json:"steps"`
 }
 
-// Wall is the time from start to end.
+// Wall returns the time from start to end.
 func (r *Request) Wall() time.Duration { return time.Duration(r.End - r.Start) }
 
-// Spent is the total time of the steps of that kind.
+// Spent returns the total time of the steps of a kind.
 func (r *Request) Spent(kind Kind) time.Duration {
 	total := int64(0)
 	for _, s := range r.Steps {
@@ -80,33 +79,33 @@ const (
 	Write     Kind = "write"     // handing it to the ResponseWriter
 )
 
-// Totals are what the process spent since it started or was last reset.
-// Durations are nanoseconds.
+// Totals is what the process spent since its start or its last reset. Durations
+// are in nanoseconds.
 type Totals struct {
 	Since int64 `json:"since_ns"` // Unix, as in [Request]
 	Until int64 `json:"until_ns"`
-	// CPU is the process's, by getrusage; absent where the system has none.
+	// CPU is the processor time of the process, from getrusage; nil where the
+	// system has none.
 	CPU *CPUTime `json:"cpu,omitempty"`
-	// SchedLatency is the time goroutines were ready to run and did not. The
-	// runtime looks at every eighth time only, so that this is an estimate.
+	// SchedLatency is the time goroutines were ready to run but not running. The
+	// runtime samples one in eight, so this is an estimate.
 	SchedLatency Range `json:"sched_latency"`
-	// RunDelay is the time the process's threads were ready to run while the
-	// kernel ran others, as far as the threads live; 0 where the system does not
-	// say.
+	// RunDelay is the time that the live threads of the process were ready to
+	// run while the kernel ran others; 0 where the system does not report it.
 	RunDelay int64 `json:"run_delay_ns"`
-	// GCPause is the time the world was stopped for the collector, and
-	// OtherPause the time it was stopped for something else, such as the start
-	// of a trace.
+	// GCPause is the time the world was stopped for the garbage collector, and
+	// OtherPause the time it was stopped for other reasons, such as the start of
+	// a trace.
 	GCPause    Range `json:"gc_pause"`
 	OtherPause Range `json:"other_pause"`
-	// GCAssist is the processor time goroutines spent helping the collector, as
-	// far as its last cycle.
+	// GCAssist is the processor time that goroutines spent helping the
+	// collector, up to its last cycle.
 	GCAssist int64 `json:"gc_assist_ns"`
 	// MutexWait is the time goroutines were blocked on a sync.Mutex, a
 	// sync.RWMutex or a lock of the runtime.
 	MutexWait int64 `json:"mutex_wait_ns"`
 	// PoolWaits counts the queries that had to wait for a connection of the
-	// pool, and PoolWait is how long they did.
+	// pool, and PoolWait is the total time of these waits.
 	PoolWaits int64 `json:"pool_waits"`
 	PoolWait  int64 `json:"pool_wait_ns"`
 }
@@ -117,7 +116,7 @@ type CPUTime struct {
 	System int64 `json:"system_ns"`
 }
 
-// A Range bounds a total that the runtime keeps as a histogram: its true value,
+// A Range bounds a total that the runtime keeps as a histogram: the true value,
 // in nanoseconds, lies between Low and High.
 type Range struct {
 	Low   int64 `json:"low_ns"`
@@ -125,8 +124,8 @@ type Range struct {
 	Count int64 `json:"count"`
 }
 
-// Between returns what was spent between two readings with the same Since, of
-// which t is the later one.
+// Between returns what was spent between two readings with the same Since. t
+// must be the later one.
 func (t Totals) Between(earlier Totals) Totals {
 	out := Totals{
 		Since:        earlier.Until,

@@ -2,13 +2,13 @@ package vin
 
 import "flag"
 
-// flags is a configuration that declares its own flags.
+// flags is implemented by configurations that declare their own flags.
 type flags[C any] interface {
 	*C
 	Flags(*flag.FlagSet)
 }
 
-// Default is a configuration as a command line without flags makes it:
+// Default returns the configuration of a command line without flags:
 //
 //	c := vin.Default[vin.Config]()
 func Default[C any, P flags[C]]() C {
@@ -17,8 +17,8 @@ func Default[C any, P flags[C]]() C {
 	return c
 }
 
-// Args are the flags that carry a configuration to another process. Those at
-// their defaults are left out.
+// Args returns the flags that pass a configuration to another process. It
+// omits flags with their default value.
 func Args[C any, P flags[C]](c C) []string {
 	declared := flag.NewFlagSet("", flag.ContinueOnError)
 	bound := new(C)

@@ -1,22 +1,22 @@
-// Package vin is a service to look at: a decoder of vehicle identification
-// numbers that asks a database and four upstreams, computes a little, and times
-// itself around every step.
+// Package vin is a service for demonstrations and tests: a decoder of vehicle
+// identification numbers that queries a database and four upstreams, computes a
+// little, and times every step itself.
 //
-// timesink's demo and its truth tests run it; cmd/vinservice makes it a command
-// of its own. One request to GET /v1/vin/{vin}
+// timesink's demo and its accuracy tests run it; cmd/vinservice is a command for
+// it. One request to GET /v1/vin/{vin}
 //
 //   - checks the number's form and check digit (400 if wrong),
 //   - reads the vehicle's row from Postgres (404 if there is none),
-//   - asks the upstreams [Recalls], [Specs], [Market] and [History], one after
-//     another or all at once,
+//   - calls the upstreams [Recalls], [Specs], [Market] and [History],
+//     sequentially or concurrently,
 //   - burns a set amount of processor time in the answer's signature,
 //   - and answers JSON.
 //
-// How it does so, well or badly, is the [Config]'s to say: a connection per call,
-// a pool too small, a mutex held over the query. What it measured of itself is
-// served as truth.Truth under /truth on the port that
-// also serves pprof, and forgotten after a POST to /truth/reset.
+// The [Config] decides how well it does so: it may use a connection per call, a
+// pool that is too small, or a mutex held over the query. The port of pprof also
+// serves its measurements as a truth.Truth, under /truth. A POST to /truth/reset
+// discards them.
 //
-// [Main] runs each of the processes this takes: the service, its upstreams, the
+// [Main] runs each of the processes involved: the service, its upstreams, the
 // stand-in for Postgres, and the load. Package vin/stack starts them together.
 package vin

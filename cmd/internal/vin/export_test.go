@@ -2,7 +2,7 @@ package vin
 
 import "time"
 
-// Delays are the first n delays of an upstream.
+// Delays returns the first n delays of an upstream.
 func Delays(c UpstreamsConfig, n int) []time.Duration {
 	u := newUpstream(Recalls, 0, c)
 	delays := make([]time.Duration, n)

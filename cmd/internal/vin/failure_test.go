@@ -12,7 +12,7 @@ import (
 	"timesink/cmd/internal/vin"
 )
 
-// counting is a set of upstreams that reports each connection's address.
+// counting serves upstreams that report the address of each connection.
 func counting(t *testing.T, seen func(remote string)) (url string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestServeSaysWhatIsMissing(t *testing.T) {
+func TestServeErrorsNameWhatIsMissing(t *testing.T) {
 	ready := func(vin.Ready) { t.Error("it is ready") }
 	for _, c := range []struct {
 		name string
@@ -74,7 +74,7 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 	}{
 		{"no database", func(c *vin.Config) { c.Postgres = "" }, "--postgres"},
 		{"no upstreams", func(c *vin.Config) { c.Upstreams = "" }, "--upstreams"},
-		{"a DSN that is none", func(c *vin.Config) { c.Postgres = "postgres://%zz" }, "reading the DSN"},
+		{"an invalid DSN", func(c *vin.Config) { c.Postgres = "postgres://%zz" }, "reading the DSN"},
 		{"a database that is gone", func(c *vin.Config) { c.Postgres = "postgres://127.0.0.1:1/x?sslmode=disable" }, "refused"},
 		{"a port that is taken", func(c *vin.Config) { c.Pprof = strings.TrimPrefix(c.Upstreams, "http://") }, "port of pprof"},
 	} {
@@ -89,8 +89,8 @@ func TestServeSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// From Go 1.23 on, pprof extends the server's write timeout for a window that is
-// longer, unless somebody hides the means to do so.
+// From Go 1.23 on, pprof extends the server's write timeout for a longer window,
+// unless a wrapped ResponseWriter prevents it.
 func TestWriteTimeoutCutsAWindowBehindAWrapper(t *testing.T) {
 	config := vin.Default[vin.Config]()
 	config.Postgres, config.CPU, config.WriteTimeout = standIn(t), 0, 200*time.Millisecond

@@ -23,12 +23,12 @@ The first three print one line of JSON when they are ready, with the addresses t
 chose; load prints what the clients saw. "vinservice COMMAND -h" lists the flags.
 `
 
-// Main runs one process of the topology: args name it, and its flags. It returns
-// the exit code: 0, 1 for a failure, 2 for wrong usage.
+// Main runs one process of the topology, given its name and flags in args. It
+// returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
 //
-// A process ends with its context. With --leash it ends instead when its standard
-// input does, and so never outlives the process that holds the other end, however
-// that one dies; signals are then the parent's business.
+// A process exits when its context ends. With --leash it exits instead when its
+// standard input ends, and so never outlives the process at the other end,
+// however that one dies; signals are then left to the parent.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
@@ -44,7 +44,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	flags := flag.NewFlagSet("vinservice "+args[0], flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	leash := flags.Bool("leash", false, "end when standard input does")
+	leash := flags.Bool("leash", false, "exit when standard input ends")
 	run := command(flags)
 	switch err := flags.Parse(args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
@@ -70,7 +70,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return 0
 }
 
-// Each command declares its flags and returns what to run when they are parsed.
+// Each command declares its flags and returns the function to run after they
+// are parsed.
 var commands = map[string]func(*flag.FlagSet) func(context.Context, io.Writer) error{
 	"serve": func(fs *flag.FlagSet) func(context.Context, io.Writer) error {
 		var c Config

@@ -5,24 +5,24 @@ import (
 	"fmt"
 )
 
-// ErrInvalid is what every complaint about a VIN's form wraps.
+// ErrInvalid is wrapped by all errors about the form of a VIN.
 var ErrInvalid = errors.New("not a vehicle identification number")
 
-// weights are those of the positions, in the order of ISO 3779 and 49 CFR 565.15;
-// the check digit itself, the ninth, weighs nothing.
+// weights holds the weights of the positions, as in ISO 3779 and 49 CFR 565.15.
+// The check digit itself, the ninth character, has weight 0.
 var weights = [17]int{8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2}
 
-// values are those of the letters: I, O and Q do not occur, as they look like
-// digits.
+// values holds the values of the letters. I, O and Q do not occur, because they
+// look like digits.
 var values = map[byte]int{
 	'A': 1, 'B': 2, 'C': 3, 'D': 4, 'E': 5, 'F': 6, 'G': 7, 'H': 8,
 	'J': 1, 'K': 2, 'L': 3, 'M': 4, 'N': 5, 'P': 7, 'R': 9,
 	'S': 2, 'T': 3, 'U': 4, 'V': 5, 'W': 6, 'X': 7, 'Y': 8, 'Z': 9,
 }
 
-// CheckDigit computes the ninth character of a VIN from the other sixteen. What
-// stands in its place is not looked at. The error tells what about the number's
-// form is wrong, and wraps [ErrInvalid].
+// CheckDigit computes the ninth character of a VIN from the other sixteen. It
+// ignores the character in that place. If the number is malformed, the error
+// describes why and wraps [ErrInvalid].
 func CheckDigit(number string) (byte, error) {
 	if len(number) != len(weights) {
 		return 0, fmt.Errorf("%w: %q has %d characters, not %d", ErrInvalid, number, len(number), len(weights))
@@ -38,8 +38,8 @@ func CheckDigit(number string) (byte, error) {
 	return "0123456789X"[sum%11], nil
 }
 
-// Validate tells whether a VIN is well formed and has the right check digit. The
-// error wraps [ErrInvalid].
+// Validate returns an error that wraps [ErrInvalid] unless a VIN is well formed
+// and has the right check digit.
 func Validate(number string) error {
 	digit, err := CheckDigit(number)
 	if err != nil {

@@ -12,7 +12,7 @@ func TestCheckDigit(t *testing.T) {
 		"1M8GDM9AXKP042788": 'X', // a remainder of ten
 		"5GZCZ43D13S812715": '1',
 		"11111111111111111": '1', // the weights sum to 89
-		"1HGCM826?3A004352": '3', // whatever stands in its place
+		"1HGCM826?3A004352": '3', // whatever is in its place
 	} {
 		if digit, err := CheckDigit(number); err != nil || digit != want {
 			t.Errorf("%s has the check digit %q, not %q (%v)", number, digit, want, err)
@@ -25,8 +25,8 @@ func TestCheckDigit(t *testing.T) {
 	}
 }
 
-// byModulo computes it another way, digit by digit, from the table as ISO 3779
-// prints it.
+// byModulo computes the check digit in another way, digit by digit, from the
+// table in ISO 3779.
 func byModulo(number string) byte {
 	const letters, digits = "ABCDEFGHJKLMNPRSTUVWXYZ", "12345678123457923456789"
 	weights := []int{8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2}
@@ -57,7 +57,7 @@ func TestValidate(t *testing.T) {
 		{"an O, which looks like a 0", "1HGCM82633AO04352"},
 		{"a Q", "1HGCM82633AQ04352"},
 		{"lower case", "1hgcm82633a004352"},
-		{"a letter that is none in the check digit's place", "1HGCM826ö3A00435"},
+		{"a letter beyond ASCII in the check digit's place", "1HGCM826ö3A00435"},
 		{"a NUL", "1HGCM82633A00435\x00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

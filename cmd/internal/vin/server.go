@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Ready is what a process prints, as one line of JSON, once it can be used.
+// Ready is what a process prints, as one line of JSON, when it is ready.
 type Ready struct {
 	Role     string `json:"role"`               // "service", "upstreams", "standin"
 	URL      string `json:"url,omitempty"`      // base URL of what it serves
@@ -52,7 +52,7 @@ func listen(address string, s *http.Server, secure bool) (*server, error) {
 }
 
 // serveAll serves until the context ends or one server fails. Requests in flight
-// get a second to end: a trace being taken would last longer than anyone waits.
+// get a second to finish: a trace in progress could take much longer.
 func serveAll(ctx context.Context, servers ...*server) error {
 	failed := make(chan error, len(servers))
 	for _, s := range servers {
@@ -80,7 +80,8 @@ func serveAll(ctx context.Context, servers ...*server) error {
 	return err
 }
 
-// selfSigned makes a certificate for this machine's own addresses, good for a day.
+// selfSigned returns a certificate for this machine's own addresses, valid for a
+// day.
 func selfSigned() (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

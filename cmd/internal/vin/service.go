@@ -13,7 +13,7 @@ import (
 	"timesink/cmd/internal/meter"
 )
 
-// Calls says how the service asks its upstreams.
+// Calls is how the service calls its upstreams.
 type Calls string
 
 const (
@@ -21,7 +21,7 @@ const (
 	Concurrent Calls = "concurrent"
 )
 
-// String and Set make Calls a [flag.Value].
+// String and Set implement [flag.Value].
 func (c *Calls) String() string { return string(*c) }
 
 func (c *Calls) Set(s string) error {
@@ -32,69 +32,69 @@ func (c *Calls) Set(s string) error {
 	return nil
 }
 
-// Config says how the service behaves. [Config.Flags] fills in the defaults,
-// which are those of a service nobody has looked at yet: one call after another,
-// and a new connection for each.
+// Config configures the service. [Config.Flags] sets the defaults, which are
+// those of a service that was never optimized: sequential calls, and a new
+// connection for each.
 type Config struct {
-	Listen string // address of the API; port 0 is a free one
+	Listen string // address of the API; port 0 chooses a free one
 	Pprof  string // address of pprof and the truth
-	HTTP2  bool   // speak HTTP/2 as well: h2 over TLS, h2c without
-	TLS    bool   // serve the API over HTTPS, with a certificate made on the spot
+	HTTP2  bool   // serve HTTP/2 as well: h2 over TLS, h2c without
+	TLS    bool   // serve the API over HTTPS, with a generated certificate
 
 	Postgres string        // DSN of the database
-	Pool     int           // open and idle connections; 0 keeps database/sql's own limits
-	SlowDB   time.Duration // what the database sleeps within each query
-	HoldLock bool          // hold a mutex of the service over the query
+	Pool     int           // open and idle connections; 0 keeps the limits of database/sql
+	SlowDB   time.Duration // how long the database sleeps in each query
+	HoldLock bool          // hold a mutex of the service during the query
 
 	Upstreams        string        // base URL of the upstreams
-	UpstreamInsecure bool          // accept whatever certificate they show
-	UpstreamConns    int           // most connections to them, 0 for no limit
-	Calls            Calls         // one after another, or all at once
-	KeepAlive        bool          // use a connection for more than one call
-	Timeout          time.Duration // of the HTTP client; 0 is none
+	UpstreamInsecure bool          // accept any certificate from them
+	UpstreamConns    int           // maximum connections to them; 0 means no limit
+	Calls            Calls         // sequential or concurrent
+	KeepAlive        bool          // reuse connections
+	Timeout          time.Duration // of the HTTP client; 0 means none
 
-	CPU   time.Duration // what the signature burns in each request
-	Procs int           // GOMAXPROCS; 0 leaves it alone
-	Truth int           // how many requests to keep the times of
+	CPU   time.Duration // CPU time for the signature in each request
+	Procs int           // GOMAXPROCS; 0 keeps the default
+	Truth int           // number of requests whose times to keep
 
-	WriteTimeout  time.Duration // of the pprof server; 0 is none
-	WrapPprof     bool          // pprof behind a ResponseWriter that hides the deadline
+	WriteTimeout  time.Duration // of the pprof server; 0 means none
+	WrapPprof     bool          // serve pprof behind a ResponseWriter that hides the deadline
 	BlockRate     int           // runtime.SetBlockProfileRate
 	MutexFraction int           // runtime.SetMutexProfileFraction
 }
 
 // Flags declares a flag for each field, with its default.
 func (c *Config) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` of the API; port 0 is a free one")
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` of the API; port 0 chooses a free one")
 	fs.StringVar(&c.Pprof, "pprof", "127.0.0.1:0", "`address` of /debug/pprof/ and /truth")
-	fs.BoolVar(&c.HTTP2, "http2", false, "speak HTTP/2 as well: h2 with --tls, h2c without")
-	fs.BoolVar(&c.TLS, "tls", false, "serve the API over HTTPS, with a certificate made on the spot")
+	fs.BoolVar(&c.HTTP2, "http2", false, "serve HTTP/2 as well: h2 with --tls, h2c without")
+	fs.BoolVar(&c.TLS, "tls", false, "serve the API over HTTPS, with a generated certificate")
 
-	fs.StringVar(&c.Postgres, "postgres", "", "`DSN` of the database; the table vehicles is created and filled where missing")
-	fs.IntVar(&c.Pool, "pool", 16, "open and idle database connections; 0 keeps database/sql's own limits")
-	fs.DurationVar(&c.SlowDB, "slow-db", 0, "let the database sleep that long within each query")
-	fs.BoolVar(&c.HoldLock, "hold-lock", false, "hold a mutex of the service over the database query")
+	fs.StringVar(&c.Postgres, "postgres", "", "`DSN` of the database; the table vehicles is created and filled if missing")
+	fs.IntVar(&c.Pool, "pool", 16, "open and idle database connections; 0 keeps the limits of database/sql")
+	fs.DurationVar(&c.SlowDB, "slow-db", 0, "let the database sleep this long in each query")
+	fs.BoolVar(&c.HoldLock, "hold-lock", false, "hold a mutex of the service during the database query")
 
 	fs.StringVar(&c.Upstreams, "upstreams", "", "base `URL` of the upstreams")
-	fs.BoolVar(&c.UpstreamInsecure, "upstream-insecure", false, "accept whatever certificate the upstreams show")
-	fs.IntVar(&c.UpstreamConns, "upstream-conns", 0, "most connections to the upstreams; 0 is no limit")
+	fs.BoolVar(&c.UpstreamInsecure, "upstream-insecure", false, "accept any certificate from the upstreams")
+	fs.IntVar(&c.UpstreamConns, "upstream-conns", 0, "maximum connections to the upstreams; 0 means no limit")
 	c.Calls = Sequential
-	fs.Var(&c.Calls, "calls", "ask the upstreams `sequential` or concurrent")
-	fs.BoolVar(&c.KeepAlive, "keepalive", false, "use a connection for more than one upstream call")
-	fs.DurationVar(&c.Timeout, "timeout", 0, "time limit of an upstream call; 0 is none")
+	fs.Var(&c.Calls, "calls", "make upstream calls `sequential` or concurrent")
+	fs.BoolVar(&c.KeepAlive, "keepalive", false, "reuse connections for upstream calls")
+	fs.DurationVar(&c.Timeout, "timeout", 0, "time limit of an upstream call; 0 means none")
 
-	fs.DurationVar(&c.CPU, "cpu", 3*time.Millisecond, "processor time that each request burns")
-	fs.IntVar(&c.Procs, "procs", 0, "GOMAXPROCS; 0 leaves it alone")
-	fs.IntVar(&c.Truth, "truth", 1<<14, "how many requests to keep the times of, 300 bytes each")
+	fs.DurationVar(&c.CPU, "cpu", 3*time.Millisecond, "processor time that each request uses")
+	fs.IntVar(&c.Procs, "procs", 0, "GOMAXPROCS; 0 keeps the default")
+	fs.IntVar(&c.Truth, "truth", 1<<14, "number of requests whose times to keep, 300 bytes each")
 
-	fs.DurationVar(&c.WriteTimeout, "write-timeout", 0, "write timeout of the pprof server; 0 is none")
+	fs.DurationVar(&c.WriteTimeout, "write-timeout", 0, "write timeout of the pprof server; 0 means none")
 	fs.BoolVar(&c.WrapPprof, "wrap-pprof", false, "serve pprof through a ResponseWriter that hides the write deadline, as some middleware does")
 	fs.IntVar(&c.BlockRate, "block-rate", 0, "runtime.SetBlockProfileRate")
 	fs.IntVar(&c.MutexFraction, "mutex-fraction", 0, "runtime.SetMutexProfileFraction")
 }
 
 // Serve runs the service until the context ends. It calls ready once, when the
-// database is filled and both ports listen.
+// database is filled and both ports are listening.
 func Serve(ctx context.Context, c Config, ready func(Ready)) error {
 	if c.Postgres == "" || c.Upstreams == "" {
 		return fmt.Errorf("the service needs a database and upstreams: see --postgres and --upstreams")
@@ -132,8 +132,8 @@ func protocols(c Config) *http.Protocols {
 	return p
 }
 
-// adminMux serves what is not for the service's clients. It names pprof's
-// handlers one by one, as a service does that keeps them off its public port.
+// adminMux serves what is not for the service's clients. It registers pprof's
+// handlers one by one, like a service that keeps them off its public port.
 func adminMux(c Config, r *recorder) *http.ServeMux {
 	mux := http.NewServeMux()
 	for path, handler := range map[string]http.HandlerFunc{
@@ -159,8 +159,9 @@ func adminMux(c Config, r *recorder) *http.ServeMux {
 	return mux
 }
 
-// wrapped hides all of a ResponseWriter but its three methods. pprof then cannot
-// extend the server's write timeout, and a window longer than that is cut short.
+// wrapped hides everything of a ResponseWriter except its three methods. pprof
+// then cannot extend the server's write timeout, and a longer window is cut
+// short.
 func wrapped(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { h(struct{ http.ResponseWriter }{w}, r) }
 }

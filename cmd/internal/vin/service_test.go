@@ -16,8 +16,8 @@ import (
 	"timesink/cmd/internal/vin"
 )
 
-// service starts a service with its upstreams in this process, under whatever
-// detector the test runs, and stops them when the test ends.
+// service starts a service and its upstreams in this process, so that the race detector
+// sees them, and stops them when the test ends.
 func service(t *testing.T, c vin.Config) vin.Ready {
 	t.Helper()
 	upstreams := vin.Default[vin.UpstreamsConfig]()
@@ -37,7 +37,7 @@ func standIn(t *testing.T) string {
 	}).Postgres
 }
 
-// running runs a server until the test ends and returns what it says when ready.
+// running runs a server until the test ends and returns its Ready.
 func running(t *testing.T, serve func(context.Context, func(vin.Ready)) error) vin.Ready {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -63,7 +63,7 @@ func running(t *testing.T, serve func(context.Context, func(vin.Ready)) error) v
 // tag servers.
 var startPostgres func(testing.TB) string
 
-// databases runs a test on the stand-in, and on a real PostgreSQL where there is one.
+// databases runs a test on the stand-in, and on a real PostgreSQL if there is one.
 func databases(t *testing.T, test func(t *testing.T, dsn string)) {
 	if startPostgres != nil {
 		t.Run("postgresql", func(t *testing.T) { test(t, startPostgres(t)) })
@@ -152,8 +152,8 @@ func TestAnswerHoldsTheRowAndAllUpstreams(t *testing.T) {
 	})
 }
 
-// In every mode the service must answer under load, and what it says of itself
-// must add up and show what the mode is there to show.
+// In every mode the service must answer under load, and its measurements must add up
+// and show the effect of the mode.
 func TestTruth(t *testing.T) {
 	const slow = 5 * time.Millisecond
 	modes := []struct {
@@ -170,7 +170,7 @@ func TestTruth(t *testing.T) {
 		{"pooled", func(c *vin.Config) { c.KeepAlive = true }, nil},
 		{"pool-starved", func(c *vin.Config) { c.Pool, c.SlowDB = 1, slow }, func(t *testing.T, of truth.Truth, mean func(truth.Kind) time.Duration) {
 			if of.Totals.PoolWaits == 0 || of.Totals.PoolWait == 0 {
-				t.Error("nobody waited for the pool")
+				t.Error("no request waited for the pool")
 			}
 			if mean(truth.DB) < slow {
 				t.Errorf("the database takes %v", mean(truth.DB))
@@ -229,8 +229,8 @@ func drive(t *testing.T, s vin.Ready, requests int) *load.Result {
 	return result
 }
 
-// checkTruth holds what the service says against itself, and against what the
-// clients saw.
+// checkTruth checks that the service's measurements are consistent, and agree with what
+// the clients saw.
 func checkTruth(t *testing.T, of truth.Truth, clients *load.Result) {
 	t.Helper()
 	if len(of.Requests) != clients.Count || of.Dropped != 0 || of.InFlight != 0 {
@@ -327,8 +327,8 @@ func TestTruthKeepsTheNewestAndForgets(t *testing.T) {
 	}
 }
 
-// A new connection for each call is the bad habit that the service has by default.
-func TestKeepAliveUsesConnectionsAgain(t *testing.T) {
+// By default the service has the bad habit of a new connection for each call.
+func TestKeepAliveReusesConnections(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		keepalive bool

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// signature hashes the number over and over. Its cost is in the rounds, so that
-// one request burns what another does, however busy the machine.
+// signature hashes the number repeatedly. The number of rounds determines its
+// cost, so that all requests cost the same, however busy the machine is.
 func signature(number string, rounds int) string {
 	sum := sha256.Sum256([]byte(number))
 	for range rounds {
@@ -17,9 +17,9 @@ func signature(number string, rounds int) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// calibrate finds how many rounds take about that long on this machine. It takes
-// the median of several tries, as any of them may lose its core for a while, and
-// less than a tenth of a second.
+// calibrate returns how many rounds take about d on this machine. It uses the
+// median of several tries, because any of them may be preempted, and takes less
+// than a tenth of a second.
 func calibrate(target time.Duration) int {
 	const rounds, tries = 20_000, 31
 	took := make([]time.Duration, tries)

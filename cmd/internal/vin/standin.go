@@ -11,20 +11,20 @@ import (
 	"timesink/cmd/internal/pgstandin"
 )
 
-// StandInConfig says how the stand-in for Postgres behaves.
+// StandInConfig configures the stand-in for Postgres.
 type StandInConfig struct {
-	Listen  string        // address; port 0 is a free one
+	Listen  string        // address; port 0 chooses a free one
 	Latency time.Duration // of each statement
 }
 
 // Flags declares a flag for each field, with its default.
 func (c *StandInConfig) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` to serve on; port 0 is a free one")
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` to serve on; port 0 chooses a free one")
 	fs.DurationVar(&c.Latency, "latency", 2*time.Millisecond, "time that each statement takes")
 }
 
-// ServeStandIn serves a stand-in for a Postgres that holds the [Fleet], until the
-// context ends. It calls ready once, when it listens.
+// ServeStandIn serves a stand-in for a Postgres with the [Fleet], until the
+// context ends. It calls ready once, when it is listening.
 func ServeStandIn(ctx context.Context, c StandInConfig, ready func(Ready)) error {
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -35,8 +35,8 @@ func ServeStandIn(ctx context.Context, c StandInConfig, ready func(Ready)) error
 	return s.Serve(ctx, l)
 }
 
-// standInStatements are those of the store. The table is there and full from the
-// beginning, so that the store never fills it.
+// standInStatements returns the store's statements. The table is full from the
+// start, so the store never fills it.
 func standInStatements() []pgstandin.Statement {
 	vehicles := map[string]Vehicle{}
 	for _, v := range Fleet() {

@@ -10,8 +10,8 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-// A step is a place in a record. Each upstream has its own, so that concurrent
-// calls write without a lock.
+// A step is a slot in a record. Each upstream has a separate one, so that
+// concurrent calls write without a lock.
 type step uint8
 
 const (
@@ -54,15 +54,15 @@ type stopwatch struct {
 	steps      [numSteps]struct{ start, end int64 }
 }
 
-// begin starts a step; the function it returns ends it. Both cost a reading of
-// the clock, some 40 ns.
+// begin starts a step; the returned function ends it. Both read the clock, which
+// takes about 40 ns.
 func (w *stopwatch) begin(s step) (end func()) {
 	w.steps[s].start = w.clock.Now()
 	return func() { w.steps[s].end = w.clock.Now() }
 }
 
-// request is the record as the tests read it; steps that did not happen are left
-// out.
+// request returns the record in the form of package truth, without steps that
+// did not happen.
 func (w *stopwatch) request() truth.Request {
 	r := truth.Request{Route: Route, Endpoint: Endpoint, VIN: w.vin, Goroutine: w.goroutine, Status: w.status, Start: w.start, End: w.end, Steps: []truth.Step{}}
 	for i, s := range w.steps {
@@ -75,9 +75,9 @@ func (w *stopwatch) request() truth.Request {
 }
 
 // A recorder keeps the stopwatches of the last requests in memory that it
-// allocates once. A request takes a slot of its own, so that the recording never
-// makes one request wait for another; a slot's mutex is contended only by the
-// reader.
+// allocates once. Each request takes a separate slot, so that recording never
+// makes one request wait for another; only the reader contends for a slot's
+// mutex.
 type recorder struct {
 	clock    meter.Clock
 	slots    []slot
@@ -96,7 +96,7 @@ type slot struct {
 	watch stopwatch
 }
 
-// newRecorder keeps bound requests, at some 300 bytes each.
+// newRecorder returns a recorder for bound requests, at about 300 bytes each.
 func newRecorder(bound int, c meter.Clock, m meter.Meter) *recorder {
 	return &recorder{clock: c, slots: make([]slot, max(bound, 1)), meter: m, since: m.Read(c.Now())}
 }
@@ -111,14 +111,14 @@ func (r *recorder) finish(w *stopwatch) {
 	n := r.next.Add(1)
 	s := &r.slots[(n-1)%int64(len(r.slots))]
 	s.mu.Lock()
-	if n > s.n { // else a faster request has gone round the ring
+	if n > s.n { // otherwise a faster request has gone round the ring
 		s.n, s.watch = n, *w
 	}
 	s.mu.Unlock()
 	r.inFlight.Add(-1)
 }
 
-// reset forgets the requests that ended so far and begins the totals anew.
+// reset discards the requests that have ended and restarts the totals.
 func (r *recorder) reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

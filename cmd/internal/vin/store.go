@@ -12,11 +12,10 @@ import (
 	"github.com/lib/pq"
 )
 
-// ErrUnknown says that the database holds no such vehicle.
+// ErrUnknown means that the database has no such vehicle.
 var ErrUnknown = errors.New("no such vehicle")
 
-// The statements of the service. The stand-in for Postgres knows these and no
-// others.
+// The statements of the service. The stand-in for Postgres knows only these.
 const (
 	sqlCreate = `CREATE TABLE IF NOT EXISTS vehicles (
 		vin      text PRIMARY KEY,
@@ -42,7 +41,8 @@ type Store struct {
 	reads int64
 }
 
-// openStore connects to the database and makes sure that it holds the [Fleet].
+// openStore connects to the database and makes sure that it contains the
+// [Fleet].
 func openStore(ctx context.Context, c Config) (*Store, error) {
 	config, err := pq.NewConfig(c.Postgres)
 	if err != nil {
@@ -86,11 +86,11 @@ func (s *Store) fill(ctx context.Context) error {
 	return err
 }
 
-// Vehicle reads one row. The error wraps [ErrUnknown] where there is none.
+// Vehicle reads one row. If there is none, the error wraps [ErrUnknown].
 func (s *Store) Vehicle(ctx context.Context, number string, watch *stopwatch) (Vehicle, error) {
 	if s.hold {
-		// The mutex is for the count; to hold it over the query is the mistake
-		// that this mode is there to show.
+		// The mutex protects the count; holding it during the query is the
+		// mistake that this mode demonstrates.
 		locked := watch.begin(stepLock)
 		s.mu.Lock()
 		defer s.mu.Unlock()

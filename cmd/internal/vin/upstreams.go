@@ -19,26 +19,26 @@ const (
 	History = "history"
 )
 
-// UpstreamsConfig says how the upstreams behave.
+// UpstreamsConfig configures the upstreams.
 type UpstreamsConfig struct {
-	Listen string        // address; port 0 is a free one
-	Base   time.Duration // the least an answer takes
-	Noise  time.Duration // mean of the exponential noise on top
+	Listen string        // address; port 0 chooses a free one
+	Base   time.Duration // minimum time of an answer
+	Noise  time.Duration // mean of the additional exponential noise
 	Seed   uint64        // of the noise; each upstream draws its own sequence
-	TLS    bool          // serve HTTPS with a certificate made on the spot
+	TLS    bool          // serve HTTPS with a generated certificate
 }
 
 // Flags declares a flag for each field, with its default.
 func (c *UpstreamsConfig) Flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` to serve on; port 0 is a free one")
-	fs.DurationVar(&c.Base, "base", 20*time.Millisecond, "the least an answer takes")
-	fs.DurationVar(&c.Noise, "noise", 4*time.Millisecond, "mean of the exponential noise on top")
+	fs.StringVar(&c.Listen, "listen", "127.0.0.1:0", "`address` to serve on; port 0 chooses a free one")
+	fs.DurationVar(&c.Base, "base", 20*time.Millisecond, "minimum time of an answer")
+	fs.DurationVar(&c.Noise, "noise", 4*time.Millisecond, "mean of the additional exponential noise")
 	fs.Uint64Var(&c.Seed, "seed", 1, "seed of the noise")
-	fs.BoolVar(&c.TLS, "tls", false, "serve HTTPS with a certificate made on the spot")
+	fs.BoolVar(&c.TLS, "tls", false, "serve HTTPS with a generated certificate")
 }
 
-// ServeUpstreams serves all four until the context ends. It calls ready once,
-// when it listens.
+// ServeUpstreams serves all four upstreams until the context ends. It calls
+// ready once, when it is listening.
 func ServeUpstreams(ctx context.Context, c UpstreamsConfig, ready func(Ready)) error {
 	mux := http.NewServeMux()
 	for i, name := range []string{Recalls, Specs, Market, History} {
@@ -52,7 +52,7 @@ func ServeUpstreams(ctx context.Context, c UpstreamsConfig, ready func(Ready)) e
 	return serveAll(ctx, s)
 }
 
-// An upstream takes its time and answers something of a likely size.
+// An upstream answers with a realistic delay and size.
 type upstream struct {
 	name        string
 	base, noise time.Duration

@@ -16,8 +16,8 @@ type Vehicle struct {
 	MSRP   int    `json:"msrp_usd"`
 }
 
-// Fleet returns the vehicles that the database holds: some thousands, always the
-// same, each with its right check digit. The caller must not change them.
+// Fleet returns the vehicles in the database: a few thousand, always the same,
+// each with a valid check digit. The caller must not modify them.
 func Fleet() []Vehicle { return fleet() }
 
 // Numbers returns the VINs of the [Fleet], in its order.
@@ -31,9 +31,9 @@ func Numbers() []string {
 
 const perModel = 500
 
-// models begin their VINs with prefix (world manufacturer identifier and vehicle
-// descriptor section) and carry plant at position 11. The first vehicle of all is
-// the Accord that every article about VINs decodes.
+// models lists the models. Their VINs begin with prefix (world manufacturer
+// identifier and vehicle descriptor section) and have plant at position 11. The
+// first vehicle is the Accord that every article about VINs decodes.
 var models = []struct {
 	prefix, make, model, engine string
 	plantCode                   byte

@@ -1,6 +1,6 @@
-// Package backing starts the real servers that scenarios need, on free ports in
-// temporary folders, and stops them when the test ends. Only tests import it. The
-// programs come from Debian's packages, which .ci/lib.sh installs.
+// Package backing starts the real servers that scenarios need, on free ports and
+// in temporary folders, and stops them when the test ends. Only tests import it.
+// The programs come from Debian's packages, which .ci/lib.sh installs.
 package backing
 
 import (
@@ -17,7 +17,8 @@ import (
 	"timesink/cmd/internal/testpg"
 )
 
-// Servers start a server by name and return its address, URL or DSN.
+// Servers maps the name of a server to the function that starts it and returns its
+// address, URL or DSN.
 var Servers = map[string]func(testing.TB) string{
 	"postgres":   testpg.Start,
 	"mariadb":    startMariaDB,
@@ -28,8 +29,8 @@ var Servers = map[string]func(testing.TB) string{
 	"folder":     func(t testing.TB) string { return t.TempDir() },
 }
 
-// leash runs a server as a child and ends it with standard input, however whoever
-// held the other end died.
+// leash is a shell script that runs a server as a child and stops it when standard
+// input ends, however the process at the other end died.
 const leash = `exec 3<&0
 "$@" </dev/null >&2 & server=$!
 { cat <&3 >/dev/null; kill -TERM $server; } & watch=$!
@@ -42,14 +43,13 @@ kill $watch 2>/dev/null
 // patience is how long a server may take to start on a busy machine.
 const patience = time.Minute
 
-// start starts a program that takes a port, and waits until something listens
-// there. Another process may take a free port between its choice and its use: then
-// it is tried again.
+// start starts a program on a free port and waits until it listens there. It tries
+// again if another process takes the port between its choice and its use.
 func start(t testing.TB, program string, args func(folder string, port int) []string) (address string) {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
-		t.Fatalf("%v: it comes with Debian's package of that name, see .ci/lib.sh", err)
+		t.Fatalf("%v: install the Debian package of that name, see .ci/lib.sh", err)
 	}
 	for range 3 {
 		var port int
@@ -88,7 +88,7 @@ func run(t testing.TB, address string, args []string) error {
 		}
 		select {
 		case <-p.Ended():
-			return fmt.Errorf("it ended: %w", p.Stop())
+			return fmt.Errorf("it exited: %w", p.Stop())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -116,7 +116,7 @@ func startMemcached(t testing.TB) string {
 	return start(t, "memcached", func(_ string, port int) []string {
 		args := []string{"-l", "127.0.0.1", "-p", strconv.Itoa(port), "-U", "0"}
 		if os.Getuid() == 0 {
-			args = append(args, "-u", "nobody") // it refuses to be root
+			args = append(args, "-u", "nobody") // it refuses to run as root
 		}
 		return args
 	})

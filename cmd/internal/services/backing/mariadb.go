@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// startMariaDB starts a MariaDB that takes no care for what a crash would lose, and
-// returns the DSN of go-sql-driver/mysql for its database mysql.
+// startMariaDB starts a MariaDB without durability, and returns the DSN of
+// go-sql-driver/mysql for its database mysql.
 func startMariaDB(t testing.TB) string {
 	address := start(t, "mariadbd", func(folder string, port int) []string {
 		options := []string{"--no-defaults", "--datadir=" + folder}
 		if os.Geteuid() == 0 {
-			options = append(options, "--user=root") // it wants to be told
+			options = append(options, "--user=root") // it must be told
 		}
 		install := exec.Command("mariadb-install-db", append(options, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")...)
 		if out, err := install.CombinedOutput(); err != nil {

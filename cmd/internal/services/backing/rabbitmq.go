@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-const rabbitmqServer = "/usr/lib/rabbitmq/bin/rabbitmq-server" // what Debian's own script runs as another user
+const rabbitmqServer = "/usr/lib/rabbitmq/bin/rabbitmq-server" // Debian's own script runs it as another user
 
-// rabbitmq starts a node that keeps all it has in a folder, with a port mapper of
-// its own, and ends both.
+// rabbitmq starts a node with all its data in a folder and with a separate port
+// mapper, and stops both.
 const rabbitmq = `folder=$0
 export HOME=$folder ERL_EPMD_PORT=$2 ERL_EPMD_ADDRESS=127.0.0.1
 export RABBITMQ_NODENAME=timesink@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$1 RABBITMQ_DIST_PORT=$3
@@ -28,7 +28,7 @@ exit $code`
 // startRabbitMQ starts a RabbitMQ and returns its address.
 func startRabbitMQ(t testing.TB) string {
 	if _, err := os.Stat(rabbitmqServer); err != nil {
-		t.Fatalf("%v: it comes with Debian's package rabbitmq-server, see .ci/lib.sh", err)
+		t.Fatalf("%v: install the Debian package rabbitmq-server, see .ci/lib.sh", err)
 	}
 	return start(t, "sh", func(folder string, port int) []string {
 		args := []string{"-c", rabbitmq, folder, strconv.Itoa(port)}

@@ -1,4 +1,4 @@
-// Package cache holds the scenarios of caches.
+// Package cache contains the scenarios of caches.
 package cache
 
 import (
@@ -11,16 +11,16 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Scenarios are all of them.
+// Scenarios lists the scenarios of this package.
 var Scenarios = slices.Concat(goRedis, rueidisScenarios, redigoScenarios, memcached)
 
-// Peers are the proxies before the caches that answer at once.
+// Peers lists the proxies that delay caches which would answer at once.
 var Peers = []scenario.Peer{slow("redis"), slow("memcached")}
 
-// behind is how long a proxy holds back what a client sends.
+// behind is how long a proxy delays what a client sends.
 const behind = 6 * time.Millisecond
 
-// slow is a proxy before a cache.
+// slow returns a delaying proxy in front of a cache.
 func slow(cache string) scenario.Peer {
 	return scenario.Peer{Name: "slow " + cache, Needs: []string{cache},
 		Serve: func(ctx context.Context, env scenario.Env, ready func(string)) error {
@@ -40,7 +40,7 @@ func slow(cache string) scenario.Peer {
 		}}
 }
 
-// pass connects a client with a cache until one of them hangs up.
+// pass connects a client to a cache until one of them closes the connection.
 func pass(client net.Conn, address string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", address)

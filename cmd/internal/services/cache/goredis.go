@@ -35,11 +35,12 @@ var goRedis = []scenario.Scenario{
 	},
 }
 
-// popOf is a command that waits for 8 ms on the server: nobody pushes to the key.
+// popOf returns a command that waits for 8 ms on the server, because nothing is
+// pushed to the key.
 func popOf(key any) []any { return []any{"BLPOP", key, "0.008"} }
 
-// A marker is a command's argument that tells when the command is written to its
-// connection.
+// A marker is a command's argument that records when the command is written to
+// its connection.
 type marker struct {
 	watch *scenario.Watch
 	at    int64
@@ -51,7 +52,7 @@ func (m *marker) MarshalBinary() ([]byte, error) {
 	return []byte("nothing"), nil
 }
 
-// redisWork opens a client, with what set changes of the defaults.
+// redisWork opens a client, with the defaults changed by set.
 func redisWork(do func(context.Context, *redis.Client, *scenario.Watch) error, set func(*redis.Options)) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		options := &redis.Options{Addr: env["redis"]}
@@ -64,7 +65,7 @@ func redisWork(do func(context.Context, *redis.Client, *scenario.Watch) error, s
 	}
 }
 
-// nothing turns the answer to a wait in vain into no error.
+// nothing returns nil for the answer to a wait that timed out.
 func nothing(err error) error {
 	if errors.Is(err, redis.Nil) {
 		return nil
@@ -110,8 +111,8 @@ func popWatched(ctx context.Context, c *redis.Client, w *scenario.Watch) error {
 	})
 }
 
-// openNewRedis makes a connection for each request: to introduce itself to the
-// server is part of it.
+// openNewRedis opens a connection for each request, which includes the
+// handshake with the server.
 func openNewRedis(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	c := redis.NewClient(&redis.Options{Addr: env["slow redis"]})
 	context.AfterFunc(ctx, func() { c.Close() })

@@ -38,7 +38,7 @@ func openMemcache(ctx context.Context, env scenario.Env) (scenario.Work, error) 
 	}, nil
 }
 
-// openNewMemcache makes a client for each request, and times its dialing.
+// openNewMemcache creates a client for each request, and times its dialing.
 func openNewMemcache(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		c := memcache.New(env["slow memcached"])

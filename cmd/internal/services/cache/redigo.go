@@ -31,8 +31,8 @@ var redigoScenarios = []scenario.Scenario{
 	},
 }
 
-// redigoWork takes a connection from a pool, which is a phase of its own, and does
-// something with it.
+// redigoWork takes a connection from a pool, which is a separate phase, and uses
+// it.
 func redigoWork(server string, pool *redis.Pool, getting breakdown.Phase, do func(context.Context, redis.Conn) error) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		pool.DialContext = func(ctx context.Context) (redis.Conn, error) {

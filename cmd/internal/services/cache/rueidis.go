@@ -21,12 +21,13 @@ var rueidisScenarios = []scenario.Scenario{
 		Want: scenario.Want{System: "redis", Calls: 3},
 	},
 	{
-		// The wait, and what ends subscriptions before the connection goes back.
+		// The wait, and the command that ends subscriptions before the connection
+		// is returned.
 		Name: "rueidis starved", Needs: []string{"redis"}, Clients: 4, Open: openRueidisStarved,
 		Want: scenario.Want{System: "redis", Calls: 2},
 	},
 	{
-		// The command, and the PING by which a client is closed.
+		// The command, and the PING that closes a client.
 		Name: "rueidis, new connections", Needs: []string{"slow redis"}, Open: openNewRueidis,
 		Want: scenario.Want{System: "redis", Calls: 2},
 	},
@@ -43,7 +44,8 @@ func rueidisClient(ctx context.Context, env scenario.Env, set func(*rueidis.Clie
 	return c, nil
 }
 
-// openRueidis waits on connections of the requests' own, as blocking commands do.
+// openRueidis waits on a separate connection for each request, as blocking
+// commands do.
 func openRueidis(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	c, err := rueidisClient(ctx, env, func(*rueidis.ClientOption) {})
 	if err != nil {
@@ -66,7 +68,7 @@ func openRueidisPipelining(ctx context.Context, env scenario.Env) (scenario.Work
 	return func(ctx context.Context, w *scenario.Watch) error {
 		return w.Time(breakdown.Cache, breakdown.Command, func() error {
 			for range 2 {
-				// There is no replica to wait for, so that it takes 4 ms.
+				// There is no replica to wait for, so the command takes 4 ms.
 				if err := c.Do(ctx, c.B().Arbitrary("WAIT").Args("1", "4").Build()).Error(); err != nil {
 					return err
 				}
@@ -100,14 +102,14 @@ func openRueidisStarved(ctx context.Context, env scenario.Env) (scenario.Work, e
 	}, nil
 }
 
-// openNewRueidis makes a client for each request, which introduces itself to the
-// server.
+// openNewRueidis creates a client for each request, which includes the handshake
+// with the server.
 func openNewRueidis(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		var c rueidis.Client
 		err := w.Time(breakdown.Cache, breakdown.Connect, func() (err error) {
 			c, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{env["slow redis"]}, ForceSingleClient: true, DisableCache: true,
-				PipelineMultiplex: -1}) // else a second connection may be made later
+				PipelineMultiplex: -1}) // otherwise a second connection may be opened later
 			return err
 		})
 		if err != nil {
@@ -120,7 +122,7 @@ func openNewRueidis(ctx context.Context, env scenario.Env) (scenario.Work, error
 	}, nil
 }
 
-// noReply turns the answer to a wait in vain into no error.
+// noReply returns nil for the answer to a wait that timed out.
 func noReply(r rueidis.RedisResult) error {
 	if err := r.Error(); !rueidis.IsRedisNil(err) {
 		return err

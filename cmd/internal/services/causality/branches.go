@@ -13,7 +13,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Branches are goroutines that a request begins and waits for.
+// Branches lists scenarios with goroutines that a request starts and waits for.
 var Branches = []scenario.Scenario{
 	{Name: "fan-out, the database last", Needs: needs, Open: asking(fanOut), Server: scenario.Handled(fanOutHandler),
 		Want: scenario.Want{Calls: 3, Holds: callsHidden}},
@@ -36,7 +36,8 @@ func fanOut(ctx context.Context, w *scenario.Watch, o *others) error {
 	return last.join(w, func() { g.Wait() })
 }
 
-// callsHidden holds that the calls which ran beside the database's are known.
+// callsHidden checks that the calls that ran in parallel with the database's are
+// known.
 func callsHidden(e *breakdown.Endpoint) error {
 	db, upstream := &e.Buckets[breakdown.DB], &e.Buckets[breakdown.Upstream]
 	if db.Shadowed < 6_000_000 || db.Shadowed > 14_000_000 || upstream.CallsPerRequest != 2 || db.CallsPerRequest != 1 {
@@ -54,7 +55,7 @@ func waitGroup(ctx context.Context, w *scenario.Watch, o *others) error {
 	return last.join(w, all.Wait)
 }
 
-// limited begins four branches, two at a time.
+// limited starts four branches, two at a time.
 func limited(ctx context.Context, w *scenario.Watch, o *others) error {
 	return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
 		g, ctx := errgroup.WithContext(ctx)
@@ -84,7 +85,7 @@ func buffered(ctx context.Context, w *scenario.Watch, o *others) (err error) {
 	})
 }
 
-// piece is what goes through a pipeline, and when it was worked on.
+// piece is an item in a pipeline, with the times at which it was worked on.
 type piece struct {
 	fetched, queried, slept span
 	err                     error
@@ -149,7 +150,8 @@ func signalled(ctx context.Context, w *scenario.Watch, o *others) (err error) {
 	})
 }
 
-// nested has a branch that waits for a branch of its own, which does the slowest.
+// nested has a branch that waits for a nested branch, which does the slowest
+// work.
 func nested(ctx context.Context, w *scenario.Watch, o *others) error {
 	var before, within span
 	var failed, inner error
@@ -166,7 +168,7 @@ func nested(ctx context.Context, w *scenario.Watch, o *others) error {
 	return errors.Join(failed, inner)
 }
 
-// outlives begins what nobody waits for.
+// outlives starts work that nothing waits for.
 func outlives(ctx context.Context, w *scenario.Watch, o *others) error {
 	go o.fetch(context.WithoutCancel(ctx), 40*time.Millisecond)
 	return w.Time(breakdown.Sleep, breakdown.NoPhase, func() error { time.Sleep(6 * time.Millisecond); return nil })

@@ -1,6 +1,6 @@
-// Package causality holds the scenarios in which a request waits for other
-// goroutines: branches of its own, workers that it shares with others, work that
-// another request has begun.
+// Package causality contains the scenarios in which a request waits for other
+// goroutines: its own branches, workers that it shares with others, work that
+// another request started.
 package causality
 
 import (
@@ -18,10 +18,10 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Peers are the servers that the scenarios need.
+// Peers lists the servers that the scenarios need.
 var Peers = []scenario.Peer{delayed}
 
-// delayed answers HTTP requests after as long as their path says, "/7ms".
+// delayed answers HTTP requests after the delay in their path, "/7ms".
 var delayed = scenario.Peer{Name: "delayed http", Serve: func(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,10 +44,10 @@ var delayed = scenario.Peer{Name: "delayed http", Serve: func(ctx context.Contex
 	return nil
 }}
 
-// needs are those of others.
+// needs lists the needs of others.
 var needs = []string{"delayed http", "postgres"}
 
-// others are the systems that requests ask something of.
+// others holds the systems that requests call.
 type others struct {
 	pool   *pgxpool.Pool
 	client *http.Client
@@ -62,13 +62,13 @@ func openOthers(ctx context.Context, env scenario.Env) (*others, error) {
 	return &others{pool: pool, url: env["delayed http"], client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}, nil
 }
 
-// query asks the database for something that takes so long.
+// query runs a database query that takes d.
 func (o *others) query(ctx context.Context, d time.Duration) error {
 	_, err := o.pool.Exec(ctx, "SELECT pg_sleep($1)", d.Seconds())
 	return err
 }
 
-// fetch asks the upstream for something that takes so long.
+// fetch makes an upstream call that takes d.
 func (o *others) fetch(ctx context.Context, d time.Duration) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, o.url+"/"+d.String(), nil)
 	if err != nil {
@@ -89,10 +89,10 @@ func (o *others) fetch(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// work is that of a request that asks others.
+// work is the work of a request that calls others.
 type work func(ctx context.Context, w *scenario.Watch, o *others) error
 
-// asking opens the others for a request's work.
+// asking returns a function that opens the others for a request's work.
 func asking(do work) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		o, err := openOthers(ctx, env)
@@ -103,22 +103,22 @@ func asking(do work) func(context.Context, scenario.Env) (scenario.Work, error) 
 	}
 }
 
-// A slowest remembers which of several branches ended last: on a busy machine any
-// of them may.
+// A slowest records which of several branches ended last: on a busy machine it
+// may be any of them.
 type slowest struct {
 	mu     sync.Mutex
 	bucket breakdown.Bucket
 	err    error
 }
 
-// ends is called where a branch has done what it waited for.
+// ends is called when a branch has finished its wait.
 func (s *slowest) ends(b breakdown.Bucket, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bucket, s.err = b, errors.Join(s.err, err)
 }
 
-// join waits for the branches: the wait belongs to the one that ended last.
+// join waits for the branches. The wait belongs to the branch that ended last.
 func (s *slowest) join(w *scenario.Watch, wait func()) error {
 	start := w.Now()
 	wait()
@@ -129,10 +129,10 @@ func (s *slowest) join(w *scenario.Watch, wait func()) error {
 	return s.err
 }
 
-// A span is what a step took, as another goroutine timed it.
+// A span is the time of a step as measured by another goroutine.
 type span struct{ start, end int64 }
 
-// timed does something and tells when.
+// timed does something and returns its span.
 func timed(w *scenario.Watch, do func() error) (s span, err error) {
 	s.start = w.Now()
 	err = do()
@@ -140,7 +140,7 @@ func timed(w *scenario.Watch, do func() error) (s span, err error) {
 	return s, err
 }
 
-// note is the request's note of a span, from a moment on.
+// note records a span as a step of the request, from a given time on.
 func (s span) note(w *scenario.Watch, b breakdown.Bucket, from int64) {
 	if start := max(s.start, from); start < s.end {
 		w.Note(b, breakdown.NoPhase, start, s.end)

@@ -12,7 +12,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Shared is work that one request does for several.
+// Shared lists scenarios in which one request works for several.
 var Shared = []scenario.Scenario{
 	{Name: "singleflight", Needs: needs, Clients: 6, Open: openSingleflight, Want: scenario.Want{Calls: -1}},
 	{Name: "singleflight by a channel", Needs: needs, Clients: 6, Open: openFlightChannel, Want: scenario.Want{Calls: -1}},
@@ -54,7 +54,7 @@ func openFlightChannel(ctx context.Context, env scenario.Env) (scenario.Work, er
 	}, nil
 }
 
-// openOnce loads a value anew each 40 ms: the first request to ask does it.
+// openOnce reloads a value every 40 ms: the first request that asks does it.
 func openOnce(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {
@@ -76,7 +76,8 @@ func openOnce(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openCondPool lets two query at a time, by a pool of the service's own.
+// openCondPool lets two requests query at a time, with a pool in the service
+// itself.
 func openCondPool(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {

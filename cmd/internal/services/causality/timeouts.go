@@ -10,7 +10,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Timeouts are waits that a timer ends, or might have.
+// Timeouts lists scenarios with waits that a timer ends, or might end.
 var Timeouts = []scenario.Scenario{
 	{Name: "result before a timer", Needs: needs, Open: asking(inTime), Want: scenario.Want{System: "postgres", Calls: 1}},
 	{Name: "timer before a result", Needs: needs, Open: asking(tooLate), Want: scenario.Want{System: "http", Calls: 1}},
@@ -20,7 +20,7 @@ var Timeouts = []scenario.Scenario{
 	{Name: "hedged call", Needs: needs, Open: asking(hedged), Want: scenario.Want{System: "http", Calls: 2}},
 }
 
-// wants tells that something failed as it was to.
+// wants returns an error unless something failed as expected.
 func wants(err, want error) error {
 	if !errors.Is(err, want) {
 		return fmt.Errorf("failed with %v, not with %w", err, want)
@@ -77,7 +77,7 @@ func callEnds(ctx context.Context, w *scenario.Watch, o *others) error {
 	})
 }
 
-// queryEnds costs a connection each time.
+// queryEnds loses a connection each time.
 func queryEnds(ctx context.Context, w *scenario.Watch, o *others) error {
 	return w.Time(breakdown.DB, breakdown.NoPhase, func() error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
@@ -86,8 +86,8 @@ func queryEnds(ctx context.Context, w *scenario.Watch, o *others) error {
 	})
 }
 
-// hedged asks again where the answer does not come in time, and takes what comes
-// first.
+// hedged sends a second call if the answer does not arrive in time, and takes
+// the first answer.
 func hedged(ctx context.Context, w *scenario.Watch, o *others) error {
 	return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
 		ctx, cancel := context.WithCancel(ctx)

@@ -10,8 +10,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Workers are goroutines that all requests share: who waits for a busy one waits
-// for another request's work.
+// Workers lists scenarios with goroutines that all requests share: a request that
+// waits for a busy one waits for another request's work.
 var Workers = []scenario.Scenario{
 	{Name: "2 workers for 8 clients", Needs: needs, Clients: 8, Open: openWorkers(0), Server: scenario.Handled(workersHandler),
 		Want: scenario.Want{System: "postgres", Calls: 1, Holds: queuedBehind(breakdown.DB), Finding: "worker-queue"}},
@@ -22,7 +22,7 @@ var Workers = []scenario.Scenario{
 	{Name: "idle workers", Needs: needs, Clients: 2, Open: openWorkers(64), Want: scenario.Want{System: "postgres", Calls: 1}},
 }
 
-// A job is what a request has a worker do, and when the worker did.
+// A job is work that a request gives to a worker, and when the worker did it.
 type job struct {
 	watch   *scenario.Watch
 	ctx     context.Context
@@ -34,7 +34,7 @@ type job struct {
 	done    chan struct{}
 }
 
-// openWorkers has two goroutines do what all requests ask of the database.
+// openWorkers starts two goroutines that run the database queries of all requests.
 func openWorkers(queue int) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		o, err := openOthers(ctx, env)
@@ -63,8 +63,8 @@ func openWorkers(queue int) func(context.Context, scenario.Env) (scenario.Work, 
 	}
 }
 
-// openStages has one worker fetch, and another, slower one query: the first waits
-// with what it has until the second takes it.
+// openStages starts one worker that fetches, and a slower one that queries: the
+// first waits with its result until the second takes it.
 func openStages(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {
@@ -99,8 +99,8 @@ func openStages(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openDispatcher has a goroutine hand what three workers have done to the requests
-// that wait for it.
+// openDispatcher starts a goroutine that hands the results of three workers to the
+// waiting requests.
 func openDispatcher(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {
@@ -134,7 +134,7 @@ func openDispatcher(ctx context.Context, env scenario.Env) (scenario.Work, error
 	}, nil
 }
 
-// queuedBehind holds that requests queued behind others that were mostly in one
+// queuedBehind checks that requests queued behind others that were mostly in one
 // bucket.
 func queuedBehind(doing breakdown.Bucket) func(*breakdown.Endpoint) error {
 	return func(e *breakdown.Endpoint) error {

@@ -26,15 +26,14 @@ import (
 	"timesink/cmd/internal/testpg"
 )
 
-// A query is a way in which a handler uses a database: what it does, and how
-// many calls that is.
+// A query is a way in which a handler uses a database, with the number of calls.
 type query struct {
 	name  string
 	calls int
 	do    func(ctx context.Context) error
-	// phase is one that each request spends time in, NoPhase where that is not held:
-	// at least so much a request, which the database was asked to take, or half of
-	// what the pool says that it made them wait in all.
+	// phase is a phase in which each request spends time, or NoPhase for no check:
+	// at least the time per request that the database was asked to take, or half of
+	// the total wait that the pool reports.
 	phase   breakdown.Phase
 	least   time.Duration
 	waited  func() time.Duration
@@ -47,10 +46,10 @@ const (
 	slept = 3 * time.Millisecond
 )
 
-// manyRows are sent while the database sleeps between them, for 20 ms in all.
+// manyRows returns rows between which the database sleeps, for 20 ms in total.
 const manyRows = "SELECT repeat('x', 100), CASE WHEN n%1000=0 THEN pg_sleep(0.001)::text END FROM generate_series(1, 20000) n"
 
-// overSQL are the uses of database/sql, whatever the driver.
+// overSQL returns the uses of database/sql, for any driver.
 func overSQL(db *sql.DB) []query {
 	exec := func(ctx context.Context, q string) error {
 		_, err := db.ExecContext(ctx, q)
@@ -110,7 +109,7 @@ func overSQL(db *sql.DB) []query {
 	}
 }
 
-// TestCallsOfAPostgresAreCounted holds the number of database calls, and their
+// TestCallsOfAPostgresAreCounted checks the number of database calls, and their
 // phases, with a real PostgreSQL and each of its drivers.
 func TestCallsOfAPostgresAreCounted(t *testing.T) {
 	dsn := testpg.Start(t)
@@ -203,8 +202,8 @@ func TestCallsOfAPostgresAreCounted(t *testing.T) {
 	}
 }
 
-// count traces a handler that makes one query, and holds what the tool says of its
-// requests.
+// count traces a handler that makes one query, and checks the tool's answer about
+// its requests.
 func count(t *testing.T, q query) {
 	const n = 12
 	var mu sync.Mutex
@@ -228,7 +227,7 @@ func count(t *testing.T, q query) {
 		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
-	get() // what a driver does once is no part of it
+	get() // exclude what a driver does only once
 	spent = 0
 	waited := time.Duration(0)
 	if q.waited != nil {
@@ -304,7 +303,7 @@ func count(t *testing.T, q query) {
 	}
 }
 
-// told writes out what a request did with a database.
+// told formats what a request did with a database.
 func told(r *breakdown.Request) string {
 	var b strings.Builder
 	for _, c := range r.Calls {

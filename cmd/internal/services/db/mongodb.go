@@ -14,8 +14,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// MongoDB are those of MongoDB's driver. Debian has no server of it: they speak
-// with a stand-in.
+// MongoDB lists the scenarios of MongoDB's driver. Debian has no MongoDB
+// server, so they use a stand-in.
 var MongoDB = []scenario.Scenario{
 	{
 		Name: "mongo find", Needs: []string{"mongodb"}, Open: mongoWork(nil, mongoFind),
@@ -27,7 +27,7 @@ var MongoDB = []scenario.Scenario{
 	},
 }
 
-// mongoWork does each request's work with one client.
+// mongoWork does every request's work with one client.
 func mongoWork(o *options.ClientOptions, work func(context.Context, *scenario.Watch, *mongo.Collection) error) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		api := options.ServerAPI(options.ServerAPIVersion1)
@@ -57,7 +57,8 @@ func mongoFind(ctx context.Context, w *scenario.Watch, items *mongo.Collection) 
 	})
 }
 
-// A mongoCommand is when the driver sent a command and had its answer.
+// A mongoCommand holds when the driver sent a command and when it had the
+// answer.
 type mongoCommand struct {
 	watch      *scenario.Watch
 	sent, done int64

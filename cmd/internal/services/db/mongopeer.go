@@ -16,14 +16,14 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Peers are the servers that no package brings.
+// Peers lists the servers that no Debian package provides.
 var Peers = []scenario.Peer{{Name: "mongodb", Serve: serveMongo}}
 
-// mongoBatches is how many further batches a cursor has.
+// mongoBatches is the number of further batches of a cursor.
 const mongoBatches = 2
 
-// serveMongo serves as much of MongoDB's protocol as its driver needs to find and
-// to insert: one command in a message, and one document as the answer.
+// serveMongo serves the part of MongoDB's protocol that its driver needs to find
+// and to insert: one command per message, and one document as the answer.
 func serveMongo(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -47,9 +47,9 @@ func serveMongo(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	}
 }
 
-// A message is a header of four numbers (its length, its own number, that of what
-// it answers, and the kind), flags, and sections: a byte 0 and a document come
-// first, and hold the command.
+// A message is a header of four numbers (its length, its own number, the number
+// of the message that it answers, and its kind), flags, and sections. The first
+// section is a byte 0 and a document with the command.
 const (
 	mongoHeader  = 16
 	mongoMessage = 2013 // OP_MSG
@@ -85,7 +85,7 @@ func answerMongo(in io.Reader, out io.Writer) error {
 	return err
 }
 
-// mongoAnswer takes some milliseconds for what is asked of the data.
+// mongoAnswer takes some milliseconds for commands on data.
 func mongoAnswer(command string, arguments bson.Raw) bson.D {
 	ok := bson.E{Key: "ok", Value: 1}
 	batch := []bson.D{{{Key: "name", Value: "one"}}}

@@ -11,7 +11,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// MySQL are those of MySQL's protocol, spoken with MariaDB.
+// MySQL lists the scenarios of MySQL's protocol, with a MariaDB.
 var MySQL = []scenario.Scenario{
 	{
 		Name: "mysql", Needs: []string{"mariadb"}, Open: sqlWork(openMySQL, sqlRows(slowMySQLRows)),
@@ -46,7 +46,7 @@ func openMySQL(_ context.Context, env scenario.Env) (*sql.DB, error) {
 	return sql.Open("mysql", env["mariadb"])
 }
 
-// openMySQLConnect connects anew for each request: the pool keeps no connection.
+// openMySQLConnect connects for each request: the pool keeps no connections.
 func openMySQLConnect(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	db, err := openMySQL(ctx, env)
 	if err != nil {

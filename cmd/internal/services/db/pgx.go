@@ -1,4 +1,4 @@
-// Package db holds the scenarios of databases.
+// Package db contains the scenarios of databases.
 package db
 
 import (
@@ -14,7 +14,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Pgx are those of pgx by its own interface.
+// Pgx lists the scenarios of pgx with its own interface.
 var Pgx = []scenario.Scenario{
 	{
 		Name: "pgxpool", Needs: []string{"postgres"}, Open: pgxWork("", pgxQuery),
@@ -46,7 +46,8 @@ var Pgx = []scenario.Scenario{
 	},
 	{
 		Name: "pgx notification", Needs: []string{"postgres"}, Open: openPgxNotification,
-		// One that is there already is not waited for, and so no call.
+		// A notification that has already arrived is not waited for, so it is not
+		// a call.
 		Want: scenario.Want{Calls: -1},
 	},
 }
@@ -58,7 +59,7 @@ const (
 	slowRows = "SELECT pg_sleep(0.004)::text || repeat('x', 20000) FROM generate_series(1, 3)"
 )
 
-// pgxWork takes a connection of a pool for each request's work.
+// pgxWork takes a connection from a pool for each request's work.
 func pgxWork(options string, work func(ctx context.Context, w *scenario.Watch, conn *pgxpool.Conn) error) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		pool, err := pgxpool.New(ctx, env["postgres"]+options)
@@ -131,7 +132,7 @@ func pgxBatch(ctx context.Context, w *scenario.Watch, conn *pgxpool.Conn) error 
 	})
 }
 
-// openPgxConnect connects anew for each request.
+// openPgxConnect connects for each request.
 func openPgxConnect(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		var conn *pgx.Conn
@@ -150,7 +151,7 @@ func openPgxConnect(_ context.Context, env scenario.Env) (scenario.Work, error) 
 	}, nil
 }
 
-// slowTable makes a table that takes its time for each row that is put in.
+// slowTable creates a table with slow inserts.
 func slowTable(ctx context.Context, pool *pgxpool.Pool, name string) error {
 	_, err := pool.Exec(ctx, fmt.Sprintf(`
 		CREATE TABLE IF NOT EXISTS %[1]s (name text);
@@ -178,8 +179,8 @@ func openPgxCopy(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, slowTable(ctx, pool, "pgx_copied")
 }
 
-// notify sends a notification again and again, from another connection, less often
-// than a listener could ask for it.
+// notify sends notifications from another connection, less often than a listener
+// waits for one.
 func notify(ctx context.Context, pool *pgxpool.Pool, channel string) {
 	for ctx.Err() == nil {
 		if _, err := pool.Exec(ctx, "SELECT pg_sleep(0.03), pg_notify($1, '')", channel); err != nil {

@@ -18,7 +18,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Postgres are those of PostgreSQL by database/sql and what is built on that.
+// Postgres lists the scenarios of PostgreSQL with database/sql and libraries
+// on top of it.
 var Postgres = []scenario.Scenario{
 	{
 		Name: "pgx database/sql", Needs: []string{"postgres"}, Open: sqlWork(openStdlib, sqlRows(slowRows)),
@@ -53,7 +54,7 @@ var Postgres = []scenario.Scenario{
 		Want: scenario.Want{System: "postgres", Calls: 4},
 	},
 	{
-		// Nobody asks for a notification: there is no call.
+		// No request asks for a notification: there is no call.
 		Name: "lib/pq Listener", Needs: []string{"postgres"}, Open: openPqListener,
 	},
 	{
@@ -139,14 +140,14 @@ func openPqListener(ctx context.Context, env scenario.Env) (scenario.Work, error
 	}, nil
 }
 
-// An item is a row that takes some milliseconds to be read.
+// An item is a row that takes some milliseconds to read.
 type item struct {
 	ID    int64 `bun:",pk"`
 	Name  string
 	Slept string
 }
 
-// openItems opens a database that holds items, in a view of that name.
+// openItems opens a database with a view of items.
 func openItems(ctx context.Context, env scenario.Env, view string) (*sql.DB, error) {
 	db, err := openStdlib(ctx, env)
 	if err != nil {

@@ -4,7 +4,8 @@ package db
 
 import "timesink/cmd/internal/services/scenario"
 
-// What only the whole table measures, as its libraries take long to compile.
+// Scenarios that only the whole table measures, because their libraries take
+// long to compile.
 var (
 	MongoDB    []scenario.Scenario
 	sqliteInGo []scenario.Scenario

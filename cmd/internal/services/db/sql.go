@@ -12,7 +12,7 @@ import (
 // An opener opens a database for a scenario.
 type opener func(ctx context.Context, env scenario.Env) (*sql.DB, error)
 
-// limited is a database of few connections.
+// limited opens a database with few connections.
 func limited(open opener, connections int) opener {
 	return func(ctx context.Context, env scenario.Env) (*sql.DB, error) {
 		db, err := open(ctx, env)
@@ -23,7 +23,7 @@ func limited(open opener, connections int) opener {
 	}
 }
 
-// sqlWork takes a connection of the pool for each request's work.
+// sqlWork takes a connection from the pool for each request's work.
 func sqlWork(open opener, work func(ctx context.Context, w *scenario.Watch, conn *sql.Conn) error) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		db, err := open(ctx, env)
@@ -46,7 +46,7 @@ func sqlWork(open opener, work func(ctx context.Context, w *scenario.Watch, conn
 	}
 }
 
-// sqlRows asks and reads all rows of one column.
+// sqlRows runs a query and reads all rows of one column.
 func sqlRows(query string, args ...any) func(context.Context, *scenario.Watch, *sql.Conn) error {
 	return func(ctx context.Context, w *scenario.Watch, conn *sql.Conn) error {
 		var rows *sql.Rows

@@ -13,7 +13,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Embedded are those of databases within the process.
+// Embedded lists the scenarios of databases within the process.
 var Embedded = slices.Concat(sqliteInC, sqliteInGo)
 
 var sqliteInC = []scenario.Scenario{
@@ -27,8 +27,8 @@ var sqliteInC = []scenario.Scenario{
 	},
 }
 
-// busy is a query that takes some milliseconds of the processor, the more the
-// larger n.
+// busy returns a query that takes some milliseconds of processor time, in
+// proportion to n.
 func busy(n int) string {
 	return fmt.Sprintf("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n WHERE x < %d) SELECT sum(x) FROM n", n)
 }
@@ -39,8 +39,8 @@ func openSQLite(driver, file string) opener {
 	}
 }
 
-// openSQLiteTransaction writes to a database that another holds locked for some
-// milliseconds again and again.
+// openSQLiteTransaction writes to a database that another connection repeatedly
+// locks for some milliseconds.
 func openSQLiteTransaction(driver, file string) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		open := openSQLite(driver, file)

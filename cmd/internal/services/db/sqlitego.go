@@ -23,7 +23,7 @@ var sqliteInGo = []scenario.Scenario{
 	},
 }
 
-// computing serves with a handler of its own.
+// computing serves with a separate handler.
 func computing(ctx context.Context, _ scenario.Env, do func(context.Context) error) (url string, err error) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) })
 	return scenario.ServeHTTP(ctx, &http.Server{Handler: handler})

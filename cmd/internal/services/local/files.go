@@ -22,7 +22,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Files wait for the file system and for pipes.
+// Files lists scenarios that wait for the file system and for pipes.
 var Files = []scenario.Scenario{
 	{Name: "file, written and read", Needs: []string{"folder"}, Open: openFiles},
 	{Name: "file, read from the disk", Needs: []string{"folder"}, Open: openFolder},
@@ -31,7 +31,7 @@ var Files = []scenario.Scenario{
 	{Name: "log to a slow stdout", Needs: []string{"slow reader"}, Clients: 4, Open: openStdout},
 }
 
-// openFiles writes a file, waits until the disk has it, and reads it.
+// openFiles writes a file, syncs it, and reads it.
 func openFiles(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	var number atomic.Int64
 	content := make([]byte, 4<<20)
@@ -52,7 +52,7 @@ func openFiles(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openFolder lists a folder and reads what is in it, from the disk.
+// openFolder lists a folder and reads its files from the disk.
 func openFolder(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	folder, err := os.MkdirTemp(env["folder"], "folder-*")
 	if err != nil {
@@ -83,7 +83,8 @@ func openFolder(_ context.Context, env scenario.Env) (scenario.Work, error) {
 // coldSize is the size of a file that is read from the disk.
 const coldSize = 512 << 10
 
-// readCold reads a file and has the kernel forget it, for the next request.
+// readCold reads a file and drops it from the kernel's cache, for the next
+// request.
 func readCold(name string, content []byte) error {
 	f, err := os.Open(name)
 	if err != nil {
@@ -93,7 +94,8 @@ func readCold(name string, content []byte) error {
 	return errors.Join(err, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
 }
 
-// slowReader reads named pipes slower than requests fill them: those of a folder.
+// slowReader reads the named pipes in a folder more slowly than requests fill
+// them.
 var slowReader = scenario.Peer{Name: "slow reader", Serve: func(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	folder, err := os.MkdirTemp("", "timesink-pipes-*")
 	if err != nil {
@@ -106,7 +108,7 @@ var slowReader = scenario.Peer{Name: "slow reader", Serve: func(ctx context.Cont
 		if err := unix.Mkfifo(path, 0o600); err != nil {
 			return err
 		}
-		f, err := os.OpenFile(path, os.O_RDWR, 0) // a writer of its own: there is no end of file
+		f, err := os.OpenFile(path, os.O_RDWR, 0) // open for writing too, so that there is no end of file
 		if err != nil {
 			return err
 		}
@@ -129,8 +131,8 @@ func drain(f *os.File) error {
 	}
 }
 
-// lineSize is how much a request logs, with what the logger adds: half of what a
-// pipe holds.
+// lineSize is the length of a request's log line, including the logger's prefix:
+// half of a pipe's capacity.
 const lineSize = 32 << 10
 
 var line = strings.Repeat("x", lineSize-100)
@@ -138,7 +140,7 @@ var line = strings.Repeat("x", lineSize-100)
 // pollable opens a pipe as os does: writes that would block wait in the poller.
 func pollable(path string) (*os.File, error) { return os.OpenFile(path, os.O_WRONLY, 0) }
 
-// blocking opens a pipe as a process gets its standard output: writes block in
+// blocking opens a pipe in the way of a process's standard output: writes block in
 // the kernel.
 func blocking(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
@@ -148,8 +150,8 @@ func blocking(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// openLog logs to a pipe by log/slog. The logger lets one request write at a time;
-// the others wait for its lock.
+// openLog logs to a pipe with log/slog. The logger lets one request write at a
+// time; the others wait for its lock.
 func openLog(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	f, err := pollable(filepath.Join(env["slow reader"], "log"))
 	if err != nil {
@@ -160,7 +162,7 @@ func openLog(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	return out.work(func() { logger.Info("answered", "body", line) }), nil
 }
 
-// openStdout logs to a pipe by package log.
+// openStdout logs to a pipe with package log.
 func openStdout(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	f, err := blocking(filepath.Join(env["slow reader"], "stdout"))
 	if err != nil {
@@ -171,13 +173,14 @@ func openStdout(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	return out.work(func() { logger.Print(line) }), nil
 }
 
-// A writer times what a logger writes, for the request on whose goroutine it does.
+// A writer times the writes of a logger, for the request on whose goroutine they
+// happen.
 type writer struct {
 	f        *os.File
 	requests sync.Map // by goroutine
 }
 
-// logging is a request that has called its logger.
+// logging is a request inside a call of its logger.
 type logging struct {
 	watch *scenario.Watch
 	since int64

@@ -7,7 +7,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// The handlers of scenarios that the report is looked at for: each is an endpoint.
+// Handlers of scenarios whose report is checked: each is an endpoint.
 
 func mutexHandler(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }

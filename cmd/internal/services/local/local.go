@@ -1,5 +1,5 @@
-// Package local holds the scenarios of what a process waits for without asking
-// another system: files, timers, locks.
+// Package local contains the scenarios of waits without another system: files,
+// timers, locks.
 package local
 
 import (
@@ -8,11 +8,11 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Peers are the processes that they need.
+// Peers lists the processes that the scenarios need.
 var Peers = []scenario.Peer{slowReader}
 
-// heldIn holds that what kept requests in one bucket was mostly in another, and
-// that the holder's place is in the service's code.
+// heldIn checks that the holders that kept requests in one bucket were mostly
+// in another, and that their call site is in the service's code.
 func heldIn(waited, doing breakdown.Bucket) func(*breakdown.Endpoint) error {
 	return func(e *breakdown.Endpoint) error {
 		t := &e.Buckets[waited]
@@ -22,7 +22,7 @@ func heldIn(waited, doing breakdown.Bucket) func(*breakdown.Endpoint) error {
 				in += h.Total
 			}
 			if h.File == "" || h.Line == 0 {
-				return fmt.Errorf("%s: a holder without a place: %+v", waited, h)
+				return fmt.Errorf("%s: a holder without a call site: %+v", waited, h)
 			}
 		}
 		if 2*in < t.Total || t.Total == 0 {

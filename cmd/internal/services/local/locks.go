@@ -14,7 +14,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Locks wait for each other.
+// Locks lists scenarios that wait for locks.
 var Locks = []scenario.Scenario{
 	{Name: "mutex over a query", Needs: []string{"postgres"}, Clients: 6, Open: openMutex, Server: scenario.Handled(mutexHandler),
 		Want: scenario.Want{System: "postgres", Calls: 1, Holds: heldIn(breakdown.Lock, breakdown.DB), Finding: "lock-held-across-call"}},
@@ -28,11 +28,11 @@ var Locks = []scenario.Scenario{
 		Want: scenario.Want{Holds: heldIn(breakdown.Wait, breakdown.Sleep), Finding: "worker-queue"}},
 }
 
-// hold is what a lock is held over.
+// hold is the work during which a lock is held.
 const hold = 7 * time.Millisecond
 
-// held takes a lock, in a bucket, and sleeps while it has it. To release one may
-// have to wait as well: a semaphore has a lock of its own.
+// held takes a lock, in a bucket, and sleeps while it holds it. Releasing may
+// wait too: a semaphore has an internal lock.
 func held(w *scenario.Watch, b breakdown.Bucket, take func() error, release func()) error {
 	if err := w.Time(b, breakdown.NoPhase, take); err != nil {
 		return err
@@ -43,7 +43,7 @@ func held(w *scenario.Watch, b breakdown.Bucket, take func() error, release func
 	)
 }
 
-// takes is a lock's own function as a step.
+// takes returns a lock's method as a step.
 func takes(lock func()) func() error { return func() error { lock(); return nil } }
 
 func openMutex(ctx context.Context, env scenario.Env) (scenario.Work, error) {
@@ -64,8 +64,8 @@ func openMutex(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openReaders reads behind a writer that is no request, and that waits for the
-// readers in turn.
+// openReaders reads behind a writer that is not a request and that in turn
+// waits for the readers.
 func openReaders(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	var mu sync.RWMutex
 	go func() {
@@ -93,7 +93,7 @@ func openWriters(context.Context, scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openSemaphore takes one of two, and every third request takes both.
+// openSemaphore takes one of two units, and every third request takes both.
 func openSemaphore(context.Context, scenario.Env) (scenario.Work, error) {
 	s := semaphore.NewWeighted(2)
 	var number atomic.Int64

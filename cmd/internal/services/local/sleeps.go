@@ -11,7 +11,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Sleeps wait for the clock.
+// Sleeps lists scenarios that wait for the clock.
 var Sleeps = []scenario.Scenario{
 	{Name: "time.Sleep", Open: sleep(func(context.Context) error { time.Sleep(6 * time.Millisecond); return nil })},
 	{Name: "timer in a select", Open: sleep(afterOrDone)},
@@ -22,7 +22,7 @@ var Sleeps = []scenario.Scenario{
 	{Name: "rate limiter", Clients: 4, Open: openLimiter},
 }
 
-// sleep is work that does nothing but wait for the clock.
+// sleep returns work that only waits for the clock.
 func sleep(do func(context.Context) error) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(context.Context, scenario.Env) (scenario.Work, error) {
 		return func(ctx context.Context, w *scenario.Watch) error {
@@ -63,7 +63,7 @@ func timesOut(ctx context.Context) error {
 	return nil
 }
 
-// backOff tries what fails three times.
+// backOff retries a failing operation three times.
 func backOff(ctx context.Context) error {
 	for wait := 2 * time.Millisecond; wait < 16*time.Millisecond; wait *= 2 {
 		jitter := rand.N(wait)
@@ -78,7 +78,7 @@ func backOff(ctx context.Context) error {
 	return nil
 }
 
-// openLimiter lets a request pass every 7 ms, of four that come.
+// openLimiter admits one of four concurrent requests every 7 ms.
 func openLimiter(context.Context, scenario.Env) (scenario.Work, error) {
 	limiter := rate.NewLimiter(rate.Every(7*time.Millisecond), 1)
 	return func(ctx context.Context, w *scenario.Watch) error {

@@ -26,7 +26,7 @@ var amqpConsumers = []scenario.Scenario{
 	},
 }
 
-// amqpPeer is a proxy before RabbitMQ.
+// amqpPeer is a delaying proxy in front of RabbitMQ.
 var amqpPeer = scenario.Peer{Name: "amqp", Needs: []string{"rabbitmq"}, Serve: func(ctx context.Context, env scenario.Env, ready func(string)) error {
 	address, err := slow(ctx, env["rabbitmq"])
 	if err != nil {
@@ -37,8 +37,8 @@ var amqpPeer = scenario.Peer{Name: "amqp", Needs: []string{"rabbitmq"}, Serve: f
 	return nil
 }}
 
-// openChannel opens a channel to a queue of that name, with confirms, for as long
-// as the context lives.
+// openChannel opens a channel to a named queue, with confirms, until the context
+// ends.
 func openChannel(ctx context.Context, env scenario.Env, queue string) (*amqp.Channel, error) {
 	conn, err := amqp.Dial("amqp://guest:guest@" + env["amqp"])
 	if err != nil {
@@ -68,7 +68,7 @@ func publish(ctx context.Context, channel *amqp.Channel, queue string, body []by
 }
 
 // openAMQP puts a message into a queue and gets it, or another one. A channel
-// answers one request at a time.
+// serves one request at a time.
 func openAMQP(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	idle := make(chan *amqp.Channel, 2)
 	for range cap(idle) {

@@ -12,8 +12,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// A message is what a consumer was given: who waits for it to be done, and how the
-// broker is told so, nil where it is not.
+// A message is a message for a consumer: the client that waits for it, and the
+// function that acknowledges it to the broker, which may be nil.
 type message struct {
 	from   string
 	commit func(context.Context) error
@@ -21,14 +21,14 @@ type message struct {
 
 type messageKey struct{}
 
-// A consumer does the work of messages, in the order in which they come.
+// A consumer does the work of messages in the order of their arrival.
 type consumer struct {
 	do   func(context.Context) error
 	done chan string
 }
 
-// newConsumer begins to tell clients which of their messages are done, on a
-// goroutine of its own, so that this is no part of the work.
+// newConsumer starts a goroutine that tells clients which of their messages
+// are done, so that this is not part of the work.
 func newConsumer(ctx context.Context, do func(context.Context) error) (*consumer, error) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *consumer) handle(ctx context.Context, m message) error {
 	return err
 }
 
-// commits is the work of a consumer that only tells the broker.
+// commits is the work of a consumer that only acknowledges.
 func commits(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		m := ctx.Value(messageKey{}).(message)
@@ -61,20 +61,20 @@ func commits(context.Context, scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// sleeps is the work of a consumer that tells the broker nothing.
+// sleeps is the work of a consumer that acknowledges nothing.
 func sleeps(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(context.Context, *scenario.Watch) error { return nil }, nil
 }
 
-// A producer hands messages over.
+// A producer publishes messages.
 type producer struct {
 	publish func(ctx context.Context, body []byte) error
 	close   func()
 	done    *net.UDPConn
 }
 
-// dialed makes a session of a way to publish: it sends a message when the one
-// before is done, and its consumer had time to ask for more.
+// dialed returns a session that publishes a message when the previous one is
+// done and its consumer has had time to ask for more.
 func dialed(publish func(ctx context.Context, body []byte) error, closed func(), err error) load.Session {
 	if err != nil {
 		return failed{err}
@@ -89,7 +89,7 @@ func dialed(publish func(ctx context.Context, body []byte) error, closed func(),
 // pause is how long a consumer has to ask for more.
 const pause = 5 * time.Millisecond
 
-// lost is how long a message may be on its way.
+// lost is how long a message may be in transit.
 const lost = 5 * time.Second
 
 func (p *producer) Get(ctx context.Context, _ string) (int, error) {
@@ -111,7 +111,7 @@ func (p *producer) Close() {
 	p.close()
 }
 
-// failed is a session that could not be opened.
+// failed returns a session that could not be opened.
 type failed struct{ err error }
 
 func (f failed) Get(context.Context, string) (int, error) { return 0, f.err }

@@ -37,7 +37,7 @@ func newFranz(env scenario.Env, opts ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append(opts, kgo.SeedBrokers(env["kafka"]), kgo.AllowAutoTopicCreation())...)
 }
 
-// A franz is a client that knows when its last batch was on its way.
+// A franz is a client that records when its last batch was sent.
 type franz struct {
 	*kgo.Client
 	written time.Time
@@ -60,8 +60,8 @@ func openFranz(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	return produces(send), send(ctx)
 }
 
-// openFranzBatches has a client for each request at a time, so that what it tells
-// of its batches is of that request's.
+// openFranzBatches uses one client per concurrent request, so that the client's
+// batches are that request's.
 func openFranzBatches(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	idle := make(chan *franz, 2)
 	for range cap(idle) {
@@ -90,14 +90,14 @@ func openFranzBatches(ctx context.Context, env scenario.Env) (scenario.Work, err
 	}, nil
 }
 
-// produce waits for what a callback tells: ProduceSync does not let batches wait.
+// produce waits for a callback, because ProduceSync does not let batches wait.
 func (f *franz) produce(ctx context.Context) error {
 	done := make(chan error)
 	f.Produce(ctx, kgo.StringRecord("hello"), func(_ *kgo.Record, err error) { done <- err })
 	return <-done
 }
 
-// openFranzAsync waits for what a callback tells, on a client that all share.
+// openFranzAsync waits for a callback, on a client that all requests share.
 func openFranzAsync(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	client, err := newFranz(env, kgo.DefaultProduceTopic("produced"), kgo.ProducerLinger(0))
 	if err != nil {

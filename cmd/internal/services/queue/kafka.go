@@ -10,8 +10,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// kafkaPeer is a Kafka cluster of one broker, which makes topics as they are asked
-// for.
+// kafkaPeer is a Kafka cluster of one broker, which creates topics on demand.
 var kafkaPeer = scenario.Peer{Name: "kafka", Serve: func(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(1), kfake.ListenFn(listenLate))
 	if err != nil {

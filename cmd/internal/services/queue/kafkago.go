@@ -28,7 +28,7 @@ var kafkagoConsumers = []scenario.Scenario{
 	},
 }
 
-// A kafkago is a writer that knows when its last batch was on its way.
+// A kafkago is a writer that records when its last batch was sent.
 type kafkago struct {
 	kafka.Writer
 	written atomic.Int64 // by now
@@ -43,8 +43,8 @@ func (k *kafkago) RoundTrip(ctx context.Context, addr net.Addr, r kafka.Request)
 	return kafka.DefaultTransport.RoundTrip(ctx, addr, r)
 }
 
-// openKafkago has a writer for each request at a time, so that what it tells of its
-// batches is of that request's.
+// openKafkago uses one writer per concurrent request, so that the writer's batches
+// are that request's.
 func openKafkago(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	idle := make(chan *kafkago, 2)
 	for range cap(idle) {
@@ -69,7 +69,7 @@ func openKafkago(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// warm makes the topic, which takes its time.
+// warm creates the topic, which takes a while.
 func (k *kafkago) warm(ctx context.Context) (err error) {
 	for range 20 {
 		if err = k.WriteMessages(ctx, kafka.Message{Value: []byte("connect")}); err == nil {

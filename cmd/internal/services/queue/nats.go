@@ -81,7 +81,7 @@ var natsPeer = scenario.Peer{Name: "nats", Serve: func(ctx context.Context, _ sc
 	return nil
 }}
 
-// connectNats connects for as long as the context lives.
+// connectNats connects until the context ends.
 func connectNats(ctx context.Context, env scenario.Env) (*nats.Conn, error) {
 	conn, err := nats.Connect(env["nats"])
 	if err != nil {

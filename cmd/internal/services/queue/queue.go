@@ -1,5 +1,5 @@
-// Package queue holds the scenarios of message queues: as what a request waits
-// for, and as where units of work come from.
+// Package queue contains the scenarios of message queues, both as a system that
+// a request waits for and as a source of units of work.
 package queue
 
 import (
@@ -11,22 +11,22 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Scenarios are those of requests that wait for a queue.
+// Scenarios lists the scenarios of requests that wait for a queue.
 var Scenarios = slices.Concat(franzClients, saramaClients, kafkagoClients, natsClients, amqpClients)
 
-// Consumers are those of units of work that come from one.
+// Consumers lists the scenarios of units of work that come from a queue.
 var Consumers = slices.Concat(franzConsumers, saramaConsumers, kafkagoConsumers, natsConsumers, amqpConsumers)
 
-// Peers are the brokers, each so slow that what is asked of it takes some
+// Peers lists the brokers, slowed down so that a request to them takes some
 // milliseconds.
 var Peers = slices.Concat([]scenario.Peer{kafkaPeer, amqpPeer}, natsPeers)
 
-// produces is work that hands something to a queue and waits until that is done.
+// produces returns work that produces to a queue and waits for the confirmation.
 func produces(send func(context.Context) error) scenario.Work {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		return w.Time(breakdown.Queue, breakdown.Produce, func() error { return send(ctx) })
 	}
 }
 
-// named is the full name of a function of this package.
+// named returns the full name of a function in this package.
 func named(function string) string { return reflect.TypeFor[consumer]().PkgPath() + "." + function }

@@ -4,7 +4,8 @@ package queue
 
 import "timesink/cmd/internal/services/scenario"
 
-// What only the whole table measures, as its libraries take long to compile.
+// Scenarios that only the whole table measures, because their libraries take
+// long to compile.
 var (
 	saramaClients, saramaConsumers []scenario.Scenario
 	natsClients, natsConsumers     []scenario.Scenario

@@ -53,8 +53,8 @@ func openSarama(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	return produces(send), send(ctx)
 }
 
-// openSaramaAsync has a producer for each request at a time, so that what it tells
-// is of that request's message.
+// openSaramaAsync uses one producer per concurrent request, so that its results
+// are for that request's message.
 func openSaramaAsync(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	idle := make(chan sarama.AsyncProducer, 2)
 	send := func(context.Context) error {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// slowness is how much later than it is said is heard what a broker says.
+// slowness is the delay of what a broker sends.
 const slowness = 8 * time.Millisecond
 
-// slow listens, until the context ends, for connections to a broker, and passes
-// on what it says later.
+// slow listens for connections to a broker until the context ends, and forwards
+// what the broker sends with a delay.
 func slow(ctx context.Context, broker string) (address string, err error) {
 	l, err := listenLate("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +30,7 @@ func slow(ctx context.Context, broker string) (address string, err error) {
 	return l.Addr().String(), nil
 }
 
-// join connects a client to the broker until one of them is gone.
+// join connects a client to the broker until one of them closes the connection.
 func join(ctx context.Context, client net.Conn, address string) {
 	defer client.Close()
 	broker, err := net.Dial("tcp", address)
@@ -45,7 +45,7 @@ func join(ctx context.Context, client net.Conn, address string) {
 	io.Copy(client, broker)
 }
 
-// lateListener accepts connections on which all that is written is sent later.
+// lateListener accepts connections whose writes are sent with a delay.
 type lateListener struct{ net.Listener }
 
 func listenLate(network, address string) (net.Listener, error) {
@@ -66,10 +66,10 @@ func (l lateListener) Accept() (net.Conn, error) {
 type lateConn struct {
 	net.Conn
 	pieces chan piece
-	closed chan struct{} // no piece will be sent any more
+	closed chan struct{} // no more pieces will be sent
 }
 
-// A piece is what one Write was given, and when it is to be sent.
+// A piece is the data of one Write, and when to send it.
 type piece struct {
 	due  time.Time
 	data []byte

@@ -8,7 +8,7 @@ import (
 	"timesink/cmd/internal/load"
 )
 
-// HTTP1 is net/http's server, where a scenario names no other.
+// HTTP1 is net/http's server, the default of a scenario.
 var HTTP1 = Server{
 	Listen: func(ctx context.Context, _ Env, do func(context.Context) error) (string, error) {
 		return ServeHTTP(ctx, &http.Server{Handler: Handler(do)})
@@ -16,8 +16,8 @@ var HTTP1 = Server{
 	Dial: DialHTTP,
 }
 
-// Handled is HTTP1 with a handler of the scenario's own, so that its requests are
-// an endpoint by themselves.
+// Handled is HTTP1 with the scenario's own handler, so that its requests are a
+// separate endpoint.
 func Handled(handler func(do func(context.Context) error) http.HandlerFunc) Server {
 	return Server{
 		Listen: func(ctx context.Context, _ Env, do func(context.Context) error) (string, error) {
@@ -27,13 +27,13 @@ func Handled(handler func(do func(context.Context) error) http.HandlerFunc) Serv
 	}
 }
 
-// Handler answers with what a request's work came to.
+// Handler answers with the outcome of a request's work.
 func Handler(do func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Answer(w, do(r.Context())) })
 }
 
-// Around makes what a handler does one request, all that a library does before
-// and after the Work included.
+// Around makes everything that a handler does one request, including the
+// library's work before and after the Work.
 func Around(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Serve(r.Context(), func(ctx context.Context) { h.ServeHTTP(w, r.WithContext(ctx)) })
@@ -60,10 +60,10 @@ func ServeHTTP(ctx context.Context, s *http.Server) (url string, err error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-// DialHTTP is a connection of HTTP/1 to a URL.
+// DialHTTP returns an HTTP/1 connection to a URL.
 func DialHTTP(_ Env, url string) load.Session { return Dial(load.Config{URL: url}) }
 
-// Dial is a connection that sends all requests to the Config's URL.
+// Dial returns a connection that sends all requests to the Config's URL.
 func Dial(c load.Config) load.Session {
 	s, err := c.Session()
 	if err != nil {
@@ -72,11 +72,11 @@ func Dial(c load.Config) load.Session {
 	return fixed{s, c.URL}
 }
 
-// fixed sends all requests to one place.
+// fixed sends all requests to one URL.
 type fixed struct {
 	load.Session
 	url string
 }
 
-// Get asks for the place.
+// Get requests the URL.
 func (f fixed) Get(ctx context.Context, _ string) (int, error) { return f.Session.Get(ctx, f.url) }

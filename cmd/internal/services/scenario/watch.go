@@ -19,8 +19,8 @@ type Watch struct {
 	request *truth.Request
 }
 
-// Time does a step and times it. Phase is NoPhase where the step is not as fine
-// as that. Steps must neither overlap nor lie within each other.
+// Time does a step and times it. Phase is NoPhase if the step is not a single
+// phase. Steps must not overlap or nest.
 func (w *Watch) Time(b breakdown.Bucket, p breakdown.Phase, do func() error) error {
 	start := w.clock.Now()
 	err := do()
@@ -28,21 +28,21 @@ func (w *Watch) Time(b breakdown.Bucket, p breakdown.Phase, do func() error) err
 	return err
 }
 
-// Note is Time for a step that was timed already, as by a library's own hooks:
-// Unix times in nanoseconds, by Now.
+// Note is Time for a step that has already been timed, as by a library's hooks,
+// in Unix nanoseconds from Now.
 func (w *Watch) Note(b breakdown.Bucket, p breakdown.Phase, start, end int64) {
 	w.request.Steps = append(w.request.Steps, truth.Step{Kind: accuracy.StepOf(b, p), Start: start, End: end})
 }
 
-// Now is the watch's clock, for Note.
+// Now reads the watch's clock, for Note.
 func (w *Watch) Now() int64 { return w.clock.Now() }
 
-// most is how many requests of a scenario are kept.
+// most is the maximum number of requests kept for a scenario.
 const most = 1 << 16
 
-// A Recorder does a scenario's requests and keeps what they measured. A request
-// must not wait for another one's to be kept, or for all to be read: no stopwatch
-// would be around that.
+// A Recorder does a scenario's requests and keeps their measurements. A request
+// must not wait while another one is recorded or all are read, because no
+// stopwatch would measure that.
 type Recorder struct {
 	clock meter.Clock
 	meter meter.Meter
@@ -54,22 +54,22 @@ type Recorder struct {
 	since   meter.Reading
 }
 
-// kept is a request that has ended, and those before.
+// kept is a finished request, linked to the earlier ones.
 type kept struct {
 	truth.Request
 	before *kept
 	nth    int
 }
 
-// NewRecorder makes one for a scenario's work.
+// NewRecorder returns a Recorder for a scenario's work.
 func NewRecorder(clock meter.Clock, work Work) *Recorder {
 	r := &Recorder{clock: clock, work: work}
 	r.since = r.meter.Read(clock.Now())
 	return r
 }
 
-// A served is a request of a server that has work to do around the Work, on a
-// goroutine that need not do that itself.
+// A served is a request of a server that does its own work around the Work,
+// possibly on another goroutine.
 type served struct {
 	goroutine int64
 	began     time.Time
@@ -78,8 +78,8 @@ type served struct {
 
 type servedKey struct{}
 
-// Serve makes what is served in a context one request, from its beginning to its
-// end and on the calling goroutine.
+// Serve makes everything served in a context one request, from beginning to end,
+// on the calling goroutine.
 func Serve(ctx context.Context, serve func(context.Context)) {
 	s := &served{goroutine: meter.Goroutine(), began: time.Now(), end: func() {}}
 	serve(context.WithValue(ctx, servedKey{}, s))
@@ -124,7 +124,7 @@ func (r *Recorder) keep(k *kept) {
 	}
 }
 
-// Truth is what was measured, and the first error of the work.
+// Truth returns the measurements and the first error of the work.
 func (r *Recorder) Truth() (truth.Truth, error) {
 	t := truth.Truth{Requests: []truth.Request{}, Bound: most, Dropped: r.dropped.Load(), Totals: r.meter.Read(r.clock.Now()).Since(r.since)}
 	for k := r.last.Load(); k != nil; k = k.before {

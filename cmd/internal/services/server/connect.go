@@ -37,7 +37,7 @@ func (s *shop) connectOrders(ctx context.Context, _ *connect.Request[empty], str
 	return errors.Join(stream.Send(&empty{}), stream.Send(&empty{}))
 }
 
-// listenConnect serves what is called from code that connect generates.
+// listenConnect serves procedures with connect's generated code.
 func listenConnect(ctx context.Context, _ scenario.Env, do func(context.Context) error) (string, error) {
 	intercepted := connect.WithInterceptors(connect.UnaryInterceptorFunc(interceptConnect))
 	mux := http.NewServeMux()
@@ -55,7 +55,7 @@ func interceptConnect(next connect.UnaryFunc) connect.UnaryFunc {
 	}
 }
 
-// A connectCaller calls a procedure once, over a connection of its own.
+// A connectCaller calls a procedure once, over a separate connection.
 type connectCaller struct {
 	transport *http.Transport
 	client    *connect.Client[empty, empty]
@@ -89,7 +89,7 @@ func (c *connectCaller) Get(ctx context.Context, _ string) (int, error) {
 
 func (c *connectCaller) Close() { c.transport.CloseIdleConnections() }
 
-// drained receives until the end, and returns what went wrong before.
+// drained receives until the end and returns the first error.
 func drained(receive func() error) error {
 	for {
 		if err := receive(); err != nil {

@@ -21,7 +21,7 @@ var grpcs = []scenario.Scenario{
 	serving("grpc-go below net/http", scenario.Server{Listen: listenGRPCBelowHTTP, Dial: dialGRPC(unary)}, "grpc", "(*orders).UnaryCall"),
 }
 
-// orders is the shop as a service of gRPC.
+// orders implements the shop as a gRPC service.
 type orders struct {
 	pb.UnimplementedTestServiceServer
 	shop
@@ -89,7 +89,7 @@ func listenGRPCBelowHTTP(ctx context.Context, _ scenario.Env, do func(context.Co
 	return url[len("http://"):], err
 }
 
-// A caller calls a procedure once, over a connection of its own.
+// A caller calls a procedure once, over a separate connection.
 type caller struct {
 	conn *grpc.ClientConn
 	call func(context.Context, pb.TestServiceClient) error
@@ -99,7 +99,7 @@ func dialGRPC(call func(context.Context, pb.TestServiceClient) error) func(scena
 	return func(_ scenario.Env, address string) load.Session {
 		conn, err := grpc.NewClient("passthrough:"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
-			panic(err) // the address is our own
+			panic(err) // the address is this process's
 		}
 		return &caller{conn, call}
 	}

@@ -30,10 +30,10 @@ var standard = []scenario.Scenario{
 	serving("x/net h2c", scenario.Server{Listen: cleartextOfXNet, Dial: dial(true)}, "http/2", "(*shop).order"),
 }
 
-// order is the handler of all servers that speak net/http.
+// order is the handler of all servers based on net/http.
 func (s *shop) order(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, s.do(r.Context())) }
 
-// guarded puts middleware of a library and of the service around a mux.
+// guarded wraps a mux in middleware of a library and of the service.
 func guarded(do func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", authorized((&shop{do}).order))
@@ -95,7 +95,7 @@ func cleartextOfXNet(ctx context.Context, _ scenario.Env, do func(context.Contex
 	return scenario.ServeHTTP(ctx, &http.Server{Handler: h2c.NewHandler(guarded(do), &http2.Server{})})
 }
 
-// dial is a client of whatever version, which trusts any certificate.
+// dial returns a client of any HTTP version, which trusts any certificate.
 func dial(http2 bool) func(scenario.Env, string) load.Session {
 	return func(_ scenario.Env, url string) load.Session {
 		return scenario.Dial(load.Config{URL: url, HTTP2: http2, Insecure: true})

@@ -17,8 +17,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// wrapped are handlers behind middleware that calls the next function by itself:
-// what tells them apart from it is that it calls each of them.
+// wrapped lists handlers behind middleware that calls the next function directly. It
+// differs from a handler in that it calls each of them.
 var wrapped = slices.Concat(wrappedHandlers, wrappedGin)
 
 var wrappedHandlers = []scenario.Scenario{
@@ -34,8 +34,8 @@ var wrappedHandlers = []scenario.Scenario{
 	serving("fasthttp, next(c) to another", fasted(func(s *shop) fasthttp.RequestHandler { return s.fastBuy }), "http/1", "(*shop).fastBuy"),
 }
 
-// wrap puts three functions of the service's own around a handler, and a library's
-// around its mux.
+// wrap wraps a handler in three functions of the service, and its mux in one of a
+// library.
 func wrap(h http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", noted(recovered(admitted(h))))
@@ -62,7 +62,7 @@ func recovered(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// admitted blocks by itself, so that requests have stacks that lead no further.
+// admitted blocks, so that requests have stacks that end in it.
 func admitted(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := admit(r.Context(), r.Header.Get("Authorization")); err != nil {
@@ -89,7 +89,7 @@ func admit(ctx context.Context, who string) error {
 	}
 }
 
-// counted and traced are around one handler only, which is a closure.
+// counted and traced wrap a single handler, which is a closure.
 func counted(next http.HandlerFunc) http.HandlerFunc {
 	requests := 0
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -110,8 +110,8 @@ func (s *shop) buy(w http.ResponseWriter, r *http.Request)  { scenario.Answer(w,
 func (s *shop) give(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, s.do(r.Context())) }
 func (s *shop) take(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, s.do(r.Context())) }
 
-// lend and rent are not inlined: the compiler would name their closures by what they
-// are inlined in.
+// lend and rent are not inlined: otherwise the compiler names their closures after
+// the caller.
 //
 //go:noinline
 func (s *shop) lend() http.HandlerFunc {
@@ -123,7 +123,7 @@ func (s *shop) rent() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, s.do(r.Context())) }
 }
 
-// A table is a router of the service's own.
+// A table is a router in the service itself.
 type table map[string]http.HandlerFunc
 
 func (t table) ServeHTTP(w http.ResponseWriter, r *http.Request) {

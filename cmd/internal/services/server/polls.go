@@ -12,8 +12,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Polls are requests that wait until others have something to tell, and those that
-// tell them.
+// Polls lists scenarios with requests that wait for news, and the requests that
+// publish it.
 var Polls = []scenario.Scenario{
 	{Name: "publish", Clients: 1, Server: calls((*shop).publish), Open: openPublish, Want: ordinary("(*shop).publish")},
 	{Name: "long poll", Clients: 3, Server: calls((*shop).poll), Open: polling(&always, time.Second), Want: polls("(*shop).poll")},
@@ -62,13 +62,13 @@ func isPoll(want bool) func(*breakdown.Endpoint) error {
 	}
 }
 
-// A topic tells all who wait for it.
+// A topic notifies all waiting requests.
 type topic struct {
 	mu   sync.Mutex
 	next chan struct{}
 }
 
-// news is closed when there is something new.
+// news is closed when there is news.
 func (t *topic) news() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,7 +88,7 @@ func (t *topic) tell() {
 	}
 }
 
-// What every third publish tells, and one topic still less often.
+// Every third publish notifies this topic, and one topic even less often.
 var (
 	always, seldom topic
 	version        = struct {
@@ -124,7 +124,7 @@ func openPublish(context.Context, scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// polling waits for news of a topic, but not longer than some time.
+// polling waits for news of a topic, with a timeout.
 func polling(t *topic, most time.Duration) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(context.Context, scenario.Env) (scenario.Work, error) {
 		return func(ctx context.Context, w *scenario.Watch) error {
@@ -150,7 +150,7 @@ func openCond(context.Context, scenario.Env) (scenario.Work, error) {
 		version.Broadcast()
 	}
 	return func(_ context.Context, w *scenario.Watch) error {
-		defer time.AfterFunc(time.Second, next).Stop() // should nothing be published any more
+		defer time.AfterFunc(time.Second, next).Stop() // in case nothing is published anymore
 		return w.Time(breakdown.Wait, breakdown.NoPhase, func() error {
 			version.Lock()
 			defer version.Unlock()
@@ -162,7 +162,7 @@ func openCond(context.Context, scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openHub has a goroutine know who waits, and tell them.
+// openHub starts a goroutine that tracks the waiting requests and notifies them.
 func openHub(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	go func() {
 		var waiting []chan struct{}
@@ -187,7 +187,7 @@ func openHub(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 			select {
 			case <-told:
 				return nil
-			case <-time.After(time.Second): // nothing is published any more
+			case <-time.After(time.Second): // nothing is published anymore
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -196,8 +196,8 @@ func openHub(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openTicker tells what is new by the clock. It looks often: a wait that began before
-// a window has no stack there, and what it was for is not known.
+// openTicker publishes news on a timer. It does so often, because a wait that began
+// before the window has no stack, so its purpose is unknown.
 func openTicker(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	var t topic
 	go func() {
@@ -222,8 +222,8 @@ func openTicker(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openTokens holds requests to a rate, by a goroutine that hands out one token at a
-// time, with the moment at which it gave the last.
+// openTokens limits the rate of requests with a goroutine that hands out one token
+// at a time, with the time of the last one.
 func openTokens(ctx context.Context, _ scenario.Env) (scenario.Work, error) {
 	tokens := make(chan int64)
 	var watch *scenario.Watch

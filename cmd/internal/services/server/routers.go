@@ -19,7 +19,7 @@ var routers = []scenario.Scenario{
 	serving("echo", handled(withEcho), "http/1", "(*shop).echoOrder"),
 }
 
-// handled is a server whose handler is a router.
+// handled returns a server whose handler is a router.
 func handled(router func(*shop) http.Handler) scenario.Server {
 	return scenario.Server{
 		Listen: func(ctx context.Context, _ scenario.Env, do func(context.Context) error) (string, error) {

@@ -1,5 +1,5 @@
-// Package server holds the scenarios of servers: each takes requests in its own
-// way and does the same work for them, behind middleware of the library's, of
+// Package server contains the scenarios of servers: each receives requests in its
+// own way and does the same work for them, behind middleware of its library, of
 // others and of its own.
 package server
 
@@ -14,10 +14,10 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// HTTP are the servers of HTTP, RPC those of remote procedure calls.
+// HTTP lists the scenarios of HTTP servers, RPC those of remote procedure calls.
 var (
 	HTTP = slices.Concat(standard, routers, gins, fast)
-	// Wrapped are handlers behind functions.
+	// Wrapped lists the scenarios of wrapped handlers.
 	Wrapped = wrapped
 	RPC     = slices.Concat(grpcs, connects)
 )
@@ -25,12 +25,12 @@ var (
 // shop is the service behind all servers.
 type shop struct{ do func(context.Context) error }
 
-// named is the full name of a function of this package.
+// named returns the full name of a function in this package.
 func named(function string) string { return reflect.TypeFor[shop]().PkgPath() + "." + function }
 
-// serving is the scenario of a server: a query for each request, long enough that
-// what the servers do around their handlers is small beside it, and that a dozen
-// of them at once leave the cores mostly idle.
+// serving returns the scenario of a server. Each request makes a query, long
+// enough that the server's own work around the handler is comparatively small,
+// and that a dozen servers together leave the cores mostly idle.
 func serving(name string, s scenario.Server, kind, endpoint string) scenario.Scenario {
 	return scenario.Scenario{Name: name, Needs: []string{"postgres"}, Server: s, Open: openQuery,
 		Want: scenario.Want{System: "postgres", Calls: 1, Kind: kind, Endpoint: named(endpoint)}}

@@ -13,7 +13,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Streams are what lasts as long as there is something to tell.
+// Streams lists the scenarios of streams and sessions.
 var Streams = []scenario.Scenario{
 	serving("gorilla/websocket", scenario.Server{Listen: sessions(func(s *shop) http.HandlerFunc { return s.gorilla }), Dial: dialWebSocket}, "websocket", "(*shop).gorilla"),
 	serving("coder/websocket", scenario.Server{Listen: sessions(func(s *shop) http.HandlerFunc { return s.coder }), Dial: dialWebSocket}, "websocket", "(*shop).coder"),
@@ -27,7 +27,7 @@ func sessions(session func(*shop) http.HandlerFunc) func(context.Context, scenar
 	}
 }
 
-// gorilla sends each message back when its work is done.
+// gorilla sends each message back after its work is done.
 func (s *shop) gorilla(w http.ResponseWriter, r *http.Request) {
 	conn, err := new(gorilla.Upgrader).Upgrade(w, r, nil)
 	if err != nil {
@@ -62,7 +62,8 @@ func listenEvents(ctx context.Context, _ scenario.Env, do func(context.Context) 
 	return scenario.ServeHTTP(ctx, &http.Server{Handler: scenario.Around(mux)})
 }
 
-// events tells that work begins, that it is done, and how it went.
+// events sends an event when work begins, when it is done, and with its
+// outcome.
 func (s *shop) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	event := func(data string) {

@@ -10,7 +10,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Units are the units of work that a service marks, or its user.
+// Units lists the scenarios of units of work that a service or its user marks.
 var Units = []scenario.Scenario{
 	unitsOf("region", (*worker).region, "region", "order"),
 	unitsOf("task", (*worker).task, "task", "order"),
@@ -27,7 +27,7 @@ func unitsOf(name string, handle func(*worker, context.Context) error, kind, end
 	return s
 }
 
-// A worker does jobs, one after another, on a goroutine of its own.
+// A worker does jobs one after another, on a separate goroutine.
 type worker struct{ do func(context.Context) error }
 
 func (w *worker) region(ctx context.Context) (err error) {
@@ -42,7 +42,7 @@ func (w *worker) task(ctx context.Context) error {
 	return w.do(ctx)
 }
 
-// handedTask begins a task that another goroutine does, and ends.
+// handedTask begins a task that another goroutine performs and ends.
 func (w *worker) handedTask(ctx context.Context) error {
 	ctx, task := trace.NewTask(ctx, "order")
 	done, end, failed := make(chan error), make(chan bool), error(nil)

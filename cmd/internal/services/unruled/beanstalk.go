@@ -1,5 +1,5 @@
-// Package unruled holds a scenario with a library that timesink has no rule for,
-// to show what it says then, and that a rule of the user's own explains it.
+// Package unruled contains a scenario with a library for which timesink has no
+// rule, to show its answer then, and that a custom rule explains it.
 package unruled
 
 import (
@@ -19,8 +19,8 @@ var Beanstalk = scenario.Scenario{
 	Want: scenario.Want{System: "go-beanstalk", Calls: 2},
 }
 
-// every is how often there is a new job: for two requests at a time, so seldom that
-// they wait for it.
+// every is the interval of new jobs: long enough that two concurrent requests wait
+// for them.
 const every = 12 * time.Millisecond
 
 func open(ctx context.Context, env scenario.Env) (scenario.Work, error) {
@@ -38,7 +38,7 @@ func open(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		idle <- c
 	}
 	return func(_ context.Context, w *scenario.Watch) error {
-		c := <-idle // there is one for each request
+		c := <-idle // one for each request
 		defer func() { idle <- c }()
 		return w.Time(breakdown.Queue, breakdown.Fetch, func() error {
 			id, _, err := c.Reserve(10 * time.Second)
@@ -47,7 +47,7 @@ func open(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// Clients is how many requests there are at a time at most.
+// Clients is the maximum number of concurrent requests.
 const Clients = 2
 
 // produce puts a job for each request into the queue until the context ends.

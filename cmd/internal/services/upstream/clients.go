@@ -21,7 +21,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Clients are the scenarios of clients over net/http's, and of fasthttp's.
+// Clients lists the scenarios of clients built on net/http's, and of
+// fasthttp's.
 var Clients = slices.Concat(clients, s3Clients)
 
 var clients = []scenario.Scenario{
@@ -48,7 +49,7 @@ func openResty(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// An exchange is a request to proxied, and where its answer goes.
+// An exchange is a request to proxied, and the destination of its answer.
 type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
@@ -56,7 +57,7 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// proxied is a server whose handler is a proxy: the scenario's work answers.
+// proxied is a server whose handler is a proxy to the scenario's work.
 var proxied = scenario.Handled(func(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		do(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r}))
@@ -81,8 +82,8 @@ func openProxied(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// A mark is a request's body that tells when it is read, first when there is a
-// connection to write it to, and when that one was dialed.
+// A mark is a request's body that records when it is first read, which is when
+// there is a connection, and when that connection was dialed.
 type mark struct {
 	client              *fast
 	watch               *scenario.Watch
@@ -103,7 +104,7 @@ func (m *mark) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A fast is a client of fasthttp that tells when it last dialed.
+// A fast is a fasthttp client that records when it last dialed.
 type fast struct {
 	fasthttp.HostClient
 	url    string
@@ -121,12 +122,11 @@ func (c *fast) open(env scenario.Env, peer string) {
 		return conn, err
 	}
 	if peer == "https" {
-		c.IsTLS, c.TLSConfig, c.WriteTimeout = true, anyTLS.Clone(), time.Minute // with it a connection's handshake is part of the dialing
+		c.IsTLS, c.TLSConfig, c.WriteTimeout = true, anyTLS.Clone(), time.Minute // a write timeout makes the handshake part of dialing
 	}
 }
 
-// post sends a mark. Where a connection is made for it, its handshake is what
-// takes time.
+// post sends a mark. If it needs a new connection, the handshake takes time.
 func (c *fast) post(w *scenario.Watch) error {
 	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
@@ -163,7 +163,7 @@ func fastWork(peer string, c *fast) func(context.Context, scenario.Env) (scenari
 	}
 }
 
-// openNewFast makes a client for each request, and so a connection.
+// openNewFast creates a client, and so a connection, for each request.
 func openNewFast(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	return func(_ context.Context, w *scenario.Watch) error {
 		var c fast
@@ -184,12 +184,12 @@ func openFastTimeout(_ context.Context, env scenario.Env) (scenario.Work, error)
 		defer fasthttp.ReleaseRequest(req)
 		defer fasthttp.ReleaseResponse(resp)
 		req.SetRequestURI("http://" + env["http"] + "/?wait=300ms")
-		return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error { // a connection too is made in it
+		return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error { // this includes connecting
 			err := c.DoTimeout(req, resp, 20*time.Millisecond)
 			if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() || errors.Is(err, fasthttp.ErrTimeout) || errors.Is(err, fasthttp.ErrDialTimeout) {
 				return nil
 			}
-			return fmt.Errorf("the call was to time out: %v", err)
+			return fmt.Errorf("the call should have timed out: %v", err)
 		})
 	}, nil
 }

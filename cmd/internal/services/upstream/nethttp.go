@@ -19,7 +19,8 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// NetHTTP are the scenarios of net/http's client and of golang.org/x/net/http2.
+// NetHTTP lists the scenarios of net/http's client and of
+// golang.org/x/net/http2.
 var NetHTTP = []scenario.Scenario{
 	{Name: "net/http's client", Needs: []string{"http"}, Open: getWork("http", nil), Want: once},
 	{Name: "net/http's client, new connections", Needs: []string{"https", "dns"}, Open: getByName, Want: once},
@@ -58,8 +59,8 @@ var NetHTTP = []scenario.Scenario{
 // once is one call of HTTP.
 var once = scenario.Want{System: "http", Calls: 1}
 
-// anyTLS trusts the peers' certificates, and keeps the handshake's arithmetic
-// small beside its waiting.
+// anyTLS trusts the peers' certificates, and keeps the computation of the
+// handshake small compared with its waiting.
 var anyTLS = &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.X25519}}
 
 func proxyAt(env scenario.Env) func(*http.Request) (*url.URL, error) {
@@ -73,7 +74,7 @@ func http2InClear(_ scenario.Env, t *http.Transport) {
 	t.Protocols.SetUnencryptedHTTP2(true)
 }
 
-// client makes one of its own for a scenario, with what set changes.
+// client returns a separate client for a scenario, changed by set.
 func client(env scenario.Env, set func(scenario.Env, *http.Transport)) *http.Client {
 	t := &http.Transport{TLSClientConfig: anyTLS.Clone()}
 	if set != nil {
@@ -100,7 +101,7 @@ func getWork(peer string, set func(scenario.Env, *http.Transport)) func(context.
 	}
 }
 
-// getByName makes a connection for each call, and resolves a name for it.
+// getByName opens a connection for each call and resolves a name for it.
 func getByName(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	_, port, err := net.SplitHostPort(env["https"])
 	if err != nil {
@@ -124,8 +125,8 @@ func getByUnix(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	return clientWork(c, "http://socket"), nil
 }
 
-// newClients makes a client for each request, and so a connection that no other
-// request shares.
+// newClients creates a client for each request, and so a connection that no
+// other request shares.
 func newClients(client func(scenario.Env) *http.Client) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(_ context.Context, env scenario.Env) (scenario.Work, error) {
 		return func(ctx context.Context, w *scenario.Watch) error {
@@ -140,7 +141,8 @@ func newClients(client func(scenario.Env) *http.Client) func(context.Context, sc
 	}
 }
 
-// dialTLS tells when the handshake begins, which x/net/http2 does not.
+// dialTLS records when the handshake begins, which x/net/http2 does not
+// report.
 func dialTLS(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
@@ -156,7 +158,7 @@ func dialTLS(ctx context.Context, network, address string, _ *tls.Config) (net.C
 // long is a request's body that the peer reads in 32 parts.
 var long = make([]byte, 32*part)
 
-// postWork sends a body that the peer takes its time to read.
+// postWork sends a body that the peer reads slowly.
 func postWork(peer string, set func(scenario.Env, *http.Transport)) func(context.Context, scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 		c := client(env, set)
@@ -170,14 +172,14 @@ func postWork(peer string, set func(scenario.Env, *http.Transport)) func(context
 	}
 }
 
-// timeoutWork gives up before the peer answers.
+// timeoutWork times out before the peer answers.
 func timeoutWork(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	c := client(env, nil)
 	c.Timeout = 10 * time.Millisecond
 	work := clientWork(c, "http://"+env["http"]+"/?wait=300ms")
 	return func(ctx context.Context, w *scenario.Watch) error {
 		if err := work(ctx, w); !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("the call was to time out: %v", err)
+			return fmt.Errorf("the call should have timed out: %v", err)
 		}
 		return nil
 	}, nil

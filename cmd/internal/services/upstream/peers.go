@@ -24,7 +24,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Peers are the services that are called, and what lies before them.
+// Peers lists the services to call, and the proxies in front of them.
 var Peers = slices.Concat(httpPeers, rpcPeers)
 
 var httpPeers = []scenario.Peer{
@@ -43,19 +43,19 @@ var httpPeers = []scenario.Peer{
 	{Name: "dns", Serve: serveDNS},
 }
 
-// What the peers take their time for, beside what a query asks of them.
+// The peers' delays, unless a query asks for others.
 const (
 	resolving = 4 * time.Millisecond
 	tunneling = 5 * time.Millisecond
 	shaking   = 6 * time.Millisecond
 )
 
-// part is how much of a request's body answer reads at a time, and about as much
-// as may be on its way.
+// part is how much of a request's body answer reads at a time, about as much as may
+// be in transit.
 const part = 128 << 10
 
-// answer reads a request, pausing after each part if asked to, and takes its time
-// before the header, and between it and the end of the body.
+// answer reads a request, pausing after each part if asked to. It delays the header,
+// and the end of the body.
 func answer(w http.ResponseWriter, r *http.Request) {
 	pause, wait, rest := told(r, "pause", 0), told(r, "wait", 7*time.Millisecond), told(r, "rest", 4*time.Millisecond)
 	size, err := strconv.Atoi(r.URL.Query().Get("size"))
@@ -78,7 +78,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	w.Write(half)
 }
 
-// told is a duration that the query tells, or the usual one.
+// told returns the duration in the query, or the default.
 func told(r *http.Request, name string, usual time.Duration) time.Duration {
 	if d, err := time.ParseDuration(r.URL.Query().Get(name)); err == nil {
 		return d
@@ -115,7 +115,7 @@ func serveAt(ctx context.Context, network, address string, s *http.Server, ready
 	return err
 }
 
-// slowTLS takes its time in the handshake, before it says anything.
+// slowTLS delays its first message of the handshake.
 func slowTLS() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -144,7 +144,7 @@ func serveUnix(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	return serveAt(ctx, "unix", filepath.Join(folder, "s"), &http.Server{Handler: http.HandlerFunc(answer)}, ready)
 }
 
-// serveProxy passes requests on, and makes tunnels, late.
+// serveProxy forwards requests and opens tunnels, with a delay.
 func serveProxy(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	forward := &httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}, FlushInterval: -1}
 	return serveAt(ctx, "tcp", "127.0.0.1:0", &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -173,7 +173,7 @@ func serveProxy(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	})}, ready)
 }
 
-// serveDNS answers every question for an address with 127.0.0.1, late.
+// serveDNS answers every address query with 127.0.0.1, after a delay.
 func serveDNS(ctx context.Context, _ scenario.Env, ready func(string)) error {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

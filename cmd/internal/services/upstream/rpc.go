@@ -19,7 +19,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// RPC are the scenarios of remote procedure calls.
+// RPC lists the scenarios of remote procedure calls.
 var RPC = []scenario.Scenario{
 	{Name: "grpc-go's client", Needs: []string{"grpc"}, Want: onceGRPC, Open: grpcWork("grpc", callUnary)},
 	{Name: "grpc-go's client, server streaming", Needs: []string{"grpc"}, Want: onceGRPC, Open: grpcWork("grpc", callStreaming)},
@@ -54,7 +54,7 @@ const (
 	later = 4 * time.Millisecond
 )
 
-// usual are the delays before the answers of a stream that asks for no other.
+// usual lists the default delays before the answers of a stream.
 var usual = []time.Duration{first, later, later}
 
 // peer is the service that is called.
@@ -89,7 +89,7 @@ func answers(delays []time.Duration, send func() error) error {
 	return nil
 }
 
-// StreamingInputCall takes its time for each message.
+// StreamingInputCall delays each message.
 func (peer) StreamingInputCall(stream pb.TestService_StreamingInputCallServer) error {
 	for {
 		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
@@ -106,7 +106,7 @@ func (peer) FullDuplexCall(stream pb.TestService_FullDuplexCallServer) error {
 		func() error { return stream.Send(&pb.StreamingOutputCallResponse{}) })
 }
 
-// echoes answers what is sent until its end, late.
+// echoes answers each message until the end of the stream, after a delay.
 func echoes(receive, send func() error) error {
 	for {
 		if err := receive(); errors.Is(err, io.EOF) {
@@ -160,8 +160,8 @@ func serveConnect(ctx context.Context, _ scenario.Env, ready func(string)) error
 
 type stopwatchKey struct{}
 
-// rpcStats tells a call's stopwatch its phases, which gRPC knows by other names
-// than httptrace.
+// rpcStats reports the phases of a call to its stopwatch. gRPC has other names
+// for them than httptrace.
 type rpcStats struct{}
 
 func (rpcStats) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
@@ -233,7 +233,7 @@ func callDuplex(ctx context.Context, c pb.TestServiceClient) error {
 		func() error { _, err := stream.Recv(); return err }, stream.CloseSend)
 }
 
-// talk asks three times, each time when it has been answered.
+// talk sends three messages, each after the answer to the one before.
 func talk(s *stopwatch, send, receive, end func() error) error {
 	for range 3 {
 		if err := send(); err != nil {
@@ -254,7 +254,7 @@ func talk(s *stopwatch, send, receive, end func() error) error {
 	return nil
 }
 
-// openNewGRPC makes a connection for each request.
+// openNewGRPC opens a connection for each request.
 func openNewGRPC(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	return func(ctx context.Context, w *scenario.Watch) error {
 		conn, err := grpc.NewClient(env["grpc over TLS"], grpc.WithTransportCredentials(credentials.NewTLS(anyTLS)), grpc.WithStatsHandler(rpcStats{}))
@@ -266,7 +266,7 @@ func openNewGRPC(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// A connectClient calls the peer's methods by connect-go.
+// A connectClient calls the peer's methods with connect-go.
 type connectClient struct {
 	unary             *connect.Client[pb.SimpleRequest, pb.SimpleResponse]
 	streaming, duplex *connect.Client[pb.StreamingOutputCallRequest, pb.StreamingOutputCallResponse]
@@ -319,8 +319,8 @@ func connectStreaming(ctx context.Context, c *connectClient) error {
 	return stream.Err()
 }
 
-// openConnectDuplex times a stream by what it does: its request is written only
-// when the last of it is.
+// openConnectDuplex times a stream by its operations: its request is complete
+// only with the last message.
 func openConnectDuplex(_ context.Context, env scenario.Env) (scenario.Work, error) {
 	c := connectTo("http://"+env["connect"], env)
 	return func(ctx context.Context, w *scenario.Watch) error {

@@ -15,7 +15,7 @@ var s3Clients = []scenario.Scenario{
 	{Name: "aws-sdk-go-v2, S3", Needs: []string{"http"}, Open: openS3, Want: once},
 }
 
-// openS3 gets an object from a peer that takes its time for any URL.
+// openS3 gets an object from a peer that answers any URL slowly.
 func openS3(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	c := s3.New(s3.Options{
 		Region: "none", UsePathStyle: true, BaseEndpoint: aws.String("http://" + env["http"]), HTTPClient: client(env, nil),

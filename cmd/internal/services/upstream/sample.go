@@ -4,5 +4,6 @@ package upstream
 
 import "timesink/cmd/internal/services/scenario"
 
-// What only the whole table measures, as its library takes long to compile.
+// Scenarios that only the whole table measures, because their library takes
+// long to compile.
 var s3Clients []scenario.Scenario

@@ -1,4 +1,4 @@
-// Package upstream holds the scenarios of calls to other services.
+// Package upstream contains the scenarios of calls to other services.
 package upstream
 
 import (
@@ -13,13 +13,13 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// A stopwatch times the phases of one call by the hooks of httptrace, which run
-// on the connection's goroutines too.
+// A stopwatch times the phases of one call with the hooks of httptrace, some of which
+// run on the connection's goroutines.
 type stopwatch struct {
 	watch *scenario.Watch
 
 	mu sync.Mutex
-	// When each phase began, and the last one's end; 0: there was none.
+	// When each phase began, and the end of the last one; 0 if there was none.
 	began [breakdown.NumPhases]int64
 }
 
@@ -37,7 +37,7 @@ func traced(ctx context.Context, w *scenario.Watch) (context.Context, *stopwatch
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:  func(string) { s.begin(breakdown.PoolWait) },
 		DNSStart: func(httptrace.DNSStartInfo) { s.begin(breakdown.DNS) },
-		// What is asked of a proxy belongs to it too, as it does where the dialer asks.
+		// A request to a proxy belongs to it too, as when the dialer makes it.
 		ConnectStart:         func(string, string) { s.begin(breakdown.Connect) },
 		TLSHandshakeStart:    func() { s.begin(breakdown.TLS) },
 		GotConn:              func(httptrace.GotConnInfo) { s.begin(breakdown.RequestWrite) },
@@ -46,7 +46,8 @@ func traced(ctx context.Context, w *scenario.Watch) (context.Context, *stopwatch
 	}), s
 }
 
-// note takes the call's end: each phase lasted until the next one began.
+// note records the phases at the end of the call: each lasted until the next one
+// began.
 func (s *stopwatch) note() {
 	end := s.watch.Now()
 	s.mu.Lock()

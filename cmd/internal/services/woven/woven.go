@@ -1,5 +1,5 @@
-// Package woven holds the scenarios of calls that go on while others are made: an
-// answer that is read between queries, a stream that is listened to all along.
+// Package woven contains the scenarios of calls that go on while others are made: an
+// answer read between queries, a stream that is open all along.
 package woven
 
 import (
@@ -19,7 +19,7 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
-// Scenarios are all of them.
+// Scenarios lists the scenarios of this package.
 var Scenarios = []scenario.Scenario{
 	{Name: "an answer read between queries", Needs: []string{"http", "postgres"}, Open: openAnswer, Want: calls(1 + 1)},
 	{Name: "rows read between calls", Needs: []string{"http", "postgres"}, Open: openRows, Want: calls(1 + 2)},
@@ -35,7 +35,7 @@ func calls(n float64) scenario.Want { return scenario.Want{Calls: n} }
 // query takes some milliseconds.
 const query = "SELECT pg_sleep(0.005)::text"
 
-// A service has what the scenarios ask.
+// A service holds the systems that the scenarios call.
 type service struct {
 	url  string
 	pool *pgxpool.Pool
@@ -90,8 +90,8 @@ func (s *service) ask(ctx context.Context, w *scenario.Watch) error {
 	})
 }
 
-// answer reads the first half of an answer, asks the database, and reads the rest,
-// which comes later than that.
+// answer reads the first half of an answer, queries the database, and reads the rest,
+// which arrives later.
 func (s *service) answer(ctx context.Context, w *scenario.Watch) error {
 	const size = 40_000
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/?size=%d&rest=20ms", s.url, size), nil)
@@ -116,7 +116,7 @@ func (s *service) answer(ctx context.Context, w *scenario.Watch) error {
 	return errors.Join(read(size/2), s.ask(ctx, w), read(size/2))
 }
 
-// rows calls another service for each row, while the database works at the next.
+// rows calls another service for each row, while the database works on the next.
 func (s *service) rows(ctx context.Context, w *scenario.Watch) error {
 	var rows pgx.Rows
 	err := w.Time(breakdown.DB, breakdown.NoPhase, func() (err error) {
@@ -159,8 +159,8 @@ func (s *service) get(ctx context.Context, w *scenario.Watch) error {
 	})
 }
 
-// messages asks another system for each message of a stream, which come after pauses;
-// without any, after those of the peer's choice.
+// messages calls another system for each message of a stream. The messages arrive
+// after the given pauses, or after the peer's default pauses.
 func (s *service) messages(ctx context.Context, w *scenario.Watch, pauses []*pb.ResponseParameters, ask func(context.Context, *scenario.Watch) error) error {
 	var stream grpc.ServerStreamingClient[pb.StreamingOutputCallResponse]
 	err := w.Time(breakdown.Upstream, breakdown.NoPhase, func() (err error) {
@@ -187,13 +187,13 @@ func (s *service) messages(ctx context.Context, w *scenario.Watch, pauses []*pb.
 	}
 }
 
-// pauses are longer than what is asked between.
+// pauses are longer than the calls between them.
 var pauses = []*pb.ResponseParameters{{IntervalUs: 4000}, {IntervalUs: 13_000}, {IntervalUs: 13_000}}
 
-// message fills what may be on its way of a stream.
+// message fills the window of a stream.
 var message = &pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: make([]byte, 96<<10)}}
 
-// streams sends to one stream what it does not read as fast, then listens to another.
+// streams sends to one stream faster than the peer reads, then listens to another.
 func (s *service) streams(ctx context.Context, w *scenario.Watch) error {
 	err := w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
 		stream, err := s.rpc.StreamingInputCall(ctx)
@@ -214,8 +214,8 @@ func (s *service) streams(ctx context.Context, w *scenario.Watch) error {
 	return s.messages(ctx, w, nil, func(context.Context, *scenario.Watch) error { return nil })
 }
 
-// openWorker has a goroutine that all requests share ask on one stream, call, and ask
-// again.
+// openWorker starts a goroutine, shared by all requests, that sends on a stream,
+// makes a call, and sends again.
 func openWorker(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	s, err := connect(ctx, env)
 	if err != nil {
@@ -255,7 +255,7 @@ func openWorker(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// listener sends to a stream, while a goroutine of its own takes the answers.
+// listener sends to a stream while another goroutine receives the answers.
 func (s *service) listener(ctx context.Context, w *scenario.Watch) error {
 	return w.Time(breakdown.Upstream, breakdown.NoPhase, func() error {
 		stream, err := s.rpc.FullDuplexCall(ctx)

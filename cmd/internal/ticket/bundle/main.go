@@ -1,6 +1,6 @@
-// Bundle makes the script and the style of the report's page out of report/web/src
-// and the libraries that package-lock.json pins, and the text with the licences of
-// those libraries that are in them. The same sources give the same bytes.
+// Bundle builds the script and the style of the report's page from report/web/src and
+// the libraries that package-lock.json pins, and the text with the licenses of the
+// bundled libraries. The output is deterministic.
 //
 //	go run ./bundle FOLDER
 //
@@ -76,8 +76,8 @@ func bundle(folder string) error {
 	return nil
 }
 
-// embeddable makes sure that nothing in a script or a style ends the element that
-// the page puts it into.
+// embeddable returns an error if something in a script or a style would end the
+// element in which the page embeds it.
 func embeddable(f api.OutputFile) error {
 	for _, end := range []string{"</script", "</style", "<!--"} {
 		if strings.Contains(strings.ToLower(string(f.Contents)), end) {
@@ -90,8 +90,8 @@ func embeddable(f api.OutputFile) error {
 // A library is an npm package that is in the bundle.
 type library struct{ Name, Version, License string }
 
-// licensesOf gathers the licences of the packages that files in the bundle came from,
-// each text once.
+// licensesOf returns the licenses of the packages whose files are in the bundle, each
+// text once.
 func licensesOf(folder, metafile string) ([]byte, error) {
 	var meta struct {
 		Outputs map[string]struct {
@@ -113,7 +113,7 @@ func licensesOf(folder, metafile string) ([]byte, error) {
 	for name := range names {
 		l, text, err := licenseOf(filepath.Join(folder, "node_modules", filepath.FromSlash(name)))
 		if err != nil {
-			return nil, fmt.Errorf("the licence of %s: %w", name, err)
+			return nil, fmt.Errorf("the license of %s: %w", name, err)
 		}
 		by[text] = append(by[text], fmt.Sprintf("%s %s (%s)", l.Name, l.Version, l.License))
 	}
@@ -126,7 +126,7 @@ func licensesOf(folder, metafile string) ([]byte, error) {
 	return []byte(strings.Join(parts, "\n"+strings.Repeat("-", 60)+"\n\n")), nil
 }
 
-// packageOf is the package of a path below node_modules.
+// packageOf returns the package of a path below node_modules.
 func packageOf(path string) string {
 	parts := strings.Split(path, "/")
 	if strings.HasPrefix(path, "@") {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// sources makes a folder to bundle: a page that uses one of two libraries.
+// sources creates a folder to bundle: a page that uses one of two libraries.
 func sources(t *testing.T, page string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -39,7 +39,7 @@ func sources(t *testing.T, page string) string {
 
 const page = `import "./style.css"; import { answer } from "@of/used"; document.title = String(answer);`
 
-func TestTheLicencesAreThoseOfWhatIsInTheBundle(t *testing.T) {
+func TestLicensesAreThoseOfTheBundledLibraries(t *testing.T) {
 	folder := sources(t, page)
 	if err := bundle(folder); err != nil {
 		t.Fatal(err)
@@ -73,11 +73,11 @@ func TestTheSameSourcesMakeTheSameBundle(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeEmbeddedIsRefused(t *testing.T) {
+func TestContentThatCannotBeEmbeddedIsAnError(t *testing.T) {
 	for what, c := range map[string]struct{ page, want string }{
-		"a library without a licence": {`import { mine } from "unlicensed"; document.title = String(mine);`, "licence of unlicensed"},
+		"a library without a license": {`import { mine } from "unlicensed"; document.title = String(mine);`, "license of unlicensed"},
 		"an import that is not there": {`import "nowhere";`, "nowhere"},
-		"the begin of a comment":      {"document.title = '<!" + "--' + location.hash;", "which a page cannot embed"},
+		"the start of a comment":      {"document.title = '<!" + "--' + location.hash;", "which a page cannot embed"},
 	} {
 		if err := bundle(sources(t, c.page)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", what, err)

@@ -12,8 +12,8 @@ import (
 	"timesink/cmd/internal/vin/stack"
 )
 
-// A command starts the stack out of its own executable, of which a subcommand
-// hands its arguments to vin.Main.
+// Start the stack from the command's own executable, which has a subcommand
+// that passes its arguments to vin.Main.
 func Example() {
 	ctx := context.Background()
 	exe, err := os.Executable()

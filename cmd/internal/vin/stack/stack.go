@@ -1,11 +1,10 @@
-// Package stack starts the VIN service and what it needs, each in a process of
-// its own: the upstreams, a stand-in for Postgres unless there is a real one, the
+// Package stack starts the VIN service and what it needs, each in a separate
+// process: the upstreams, a stand-in for Postgres unless there is a real one, the
 // service, and on demand the load.
 //
-// The demo and the tests stand on it. The processes run one executable, whose
-// arguments after a prefix go to [vin.Main]: vinservice with
-// none, or any command that keeps a hidden subcommand for the purpose. They end
-// when their parent does.
+// The demo and the tests use it. All processes run one executable, which passes its
+// arguments after a prefix to [vin.Main]: vinservice, without a prefix, or any
+// command with a hidden subcommand for it. They exit with their parent.
 package stack
 
 import (
@@ -26,14 +25,13 @@ import (
 type Config struct {
 	Upstreams vin.UpstreamsConfig
 	StandIn   vin.StandInConfig
-	// Service's Postgres is the DSN of a real database; without one the stand-in
-	// takes its place. Its Upstreams need not be set.
+	// Service.Postgres is the DSN of a real database; if it is empty, the stand-in
+	// takes its place. Service.Upstreams need not be set.
 	Service vin.Config
 }
 
-// Default is the service in the state in which the demo finds it: four upstream
-// calls one after another, a new connection for each, no database but the
-// stand-in.
+// Default returns the configuration with which the demo begins: four sequential
+// upstream calls, a new connection for each, and the stand-in as the database.
 func Default() Config {
 	return Config{
 		Upstreams: vin.Default[vin.UpstreamsConfig](),
@@ -42,23 +40,23 @@ func Default() Config {
 	}
 }
 
-// A Stack is the running processes.
+// A Stack is a set of running processes.
 type Stack struct {
 	URL      string // base URL of the API
 	Pprof    string // base URL of /debug/pprof/ and /truth
 	Postgres string // DSN of the database
-	StandIn  bool   // and whether that is the stand-in
+	StandIn  bool   // whether the database is the stand-in
 	PID      int    // of the service
 
 	exe       string
 	prefix    []string
-	processes []*child.Process // in the order of their start
+	processes []*child.Process // in start order
 	service   *child.Process
 }
 
-// Start starts the processes and waits until the service answers. The executable
-// is run with prefix and then what vin.Main takes. The context bounds the wait
-// only; when Start fails it leaves nothing behind.
+// Start starts the processes and waits until the service answers. It runs the
+// executable with prefix followed by the arguments of vin.Main. The context limits
+// only the wait. If Start fails, it leaves no processes behind.
 func Start(ctx context.Context, exe string, prefix []string, c Config) (*Stack, error) {
 	s := &Stack{exe: exe, prefix: prefix}
 	if err := s.start(ctx, c); err != nil {
@@ -105,15 +103,16 @@ func (s *Stack) args(command string, flags []string) []string {
 	return slices.Concat(s.prefix, []string{command, "--leash"}, flags)
 }
 
-// Route is the URL of the service's one route, with {vin} in it for the load and
-// the probes to fill in.
+// Route returns the URL of the service's only route, with {vin} as a placeholder
+// for the load and the probes.
 func (s *Stack) Route() string { return s.URL + "/v1/vin/{vin}" }
 
-// Ended is closed when the service has ended, by itself or by [Stack.Stop].
+// Ended returns a channel that is closed when the service has exited, by itself or
+// by [Stack.Stop].
 func (s *Stack) Ended() <-chan struct{} { return s.service.Ended() }
 
-// Stop ends the processes, those first that use the others. The error tells which
-// of them failed; none is left running either way. To stop twice does no harm.
+// Stop stops the processes in reverse start order. The error names those that
+// failed; none is left running in any case. Stop may be called more than once.
 func (s *Stack) Stop() error {
 	var errs []error
 	for _, p := range slices.Backward(s.processes) {
@@ -122,9 +121,9 @@ func (s *Stack) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Load sends requests from a process of its own, until what c sets as the limit
-// or the end of the context. A configuration without URL is aimed at [Stack.Route];
-// {vin} is filled with the VINs that the database knows.
+// Load sends requests from a separate process, until a limit in c is reached or the
+// context ends. If c.URL is empty, it uses [Stack.Route]. It replaces {vin} with
+// the VINs in the database.
 func (s *Stack) Load(ctx context.Context, c load.Config) (*load.Result, error) {
 	if c.URL == "" {
 		c.URL, c.Insecure = s.Route(), true // the certificate, if any, is our own
@@ -136,7 +135,7 @@ func (s *Stack) Load(ctx context.Context, c load.Config) (*load.Result, error) {
 	return result, nil
 }
 
-// Truth asks the service what it measured since its start or the last reset.
+// Truth returns the service's measurements since its start or the last reset.
 func (s *Stack) Truth(ctx context.Context) (*truth.Truth, error) {
 	t := new(truth.Truth)
 	err := s.ask(ctx, http.MethodGet, "/truth", func(r *http.Response) error {
@@ -148,7 +147,7 @@ func (s *Stack) Truth(ctx context.Context) (*truth.Truth, error) {
 	return t, nil
 }
 
-// ResetTruth makes the service forget what it measured so far.
+// ResetTruth makes the service discard its measurements.
 func (s *Stack) ResetTruth(ctx context.Context) error {
 	return s.ask(ctx, http.MethodPost, "/truth/reset", func(*http.Response) error { return nil })
 }

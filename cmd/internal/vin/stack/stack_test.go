@@ -36,7 +36,8 @@ type setting struct {
 	set  func(*testing.T, *stack.Config)
 }
 
-// settings are those that need no server. The tag servers adds one with PostgreSQL.
+// settings lists the settings that need no server. The build tag servers adds one
+// with PostgreSQL.
 var settings = []setting{
 	{"with the stand-in", func(*testing.T, *stack.Config) {}},
 	{"concurrent, kept alive", func(_ *testing.T, c *stack.Config) {
@@ -83,7 +84,7 @@ func TestTheWholeStack(t *testing.T) {
 	}
 }
 
-// A load without limits ends with its context and tells what it saw.
+// A load without limits ends with its context and returns its result.
 func TestLoadUntilStopped(t *testing.T) {
 	config := stack.Default()
 	config.Upstreams.Base, config.Upstreams.Noise = time.Millisecond, 0
