@@ -1,13 +1,13 @@
-# What the scripts of this folder share: how steps are told, which servers the tests
-# need, and how each module is entered. It is sourced, from the repository's root.
+# What the scripts in this folder share: the output of steps, the servers that the tests
+# need, and the entry to each module. It is sourced from the repository's root.
 
-# The profile in cmd/timesink is for what users run. Tests do without it, as all that
-# the command needs would be compiled once more for it; .ci/bench has it.
+# The profile in cmd/timesink is for released builds. Tests do without it, because it
+# would require compiling all dependencies once more; .ci/bench uses it.
 export GOFLAGS="${GOFLAGS:-} -pgo=off"
 
-# What needs many libraries that the tool does not is a module of its own: the services
-# of the accuracy tables, the tests of the report's page, those of what OpenTelemetry's
-# library reads, and those of releases and workflows.
+# Tests that need many libraries are separate modules: the services of the accuracy
+# tables, and the tests of the report's page, of the OTLP output, and of releases and
+# workflows.
 in_services() { (cd cmd/internal/services && "$@"); }
 in_ticket() { (cd cmd/internal/ticket && "$@"); }
 in_otlp() { (cd cmd/internal/otlp && "$@"); }
@@ -31,7 +31,8 @@ step() {
 	fi
 }
 
-# together LANE… runs functions side by side and fails if one did, after all ended.
+# together LANE… runs functions in parallel and, after all have ended, fails if one
+# failed.
 together() {
 	local lane failed=0 pids=()
 	for lane in "$@"; do
@@ -44,8 +45,8 @@ together() {
 	return $failed
 }
 
-# The programs that tests start: what tells that one is there, and the Debian
-# package that brings it.
+# The programs that tests start: the function that checks for one, and the Debian
+# package that provides it.
 needs=(
 	"has_gcc gcc" # for SQLite in C, and the race detector
 	"has_libc_headers libc6-dev"
@@ -55,9 +56,9 @@ needs=(
 	"has_mariadb mariadb-server"
 	"has_beanstalkd beanstalkd"
 	"has_rabbitmq rabbitmq-server"
-	"has_chromium chromium" # what a report's page is tested in
+	"has_chromium chromium" # the browser for tests of a report's page
 	"has_font fonts-dejavu-core"
-	"has_npm npm" # brings node, for the page's script
+	"has_npm npm" # includes node, for the page's script
 )
 
 has_gcc() { command -v gcc cc >/dev/null; }
@@ -77,8 +78,8 @@ has_font() { [[ -n $(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/nul
 has_npm() { command -v npm >/dev/null && command -v node >/dev/null; }
 has_mariadb() { command -v mariadbd >/dev/null || [[ -x /usr/sbin/mariadbd ]]; }
 
-# install_needs installs what is missing from Debian's packages where that is allowed,
-# as root with apt-get, and else names it.
+# install_needs installs missing programs from Debian's packages if run as root with
+# apt-get, and otherwise fails and lists them.
 install_needs() {
 	local need missing=()
 	for need in "${needs[@]}"; do
@@ -94,8 +95,8 @@ install_needs() {
 	step "apt-get install ${missing[*]}" apt-get -q install -y --no-install-recommends "${missing[@]}"
 }
 
-# staticcheck COMMAND… runs the staticcheck that .ci/tools names: "staticcheck in_ticket"
-# in that module, "staticcheck env" in the tool's.
+# staticcheck COMMAND… runs the version of staticcheck in .ci/tools: "staticcheck
+# in_ticket" in that module, "staticcheck env" in the tool's.
 staticcheck() {
 	local bin
 	bin=$(go -C .ci/tools tool -n staticcheck) && "$@" "$bin" -tags servers,whole ./...
