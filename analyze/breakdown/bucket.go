@@ -25,29 +25,29 @@ const (
 	NumBuckets
 )
 
-// A BucketInfo describes a bucket. Whatever an output says of a bucket, or draws
-// for it, comes from here.
+// A BucketInfo describes a bucket. Everything that an output says about a bucket, or
+// draws for it, comes from here.
 type BucketInfo struct {
 	Name    string // in JSON, in rules and in style sheets: "db"
 	Kind    Kind
 	Label   string // in a table: "database"
 	Spoken  string // in a sentence, after "in": "the database"
 	Meaning string // in a legend: "waiting for a database …"
-	// Noun is what an External bucket calls another system whose name is not
-	// known, without an article: "database".
+	// Noun is the word, without an article, for an External bucket's system whose name
+	// is not known: "database".
 	Noun string
-	// Protocols marks a bucket whose systems are protocols. They tell how a system
-	// is called and not which one: "upstream HTTP", but "Postgres".
+	// Protocols marks a bucket whose systems are protocols. A protocol says how a
+	// system is called, not which system it is: "upstream HTTP", but "Postgres".
 	Protocols bool
-	// Idle marks a bucket in which a goroutine may have nothing to do, where it
-	// serves no request.
+	// Idle marks a bucket in which a goroutine that serves no request may have nothing
+	// to do.
 	Idle bool
-	// Phases are the steps that the bucket's time may be in, in the order in which
-	// a call takes them. Usual is the one that a rule means which names none;
-	// NoPhase where it has to name one.
+	// Phases are the steps of the bucket's calls, in the order in which a call takes
+	// them. Usual is the phase of a rule that names none; NoPhase if rules must name
+	// one.
 	Phases []Phase
 	Usual  Phase
-	// Light and Dark are its colors on light and on dark paper: "#1d5fbf".
+	// Light and Dark are its colors on a light and on a dark background: "#1d5fbf".
 	Light, Dark string
 	Pattern     Pattern
 }
@@ -56,10 +56,10 @@ type BucketInfo struct {
 type Kind uint8
 
 const (
-	External    Kind = iota + 1 // another system, which the service called
+	External    Kind = iota + 1 // another system that the service called
 	Processor                   // the processor: the goroutine has it, or needs it
 	Blocked                     // something else within the service, or its client
-	Unexplained                 // not known
+	Unexplained                 // unknown
 )
 
 // A Pattern is drawn over a bucket's color, for readers who cannot tell the colors
@@ -84,7 +84,7 @@ const (
 var buckets = [NumBuckets]BucketInfo{
 	DB: {
 		Name: "db", Kind: External, Label: "database", Spoken: "the database", Noun: "database",
-		Meaning: "waiting for a database: for a free connection, for connecting, for the query, for its rows",
+		Meaning: "waiting for a database: for a free connection, to connect, for the query, for its rows",
 		Phases:  []Phase{PoolWait, Connect, Query, Rows}, Usual: Query,
 		Light: "#1d5fbf", Dark: "#6ea8fe",
 	},
@@ -102,7 +102,7 @@ var buckets = [NumBuckets]BucketInfo{
 	},
 	Upstream: {
 		Name: "upstream", Kind: External, Label: "upstream calls", Spoken: "upstream calls", Noun: "upstream", Protocols: true,
-		Meaning: "waiting for other services that were called by HTTP or gRPC",
+		Meaning: "waiting for other services called over HTTP or gRPC",
 		Phases:  []Phase{PoolWait, DNS, Connect, TLS, RequestWrite, ResponseWait, BodyRead}, Usual: ResponseWait,
 		Light: "#c2410c", Dark: "#fb8a4a",
 	},
@@ -113,7 +113,7 @@ var buckets = [NumBuckets]BucketInfo{
 	},
 	GC: {
 		Name: "gc", Kind: Processor, Label: "GC", Spoken: "the garbage collector",
-		Meaning: "held up by the garbage collector: helping it to mark, or stopped by it",
+		Meaning: "held up by the garbage collector: helping it mark, or stopped by it",
 		Light:   "#4d7c0f", Dark: "#a3d45a", Pattern: Pattern{Dots, 6, 3, 0},
 	},
 	Scheduler: {
@@ -123,12 +123,12 @@ var buckets = [NumBuckets]BucketInfo{
 	},
 	Lock: {
 		Name: "lock", Kind: Blocked, Label: "locks", Spoken: "locks",
-		Meaning: "waiting for a mutex that somebody else held",
+		Meaning: "waiting for a mutex that another goroutine held",
 		Light:   "#b0174a", Dark: "#ff7d9c", Pattern: Pattern{Grid, 7, 1.5, 45},
 	},
 	Wait: {
 		Name: "wait", Kind: Blocked, Idle: true, Label: "busy worker", Spoken: "queues for busy workers",
-		Meaning: "handed to another goroutine that was busy with work that is not this request's: queueing",
+		Meaning: "handed to another goroutine that was busy with other work: queueing",
 		Light:   "#a3308f", Dark: "#ee86da", Pattern: Pattern{Lines, 6, 2, -45},
 	},
 	Sleep: {
@@ -143,33 +143,33 @@ var buckets = [NumBuckets]BucketInfo{
 	},
 	ClientIO: {
 		Name: "client_io", Kind: Blocked, Label: "client I/O", Spoken: "client I/O",
-		Meaning: "reading the request from the client or writing the response to it",
+		Meaning: "reading the request from the client, or writing the response to it",
 		Light:   "#0e7490", Dark: "#52cbe0", Pattern: Pattern{Lines, 4, 1, 45},
 	},
 	Unknown: {
 		Name: "unknown", Kind: Unexplained, Label: "unknown", Spoken: "what no rule explains (unknown)",
-		Meaning: "what no rule explains; it is always shown and never guessed away",
+		Meaning: "time that no rule explains; always shown, never guessed away",
 		Light:   "#6b6f76", Dark: "#a3a8b0", Pattern: Pattern{Lines, 9, 1.5, -45},
 	},
 }
 
-// Info describes a bucket. It panics for one that does not exist.
+// Info returns the bucket's description. It panics if there is no such bucket.
 func (b Bucket) Info() BucketInfo { return buckets[b] }
 
-// Kind is the bucket's kind, as Info has it.
+// Kind returns the bucket's kind, as in Info.
 func (b Bucket) Kind() Kind { return buckets[b].Kind }
 
-// External reports whether the bucket is time that another system took.
+// External reports whether the bucket is time spent waiting for another system.
 func (b Bucket) External() bool { return buckets[b].Kind == External }
 
-// Idle reports whether a goroutine that serves no request may have nothing to do in
-// this bucket.
+// Idle reports whether a goroutine that serves no request may have nothing to do in the
+// bucket.
 func (b Bucket) Idle() bool { return buckets[b].Idle }
 
-// NeedsPhase reports whether a rule has to say which of the bucket's phases it means.
+// NeedsPhase reports whether a rule for the bucket must name a phase.
 func (b Bucket) NeedsPhase() bool { return len(buckets[b].Phases) > 0 && buckets[b].Usual == NoPhase }
 
-// BucketsOf lists the buckets of some kinds, in their order.
+// BucketsOf returns the buckets of the given kinds, in their order.
 func BucketsOf(kinds ...Kind) (list []Bucket) {
 	for b := range NumBuckets {
 		for _, k := range kinds {
@@ -181,7 +181,7 @@ func BucketsOf(kinds ...Kind) (list []Bucket) {
 	return list
 }
 
-// String is the bucket's name in JSON and in rules.
+// String returns the bucket's name in JSON and in rules.
 func (b Bucket) String() string {
 	if b < NumBuckets {
 		return buckets[b].Name
@@ -189,10 +189,10 @@ func (b Bucket) String() string {
 	return fmt.Sprintf("bucket(%d)", b)
 }
 
-// MarshalText and UnmarshalText make the name the JSON value.
+// MarshalText encodes the bucket as its name.
 func (b Bucket) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText decodes a name written by MarshalText.
 func (b *Bucket) UnmarshalText(text []byte) error {
 	for i := range NumBuckets {
 		if buckets[i].Name == string(text) {
@@ -200,5 +200,5 @@ func (b *Bucket) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no bucket is named %q", text)
+	return fmt.Errorf("no such bucket: %q", text)
 }

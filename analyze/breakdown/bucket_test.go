@@ -13,7 +13,7 @@ var (
 	color = regexp.MustCompile(`^#[0-9a-f]{6}$`)
 )
 
-// once holds that no two of a kind share a text.
+// once checks that no two things in seen share a text.
 func once(t *testing.T, seen map[string]string, text, of string) {
 	t.Helper()
 	if other, ok := seen[text]; ok {
@@ -31,10 +31,10 @@ func TestEveryBucketIsDescribed(t *testing.T) {
 			t.Errorf("bucket %d is described as %+v", b, info)
 		}
 		if info.Noun != "" != b.External() || info.Protocols && !b.External() || len(info.Phases) > 0 && !b.External() {
-			t.Errorf("%s is another system's, %v: %+v", b, b.External(), info)
+			t.Errorf("%s has External %v: %+v", b, b.External(), info)
 		}
 		if info.Usual != breakdown.NoPhase && !slices.Contains(info.Phases, info.Usual) || slices.Contains(info.Phases, breakdown.NoPhase) {
-			t.Errorf("of the phases %v of %s %s is the usual one", info.Phases, b, info.Usual)
+			t.Errorf("the phases %v of %s do not include the usual one, %s", info.Phases, b, info.Usual)
 		}
 		if !color.MatchString(info.Light) || !color.MatchString(info.Dark) {
 			t.Errorf("the colors of %s are %q and %q", b, info.Light, info.Dark)
@@ -74,11 +74,11 @@ func TestEveryPhaseIsDescribed(t *testing.T) {
 func TestBucketsAreListedByTheirKind(t *testing.T) {
 	all := breakdown.BucketsOf(breakdown.External, breakdown.Processor, breakdown.Blocked, breakdown.Unexplained)
 	if len(all) != int(breakdown.NumBuckets) || !slices.IsSorted(all) {
-		t.Errorf("there are %v", all)
+		t.Errorf("the buckets are %v", all)
 	}
 	for _, b := range breakdown.BucketsOf(breakdown.External) {
 		if !b.External() {
-			t.Errorf("%s is listed among other systems'", b)
+			t.Errorf("%s is listed as external", b)
 		}
 	}
 }

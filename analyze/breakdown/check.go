@@ -2,9 +2,9 @@ package breakdown
 
 import "fmt"
 
-// Check holds the identities that the JSON format promises: the buckets of each
-// endpoint are all there, in order, and sum to its wall time; phases and sites,
-// where a bucket has them, sum to their bucket.
+// Check returns an error if an identity that the JSON format promises does not hold:
+// each endpoint has all buckets, in order, and they sum to its wall time; phases and
+// sites, if a bucket has them, sum to their bucket.
 func (b *Breakdown) Check() error {
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]

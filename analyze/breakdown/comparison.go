@@ -5,28 +5,27 @@ import "fmt"
 // CompareSchema names the JSON encoding of Comparison.
 const CompareSchema = "timesink.compare/1"
 
-// A Comparison says what changed between two sides, each one or more captures of
-// a service. Deltas are after minus before, in nanoseconds: negative is faster.
+// A Comparison is what changed between two sides, each one or more captures of a
+// service. Deltas are after minus before, in nanoseconds: negative is faster.
 type Comparison struct {
 	Schema string `json:"schema"`
 	Before Side   `json:"before"`
 	After  Side   `json:"after"`
-	// Alpha is the probability of an alarm where nothing changed, that the tests
-	// allow.
+	// Alpha is the probability of a false alarm that the tests allow.
 	Alpha float64 `json:"alpha"`
-	// Test says what the p-values are of: "captures" where each side has four of
-	// them or more, else "requests".
+	// Test is what the tests compare: "captures" if each side has at least four, else
+	// "requests".
 	Test string `json:"test"`
-	// Mix tells a shift in the traffic's endpoints from a change within them.
+	// Mix separates a shift of traffic between endpoints from changes within them.
 	Mix Mix `json:"mix"`
-	// Endpoints are those of both sides, by their request time on both, the
-	// largest first; then those of one side.
+	// Endpoints are first those on both sides, by their request time on both, the
+	// largest first, and then those on one side.
 	Endpoints []EndpointChange `json:"endpoints"`
 	Gates     []Gate           `json:"gates"`
 	Warnings  []Warning        `json:"warnings"`
 }
 
-// A Side is what one side was read from.
+// A Side describes one side.
 type Side struct {
 	Source   Source  `json:"source"`
 	Captures int     `json:"captures"`
@@ -34,9 +33,9 @@ type Side struct {
 	Rate     float64 `json:"requests_per_second"` // of complete requests, per capture
 }
 
-// Mix decomposes the change of the mean over all requests: Shift is what comes
-// from endpoints having another share of the traffic, Within from requests to the
-// same endpoint taking another time. The two sum to the change.
+// Mix decomposes the change of the mean over all requests. Shift comes from changed
+// shares of the traffic, Within from changed times of requests to the same endpoint.
+// The two sum to the change.
 type Mix struct {
 	Before int64 `json:"before_mean_ns"`
 	After  int64 `json:"after_mean_ns"`
@@ -47,7 +46,7 @@ type Mix struct {
 // An EndpointChange is one endpoint on both sides, or on one.
 type EndpointChange struct {
 	Name string `json:"endpoint"`
-	// Was is the endpoint's name before, where it was another.
+	// Was is the endpoint's name before, if it differed.
 	Was            string  `json:"was,omitempty"`
 	Route          string  `json:"route,omitempty"`
 	Kind           string  `json:"kind,omitempty"`
@@ -56,14 +55,14 @@ type EndpointChange struct {
 	RequestsAfter  int64   `json:"requests_after"`
 	ShareBefore    float64 `json:"share_before"` // of the side's requests
 	ShareAfter     float64 `json:"share_after"`
-	// Wall are the mean, p50, p95 and p99 of the wall time, in that order. Like
-	// the rest it is empty for an endpoint of one side.
+	// Wall has the mean, p50, p95 and p99 of the wall time, in that order. Like Buckets
+	// it is empty for an endpoint on one side only.
 	Wall []Change `json:"wall"`
 	// Buckets are all of them; their deltas sum to that of the mean.
 	Buckets []BucketChange `json:"buckets"`
 }
 
-// Is tells whether a user means this endpoint, as Endpoint.Is does.
+// Is reports whether name means this endpoint, as Endpoint.Is does.
 func (e *EndpointChange) Is(name string) bool { return named(e.Name, e.Route, name) }
 
 // A Change is one quantity before and after.
@@ -72,26 +71,26 @@ type Change struct {
 	Before   int64   `json:"before_ns"`
 	After    int64   `json:"after_ns"`
 	Delta    int64   `json:"delta_ns"`
-	Relative float64 `json:"relative"` // Delta over Before; 0 where that is 0
+	Relative float64 `json:"relative"` // Delta over Before, 0 if Before is 0
 	// Low and High bound Delta at 1 - alpha.
 	Low  int64 `json:"low_ns"`
 	High int64 `json:"high_ns"`
-	// P is the probability of so large a change where nothing changed.
+	// P is the probability of a change this large if nothing changed.
 	P float64 `json:"p"`
-	// Floor is how much two captures of one build may differ in it, in ns: where
-	// the test is over requests, a smaller change is not called significant. 0
-	// where it is over captures.
+	// Floor is the noise floor in ns, how much two captures of one build may differ. If
+	// the tests compare requests, a smaller change is not significant. If they compare
+	// captures, Floor is 0.
 	Floor       int64 `json:"floor_ns"`
 	Significant bool  `json:"significant"`
-	// Needs says, of a change that is not significant, what would tell.
+	// Needs says what would decide whether a change that is not significant is real.
 	Needs string `json:"needs,omitempty"`
 }
 
-// A BucketChange is one bucket's part in the change of the mean.
+// A BucketChange is one bucket's part of the change of the mean.
 type BucketChange struct {
 	Change
 	Bucket Bucket `json:"bucket"`
-	// Phases sum to the bucket's Delta where it has any, Sites and Parts too.
+	// Phases, Sites and Parts each sum to Delta, unless they are empty.
 	Phases []PartChange `json:"phases"`
 	Sites  []SiteChange `json:"sites"`
 	Parts  []PartChange `json:"parts"`
@@ -109,15 +108,15 @@ type SiteChange struct {
 	Delta int64 `json:"delta_ns"`
 }
 
-// A Gate is a condition that a pipeline fails on, and what became of it.
+// A Gate is a condition that fails a pipeline, with its outcome.
 type Gate struct {
 	Condition string `json:"condition"`
 	Endpoint  string `json:"endpoint,omitempty"` // the one that decided it
-	// Outcome is "passed", "broken", or "unsure": it holds for what was measured,
-	// but the samples cannot tell.
+	// Outcome is "passed", "broken", or "unsure": the measured change exceeds the limit
+	// but is not significant.
 	Outcome string `json:"outcome"`
-	// Why is in words, which a report makes of Change: what decided it, nil where
-	// nothing changed by as much. One that was read from JSON has words alone.
+	// Why explains the outcome. A report writes it from Change, which is nil if no
+	// change exceeded the limit. A Gate read from JSON has only Why.
 	Why    string  `json:"why"`
 	Change *Change `json:"-"`
 }
@@ -129,9 +128,9 @@ const (
 	GateUnsure = "unsure"
 )
 
-// Check holds what must be so of the sums: the buckets' changes sum to that of the
-// mean, the parts of each, its phases and its sites to the bucket's, and the mix to
-// the change over all.
+// Check returns an error if sums do not hold: the buckets' changes sum to that of the
+// mean, the phases, sites and parts of a bucket each to the bucket's, and the mix to
+// the change over all requests.
 func (c *Comparison) Check() error {
 	if m := &c.Mix; m.Shift+m.Within != m.After-m.Before {
 		return fmt.Errorf("the mix's parts %d and %d are not the change from %d to %d", m.Shift, m.Within, m.Before, m.After)

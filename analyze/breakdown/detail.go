@@ -12,37 +12,36 @@ import (
 	"strings"
 )
 
-// A Detail is what a report draws of an endpoint beyond its sums. It is gathered
-// where it is asked for, and is no part of the JSON schema.
+// A Detail is what reports draw for an endpoint beyond its sums. It is collected only
+// if asked for, and is not part of the JSON schema.
 type Detail struct {
-	// Bars are the complete requests by how long they took, the shortest first,
-	// without those that counted none.
+	// Bars are the complete requests by wall time, the shortest first. Bars without
+	// requests are left out.
 	Bars []Bar
-	// Slowest is the complete request that took the longest.
+	// Slowest is the complete request with the longest wall time.
 	Slowest RequestID
-	// Stacks say where the complete requests' wall time was spent, the most first.
-	// They sum to it.
+	// Stacks are the complete requests' wall time by stack, the most first. They sum to
+	// it.
 	Stacks []StackTime
-	// Samples are the CPU samples that hit the requests' goroutines, by stack, the
-	// most first.
+	// Samples are the CPU samples of the requests' goroutines by stack, the most first.
 	Samples []SampleStack
 	// Probed are the requests that answered a probe, in the order of the probes.
 	Probed []Probed
 }
 
-// A Bar is the requests whose wall time lies in [Low, High], in nanoseconds. The
-// bars of all endpoints have the same bounds, each 2^(1/16) times the one before, so
-// that they are of one width on a logarithmic scale.
+// A Bar is the requests whose wall time lies in [Low, High], in nanoseconds. All
+// endpoints share the same bounds. Each is 2^(1/16) times the one before, so that the
+// bars have equal width on a logarithmic scale.
 type Bar struct {
 	Low, High int64
 	Requests  int64
-	Buckets   [NumBuckets]int64 // what they did together, ns
-	// Example is one of them, picked by chance that is the same each time.
+	Buckets   [NumBuckets]int64 // their time in each, ns
+	// Example is one of them, chosen at random but reproducibly.
 	Example RequestID
 }
 
-// A StackTime is the time, in nanoseconds, of the segments of one bucket and phase
-// that rest on the same cause, and how many there were.
+// A StackTime is the number of segments of one bucket and phase with the same cause,
+// and their time in nanoseconds.
 type StackTime struct {
 	Bucket Bucket
 	Phase  Phase
@@ -51,7 +50,7 @@ type StackTime struct {
 	Count  int64
 }
 
-// A SampleStack is the CPU samples of one stack.
+// A SampleStack is the number of CPU samples of one stack.
 type SampleStack struct {
 	Stack   []Frame // leaf first
 	Samples int64
@@ -64,14 +63,14 @@ type Probed struct {
 	View ClientView
 }
 
-// A ClientView is one request as the client that sent it saw it: what it did one
-// after another, from Start on, on the trace's clock. Times are nanoseconds.
+// A ClientView is one request as its client saw it: phases, one after another, from
+// Start on. Start is on the trace's clock. Times are in nanoseconds.
 type ClientView struct {
 	Start  int64
-	Phases []ClientPhase // those that took no time are left out; Mean is the time
+	Phases []ClientPhase // without those that took no time; Mean is the time
 }
 
-// Wall is how long the client waited.
+// Wall returns how long the client waited, in nanoseconds.
 func (v *ClientView) Wall() int64 {
 	sum := int64(0)
 	for _, p := range v.Phases {
@@ -84,18 +83,18 @@ func (v *ClientView) Wall() int64 {
 type Specimen struct {
 	ID      RequestID
 	Request Request
-	Client  *ClientView // nil where no probe of ours sent it
+	Client  *ClientView // nil unless a probe sent the request
 }
 
-// A RequestID tells a request from all others of the captures that were analyzed
-// together: a goroutine serves one after another.
+// A RequestID identifies a request among all captures analyzed together. A goroutine
+// serves one request at a time, so its start is unique.
 type RequestID struct {
-	Capture   int // by the captures' order, from 0
+	Capture   int // index of the capture, from 0
 	Goroutine int64
 	Start     int64 // ns, trace clock
 }
 
-// String is how people and the command line write it: "g18-1234567890", and
+// String returns the ID as used on the command line: "g18-1234567890", or
 // "c2-g18-1234567890" in the second capture.
 func (id RequestID) String() string {
 	text := fmt.Sprintf("g%d-%d", id.Goroutine, id.Start)
@@ -105,9 +104,9 @@ func (id RequestID) String() string {
 	return text
 }
 
-// ParseRequestID reads what String writes.
+// ParseRequestID parses the form that String returns.
 func ParseRequestID(text string) (RequestID, error) {
-	fail := fmt.Errorf("%q is no request such as g18-1234567890", text)
+	fail := fmt.Errorf("%q is not a request ID such as g18-1234567890", text)
 	parts := strings.Split(text, "-")
 	id := RequestID{}
 	if rest, ok := strings.CutPrefix(parts[0], "c"); ok {
@@ -129,14 +128,14 @@ func ParseRequestID(text string) (RequestID, error) {
 	return id, nil
 }
 
-// Compare orders requests by capture, start and goroutine.
+// Compare orders requests by capture, start and goroutine, as cmp.Compare does.
 func (id RequestID) Compare(o RequestID) int {
 	return cmp.Or(cmp.Compare(id.Capture, o.Capture), cmp.Compare(id.Start, o.Start), cmp.Compare(id.Goroutine, o.Goroutine))
 }
 
-// Find is the request that a word names: "slowest", "p50", "p95" or "p99" of the
-// endpoint with the most request time, an example of those that took about as long,
-// or an ID.
+// Find returns the request that which names: an ID, or one of the endpoint with the
+// most request time: "slowest", or for "p50", "p95" and "p99" an example of about that
+// wall time. b must have been made with detail.
 func (b *Breakdown) Find(which string) (RequestID, error) {
 	if id, err := ParseRequestID(which); err == nil {
 		return id, nil
@@ -152,7 +151,7 @@ func (b *Breakdown) Find(which string) (RequestID, error) {
 	case "p99":
 		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P99).Example }
 	default:
-		return RequestID{}, fmt.Errorf("%q is no request: slowest, p50, p95, p99, or one such as g18-1234567890", which)
+		return RequestID{}, fmt.Errorf("%q is not a request: use slowest, p50, p95, p99 or an ID such as g18-1234567890", which)
 	}
 	for i := range b.Endpoints {
 		if e := &b.Endpoints[i]; e.Detail != nil && len(e.Detail.Bars) > 0 {
@@ -162,11 +161,11 @@ func (b *Breakdown) Find(which string) (RequestID, error) {
 	return RequestID{}, errNoRequest
 }
 
-// errNoRequest is what Find returns where there is none to be found.
+// errNoRequest is what Find returns if there are no complete requests.
 var errNoRequest = errors.New("no request began and ended within the window")
 
-// barSteps are 2^(0/16) to 2^(15/16) in units of 2^-32: whole numbers, lest a request
-// lies in another bar on another machine.
+// barSteps are 2^(0/16) to 2^(15/16) in units of 2^-32. They are integers so that a
+// request falls into the same bar on every machine.
 var barSteps = [...]int64{
 	0x100000000, 0x10b5586cf, 0x1172b83c7, 0x12387a6e7,
 	0x1306fe0a3, 0x13dea64c1, 0x14bfdad53, 0x15ab07dd4,
@@ -174,7 +173,7 @@ var barSteps = [...]int64{
 	0x1ae89f995, 0x1c199bdd8, 0x1d5818dcf, 0x1ea4afa2a,
 }
 
-// barLow is the shortest time, in ns, of a bar.
+// barLow returns the lower bound of bar i, in ns.
 func barLow(i int) int64 {
 	power, step := i/len(barSteps), barSteps[i%len(barSteps)]
 	switch {
@@ -188,7 +187,7 @@ func barLow(i int) int64 {
 	return math.MaxInt64
 }
 
-// barOf is the bar that a time lies in.
+// barOf returns the index of the bar for a time.
 func barOf(ns int64) int {
 	if ns < 1 {
 		return 0
@@ -197,8 +196,8 @@ func barOf(ns int64) int {
 	return first + sort.Search(len(barSteps)-1, func(i int) bool { return barLow(first+i+1) > ns })
 }
 
-// Bars gather requests by how long they took. Those of several captures merge by
-// being one, in whatever order. The zero value is empty.
+// Bars count requests by wall time. One Bars takes the requests of several captures, in
+// any order. The zero value is empty and ready to use.
 type Bars struct{ bars []barSum }
 
 type barSum struct {
@@ -206,7 +205,7 @@ type barSum struct {
 	rank uint64 // of the example: the lowest is kept
 }
 
-// Add counts a request that spent so much in each bucket.
+// Add counts a request; spent is its time in each bucket. Times are in nanoseconds.
 func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
 	step := barOf(wall)
 	if step >= len(b.bars) {
@@ -222,7 +221,7 @@ func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
 	}
 }
 
-// Merge adds what o gathered.
+// Merge adds the counts of o, which it does not change.
 func (b *Bars) Merge(o *Bars) {
 	if len(o.bars) > len(b.bars) {
 		b.bars = append(b.bars, make([]barSum, len(o.bars)-len(b.bars))...)
@@ -242,7 +241,7 @@ func (b *Bars) Merge(o *Bars) {
 	}
 }
 
-// List is the bars that counted a request, the shortest first.
+// List returns the bars with requests, the shortest first.
 func (b *Bars) List() []Bar {
 	var list []Bar
 	for i := range b.bars {
@@ -254,11 +253,10 @@ func (b *Bars) List() []Bar {
 	return list
 }
 
-// Size is about how much memory the bars take, in bytes.
+// Size returns an estimate of the bars' memory, in bytes.
 func (b *Bars) Size() int64 { return int64(cap(b.bars)) * (int64(NumBuckets)*8 + 64) }
 
-// rank orders requests by chance, the same each time (splitmix64, by Sebastiano
-// Vigna).
+// rank orders requests at random but reproducibly (splitmix64, by Sebastiano Vigna).
 func (id RequestID) rank() uint64 {
 	x := uint64(id.Start)*0x9e3779b97f4a7c15 ^ uint64(id.Goroutine)<<20 ^ uint64(id.Capture)
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -266,8 +264,8 @@ func (id RequestID) rank() uint64 {
 	return x ^ x>>31
 }
 
-// At is the bar that a wall time lies in, or the nearest to it; nil where there is
-// none.
+// At returns the bar for a wall time, or the nearest one. It returns nil if there are
+// no bars.
 func (d *Detail) At(wall int64) *Bar {
 	i, _ := slices.BinarySearchFunc(d.Bars, wall, func(b Bar, w int64) int { return cmp.Compare(b.High, w) })
 	switch {

@@ -36,7 +36,7 @@ func TestBarsDoNotDependOnTheOrder(t *testing.T) {
 	}
 	left.Merge(&right)
 	if !reflect.DeepEqual(whole.List(), left.List()) {
-		t.Error("two halves in another order make other bars")
+		t.Error("merging two halves in another order gives other bars")
 	}
 	requests, wall, last := int64(0), int64(0), int64(-1)
 	for _, b := range whole.List() {
@@ -63,7 +63,7 @@ func TestBarsDoNotDependOnTheOrder(t *testing.T) {
 		}
 	}
 	if first, last := d.At(-1), d.At(1<<60); first.Low != d.Bars[0].Low || last.High != d.Bars[len(d.Bars)-1].High {
-		t.Error("beyond the bars the nearest one counts")
+		t.Error("a time beyond the bars does not get the nearest one")
 	}
 }
 
@@ -96,15 +96,15 @@ func TestRequestsAreFoundByAWord(t *testing.T) {
 		}
 	}
 	if _, err := b.Find("fastest"); err == nil {
-		t.Error("there is no such word")
+		t.Error("no error for an unknown word")
 	}
 	b.Endpoints = b.Endpoints[:2]
 	if _, err := b.Find("slowest"); err == nil {
-		t.Error("there is no request")
+		t.Error("no error without requests")
 	}
 }
 
-func TestOnlyWhatAUserMeansIsKept(t *testing.T) {
+func TestOnlyKeepsTheEndpointsThatAUserMeans(t *testing.T) {
 	b := &breakdown.Breakdown{
 		Endpoints: []breakdown.Endpoint{{Name: "example.com/shop.(*API).Order", Route: "GET /order"}, {Name: "main.health"}},
 		Findings:  []breakdown.Finding{{Endpoint: "GET /order"}, {Endpoint: "main.health"}, {Endpoint: "example.com/shop.(*API).Order"}},
@@ -118,7 +118,7 @@ func TestOnlyWhatAUserMeansIsKept(t *testing.T) {
 		}
 	}
 	if len(b.Endpoints) != 2 || len(b.Findings) != 3 {
-		t.Error("the whole was changed")
+		t.Error("the original was changed")
 	}
 }
 

@@ -1,29 +1,30 @@
 package breakdown
 
-// A Finding is something worth doing. Analysis says what it is, by its ID, and what it
-// rests on, in its Facts. Its words, Title, Evidence and Try, are made of these where
-// a report is written; one that was read from JSON has words and no Facts.
+// A Finding is something worth doing. Analysis sets ID and Facts, and a report writes
+// Title, Evidence and Try from them. A finding that was read from JSON has words and no
+// Facts.
 type Finding struct {
 	ID       string   `json:"id"` // stable: "dial-per-call", "sequential-calls" …
 	Endpoint string   `json:"endpoint"`
 	Title    string   `json:"title"`
 	Evidence []string `json:"evidence"`
-	// SavesUpTo is per request, a bound and not a promise.
+	// SavesUpTo is the most that a request could save: a bound, not a promise.
 	SavesUpTo int64  `json:"saves_up_to_ns"`
 	Try       string `json:"try"`
 	Facts     *Facts `json:"-"`
 }
 
-// Facts are what a finding rests on. Which of them are set depends on the finding.
-// Times are means per request, in nanoseconds.
+// Facts are what a finding rests on. Which fields are set depends on the finding. Times
+// are means per request, in nanoseconds.
 type Facts struct {
-	Wall  int64 // all that a request takes
-	Spent int64 // of it, what the finding is about
-	// Site is the place in the service's code to look at, without a function where
-	// none is known.
+	Wall  int64 // the wall time of a request
+	Spent int64 // the part of Wall that the finding is about
+	// Site is the place in the service's code to look at. Its Function is "" if none is
+	// known.
 	Site Frame
-	// Calls are how many a request makes, InFlight how many of Site's are in flight
-	// while any is, Dialed how many of 100 make a connection.
+	// Calls is the number of calls per request, InFlight the number of Site's calls in
+	// flight while there is at least one, Dialed the percentage of calls that make a
+	// connection.
 	Calls    float64
 	InFlight float64
 	Dialed   int
@@ -31,8 +32,8 @@ type Facts struct {
 	Holders []HolderFact
 }
 
-// A HolderFact is what one holder kept a request waiting for, and what it was busy
-// with for most of that.
+// A HolderFact is how long one holder kept a request waiting, and what it was busy with
+// for most of that time.
 type HolderFact struct {
 	Frame
 	Total int64

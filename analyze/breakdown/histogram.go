@@ -5,13 +5,13 @@ import (
 	"math/bits"
 )
 
-// A Histogram counts durations on a scale that is linear up to 2^histBits ns
-// and logarithmic beyond, so that a quantile is off by at most half a step,
-// 0.4%, whatever its size. Histograms merge by adding integers: the result does
-// not depend on the order. The zero value is empty.
+// A Histogram counts durations on a scale that is linear up to 2^histBits ns and
+// logarithmic beyond, so that a quantile is off by at most half a step, 0.4%, whatever
+// its size. Histograms merge by integer addition, so the order does not matter. The
+// zero value is empty and ready to use.
 type Histogram struct {
-	// rows are the steps of a power of two each, made as needed: what takes
-	// milliseconds needs no steps for nanoseconds.
+	// rows each hold the steps of one power of two. They are allocated as needed:
+	// durations of milliseconds need no steps for nanoseconds.
 	rows []*row
 	made int
 	n    int64
@@ -24,10 +24,10 @@ type row [1 << histBits]int64
 // each power of two.
 const histBits = 7
 
-// Record counts one duration, in nanoseconds. Negative ones count as zero.
+// Record counts one duration, in nanoseconds. Negative durations count as zero.
 func (h *Histogram) Record(ns int64) { h.RecordN(ns, 1) }
 
-// RecordN counts one duration n times.
+// RecordN counts one duration n times. It does nothing if n is 0.
 func (h *Histogram) RecordN(ns, n int64) {
 	ns = max(ns, 0)
 	if n == 0 {
@@ -50,10 +50,10 @@ func (h *Histogram) row(i int) *row {
 	return h.rows[i]
 }
 
-// Size is how much memory the counts take, in bytes.
+// Size returns the memory of the counts, in bytes.
 func (h *Histogram) Size() int64 { return int64(h.made) << histBits * 8 }
 
-// Merge adds what o has counted.
+// Merge adds the counts of o, which it does not change.
 func (h *Histogram) Merge(o *Histogram) {
 	for i, from := range o.rows {
 		if from == nil {
@@ -68,14 +68,14 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.max = max(h.max, o.max)
 }
 
-// N is the number of durations counted.
+// N returns the number of durations counted.
 func (h *Histogram) N() int64 { return h.n }
 
-// Max is the largest duration counted, exactly.
+// Max returns the exact largest duration counted, 0 for an empty histogram.
 func (h *Histogram) Max() int64 { return h.max }
 
-// Quantile is the smallest duration, to within 0.4%, that at least a share q of
-// those counted do not exceed; 0 for an empty histogram.
+// Quantile returns the smallest duration, to within 0.4%, that at least a share q of
+// those counted do not exceed. It returns 0 for an empty histogram.
 func (h *Histogram) Quantile(q float64) int64 {
 	if h.n == 0 {
 		return 0
@@ -95,8 +95,8 @@ func (h *Histogram) Quantile(q float64) int64 {
 	return h.max
 }
 
-// Each calls f for each step that counted something, the smallest first, with
-// the step's range [lo, hi] in nanoseconds.
+// Each calls f for each step with a count, the smallest first. The step's range is [lo,
+// hi], in nanoseconds.
 func (h *Histogram) Each(f func(lo, hi, count int64)) {
 	for r, row := range h.rows {
 		if row == nil {

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// A Holding is all that one holder did while requests waited for it.
+// A Holding is everything that one holder did while requests waited for it.
 type Holding struct {
 	Frame
 	Total int64    // ns, over complete requests
-	Doing []Holder // what with, the longest first; never empty
+	Doing []Holder // by bucket, the longest first; never empty
 }
 
-// Holdings gathers a bucket's holders by their frame, the longest first.
+// Holdings groups a bucket's holders by frame, the longest first.
 func (t *BucketTime) Holdings() []Holding {
 	var list []Holding
 	for _, h := range t.Holders {
@@ -34,8 +34,8 @@ func (t *BucketTime) Holdings() []Holding {
 	return list
 }
 
-// Culprit is the holder that at least half of a bucket's time was waited for, nil
-// where there is no such one.
+// Culprit returns the holder that accounts for at least half of a bucket's time, or nil
+// if there is none.
 func (t *BucketTime) Culprit() *Holding {
 	if list := t.Holdings(); len(list) > 0 && 2*list[0].Total >= t.Total {
 		return &list[0]

@@ -5,7 +5,7 @@ import "fmt"
 // A Phase is a step within a bucket, in the order in which a call takes them.
 type Phase uint8
 
-// The phases. NoPhase stands in buckets that have none. Adding one takes a constant
+// The phases. NoPhase is that of buckets without phases. Adding one takes a constant
 // here, its row in the table phases, and its place among the phases of its buckets.
 const (
 	NoPhase Phase = iota
@@ -30,7 +30,7 @@ const (
 type PhaseInfo struct {
 	Name    string // in JSON and in rules: "pool_wait"
 	Stage   Stage
-	Meaning string // in a legend: "until a connection of the pool was free"
+	Meaning string // in a legend: "until a connection in the pool was free"
 }
 
 // A Stage says how far a call has come in a phase.
@@ -45,30 +45,30 @@ const (
 )
 
 var phases = [NumPhases]PhaseInfo{
-	NoPhase:      {"", NoStage, "in none of the phases that are told apart"},
-	PoolWait:     {"pool_wait", Pooling, "until a connection of the pool was free"},
-	DNS:          {"dns", Dialing, "looking the host's address up"},
-	Connect:      {"connect", Dialing, "until the connection stood"},
+	NoPhase:      {"", NoStage, "in no particular phase"},
+	PoolWait:     {"pool_wait", Pooling, "until a connection in the pool was free"},
+	DNS:          {"dns", Dialing, "looking up the host's address"},
+	Connect:      {"connect", Dialing, "until the connection was established"},
 	TLS:          {"tls", Dialing, "the TLS handshake"},
 	Query:        {"query", Asking, "until the database answered"},
 	Rows:         {"rows", Asking, "reading the rows"},
 	Command:      {"command", Asking, "until the cache answered"},
 	Produce:      {"produce", Asking, "until the message was accepted"},
-	BatchDelay:   {"batch_delay", Batching, "until the batch was full, or old enough to be sent"},
-	Fetch:        {"fetch", Asking, "until messages came"},
+	BatchDelay:   {"batch_delay", Batching, "until the batch was full or old enough to send"},
+	Fetch:        {"fetch", Asking, "until messages arrived"},
 	Commit:       {"commit", Asking, "until the offset was committed"},
 	RequestWrite: {"request_write", Asking, "sending the request"},
 	ResponseWait: {"response_wait", Asking, "until the response began: the other service's time, and the network's"},
-	BodyRead:     {"body_read", Asking, "reading the response's body"},
+	BodyRead:     {"body_read", Asking, "reading the response body"},
 }
 
-// Info describes a phase. It panics for one that does not exist.
+// Info describes a phase. It panics if there is no such phase.
 func (p Phase) Info() PhaseInfo { return phases[p] }
 
-// Stage is the phase's stage, as Info has it.
+// Stage returns the phase's stage, as in Info.
 func (p Phase) Stage() Stage { return phases[p].Stage }
 
-// String is the phase's name in JSON and in rules.
+// String returns the phase's name in JSON and in rules.
 func (p Phase) String() string {
 	if p < NumPhases {
 		return phases[p].Name
@@ -76,10 +76,10 @@ func (p Phase) String() string {
 	return fmt.Sprintf("phase(%d)", p)
 }
 
-// MarshalText and UnmarshalText make the name the JSON value.
+// MarshalText encodes the phase as its name.
 func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText decodes a name written by MarshalText.
 func (p *Phase) UnmarshalText(text []byte) error {
 	for i := range NumPhases {
 		if phases[i].Name == string(text) {
@@ -87,5 +87,5 @@ func (p *Phase) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no phase is named %q", text)
+	return fmt.Errorf("no such phase: %q", text)
 }

@@ -4,62 +4,62 @@ import "fmt"
 
 // A Request is one unit of work that a server goroutine did for a client.
 //
-// Its wall time runs from the first byte's arrival to the moment the goroutine
-// is idle again, or ends. Path accounts for that time without gap or overlap;
-// Calls are what the request asked of others, on all its branches, and may
-// overlap. Times are nanoseconds on the trace's clock.
+// Its wall time runs from the arrival of the first byte until the goroutine is idle
+// again, or ends. Path accounts for that time without gap or overlap. Calls are what
+// the request asked of other systems, on all its branches; they may overlap. Times are
+// in nanoseconds on the trace's clock.
 type Request struct {
 	Goroutine int64
-	// Endpoint is what the innermost dispatch called, "" where no stack told it.
-	// Where that is middleware, which calls the next function by itself, Chains
-	// tell the handler: see Passages.
+	// Endpoint is the function that the innermost dispatch called, "" if no stack shows
+	// it. If that is middleware that calls the next function directly, Chains lead to
+	// the handler: see Passages.
 	Endpoint string
 	Chains   []*Chain
-	Kind     string // "http/1", "http/2", "grpc", of streams "http/1 stream" and so on
+	Kind     string // "http/1", "http/2", "grpc"; for streams "http/1 stream" and so on
 	Start    int64
 	End      int64
-	// Incomplete requests were cut by an edge of the window: Start or End is
-	// that edge.
+	// Incomplete is set if an edge of the window cut the request: Start or End is that
+	// edge.
 	Incomplete bool
 	Path       []Segment
 	Calls      []Call
-	// Condensed, where it is not 0, is a moment up to which the path tells only
-	// sums, a segment of each kind, and not their order: there were too many.
+	// Condensed, if not 0, is the time before which there were too many segments: up to
+	// it, Path has one segment of each kind, with its sum, and not their order.
 	Condensed int64
-	// NamedBySample tells that only a CPU sample told the endpoint: the request
-	// never blocked where its stack would have.
+	// NamedBySample is set if only a CPU sample shows the endpoint: the request never
+	// blocked where its stack would have shown it.
 	NamedBySample bool
-	// Waits are those in the service's own code for a channel, a select or a Cond,
-	// by where they were and by what ended them.
+	// Waits are the waits in the service's own code for a channel, a select or a Cond,
+	// by place and by what ended them.
 	Waits []Waited
-	// Samples are the CPU samples that hit goroutines of this request, in the
-	// state that they were in.
+	// Samples are the CPU samples of this request's goroutines, each with the
+	// goroutine's state.
 	Samples []*Cause
 }
 
-// A Chain is what a stack of a request shows from its Endpoint inwards, as far as
-// the request may have been passed on, the Endpoint first. Chains are shared.
+// A Chain is the functions on a stack through which a request may have been passed on,
+// from its Endpoint inwards. Chains are shared and must not be modified.
 type Chain []Step
 
-// A Step is a function, and the place in it where it called the next one: of a
-// chain's last step only the function is known.
+// A Step is a function with the place where it called the next one. The last step of a
+// chain has only a function.
 type Step struct {
 	Frame
 	PC uint64 // the call's
 }
 
-// A Waited is a wait of a request, or several that are alike.
+// A Waited is one or more similar waits of a request.
 type Waited struct {
 	Site  *Frame // in the service's code; shared
 	By    Ender
 	Count int64
 	Time  int64 // ns
-	// ByRequest: Teller is the other request. Later tells that it began when the
-	// wait had begun, so that this was not for what it had.
+	// ByRequest: Teller is the other request. Later is set if it began after the wait
+	// did, so the wait was not for something that it held.
 	Teller Teller
 	Later  bool
-	// ByNews: First tells that it is the first wait that the same news ended, Last
-	// that no other request was left waiting at this place.
+	// ByNews: First is set for the first wait that the same news ended, Last if no
+	// other request was left waiting at this place.
 	First, Last bool
 }
 
@@ -67,20 +67,20 @@ type Waited struct {
 type Ender uint8
 
 const (
-	// ByOwn: something that was done for this request, or for those before it.
+	// ByOwn: work done for this request, or for those before it.
 	ByOwn Ender = iota
-	// ByNobody: the window's end, or the client that left.
+	// ByNobody: the window ended, or the client left.
 	ByNobody
 	// ByTimer: a timer, while nothing was done for this request.
 	ByTimer
-	// ByRequest: another request, which was given nothing by this one.
+	// ByRequest: another request, to which this one had handed nothing.
 	ByRequest
-	// ByNews: a goroutine of no request, which had nothing to do meanwhile.
+	// ByNews: a goroutine that serves no request and was idle in the meantime.
 	ByNews
 )
 
-// A Teller is a request that ended another one's wait, by what the stack with which
-// it did tells of its handler.
+// A Teller identifies the handler of a request that ended another one's wait, from the
+// stack with which it did.
 type Teller struct {
 	Endpoint string
 	Chain    *Chain
@@ -89,15 +89,15 @@ type Teller struct {
 // Passages are the calls by which middleware passed requests on.
 type Passages map[Passage]bool
 
-// A Passage is the call of one function at one place.
+// A Passage is a call of one function at one place.
 type Passage struct {
 	File   string
 	Line   int
 	Callee string
 }
 
-// Handler is the function that answered a request, as far as its own stacks tell:
-// where the passages lead from its Endpoint.
+// Handler returns the function that the passages lead to from the request's Endpoint.
+// The request may still have gone further without its stacks showing it.
 func (p Passages) Handler(r *Request) string {
 	handler, furthest := r.Endpoint, 0
 	for _, c := range r.Chains {
@@ -112,42 +112,42 @@ func (p Passages) Handler(r *Request) string {
 	return handler
 }
 
-// Wall is the request's wall time, or the part of it inside the window.
+// Wall returns the request's wall time, or the part of it inside the window.
 func (r *Request) Wall() int64 { return r.End - r.Start }
 
-// A Segment is a part of a request's path: in [Start, End) the request was held
-// up by, or busy with, what Bucket, Phase and Cause say.
+// A Segment is a part of a request's path: in [Start, End) the request waited for, or
+// was busy with, what Bucket, Phase and Cause say.
 type Segment struct {
 	Start, End int64
-	// Goroutine is the one that was doing it: the request's own, or one it was
-	// waiting for.
+	// Goroutine is the goroutine that was doing it: the request's own, or one that it
+	// waited for.
 	Goroutine int64
 	Bucket    Bucket
 	Phase     Phase
 	Cause     *Cause
-	// Behind tells, for lock, wait and pool_wait time, who kept the request
-	// waiting; the parts sum to at most the segment's length.
+	// Behind is, for lock, wait and pool_wait time, what kept the request waiting. The
+	// parts sum to at most the segment's length.
 	Behind []Behind
 }
 
 // Behind is time spent waiting for a holder that was itself in Bucket.
 type Behind struct {
-	Release *Cause // where the holder let go
+	Release *Cause // where the holder released the request
 	Bucket  Bucket
 	Time    int64
 }
 
-// A Cause is the evidence of an attribution, and is shared by all the segments
-// that rest on the same: what state the goroutine was in, why, and where.
-// Causes are compared by pointer within one analysis.
+// A Cause is the evidence for an attribution: the goroutine's state, the reason, and
+// the stack. Segments with the same evidence share it, so within one analysis causes
+// are compared by pointer.
 type Cause struct {
 	State  string // "running", "runnable", "waiting", "syscall"
 	Reason string // the runtime's: "select", "network", "sync" …
-	System string // "postgres", "http" …, "" where no rule names one
-	Rule   string // the rule's frame, "" where none matched
-	Of     Bucket // the rule's; where none matched, it says nothing
-	// Library is, where no rule matched, the package of the library that the
-	// service's code called, "" where there is none.
+	System string // "postgres", "http" …, "" if no rule names one
+	Rule   string // the rule's frame, "" if none matched
+	Of     Bucket // the rule's; meaningless if none matched
+	// Library is the package of the library that the service's code called, if no rule
+	// matched. It is "" if there is none.
 	Library string
 	Site    Frame   // in the service's own code, or the nearest to it
 	Stack   []Frame // leaf first
@@ -160,19 +160,19 @@ type Call struct {
 	Bucket     Bucket
 	System     string
 	Site       Frame
-	// Dialed tells that a connection was made for this call.
+	// Dialed reports whether a connection was made for this call.
 	Dialed bool
-	// Between is how much of it the goroutine spent on other calls, before it went on
-	// with this one.
+	// Between is how much of the call's time the goroutine spent on other calls before
+	// it resumed this one.
 	Between int64
-	// OnPath is how much of the call the request waited for.
+	// OnPath is the part of the call that lies on the request's path.
 	OnPath int64
 }
 
-// Time is how long the call itself took.
+// Time returns how long the call itself took.
 func (c *Call) Time() int64 { return c.End - c.Start - c.Between }
 
-// GoOn adds a part of the call that came apart from it.
+// GoOn extends the call by a part that is separate from it in time.
 func (c *Call) GoOn(part *Call) {
 	gap := part.Start - c.End
 	if part.Start < c.Start {
@@ -183,9 +183,10 @@ func (c *Call) GoOn(part *Call) {
 	c.Dialed = c.Dialed || part.Dialed
 }
 
-// Check holds the accounting identity: the path's segments follow one another
-// without gap or overlap from Start to End, and no call claims more of the path
-// than it lasted, nor all calls of a bucket more than the bucket has of it.
+// Check returns an error if the accounting identity does not hold: the path's segments
+// follow one another without gap or overlap from Start to End, no call has more time on
+// the path than it lasted, and the calls of a bucket together no more than the bucket
+// has.
 func (r *Request) Check() error {
 	at := r.Start
 	var spent, claimed [NumBuckets]int64

@@ -1,20 +1,19 @@
 package breakdown
 
-// A Series is one endpoint's complete requests in one capture, in the order of
-// time: what it takes to tell a change from chance. Requests that follow each
-// other are not independent, so they are kept by blocks.
+// A Series is one endpoint's complete requests in one capture, in time order, as tests
+// for a change need them. Consecutive requests are not independent, so they are kept in
+// blocks.
 type Series struct {
 	Blocks []Block `json:"blocks"`
-	// Stride is of how many requests one is among the blocks' Walls; the sums
-	// are of all.
+	// Stride says that the blocks' Walls hold one of this many requests. The sums
+	// include all.
 	Stride int64 `json:"stride"`
 	seen   int64
 	kept   int
-	first  int64 // number of the first block's stretch
+	first  int64 // index of the first block's stretch of time
 }
 
-// A Block is the requests that ended in one stretch of time. Times are
-// nanoseconds.
+// A Block is the requests that ended in one stretch of time. Times are in nanoseconds.
 type Block struct {
 	Requests int64             `json:"requests"`
 	Wall     int64             `json:"wall_ns"` // their sum
@@ -22,20 +21,21 @@ type Block struct {
 	Walls    []int64           `json:"walls_ns"` // of every Stride-th request
 }
 
-// BlockLength is the stretch of time of a block, in nanoseconds.
+// BlockLength is the length of a block's stretch of time, in nanoseconds.
 const BlockLength = 100_000_000
 
-// mostWalls bounds the wall times that a Series holds one by one.
+// mostWalls bounds the number of wall times that a Series holds.
 const mostWalls = 8192
 
-// Add takes a request that ended at a moment.
+// Add adds a request that ended at end, on the trace's clock. Times are in nanoseconds;
+// spent is the request's time in each bucket.
 func (s *Series) Add(end, wall int64, spent *[NumBuckets]int64) {
 	at := end / BlockLength
 	if len(s.Blocks) == 0 {
 		s.first, s.Stride = at, 1
 	}
-	// Requests come nearly in the order of their end; one that came late counts
-	// for the first block.
+	// Requests come nearly in the order of their end. One from before the first block
+	// counts there.
 	i := int(max(at-s.first, 0))
 	for len(s.Blocks) <= i {
 		s.Blocks = append(s.Blocks, Block{})
@@ -73,8 +73,8 @@ func (s *Series) thin() {
 	s.Stride *= 2
 }
 
-// Merge adds the requests of another one, of the same capture, which is not to be
-// used any more. Within a block they are in no order.
+// Merge adds the requests of o, which must be of the same capture and must not be used
+// afterwards. Within a block the wall times are then in no order.
 func (s *Series) Merge(o *Series) {
 	for s.Stride < o.Stride {
 		s.thin()
@@ -104,7 +104,7 @@ func (s *Series) Merge(o *Series) {
 	}
 }
 
-// Requests counts them.
+// Requests returns the number of requests.
 func (s *Series) Requests() (n int64) {
 	for i := range s.Blocks {
 		n += s.Blocks[i].Requests
@@ -112,7 +112,7 @@ func (s *Series) Requests() (n int64) {
 	return n
 }
 
-// Size is about how much memory the series takes, in bytes.
+// Size returns an estimate of the series's memory, in bytes.
 func (s *Series) Size() int64 {
 	return int64(cap(s.Blocks))*(int64(NumBuckets)*8+48) + int64(s.kept)*12
 }
