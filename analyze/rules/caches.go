@@ -4,14 +4,14 @@ import "timesink/analyze/breakdown"
 
 // caches are the clients of caches.
 var caches = []Rule{
-	// Redis: go-redis, which dials on a goroutine of its own.
+	// Redis: go-redis, which dials on a separate goroutine.
 	{Func: "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).waitTurn", Bucket: breakdown.Cache, Phase: breakdown.PoolWait, System: "redis"},
 	{Func: "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).queuedNewConn", Bucket: breakdown.Cache, Phase: breakdown.Connect, System: "redis"},
 	{Func: "github.com/redis/go-redis/v9.(*baseClient).initConn", Bucket: breakdown.Cache, Phase: breakdown.Connect, System: "redis"},
 	{Func: "github.com/redis/go-redis/", Bucket: breakdown.Cache, Phase: breakdown.Command, System: "redis", Default: true},
 
-	// rueidis, whose pool makes connections, and whose connections are written
-	// and read on goroutines of their own.
+	// rueidis, whose pool makes connections, and whose connections are written and read
+	// on separate goroutines.
 	{Func: "github.com/redis/rueidis.(*pool).Acquire", Bucket: breakdown.Cache, Phase: breakdown.PoolWait, System: "redis"},
 	{Func: "github.com/redis/rueidis._newPipe", Bucket: breakdown.Cache, Phase: breakdown.Connect, System: "redis"},
 	{Func: "github.com/redis/rueidis.(*pipe).Do", Bucket: breakdown.Cache, Phase: breakdown.Command, System: "redis", Default: true, Whole: true},

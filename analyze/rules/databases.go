@@ -2,7 +2,7 @@ package rules
 
 import "timesink/analyze/breakdown"
 
-// databases are the drivers, pools and libraries over them.
+// databases are the drivers, and the pools and libraries over them.
 var databases = []Rule{
 	// database/sql, whatever the driver.
 	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, Beyond: breakdown.Connect, System: GenericSQL},
@@ -36,8 +36,8 @@ var databases = []Rule{
 	{Func: "github.com/go-sql-driver/mysql.(*mysqlStmt).Close", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", NoCall: true},
 	{Func: "github.com/go-sql-driver/mysql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mysql", Default: true},
 
-	// SQLite, in C and in Go. A goroutine that runs C is in a system call, so that
-	// its whole time there is the database's; what SQLite computes in Go is cpu.
+	// SQLite, in C and in Go. A goroutine that runs C is in a system call, so all its
+	// time there counts as the database's; what SQLite computes in Go counts as cpu.
 	{Func: "github.com/mattn/go-sqlite3.(*SQLiteConn).prepare", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Begins: true},
 	{Func: "github.com/mattn/go-sqlite3.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},
 	{Func: "modernc.org/sqlite.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "sqlite", Default: true},

@@ -7,7 +7,7 @@ import (
 	"timesink/analyze/rules"
 )
 
-// A stack says what a goroutine waits for, and for whom.
+// A stack shows what a goroutine waits for, and for which handler.
 func Example() {
 	stack := []breakdown.Frame{ // leaf first
 		{Function: "internal/poll.(*FD).Read", File: "internal/poll/fd_unix.go", Line: 165},

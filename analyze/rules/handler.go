@@ -12,15 +12,15 @@ const (
 	dispatchNone    dispatch = iota
 	dispatchHandler          // a ServeHTTP: the handler, unless a deeper one follows
 	dispatchAdapter          // calls the function that is the handler
-	dispatchServer           // the same, but what it calls of its own library or of the standard one is not the handler
+	dispatchServer           // the same, but functions of its own library and of the standard library are not the handler
 	dispatchRouter           // passes the request on to another ServeHTTP
 )
 
-// dispatchOf tells a dispatching function by its name. Every http.Handler has a
-// ServeHTTP, so the innermost one is the handler, also behind middleware that
-// nobody has listed here; only those that never answer by themselves are known
-// by name. The code that protoc writes for gRPC has a function of its own for
-// each method, which calls that of the service.
+// dispatchOf returns a function's part in dispatching, judged by its name. Every
+// http.Handler has a ServeHTTP, so the innermost one is the handler, even behind
+// middleware that is not listed here; only those that never answer themselves are known
+// by name. The code that protoc generates for gRPC has a function for each method,
+// which calls the service's.
 func dispatchOf(name string) dispatch {
 	if d, ok := dispatchers[name]; ok {
 		return d
@@ -37,10 +37,10 @@ func dispatchOf(name string) dispatch {
 	return dispatchNone
 }
 
-// dispatchers are the known ones. A function of the service that calls the next
-// handler by itself, as next(w, r) and not next.ServeHTTP(w, r), is none of them:
-// by one stack it looks like a handler that calls some other function of the
-// service. Class.Below holds what tells the two apart over all stacks.
+// dispatchers are the known ones. They do not include a function of the service that
+// calls the next handler directly, as next(w, r) and not next.ServeHTTP(w, r): in one
+// stack it looks like a handler that calls some other function of the service.
+// Class.Below holds what tells the two apart over all stacks.
 var dispatchers = map[string]dispatch{
 	"net/http.HandlerFunc.ServeHTTP":                     dispatchAdapter,
 	"net/http.(*ServeMux).ServeHTTP":                     dispatchRouter,
@@ -79,9 +79,8 @@ var dispatchers = map[string]dispatch{
 	"connectrpc.com/connect.NewBidiStreamHandler":   dispatchServer,
 }
 
-// findHandler finds the innermost dispatch and what it calls. It returns the
-// index of the innermost function that led the request on, len(funcs) where
-// there is none.
+// findHandler finds the innermost dispatch and what it calls. It returns the index of
+// the innermost function that led the request on, len(funcs) if there is none.
 func findHandler(c *Class, funcs []*function) (led int) {
 	led = len(funcs)
 	handler := -1
@@ -102,13 +101,13 @@ func findHandler(c *Class, funcs []*function) (led int) {
 	return led
 }
 
-// deepest bounds how many functions may pass a request on, one to the next.
+// deepest bounds the number of functions that may pass a request on, one to the next.
 const deepest = 8
 
-// below are the handler and those of the service's functions that it may have
-// passed the request on to: what it calls, or has a library call, and, as far as
-// those are closures, what these call in turn: what is made around a handler is
-// one, for it has to remember what is next.
+// below returns the handler and the service's functions that it may have passed the
+// request on to: the one that it calls, directly or through a library, and, while these
+// are closures, the one that each calls in turn. Only closures continue the chain,
+// because middleware has to remember what comes next.
 func below(c *Class, funcs []*function, handler int) []int {
 	if handler < 1 {
 		return nil
@@ -119,7 +118,7 @@ func below(c *Class, funcs []*function, handler int) []int {
 	out := []int{handler}
 	for i := handler - 1; i >= 0 && !funcs[i].standard && len(out) < deepest; i-- {
 		if !funcs[i].service {
-			continue // a library's, around the next one
+			continue // a library's wrapper around the next one
 		}
 		if out = append(out, i); !IsClosure(c.Stack[i].Function) {
 			break
@@ -136,9 +135,9 @@ func (c *Class) name(i int) {
 	c.Handler, c.Depth = strings.TrimSuffix(c.Stack[i].Function, "-fm"), c.Depth+1
 }
 
-// isHandler tells whether the function at index i is one that was dispatched to;
-// led is the index of the last function that led the request on. A library's
-// middleware that is a function may call the next one by itself.
+// isHandler reports whether the function at index i was dispatched to. led is the index
+// of the last function that led the request on. A library's middleware that is a
+// function may call the next one directly.
 func isHandler(c *Class, funcs []*function, i, led int) bool {
 	if i+1 >= len(funcs) {
 		return false
@@ -153,8 +152,8 @@ func isHandler(c *Class, funcs []*function, i, led int) bool {
 		!slices.ContainsFunc(funcs[i+1:led], func(f *function) bool { return f.service || f.standard })
 }
 
-// isCalled tells a handler from what a server's function calls for itself: of a
-// server's package or internal to it, or of the standard library.
+// isCalled reports whether a function that a server's function calls may be a handler:
+// it is not in a server's package or internal to one, nor in the standard library.
 func isCalled(name, server string) bool {
 	pkg := packageOf(name)
 	return !ofStandard(pkg) && !serving[pkg] && !strings.HasPrefix(pkg, packageOf(server)+"/internal/")

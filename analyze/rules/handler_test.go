@@ -68,9 +68,8 @@ func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 	}
 }
 
-// Below what a dispatch calls are the functions that it may have passed the request
-// on to.
-func TestWhatAHandlerMayHavePassedTheRequestOnTo(t *testing.T) {
+// Class.Below lists the functions that a handler may have passed the request on to.
+func TestFunctionsThatARequestMayHaveBeenPassedOnTo(t *testing.T) {
 	const (
 		query = "internal/poll.(*FD).Read < github.com/jackc/pgx/v5/pgxpool.(*Pool).QueryRow < shop/store.(*Store).Load < "
 		fn    = "net/http.HandlerFunc.ServeHTTP < net/http.(*ServeMux).ServeHTTP < "
@@ -123,6 +122,6 @@ func TestTheRootIsTheOutermostFrame(t *testing.T) {
 		t.Errorf("the root is %q", got)
 	}
 	if got := table.Classify(nil); got.Root() != "" || describe(got) != "" {
-		t.Errorf("an empty stack says %q and %q", got.Root(), describe(got))
+		t.Errorf("an empty stack has the root %q and means %q", got.Root(), describe(got))
 	}
 }

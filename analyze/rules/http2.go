@@ -7,9 +7,9 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// HTTP/2 is one implementation in three places: golang.org/x/net/http2, a copy in
-// net/http whose names begin with http2, up to Go 1.26, and from Go 1.27 on
-// net/http/internal/http2. The rows here name it as x/net does and hold for each.
+// HTTP/2 is one implementation in three places: golang.org/x/net/http2; up to Go 1.26 a
+// copy in net/http whose names begin with http2; and from Go 1.27 on
+// net/http/internal/http2. The rows here use the names of x/net and apply to all three.
 
 // http2Names returns the names that a function, type or prefix of HTTP/2 has in each
 // of these places. The name is without the package: "(*ClientConn).".
@@ -21,8 +21,8 @@ func http2Names(name string) []string {
 	return []string{bundled, "net/http/internal/http2." + name, "golang.org/x/net/http2." + name}
 }
 
-// ofNet returns the name that x/net has for a function of HTTP/2, and others as
-// they are.
+// ofNet returns the name that x/net has for a function of HTTP/2. It returns other
+// names unchanged.
 func ofNet(fn string) string {
 	const x = "golang.org/x/net/http2."
 	if name, ok := strings.CutPrefix(fn, "net/http/internal/http2."); ok {

@@ -14,7 +14,7 @@ const (
 	h2body  = "sync.(*Cond).Wait < h2.(*pipe).Read < h2.transportResponseBody.Read < io.ReadAll < "
 )
 
-// http2Cases hold wherever HTTP/2 lies: its package is h2 here.
+// http2Cases apply to each place of HTTP/2. They write its package as h2.
 var http2Cases = wherever([]tableCase{
 	{"an HTTP/2 call waits for its answer", "runtime.selectgo < " + h2round, "upstream/response_wait http" + served},
 	{"an HTTP/2 call waits for its stream", "h2.(*clientStream).abortRequestBodyWrite < example.com/api.Call < " + handler, "upstream/response_wait http" + served},
@@ -53,7 +53,7 @@ var http2Cases = wherever([]tableCase{
 
 var ofH2 = regexp.MustCompile(`\bh2\.[^ ]+`)
 
-// wherever has each case for each of the places of HTTP/2.
+// wherever returns each case for each place of HTTP/2.
 func wherever(cases []tableCase) (out []tableCase) {
 	for _, c := range cases {
 		for i, place := range []string{"net/http, bundled", "net/http/internal/http2", "x/net/http2"} {
@@ -63,9 +63,9 @@ func wherever(cases []tableCase) (out []tableCase) {
 	return out
 }
 
-// go127Cases are stacks as Go 1.27 has them: net/http calls the package that HTTP/2
-// is in, and that calls back; closures have the name of the function whose text they
-// are in, also where that is inlined.
+// go127Cases are stacks of Go 1.27: net/http calls the package of HTTP/2, which calls
+// back; closures have the name of the function whose source contains them, even if that
+// is inlined.
 var go127Cases = []tableCase{
 	{"a call of Go 1.27 waits for its answer", "runtime.selectgo < net/http/internal/http2.(*ClientConn).roundTrip < net/http/internal/http2.(*ClientConn).RoundTrip < net/http/internal/http2.(*Transport).RoundTripOpt < net/http/internal/http2.(*Transport).RoundTrip < net/http.http2RoundTripper.RoundTrip.func1 < net/http.http2RoundTrip < net/http.http2RoundTripper.RoundTrip < net/http.(*Transport).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).do < net/http.(*Client).Do < " + handler,
 		"upstream/response_wait http" + served},
@@ -77,7 +77,7 @@ var go127Cases = []tableCase{
 		"sleep" + grpcServed},
 }
 
-func TestHTTP2IsOneInThreePlaces(t *testing.T) {
+func TestHTTP2IsRecognizedInEachPlace(t *testing.T) {
 	for name, want := range map[string][]string{
 		"(*ClientConn).":                {"net/http.(*http2ClientConn).", "net/http/internal/http2.(*ClientConn).", "golang.org/x/net/http2.(*ClientConn)."},
 		"(*clientStream).doRequest":     {"net/http.(*http2clientStream).doRequest", "net/http/internal/http2.(*clientStream).doRequest", "golang.org/x/net/http2.(*clientStream).doRequest"},

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// The compiler names closures for the function whose text holds them, and numbers
-// them:
+// The compiler names closures after the function whose source contains them, and
+// numbers them:
 //
 //	main.list.func1, main.list.func1.2     closures, and one in another
 //	main.list.gowrap1, …deferwrap1         wrappers of go and defer statements
 //	main.list-range1, main.list-range1.1   the body of a range over a function, a closure in it
 //	main.(*API).List-fm                    a method value
 //
-// Up to Go 1.26 the closures of an inlined function have the name of the function
-// that it was inlined into before its own, and numbers of both: main.main.list.func3.
-// From Go 1.27 on they are named as if it were not: main.list.func1, however
-// often the compiler copied it.
+// Up to Go 1.26 the name of a closure of an inlined function begins with the function
+// that it was inlined into, and both share the numbering: main.main.list.func3. From Go
+// 1.27 on inlining does not change the name: it is main.list.func1 however often the
+// compiler copied it.
 
-// BaseName returns the function without what the compiler adds to it: closures,
-// wrappers of method values, type arguments, and, where the name tells it for
-// certain, the function that it was inlined into.
+// BaseName returns the function without what the compiler adds to its name: closures,
+// wrappers of method values, type arguments, and, if the name shows it for certain, the
+// function that it was inlined into.
 func BaseName(fn string) string {
 	if strings.IndexByte(fn, '[') < 0 && !isAdded(fn[strings.LastIndexByte(fn, '.')+1:]) {
 		return fn
@@ -29,12 +29,12 @@ func BaseName(fn string) string {
 	return pkg + strings.Join(innermost(parts), "")
 }
 
-// isAdded reports whether the compiler added to a name that ends in this part.
+// isAdded reports whether the compiler added this last part of a name.
 func isAdded(part string) bool { return strings.HasSuffix(part, "-fm") || isClosure(part) }
 
-// split takes a function's name apart: its package, and what follows, each part with
-// its dot, without type arguments and wrappers of method values. A closure's part
-// is "", but for the first, which is the function's own.
+// split splits a function's name into its package and the parts after it, each with its
+// dot, without type arguments and wrappers of method values. The part of a closure is
+// "", except for the first part, which is the function's.
 func split(fn string) (pkg string, parts []string) {
 	pkg = packagePath(fn)
 	own := withoutArguments(strings.TrimSuffix(fn[len(pkg):], "-fm"))
@@ -72,9 +72,9 @@ func withoutArguments(name string) string {
 	return out.String()
 }
 
-// innermost returns the parts of the function whose text it is, as far as they can
-// be told from those of what it was inlined into: a function in a closure was
-// inlined there, and so was a method after another function.
+// innermost returns the parts of the function whose source it is, as far as they can be
+// told from those of the function that it was inlined into: a function after a closure
+// was inlined there, and so was a method after another function.
 func innermost(parts []string) []string {
 	for len(parts) > 0 && parts[len(parts)-1] == "" {
 		parts = parts[:len(parts)-1]
@@ -93,13 +93,13 @@ func innermost(parts []string) []string {
 	return parts
 }
 
-// IsClosure reports whether a function has no name of its own but one that the
-// compiler gives it.
+// IsClosure reports whether the compiler named the function because its source does
+// not.
 func IsClosure(function string) bool {
 	return isClosure(function[strings.LastIndexByte(function, '.')+1:])
 }
 
-// isClosure reports whether a part of a name is the compiler's: func1, gowrap2,
+// isClosure reports whether a part of a name comes from the compiler: func1, gowrap2,
 // deferwrap1, 3, list-range1.
 func isClosure(part string) bool {
 	if _, number, ok := strings.Cut(part, "-range"); ok && number != "" {
@@ -113,9 +113,9 @@ func isClosure(part string) bool {
 	return false
 }
 
-// Alike reports whether two names may be those of one function in two builds of a
-// program: by other versions of Go, which name closures otherwise and have HTTP/2
-// elsewhere, or with a closure more before it or another inlining.
+// Alike reports whether two names may belong to one function in two builds of a
+// program. Versions of Go differ in how they name closures and in where HTTP/2 is;
+// builds also differ in the number of closures before it and in inlining.
 func Alike(a, b string) bool {
 	a, b = ofNet(a), ofNet(b)
 	if a == b {
@@ -130,11 +130,11 @@ func Alike(a, b string) bool {
 	if len(partsB) == 0 || !slices.Equal(partsA[longer:], partsB) {
 		return false
 	}
-	// What it was inlined into may be of another package.
+	// The function that it was inlined into may be in another package.
 	return longer == 0 && pkgA == pkgB || longer > 0 && IsClosure(a) && IsClosure(b)
 }
 
-// named is split without the closures.
+// named is like split but drops the closures' parts.
 func named(fn string) (pkg string, parts []string) {
 	pkg, parts = split(fn)
 	return pkg, slices.DeleteFunc(parts, func(part string) bool { return part == "" })

@@ -4,7 +4,7 @@ import "testing"
 
 func TestNamesOfOneFunctionAreAlike(t *testing.T) {
 	for _, pair := range [][2]string{
-		// What Go 1.26 and Go 1.27 call one function, inlined or not.
+		// The names of one function in Go 1.26 and Go 1.27, inlined or not.
 		{"main.inlinedMaker.mk.func1", "main.mk.func1"},
 		{"main.closureWithInline.func1.mk.1", "main.mk.1"},
 		{"main.main.T.Value.func4", "main.T.Value.func1"},
@@ -25,7 +25,7 @@ func TestNamesOfOneFunctionAreAlike(t *testing.T) {
 		{"google.golang.org/grpc.(*Server).register.(*Server).wrapUnaryHandler.func1", "google.golang.org/grpc.(*Server).wrapUnaryHandler.func1"},
 		{"shop/api.New.Handler.func1", "shop/web.Handler.func1"},
 
-		// Where HTTP/2 lies.
+		// The places of HTTP/2.
 		{"net/http.(*http2serverConn).runHandler", "net/http/internal/http2.(*serverConn).runHandler"},
 		{"net/http.http2transportResponseBody.Read", "golang.org/x/net/http2.transportResponseBody.Read"},
 		{"net/http.(*http2clientStream).doRequest.func1", "net/http/internal/http2.(*clientStream).doRequest.func2"},
@@ -36,7 +36,7 @@ func TestNamesOfOneFunctionAreAlike(t *testing.T) {
 		{"main.main", "main.main"},
 	} {
 		if !Alike(pair[0], pair[1]) || !Alike(pair[1], pair[0]) {
-			t.Errorf("%s is not %s", pair[0], pair[1])
+			t.Errorf("%s and %s are not alike", pair[0], pair[1])
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestNamesOfTwoFunctionsAreNotAlike(t *testing.T) {
 		{"main.main", "main"},
 	} {
 		if Alike(pair[0], pair[1]) || Alike(pair[1], pair[0]) {
-			t.Errorf("%s is %s", pair[0], pair[1])
+			t.Errorf("%s and %s are alike", pair[0], pair[1])
 		}
 	}
 }

@@ -12,36 +12,36 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// Syntax is how a user writes a rule of his own, on the command line or in a file.
+// Syntax is the syntax of a user's rule, on the command line or in a file.
 const Syntax = "BUCKET[/PHASE][:SYSTEM]=FUNCTION"
 
-// ownBuckets are the buckets that a rule of a user may name. The others are not a
-// matter of what a stack says: cpu and scheduler are states, gc is the runtime's,
-// and unknown is what no rule explains.
+// ownBuckets are the buckets that a user's rule may name. Stacks do not decide the
+// others: cpu and scheduler are states, gc is the runtime's, and unknown is what no
+// rule explains.
 var ownBuckets = breakdown.BucketsOf(breakdown.External, breakdown.Blocked)
 
-// Parse reads a rule as users write it, such as
+// Parse parses a rule in the form of Syntax, such as
 //
 //	db=github.com/acme/driver
 //	db/rows:duckdb=github.com/acme/duckdb.(*Rows)
 //
-// FUNCTION is a package, a type or a function as traces spell it, and stands for
-// all that is below it: sub-packages, methods, closures. SYSTEM is what the other
-// side is called, the package's name unless it is given.
+// FUNCTION is a package, a type or a function as traces spell it, and covers everything
+// below it: sub-packages, methods, closures. SYSTEM is the name of the called system;
+// it defaults to the package's name.
 func Parse(text string) (Rule, error) {
 	what, function, ok := strings.Cut(text, "=")
 	function = strings.TrimSpace(function)
 	if !ok || function == "" {
-		return Rule{}, fmt.Errorf("the rule %q is not of the form %s", text, Syntax)
+		return Rule{}, fmt.Errorf("the rule %q does not have the form %s", text, Syntax)
 	}
 	if strings.ContainsAny(function, " \t") {
-		return Rule{}, fmt.Errorf("the rule %q: a function has no blanks", text)
+		return Rule{}, fmt.Errorf("the rule %q: a function name has no spaces", text)
 	}
 	what, system, _ := strings.Cut(strings.TrimSpace(what), ":")
 	bucket, phase, phased := strings.Cut(what, "/")
 	r := Rule{Func: function, System: system}
 	if r.Bucket.UnmarshalText([]byte(bucket)) != nil || !slices.Contains(ownBuckets, r.Bucket) {
-		return Rule{}, fmt.Errorf("the rule %q: the bucket is one of %s, not %q", text, listed(ownBuckets), bucket)
+		return Rule{}, fmt.Errorf("the rule %q: the bucket must be one of %s, not %q", text, listed(ownBuckets), bucket)
 	}
 	switch {
 	case phased:
@@ -49,7 +49,7 @@ func Parse(text string) (Rule, error) {
 			return Rule{}, fmt.Errorf("the rule %q: %s", text, phasesOf(r.Bucket))
 		}
 	case r.Bucket.NeedsPhase():
-		return Rule{}, fmt.Errorf("the rule %q does not say which phase: %s", text, phasesOf(r.Bucket))
+		return Rule{}, fmt.Errorf("the rule %q must name a phase: %s", text, phasesOf(r.Bucket))
 	default:
 		r.Phase = r.Bucket.Info().Usual
 		r.Default = r.Phase != breakdown.NoPhase
@@ -60,8 +60,8 @@ func Parse(text string) (Rule, error) {
 	return r, nil
 }
 
-// ReadFrom reads rules, one a line as Parse takes them. Empty lines and those that
-// begin with # are left out.
+// ReadFrom reads rules, one per line, as Parse parses them. It ignores empty lines and
+// lines that begin with #. The error joins those of all lines, with their numbers.
 func ReadFrom(r io.Reader) (own []Rule, err error) {
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
@@ -78,7 +78,7 @@ func ReadFrom(r io.Reader) (own []Rule, err error) {
 	return own, errors.Join(err, lines.Err())
 }
 
-// String is the rule as Parse reads it.
+// String returns the rule in the form that Parse parses.
 func (r Rule) String() string {
 	what := r.Bucket.String()
 	if r.Phase != breakdown.NoPhase && !r.Default {
@@ -106,8 +106,8 @@ func listed[T fmt.Stringer](of []T) string {
 	return strings.Join(names, ", ")
 }
 
-// packageName is the name of a function's package: the last element of its path
-// that is no version.
+// packageName returns the name of a function's package: the last element of its path
+// that is not a version.
 func packageName(function string) string {
 	p := packageOf(function)
 	if base := path.Base(p); len(base) > 1 && base[0] == 'v' && strings.Trim(base[1:], "0123456789") == "" && path.Dir(p) != "." {
@@ -116,8 +116,8 @@ func packageName(function string) string {
 	return path.Base(p)
 }
 
-// covers tells whether a user's pattern stands for a function. Traces escape a dot
-// in a path's last element, as of gopkg.in/yaml.v3; users need not.
+// covers reports whether a user's pattern covers a function. Traces escape a dot in a
+// path's last element, as in gopkg.in/yaml.v3; users need not.
 func covers(pattern, function string) bool {
 	if !strings.Contains(pattern, "%2e") {
 		function = strings.ReplaceAll(function, "%2e", ".")

@@ -8,7 +8,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-func TestOwnRulesAreReadAsTheyAreWritten(t *testing.T) {
+func TestUserRulesRoundTrip(t *testing.T) {
 	for _, c := range []struct {
 		text string
 		want Rule
@@ -25,29 +25,29 @@ func TestOwnRulesAreReadAsTheyAreWritten(t *testing.T) {
 			continue
 		}
 		if again, err := Parse(got.String()); err != nil || again != got {
-			t.Errorf("%q is written as %q, which is read as %+v, %v", c.text, got, again, err)
+			t.Errorf("%q is formatted as %q, which parses as %+v, %v", c.text, got, again, err)
 		}
 	}
 }
 
-func TestOwnRulesThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidRulesAreRejected(t *testing.T) {
 	for text, want := range map[string]string{
-		"github.com/acme/driver":   "not of the form",
-		"db=":                      "not of the form",
-		"db=a b":                   "no blanks",
+		"github.com/acme/driver":   "does not have the form",
+		"db=":                      "does not have the form",
+		"db=a b":                   "no spaces",
 		"cpu=main.work":            "one of db, cache",
 		"database=main.work":       "one of db, cache",
-		"queue=github.com/acme/mq": "which phase: the phases of queue are produce",
+		"queue=github.com/acme/mq": "must name a phase: the phases of queue are produce",
 		"db/fetch=main.work":       "the phases of db are pool_wait",
 		"sleep/query=main.work":    "sleep has no phases",
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Parse(%q) fails with %v, not with %q", text, err, want)
+			t.Errorf("Parse(%q) = %v, want an error with %q", text, err, want)
 		}
 	}
 }
 
-func TestAFileOfRulesNamesTheLinesThatAreWrong(t *testing.T) {
+func TestErrorsInAFileOfRulesNameTheirLines(t *testing.T) {
 	own, err := ReadFrom(strings.NewReader("# ours\n\ndb=github.com/acme/driver\n  sleep=main.backOff\n"))
 	if err != nil || len(own) != 2 || own[1].Bucket != breakdown.Sleep {
 		t.Errorf("read %+v, %v", own, err)
@@ -58,7 +58,7 @@ func TestAFileOfRulesNamesTheLinesThatAreWrong(t *testing.T) {
 	}
 }
 
-func TestOwnRulesGoBeforeTheTable(t *testing.T) {
+func TestUserRulesTakePrecedence(t *testing.T) {
 	const (
 		below  = " < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
 		driver = netRead + " < github.com/acme/driver/wire.read < github.com/acme/driver.(*Conn).Query.func1" + below
@@ -95,7 +95,7 @@ func TestOwnRulesGoBeforeTheTable(t *testing.T) {
 	}
 }
 
-func TestWhatNoRuleKnowsIsNamedByItsLibrary(t *testing.T) {
+func TestUnruledStacksNameTheirLibrary(t *testing.T) {
 	const below = " < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
 	glue := map[string]string{
 		"main._Cfunc_work": "_cgo_gotypes.go", "github.com/acme/driver._Cfunc_step": "_cgo_gotypes.go", "net._C2func_getaddrinfo": "_cgo_gotypes.go",

@@ -6,13 +6,13 @@ import "timesink/analyze/breakdown"
 var process = []Rule{
 	{Func: "time.Sleep", Bucket: breakdown.Sleep},
 	{Func: "golang.org/x/time/rate.(*Limiter).", Bucket: breakdown.Sleep},
-	{Func: "os.(*Process).", Bucket: breakdown.Unknown}, // a child process: no bucket is its own
+	{Func: "os.(*Process).", Bucket: breakdown.Unknown}, // a child process has no bucket
 	{Func: "os.", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Open", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Fsync", Bucket: breakdown.File, System: "os"},
 	{Func: "internal/poll.(*FD).Fsync", Bucket: breakdown.File, System: "os"},
-	// System calls without package os, as databases in the process make them:
-	// those that only files have.
+	// System calls made without package os, as databases in the process do: those that
+	// only apply to files.
 	{Func: "syscall.Fdatasync", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Pread", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Pwrite", Bucket: breakdown.File, System: "os"},
@@ -34,7 +34,7 @@ var process = []Rule{
 	{Func: "internal/sync.(*Mutex).", Bucket: breakdown.Lock},
 }
 
-// runtimeLoops are the runtime's own.
+// runtimeLoops are the functions in which the garbage collector makes goroutines wait.
 var runtimeLoops = []Loop{
 	{Func: "runtime.gcStart", GC: true},
 	{Func: "runtime.gcMarkDone", GC: true},
@@ -43,12 +43,12 @@ var runtimeLoops = []Loop{
 	{Func: "runtime.gcParkAssist", GC: true},
 }
 
-// listeners wait for clients to come: that is nothing to do.
+// listeners wait for clients to connect, which counts as having nothing to do.
 var listeners = []Loop{
 	{Func: "internal/poll.(*FD).Accept", Role: Background},
 }
 
-// observers are what timesink itself asks a service for.
+// observers are the endpoints through which timesink observes a service.
 var observers = []Loop{
 	{Func: "net/http/pprof.Trace", Observer: true, Served: true},
 	{Func: "net/http/pprof.Profile", Observer: true, Served: true},

@@ -36,7 +36,7 @@ var queues = []Rule{
 	{Func: "github.com/rabbitmq/amqp091-go.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "amqp", Default: true, Whole: true},
 }
 
-// queueLoops are the goroutines of consumers, and those that hand them their work.
+// queueLoops are the goroutines of consumers, and those that hand work to them.
 var queueLoops = []Loop{
 	{Func: "github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords", Role: Fetch, Kind: "kafka"},
 

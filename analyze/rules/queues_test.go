@@ -5,7 +5,7 @@ import "strings"
 // The outer part of a consumer's loop in the service.
 const consume = "main.(*Worker).Run < main.main.func1"
 
-// serves is what a request's stack tells beside its client, with flags.
+// serves returns what a request's stack says beside its client, with flags.
 func serves(flags string) string {
 	return strings.Replace(served, " served", " served "+flags, 1)
 }

@@ -2,10 +2,10 @@
 // database driver, an HTTP client, a lock, a server's own loop, and which are
 // the service's own code.
 //
-// It stands between the trace and the attribution: analyze/timeline hands it
-// each distinct stack once and gets a Class back. What it knows of other
-// people's libraries is data, in the tables of table.go: to support another
-// driver is to add a row. It follows no wake-ups and knows nothing of time.
+// It stands between the trace and the attribution: analyze/timeline passes each
+// distinct stack to it once and gets a Class back. What it knows about other people's
+// libraries is data, in tables (table.go): to support another driver, add a row. It
+// follows no wake-ups and knows nothing about time.
 package rules
 
 import (
@@ -17,80 +17,80 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A Class is all that a stack alone says about the goroutine that has it.
+// A Class is what a stack alone says about its goroutine.
 type Class struct {
 	Stack []breakdown.Frame // leaf first
-	// Own is the rule that fixes the bucket by the stack alone, nil where the
-	// wake-up has to be followed. Phase is the innermost one that the rule's
-	// bucket knows.
+	// Own is the rule that decides the bucket from the stack alone. It is nil if the
+	// wake-up has to be followed. Phase is the innermost phase that belongs to the
+	// rule's bucket.
 	Own    *Rule
 	Phase  breakdown.Phase
 	System string
-	// NoCall tells that Own is no step of a call.
+	// NoCall is set if Own is not a step of a call.
 	NoCall bool
-	// Begins tells that a call begins with this stack, or goes on beginning.
+	// Begins is set if a call begins with this stack, or is still beginning.
 	Begins bool
-	// Stream tells that what is waited for belongs to a stream of messages, Opens
-	// that the stream is being opened, Opened that it was, where a goroutine begins
-	// another with this stack.
+	// Stream is set if the wait is for a stream of messages, Opens if the stream is
+	// being opened, and Opened if creating a goroutine with this stack means that the
+	// stream has been opened.
 	Stream, Opens, Opened bool
-	// Whole tells that a wait with this stack ends with a whole answer.
+	// Whole is set if a wait with this stack ends with a whole response.
 	Whole bool
-	// Follow tells how a wait with this stack and no own rule relates to the
-	// goroutine that ends it.
+	// Follow is how to follow the waker of a wait with this stack, if Own is nil.
 	Follow Follow
-	// Site is the service's frame nearest to the leaf. InService tells whether
-	// there is one; without, Site is the frame that entered the library.
+	// Site is the service's frame nearest to the leaf. InService reports whether there
+	// is one; if not, Site is the frame that entered the library.
 	Site      breakdown.Frame
 	InService bool
-	// Bare tells that the service's own code waits by itself: nothing but the
-	// runtime and package sync is between, and no rule knows it.
+	// Bare is set if the service's own code waits: only the runtime and package sync
+	// are below it, and no rule matches.
 	Bare bool
-	// Handler is the function that the innermost dispatch calls, and Depth how
-	// many dispatches lead to it.
+	// Handler is the function that the innermost dispatch calls, and Depth the number
+	// of dispatches that lead to it.
 	Handler string
 	Depth   int
-	// Below are, where there are any, the frames from Handler's inwards that the
-	// request may have been passed on through, as indexes into Stack, Handler's
-	// first: Handler may be middleware that calls the next function by itself.
+	// Below are the frames, from Handler inwards, that may have passed the request on,
+	// as indexes into Stack, Handler's first: Handler may be middleware that calls the
+	// next function directly. It is nil if Handler calls no such function.
 	Below []int
-	// Library is, where Own is nil, the package of the library that the service's
-	// code called, or that the goroutine is of; "" where there is none.
+	// Library is the package of the library that the service's code called, or that the
+	// goroutine belongs to. It is "" if there is none or Own is set.
 	Library string
-	// Role is the stack's part in a server's loop, Kind what the server speaks.
+	// Role is the stack's part in a server's loop, Kind the server's protocol.
 	Role Role
 	Kind string
-	// Answers is the rule that tells what a wait is for that a goroutine with this
-	// stack ends, where the wait's own stack does not tell it.
+	// Answers is the rule for waits that a goroutine with this stack ends, if their own
+	// stacks do not decide.
 	Answers *Rule
-	// Served tells that a server goroutine with this stack has a request at
-	// hand, and not only a connection.
+	// Served is set if a server goroutine with this stack has a request, not only a
+	// connection.
 	Served bool
-	// Gathers tells that the end of a wait is not yet that of the fetch.
+	// Gathers is set if the fetch may go on after the wait ends.
 	Gathers bool
-	// Streams tells that the request comes, or is answered, bit by bit; Flushes
-	// that a bit of its answer is sent ahead of the rest.
+	// Streams is set if the request or its response is a stream of messages, Flushes if
+	// a part of the response is being sent ahead of the rest.
 	Streams, Flushes bool
-	// Wakes is the phase of a caller's wait that a goroutine with this stack
-	// ends: an HTTP connection's writer ends the writing of the request.
+	// Wakes is the phase of a caller's wait that a goroutine with this stack ends. For
+	// example, an HTTP connection's writer ends request_write.
 	Wakes breakdown.Phase
-	// Dials tells that a goroutine that starts with this stack makes a
-	// connection for the one that created it.
+	// Dials is set if a goroutine that starts with this stack makes a connection for
+	// its creator.
 	Dials bool
-	// Writes tells that a goroutine that starts with this stack writes a request
-	// for the one that created it, and waits for the answer as that does.
+	// Writes is set if a goroutine that starts with this stack writes a request for its
+	// creator, and waits for the response like the creator.
 	Writes bool
-	// Observer tells that this is timesink's own reading of the service.
+	// Observer is set for requests to net/http/pprof, timesink's own among them.
 	Observer bool
-	// Unit is the outermost function that the user takes for a unit of work, ""
-	// where there is none. Cut tells that the outermost frames are missing.
+	// Unit is the outermost function that the user declared a unit of work, "" if there
+	// is none. Cut is set if the outermost frames may be missing.
 	Unit string
 	Cut  bool
-	// GC tells that a wait with this stack is the garbage collector's doing.
+	// GC is set if the garbage collector causes a wait with this stack.
 	GC bool
 }
 
-// Root is the outermost frame's function, where the stack was not cut.
+// Root returns the outermost frame's function, "" for an empty stack. If Cut is set,
+// the goroutine's root may be another function.
 func (c *Class) Root() string {
 	if len(c.Stack) == 0 {
 		return ""
@@ -98,46 +98,46 @@ func (c *Class) Root() string {
 	return c.Stack[len(c.Stack)-1].Function
 }
 
-// A Table classifies stacks. It is safe for use by one goroutine at a time,
-// since it remembers what it found out about each function.
+// A Table classifies stacks. It caches what it finds out about each function, so it is
+// not safe for concurrent use.
 type Table struct {
 	own    []Rule // the user's
 	rules  []Rule
 	loops  []Loop
 	exact  map[string][]int // by function, into rules
-	prefix []int            // of rules that name a package
+	prefix []int            // the rules whose Func is a prefix
 	loop   map[string][]int
 	known  map[string]*function
 	units  *regexp.Regexp
 }
 
-// function is what is known of one function's name and file.
+// function is what is known about a function from its name and file.
 type function struct {
-	client   *Rule // fixes a bucket of another system
-	local    *Rule // fixes a bucket of this process
+	client   *Rule // decides for a bucket of another system
+	local    *Rule // decides for a bucket of this process
 	phase    *Rule // refines any bucket
 	loops    []*Loop
 	service  bool
-	library  bool // written by others: not the service's own, not of GOROOT, not glue, nor what only joins goroutines
+	library  bool // written by others: not the service, GOROOT, glue, or a package that only joins goroutines
 	standard bool // of the standard library
 	dispatch dispatch
-	unit     bool // of work, as the user says
+	unit     bool // a unit of work, declared by the user
 }
 
-// New returns the table of what timesink knows, and before it the rules of a
-// user's own, as Parse gives them. A function that one of these names counts as a
-// library's, also in the service's own code.
+// New returns a table of the built-in rules and, taking precedence over them, the
+// user's own, as Parse returns them. A function that one of these matches counts as a
+// library's, even in the service's own code.
 func New(own ...Rule) *Table {
 	t := newTable(table, loops)
 	t.own = own
 	return t
 }
 
-// Units takes what is done below the functions that match for units of work. A
-// function is matched as stacks name it, such as "main.(*Worker).handle".
+// Units declares that the functions that match are units of work. They are matched as
+// stacks name them, such as "main.(*Worker).handle". It must be called before Classify.
 func (t *Table) Units(functions *regexp.Regexp) { t.units = functions }
 
-// HasUnits tells whether there are such functions.
+// HasUnits reports whether Units declared any.
 func (t *Table) HasUnits() bool { return t.units != nil }
 
 func newTable(rules []Rule, loops []Loop) *Table {
@@ -155,11 +155,11 @@ func newTable(rules []Rule, loops []Loop) *Table {
 	return t
 }
 
-// maxFrames is how many frames of a stack a trace holds: of a deeper one the
-// outermost are missing.
+// maxFrames is how many frames of a stack a trace holds at most. The outermost frames
+// of a deeper stack are missing.
 const maxFrames = 128
 
-// Classify says what a stack means; frames are leaf first.
+// Classify returns what a stack means. The frames are leaf first; the Class keeps them.
 func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	c := &Class{Stack: frames}
 	funcs := make([]*function, len(frames))
@@ -174,7 +174,7 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	findOwn(c, funcs, min(led, site))
 	c.Bare = site < len(funcs) && c.Own == nil && c.Follow == FollowWaker && !c.GC && onlyRuntime(frames[:site])
 	if c.Role == Fetch && callback == 0 && !c.InService {
-		c.Role, c.Kind = NoRole, "" // a goroutine of the library's own
+		c.Role, c.Kind = NoRole, "" // an internal goroutine of the library
 	}
 	if i := outermost(funcs, func(f *function) bool { return f.unit }); i >= 0 {
 		c.Unit = c.Stack[i].Function
@@ -183,7 +183,7 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	return c
 }
 
-// findRole reads the server loop's part of the stack, and returns the index of the
+// findRole reads the server loop's part of the stack. It returns the index of the
 // function that calls the service's code for each unit of work, 0 for none.
 func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
 	for i := len(funcs) - 1; i >= 0; i-- {
@@ -206,7 +206,8 @@ func findCallback(c *Class, within []*function) {
 	}
 }
 
-// calledBy tells whether a loop's function is one by what called it.
+// calledBy reports whether the frames outside a loop's function are those that the loop
+// requires.
 func (l *Loop) calledBy(outer []breakdown.Frame) bool {
 	switch {
 	case l.Outermost:
@@ -217,7 +218,7 @@ func (l *Loop) calledBy(outer []breakdown.Frame) bool {
 	return true
 }
 
-// take notes what a loop's function says.
+// take adds what a loop's function says to the class.
 func (c *Class) take(l *Loop) {
 	switch {
 	case l.Wakes != breakdown.NoPhase:
@@ -231,9 +232,9 @@ func (c *Class) take(l *Loop) {
 	case l.Observer:
 		c.Observer = true
 	case l.Role >= Fetch && c.Role != NoRole && l.Caller == "" && !l.Session:
-		return // what serves a request may fetch too
+		return // a goroutine that serves a request may fetch too
 	case l.Role != NoRole:
-		c.Role = l.Role // the innermost says it
+		c.Role = l.Role // the innermost decides
 	}
 	c.Gathers = l.Gathers
 	if l.Kind != "" {
@@ -244,8 +245,8 @@ func (c *Class) take(l *Loop) {
 	c.Flushes = c.Flushes || l.Flushes
 }
 
-// findSite finds the innermost frame of the service's own code and returns its
-// index; len(funcs) where there is none.
+// findSite finds the innermost frame of the service's own code and returns its index,
+// len(funcs) if there is none.
 func findSite(c *Class, funcs []*function) int {
 	for i, f := range funcs {
 		if f.service {
@@ -256,11 +257,11 @@ func findSite(c *Class, funcs []*function) int {
 	return len(funcs)
 }
 
-// findOwn looks between the service's code, or the dispatch of a handler that
-// is a library's, and the leaf. A client library is found from the outside, for
-// it is the one that was called: what it uses inside (another client, a dialer,
-// a lock) only refines the phase. What this process does by itself is found
-// from the leaf.
+// findOwn searches the frames between the leaf and the service's code, or the dispatch
+// of a handler from a library. It searches for a client library from the outside,
+// because the outermost is the one that was called: what it uses inside (another
+// client, a dialer, a lock) only refines the phase. It searches for what the process
+// does by itself from the leaf.
 func findOwn(c *Class, funcs []*function, inner int) {
 	if i := outermost(funcs, func(f *function) bool { return f.client != nil && f.client.Answers }); i >= 0 {
 		c.Answers = funcs[i].client
@@ -301,8 +302,8 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	}
 }
 
-// noCall tells whether the innermost step of no call holds no step that comes
-// later in a call: what only sends may also make the call itself.
+// noCall reports whether the innermost function with NoCall contains no later step of a
+// call: a function that only sends may also make the call itself.
 func noCall(funcs []*function) bool {
 	latest := breakdown.NoPhase
 	for _, f := range funcs {
@@ -319,10 +320,10 @@ func noCall(funcs []*function) bool {
 
 func isClient(f *function) bool { return f.client != nil }
 
-// calledBack finds the client library that called the service's code at index
-// from, and through it others of the service's own: a dialer, a connection, a
-// transport. It returns where to look from and the library's outermost frame, -1
-// where there is none. The site is then what called the library.
+// calledBack finds the client library that called the service's code at index from: the
+// service may supply a dialer, a connection or a transport. It returns where to search
+// from and the index of the library's outermost frame, -1 if there is none. The site is
+// then the service's frame that called the library.
 func calledBack(c *Class, funcs []*function, from int) (start, client int) {
 	client = -1
 	for i := from; i < len(funcs) && funcs[i].dispatch == dispatchNone; i++ {
@@ -337,7 +338,7 @@ func calledBack(c *Class, funcs []*function, from int) (start, client int) {
 	return from, client
 }
 
-// onlyNetwork tells frames that do nothing but connect, read or write.
+// onlyNetwork reports whether the frames do nothing but connect, read or write.
 func onlyNetwork(frames []breakdown.Frame) (network bool) {
 	for _, f := range frames {
 		switch packageOf(f.Function) {
@@ -351,7 +352,7 @@ func onlyNetwork(frames []breakdown.Frame) (network bool) {
 	return network
 }
 
-// onlyRuntime tells frames that do nothing but wait.
+// onlyRuntime reports whether the frames do nothing but wait.
 func onlyRuntime(frames []breakdown.Frame) bool {
 	for _, f := range frames {
 		switch packageOf(f.Function) {
@@ -363,9 +364,9 @@ func onlyRuntime(frames []breakdown.Frame) bool {
 	return true
 }
 
-// followed is how the end of a wait is followed: a rule says so where nothing but
-// the waiting itself lies below its function. A goroutine that does a once's
-// work is not one that waits for it.
+// followed returns how to follow the end of a wait. A rule decides if only the waiting
+// itself is below its function: a goroutine that does the work of a sync.Once does not
+// wait for it.
 func followed(c *Class, within []*function) Follow {
 	for i, f := range within {
 		if f.local != nil && f.local.Follow != FollowWaker {
@@ -380,7 +381,7 @@ func followed(c *Class, within []*function) Follow {
 	return FollowWaker
 }
 
-// own fixes the class by a rule that the frame at index i matched.
+// own sets the class's rule, which the frame at index i matched, and its phase.
 func (c *Class) own(r *Rule, p breakdown.Phase, i int) {
 	c.Own, c.Phase, c.System = r, p, r.System
 	if !c.InService {
@@ -397,7 +398,7 @@ func outermost(funcs []*function, match func(*function) bool) int {
 	return -1
 }
 
-// system names the other side as precisely as the stack does: a driver's name
+// system returns the most precise name of the system that the stack shows: a driver's
 // is better than that of the interface it was called through.
 func system(entry *Rule, funcs []*function) string {
 	for _, f := range funcs {
@@ -408,8 +409,8 @@ func system(entry *Rule, funcs []*function) string {
 	return entry.System
 }
 
-// innermostPhase is the phase of the innermost step that the entry's bucket
-// knows, else the entry's own.
+// innermostPhase returns the phase of the innermost step whose phase belongs to the
+// entry's bucket, or else the entry's own.
 func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
 	beyond := false
 	for _, f := range funcs {
@@ -429,8 +430,8 @@ func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
 	return entry.Phase
 }
 
-// phaseIn translates a phase of the network into the words of a bucket: what is
-// dns or tls on the way to an upstream is part of connect elsewhere.
+// phaseIn returns the phase of a bucket for a phase of the network, and whether there
+// is one. In buckets without dns and tls these are part of connect.
 func phaseIn(b breakdown.Bucket, p breakdown.Phase) (breakdown.Phase, bool) {
 	own := b.Info().Phases
 	switch {
@@ -442,7 +443,7 @@ func phaseIn(b breakdown.Bucket, p breakdown.Phase) (breakdown.Phase, bool) {
 	return breakdown.NoPhase, false
 }
 
-// function looks a frame's function up once.
+// function returns what is known about a frame's function. It caches the result.
 func (t *Table) function(f breakdown.Frame) *function {
 	if known, ok := t.known[f.Function]; ok {
 		return known
@@ -472,7 +473,7 @@ func (t *Table) function(f breakdown.Frame) *function {
 	return fn
 }
 
-// add files a rule that matched; the first in the table's order stays.
+// add adds a rule that matched. The first in the table's order wins.
 func (fn *function) add(r *Rule) {
 	slot := &fn.local
 	switch {

@@ -2,7 +2,7 @@ package rules
 
 import "timesink/analyze/breakdown"
 
-// servers is what a server reads from its client and writes to it.
+// servers are the functions in which servers read from and write to their clients.
 var servers = []Rule{
 	{Func: "net/http.(*conn).readRequest", Bucket: breakdown.ClientIO, System: "http"},
 	{Func: "net/http.(*connReader).", Bucket: breakdown.ClientIO, System: "http"},
@@ -21,7 +21,7 @@ var servers = []Rule{
 	{Func: "google.golang.org/grpc.(*serverStream).", Bucket: breakdown.ClientIO, System: "grpc"},
 	{Func: "google.golang.org/grpc/internal/transport.(*ServerStream).", Bucket: breakdown.ClientIO, System: "grpc"},
 
-	// Of the two ends of a WebSocket, which have one type, the server's.
+	// The two ends of a WebSocket share one type; it is taken for the server's.
 	{Func: "github.com/gorilla/websocket.(*Conn).", Bucket: breakdown.ClientIO, System: "websocket"},
 	{Func: "github.com/coder/websocket.(*Conn).", Bucket: breakdown.ClientIO, System: "websocket"},
 }
@@ -40,7 +40,7 @@ var serverLoops = []Loop{
 	{Func: "net/http.(*response).finishRequest", Role: Finishing, Served: true},
 	{Func: "net/http.(*response).Hijack", Role: Hijacked, Served: true},
 
-	// A worker serves one connection after another, and each serves requests one
+	// A worker serves one connection after another, and each connection's requests one
 	// after another.
 	{Func: "github.com/valyala/fasthttp.(*workerPool).getCh", Outermost: true, Role: Connection},
 	{Func: "runtime.chanrecv2", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Unconnected, Kind: "http/1"},
@@ -54,7 +54,7 @@ var serverLoops = []Loop{
 	{Func: "net.(*conn).Close", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Closing},
 	{Func: "crypto/tls.(*Conn).Close", Caller: "github.com/valyala/fasthttp.(*workerPool).workerFunc", Role: Closing},
 
-	// A goroutine for each stream, or workers.
+	// One goroutine for each stream, or workers.
 	{Func: "google.golang.org/grpc.(*Server).serveStreams", Outermost: true, Role: Stream, Served: true, Kind: "grpc"},
 	{Func: "google.golang.org/grpc.(*Server).serverWorker", Role: Connection, Kind: "grpc"},
 	{Func: "runtime.chanrecv2", Caller: "google.golang.org/grpc.(*Server).serverWorker", Role: Idle},
@@ -66,7 +66,7 @@ var serverLoops = []Loop{
 	{Func: "connectrpc.com/connect.NewServerStreamHandler", Streams: true},
 	{Func: "connectrpc.com/connect.NewBidiStreamHandler", Streams: true},
 
-	// A session takes its messages as a consumer does.
+	// A session takes its messages like a consumer.
 	{Func: "github.com/gorilla/websocket.(*Conn).NextReader", Role: Fetch, Session: true, Kind: "websocket"},
 	{Func: "github.com/coder/websocket.(*Conn).reader", Role: Fetch, Session: true, Kind: "websocket"},
 

@@ -17,7 +17,7 @@ const (
 )
 
 var serverCases = []tableCase{
-	// fasthttp, and what is built upon it.
+	// fasthttp, and frameworks on top of it.
 	{"a connection of fasthttp between two requests", bufRead + " < bufio.(*Reader).Peek < " + fastConn, "client_io http idle http/1"},
 	{"the same, before 1.77", bufRead + " < bufio.(*Reader).Peek < " + fastBefore, "client_io http idle http/1"},
 	{"a connection of fasthttp that keeps no reader", netRead + " < github.com/valyala/fasthttp.acquireByteReader < " + fastBefore, "client_io http idle http/1"},
@@ -77,6 +77,6 @@ var serverCases = []tableCase{
 	{"a message is written, by coder's", netWrite + " < bufio.(*Writer).Flush < github.com/coder/websocket.(*Conn).writeFrame < github.com/coder/websocket.(*Conn).write < github.com/coder/websocket.(*Conn).Write < " + handler,
 		"client_io websocket" + served},
 
-	// What is sent ahead of the rest.
+	// Responses sent in parts.
 	{"an answer is flushed", netWrite + " < bufio.(*Writer).Flush < net/http.(*response).FlushError < " + handler, "client_io http connection http/1 served flushes by main.(*API).Get at main.(*API).Get"},
 }

@@ -7,9 +7,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// IsService reports whether a function is the service's own code. The path of its
-// file tells that from dependencies and from the standard library, also under
-// -trimpath:
+// IsService reports whether a function is the service's own code. The path of its file
+// separates that from dependencies and the standard library, even with -trimpath:
 //
 //	/home/me/shop/api.go, example.com/shop/api.go                the service
 //	/go/pkg/mod/github.com/jackc/pgx/v5@v5.7.1/conn.go           a module
@@ -18,13 +17,13 @@ import (
 //	/usr/local/go/src/vendor/golang.org/x/net/idna/idna.go       vendored in GOROOT
 //	/usr/local/go/src/net/http/server.go, net/http/server.go     GOROOT
 //
-// Package main is the service wherever its files lie.
+// Package main is the service wherever its files are.
 func IsService(f breakdown.Frame) bool {
 	pkg := packageOf(f.Function)
 	file := strings.ReplaceAll(f.File, `\`, "/")
 	switch {
 	case isCgo(file):
-		return false // whoever calls C through it
+		return false // whichever package calls C through it
 	case pkg == "main":
 		return true
 	case isGlue(f):
@@ -46,7 +45,7 @@ func isGlue(f breakdown.Frame) bool {
 // each C function.
 func isCgo(file string) bool { return strings.HasPrefix(path.Base(file), "_cgo_") }
 
-// versioned tells a path with a module's version in it: "…@v1.7.2/…".
+// versioned reports whether a path contains a module's version: "…@v1.7.2/…".
 func versioned(file string) bool {
 	for {
 		_, after, ok := strings.Cut(file, "@v")
@@ -60,28 +59,28 @@ func versioned(file string) bool {
 	}
 }
 
-// isStandard tells a package of GOROOT: its first element is one that GOROOT
-// has, and its files lie in GOROOT/src or, trimmed, in the package's own path. The
-// runtime has functions of others in files of its own: time.Sleep is one.
+// isStandard reports whether a package belongs to GOROOT: its first element is one that
+// GOROOT has, and its files are in GOROOT/src or, trimmed, in the package's own path.
+// The runtime's files also hold functions of other packages, such as time.Sleep.
 func isStandard(pkg, dir string) bool {
 	in := func(folder string) bool { return dir == folder || strings.HasSuffix(dir, "/src/"+folder) }
 	return ofStandard(pkg) && (in(pkg) || in("runtime"))
 }
 
-// ofStandard tells a package of GOROOT by its path alone, which may also be the
-// service's.
+// ofStandard reports whether a package's path looks like one of GOROOT. The service's
+// own may look the same.
 func ofStandard(pkg string) bool {
 	first, _, _ := strings.Cut(pkg, "/")
 	return standard[first]
 }
 
-// packageOf is a function's import path, in the form that the linker gives it:
-// dots in its last element are escaped.
+// packageOf returns a function's import path. It restores the dots that the linker
+// escapes in the last element.
 func packageOf(fn string) string {
 	return strings.ReplaceAll(packagePath(fn), "%2e", ".")
 }
 
-// packagePath is the same as it stands in the function's name.
+// packagePath returns the import path as it is spelled in the function's name.
 func packagePath(fn string) string {
 	slash := strings.LastIndexByte(fn, '/') + 1
 	// A type argument may hold slashes: they come after the package's dot.

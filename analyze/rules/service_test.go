@@ -6,7 +6,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-func TestTheServicesOwnCodeIsToldByItsPath(t *testing.T) {
+func TestThePathTellsTheServicesOwnCode(t *testing.T) {
 	for _, c := range []struct {
 		name, function, file string
 		service              bool
@@ -80,7 +80,7 @@ func TestNamesWithoutWhatTheCompilerAdds(t *testing.T) {
 		"main.Map[...].func1.Filter[...].2":       "main.Filter",
 		"shop-range1/x.list":                      "shop-range1/x.list",
 
-		// Of what was inlined, as Go names it up to 1.26.
+		// Inlined functions, as named up to Go 1.26.
 		"main.main.(*API).Get.func3":                   "main.(*API).Get",
 		"main.(*API).Get.(*API).list.func1.2":          "main.(*API).list",
 		"main.list.func1.wrap.1":                       "main.wrap",
@@ -91,7 +91,7 @@ func TestNamesWithoutWhatTheCompilerAdds(t *testing.T) {
 		"":                                             "",
 	} {
 		if got := BaseName(given); got != want {
-			t.Errorf("%s without the compiler's part is %s, not %s", given, got, want)
+			t.Errorf("BaseName(%s) = %s, want %s", given, got, want)
 		}
 	}
 }
@@ -110,7 +110,7 @@ func TestPackagesOfFunctions(t *testing.T) {
 		"example.com/a.b/c.F[map[string]x.y/z.T].func1": "example.com/a.b/c",
 	} {
 		if got := packageOf(given); got != want {
-			t.Errorf("%s is of package %s, not %s", given, got, want)
+			t.Errorf("the package of %s is %s, want %s", given, got, want)
 		}
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// stack makes frames, leaf first, of functions separated by " < ". Their files
-// lie where a default build finds them: the standard library in GOROOT, what has
-// a dot in its path's first element in the module cache, the rest (main, shop/…)
-// is the service.
+// stack returns frames, leaf first, for functions separated by " < ". Their files are
+// where a default build has them: the standard library in GOROOT, packages with a dot
+// in the first element of their path in the module cache. The rest (main, shop/…) is
+// the service.
 func stack(functions string) []breakdown.Frame {
 	var frames []breakdown.Frame
 	for i, f := range strings.Split(functions, " < ") {
@@ -33,7 +33,7 @@ func fileOf(function string) string {
 	return "/usr/local/go/src/" + pkg + "/lib.go"
 }
 
-// describe says all that a class tells, in the order of its fields.
+// describe returns everything that a class says, in the order of its fields.
 func describe(c *Class) string {
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }

@@ -24,14 +24,14 @@ const (
 	pqRead = netRead + " < bufio.(*Reader).fill < bufio.(*Reader).Read < io.ReadAtLeast < github.com/lib/pq.(*conn).recvMessage"
 )
 
-// A tableCase is a stack as traces hold it, and what it means.
+// A tableCase is a stack from a trace, and what it means.
 type tableCase struct{ name, stack, want string }
 
-// cases are those of each file of rows; beside them there are firstCases.
+// cases are those for each file of rows, and firstCases.
 var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases)
 
 var firstCases = []tableCase{
-	// database/sql, the driver unseen.
+	// database/sql without its driver.
 	{"sql waits for a free connection", "database/sql.(*DB).conn < database/sql.(*DB).query < database/sql.(*DB).QueryContext < " + handler,
 		"db/pool_wait sql" + served},
 	{"sql waits for its own lock when it gives a connection back", "sync.(*Mutex).Lock < database/sql.(*DB).putConn < database/sql.(*driverConn).releaseConn < database/sql.(*DB).execDC < " + handler,
@@ -117,7 +117,7 @@ var firstCases = []tableCase{
 	{"an answer's body is read under a time limit", "net/http.(*body).Read < net/http.(*cancelTimerBody).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
 
-	// and its connections' goroutines.
+	// Its connections' goroutines.
 	{"a connection's writer writes", netWrite + " < net/http.persistConnWriter.Write < bufio.(*Writer).Flush < net/http.(*persistConn).writeLoop < net/http.(*Transport).dialConn.gowrap3",
 		"upstream/request_write http wakes:request_write"},
 	{"a connection's reader reads", netRead + " < net/http.(*persistConn).Read < bufio.(*Reader).fill < bufio.(*Reader).Peek < net/http.(*persistConn).readLoop < net/http.(*Transport).dialConn.gowrap2",
@@ -139,7 +139,7 @@ var firstCases = []tableCase{
 	{"the handshake is waited for", "net/http.(*persistConn).addTLS < net/http.(*Transport).dialConn",
 		"upstream/tls http"},
 
-	// The network without a client that is known.
+	// The network without a known client.
 	{"a name is resolved", resolve + " < example.com/raw.Dial < " + handler, "upstream/dns tcp" + served},
 	{"a raw connection is dialed", dial + " < example.com/raw.Dial < " + handler, "upstream/connect tcp" + served},
 	{"a raw connection is dialed, the dialer inlined", "internal/poll.(*FD).WaitWrite < net.(*netFD).connect < net.(*sysDialer).dialTCP < example.com/raw.Dial < " + handler,
@@ -159,7 +159,7 @@ var firstCases = []tableCase{
 	{"an answer's chunk is written", netWrite + " < bufio.(*Writer).Flush < net/http.(*chunkWriter).Write < " + handler, "client_io http" + served},
 	{"an answer overflows its buffer", netWrite + " < net/http.checkConnErrorWriter.Write < bufio.(*Writer).ReadFrom < " + handler, "client_io http" + served},
 
-	// What this process does by itself.
+	// What the process does by itself.
 	{"a sleep", "time.Sleep < " + handler, "sleep" + served},
 	{"a rate limiter", "golang.org/x/time/rate.(*Limiter).wait < golang.org/x/time/rate.(*Limiter).WaitN < " + handler, "sleep" + served},
 	{"a file is written", "syscall.write < syscall.Write < internal/poll.(*FD).Write < os.(*File).Write < " + handler, "file os" + served},
@@ -208,7 +208,7 @@ var firstCases = []tableCase{
 	{"symbols are fetched", netWrite + " < net/http/pprof.Symbol < net/http.HandlerFunc.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.Symbol"},
 	{"another profile is fetched", netWrite + " < net/http/pprof.handler.ServeHTTP < " + http1, "connection http/1 served observer by net/http/pprof.handler.ServeHTTP"},
 
-	// Nested libraries: what the service called counts, not what that uses.
+	// Nested libraries: the one that the service called counts, not those that it uses.
 	{"a cloud's database is asked over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.(*Client).Do < example.com/cloud.(*stmt).Query < database/sql.ctxDriverStmtQuery < database/sql.(*DB).QueryContext < " + handler,
 		"db/query sql" + served},
 	{"a connection that authenticates over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Client).Do < example.com/iam.Token < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.ConnectWithOptions < " + handler,
@@ -217,7 +217,7 @@ var firstCases = []tableCase{
 		"sleep connection http/1 served by main.(*API).Get at main.retry"},
 }
 
-func TestEveryStackSaysWhatItMeans(t *testing.T) {
+func TestEveryStackHasItsMeaning(t *testing.T) {
 	table := New()
 	for _, c := range cases {
 		if got := describe(table.Classify(stack(c.stack))); got != c.want {
@@ -226,7 +226,7 @@ func TestEveryStackSaysWhatItMeans(t *testing.T) {
 	}
 }
 
-// Each row has to earn its place: without it, some case is told otherwise.
+// Every row is needed: without it, some case has another meaning.
 func TestEveryRowIsNeeded(t *testing.T) {
 	for i, r := range table {
 		if allHold(newTable(slices.Delete(slices.Clone(table), i, i+1), loops)) {

@@ -4,8 +4,8 @@ import "timesink/analyze/breakdown"
 
 // upstreams are the clients of other services, and the network below any client.
 var upstreams = []Rule{
-	// net/http's client. Its connections read and write on goroutines of their own;
-	// the caller waits in a select.
+	// net/http's client. Its connections read and write on their own goroutines; the
+	// caller waits in a select.
 	{Func: "net/http.(*Transport).CloseIdleConnections", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http", NoCall: true},
 	{Func: "net/http.(*Transport).getConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},
 	{Func: "net/http.(*Transport).dialConnFor", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "http"},
@@ -30,10 +30,10 @@ var upstreams = []Rule{
 	{Func: "github.com/valyala/fasthttp.(*HostClient).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "github.com/valyala/fasthttp.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
-	// gRPC, whose connections read and write on goroutines of their own. To wait
-	// for a transport is to wait until one is connected; streams share it. Who has the
-	// last of an answer may still wait, some microseconds, until the connection's
-	// reader has closed the stream.
+	// gRPC, whose connections read and write on their own goroutines. A wait for a
+	// transport lasts until one is connected; streams share it. A caller with a
+	// complete response may still wait some microseconds, until the connection's reader
+	// has closed the stream.
 	{Func: "google.golang.org/grpc.(*ClientConn).Close", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "grpc", NoCall: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).exitIdleMode", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc"},
 	{Func: "google.golang.org/grpc.(*ClientConn).WaitForStateChange", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "grpc", NoCall: true},
@@ -52,8 +52,8 @@ var upstreams = []Rule{
 	{Func: "google.golang.org/grpc.(*clientStream).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true, Stream: true},
 	{Func: "google.golang.org/grpc.(*ClientConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "grpc", Default: true},
 
-	// connect-go, over net/http's client. What is sent on a stream goes through a
-	// pipe to a goroutine that makes the call, and is a part of it.
+	// connect-go, over net/http's client. Messages sent on a stream go through a pipe
+	// to the goroutine that makes the call, and are part of it.
 	{Func: "connectrpc.com/connect.(*duplexHTTPCall).makeRequest", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http"},
 	{Func: "connectrpc.com/connect.(*duplexHTTPCall).Send", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http", NoCall: true},
 	{Func: "connectrpc.com/connect.(*duplexHTTPCall).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
