@@ -13,8 +13,8 @@ import (
 	xtrace "golang.org/x/exp/trace"
 )
 
-// benchTrace is the trace that TIMESINK_BIG_TRACE names, or else one recorded for this run:
-// the figures per event are what can be compared from run to run.
+// benchTrace returns the trace that TIMESINK_BIG_TRACE names, or else one recorded for this
+// run. Only the figures per event can be compared between runs.
 func benchTrace(b *testing.B) []byte {
 	b.Helper()
 	file := os.Getenv("TIMESINK_BIG_TRACE")
@@ -28,7 +28,7 @@ func benchTrace(b *testing.B) []byte {
 	return data
 }
 
-// BenchmarkSplit finds the generations' edges.
+// BenchmarkSplit splits a trace into generations.
 func BenchmarkSplit(b *testing.B) {
 	data := benchTrace(b)
 	b.SetBytes(int64(len(data)))
@@ -47,8 +47,8 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
-// BenchmarkDecode decodes the largest generation: with nothing but a loop over the ordinary
-// reader's events, with the ordinary reader, and with the decoder of this package.
+// BenchmarkDecode decodes the largest generation: with a bare loop over the ordinary reader's
+// events, with the ordinary reader, and with this package's decoder.
 func BenchmarkDecode(b *testing.B) {
 	g := slices.MaxFunc(generations(b, benchTrace(b)), func(a, b encoded) int { return len(a.data) - len(b.data) })
 	bare := func(g encoded, _ *shared, _ []Record) (d Generation, err error) {

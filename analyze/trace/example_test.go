@@ -13,7 +13,7 @@ import (
 )
 
 // The decoder calls Attach once for each distinct stack, so that a loop over millions of
-// records compares no strings: here it sums up how long goroutines slept by the function that
+// records compares no strings. This one sums how long goroutines slept, by the function that
 // called time.Sleep.
 func Example() {
 	var recorded bytes.Buffer

@@ -6,9 +6,8 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// FuzzDecodersAgree takes data as it is, or one of the recorded generations with
-// other times and single events changed: what is only bytes to a fuzzer is
-// refused at once, nearly always.
+// FuzzDecodersAgree uses data as it is, or one of the recorded generations with other times
+// and single events changed. Both decoders nearly always reject arbitrary bytes at once.
 func FuzzDecodersAgree(f *testing.F) {
 	for _, data := range tracetest.ReaderFixtures(f) {
 		if len(data) < 4<<10 {

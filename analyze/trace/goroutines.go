@@ -2,25 +2,25 @@ package trace
 
 import "timesink/analyze/trace/byid"
 
-// A runner is a goroutine as the scheduler sees it.
+// A runner is a goroutine, as the scheduler sees it.
 type runner struct {
 	id        int64
 	number    int32
-	seq       uint64 // of its last event that has a number
+	seq       uint64 // of its last event with a sequence number
 	state     State
 	assisting bool // in a GC mark assist
-	stopping  bool // the world
+	stopping  bool // stopping the world
 	regions   []region
 }
 
-// A region is a user region, its name a string by number.
+// A region is a user region. Its name is the id of a string.
 type region struct{ task, name uint64 }
 
-// wireStates are the states of goroutines, by their number in a trace.
+// wireStates are the states of goroutines, as numbered in a trace.
 var wireStates = [...]State{1: StateRunnable, 2: StateRunning, 3: StateSyscall, 4: StateWaiting}
 
-// ready returns the goroutine that t's event names, if it is in that state and
-// the event is its next.
+// ready returns the goroutine that t's event names if it is in that state and the event is
+// its next, or else nil.
 func (o *ordering) ready(t *thread, state State) *runner {
 	g := o.runners.Find(int64(t.args[1]))
 	if g == nil || g.state != state || t.args[2] != g.seq+1 {
@@ -68,8 +68,8 @@ func (o *ordering) goStop(t *thread) bool {
 	return true
 }
 
-// goUnblock needs nothing of the thread: the network poller and timers wake
-// goroutines too.
+// goUnblock requires nothing of the thread: the network poller and timers wake goroutines
+// too.
 func (o *ordering) goUnblock(t *thread) bool {
 	g := o.ready(t, StateWaiting)
 	if g == nil {
@@ -112,8 +112,8 @@ func (o *ordering) syscallEnd(t *thread) bool {
 	return true
 }
 
-// syscallEndBlocked waits until the processor is stolen or stopped: its
-// goroutine lost it on the way.
+// syscallEndBlocked must come after the event that steals or stops the processor: the
+// goroutine lost it during the system call.
 func (o *ordering) syscallEndBlocked(t *thread) bool {
 	if t.processor != nil && t.processor.state == procSyscall {
 		return false
@@ -128,7 +128,7 @@ func (o *ordering) syscallEndBlocked(t *thread) bool {
 	return true
 }
 
-// born adds a goroutine, nil if there is one of that id already.
+// born adds a goroutine. It returns nil if the id is invalid or exists already.
 func (o *ordering) born(id int64, state State) *runner {
 	if id < 0 || o.runners.Find(id) != nil {
 		o.bad = true
@@ -160,7 +160,7 @@ func (o *ordering) goCreate(t *thread) bool {
 	return true
 }
 
-// goCreateSyscall is a thread of C that calls Go.
+// goCreateSyscall handles a C thread that calls Go.
 func (o *ordering) goCreateSyscall(t *thread) bool {
 	if t.running != nil || !o.isThread(t) {
 		return o.refuse()
@@ -183,14 +183,14 @@ func (o *ordering) goDestroy(t *thread) bool {
 	return true
 }
 
-// gone removes the goroutine that the thread holds.
+// gone removes the goroutine of the thread.
 func (o *ordering) gone(t *thread) {
 	o.runners.remove(t.running)
 	t.running = nil
 }
 
-// goDestroySyscall is a thread of C that returns from Go, or ends. Its number may
-// be used again, so the processor that it may hold is taken from it as well.
+// goDestroySyscall handles a C thread that returns from Go, or ends. The thread's id may be
+// reused, so any processor that it holds is taken away too.
 func (o *ordering) goDestroySyscall(t *thread) bool {
 	g, p := t.running, t.processor
 	if g == nil || g.state != StateSyscall {
@@ -209,8 +209,8 @@ func (o *ordering) goDestroySyscall(t *thread) bool {
 	return true
 }
 
-// goSwitch wakes a goroutine, blocks or ends the current one, and starts the
-// one woken: three events in one.
+// goSwitch handles three events in one: it wakes a goroutine, blocks or ends the current one,
+// and starts the woken one.
 func (o *ordering) goSwitch(t *thread) bool {
 	if !o.holds(t, StateRunning) {
 		return false
@@ -234,8 +234,8 @@ func (o *ordering) goSwitch(t *thread) bool {
 	return true
 }
 
-// goStatus says a goroutine's state where a generation meets it first. Of one that
-// a thread of C brought along it is said once more.
+// goStatus handles a goroutine's state at its first occurrence in a generation. For a
+// goroutine that a C thread created it comes once more.
 func (o *ordering) goStatus(t *thread) bool {
 	id, on, status := int64(t.args[1]), int64(t.args[2]), t.args[3]
 	if status == 0 || status >= uint64(len(wireStates)) {
@@ -262,9 +262,9 @@ func (o *ordering) goStatus(t *thread) bool {
 	return true
 }
 
-// place gives a goroutine whose status is told to the thread that it is on: that
-// which tells it, or, in a system call, the one named. It returns false where
-// two threads would have the goroutine, or a thread had another one.
+// place assigns a goroutine to its thread: t, or, in a system call, the thread with the id
+// on. It returns false if the goroutine would be on two threads, or the thread already has
+// another one.
 func (o *ordering) place(t *thread, g *runner, on int64, known bool) bool {
 	holder := t
 	if g.state == StateSyscall && on != t.id {
@@ -279,21 +279,21 @@ func (o *ordering) place(t *thread, g *runner, on int64, known bool) bool {
 		t.hold(g, t.processor)
 		return true
 	}
-	// It has been in the system call all the time, on a thread of which nothing
-	// was heard.
+	// It has been in the system call since before the generation, on a thread without events
+	// so far.
 	first := !holder.seen
 	holder.seen, holder.running = true, g
 	return first
 }
 
-// A runnerTable has the goroutines of a generation. Those that ended make room
-// for new ones.
+// A runnerTable holds the goroutines of a generation. It reuses the memory of those that
+// ended.
 type runnerTable struct {
 	byid.Table[runner]
 	free []*runner
 }
 
-// add adds a goroutine that is not there yet.
+// add adds a goroutine, which must not be in the table.
 func (t *runnerTable) add(id int64, state State) *runner {
 	if len(t.free) == 0 {
 		block := make([]runner, 64)
@@ -308,7 +308,7 @@ func (t *runnerTable) add(id int64, state State) *runner {
 	return g
 }
 
-// remove removes a goroutine that is there.
+// remove removes a goroutine, which must be in the table.
 func (t *runnerTable) remove(g *runner) {
 	t.Remove(g.id)
 	t.free = append(t.free, g)

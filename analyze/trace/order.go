@@ -5,56 +5,55 @@ import (
 	"slices"
 )
 
-// A thread is a thread's row of batches, read event by event, with the
-// goroutine and the processor that it holds before the next event.
+// A thread is the batches of one thread, read event by event, with the goroutine and the
+// processor that the thread holds before the next event.
 type thread struct {
 	id      int64
 	batches []batch // still to come
-	data    []byte  // of the batch that is being read
+	data    []byte  // of the current batch
 	pos     int
 	start   uint64 // of that batch, in the trace's units
-	last    int64  // the time of the event before, ns; 0 where there is none
+	last    int64  // the time of the previous event in the batch, in ns; 0 if there is none
 
 	typ  byte // the next event
 	at   int64
-	args [maxNumbers]uint64 // after its type, the time since the event before first
+	args [maxNumbers]uint64 // the numbers after its type; the first is the time since the previous event
 
-	seen      bool // an event of it was looked at
+	seen      bool // an event of the thread was examined
 	running   *runner
 	processor *processor
 }
 
-// A head is a thread by the time of its next event.
+// A head is a thread with the time of its next event.
 type head struct {
 	at     int64
 	thread *thread
 }
 
-// An ordering puts the events of a generation's threads into one order and
-// makes them records.
+// An ordering puts the events of a generation's threads into one order and turns them into
+// records.
 //
-// The threads' clocks agree only so far, so time alone does not tell the order.
-// It is a heap of threads by time that proposes the next event, and the state of
-// goroutines and processors, with the sequence numbers that the events carry,
-// that says whether it may come next. If not, the first one in order of time
-// that may is taken. Every order that these rules leave open, that of ties in
-// the heap included, follows the ordinary reader.
+// The threads' clocks do not agree exactly, so time alone does not give the order. A heap of
+// threads by time proposes the next event. The state of goroutines and processors, together
+// with the sequence numbers in the events, decides whether it may come next. If not, the
+// ordering takes the first event in time order that may. Where these rules leave the order
+// open, ties in the heap included, it follows the ordinary reader.
 type ordering struct {
 	*wire
 	scheduler
 	frontier []head
-	now      int64 // the time of the event before; each event is later than the last
-	bad      bool  // the ordinary reader would refuse the generation, or might
+	now      int64 // the time of the previous event; times strictly increase
+	bad      bool  // the ordinary reader would, or might, reject the generation
 
 	out     Generation
 	shared  *shared
-	indexes []int32 // of each stack in the Generation's, -1 where it is not there yet
-	reasons []int16 // the number of each string as a reason, the same
+	indexes []int32 // from ids of stacks to indexes in out.Stacks, -1 if not assigned yet
+	reasons []int16 // from ids of strings to reasons, -1 if not assigned yet
 }
 
-// decodeWire decodes a generation with the same result as decodeEvents, in a
-// sixth of the time, or says that it cannot. It takes each generation by itself
-// and so every state in it from the beginning, as decodeEvents does.
+// decodeWire decodes a generation with the same result as decodeEvents, in a sixth of the
+// time. It returns false if it cannot. Like decodeEvents it starts each generation with no
+// state from the one before.
 func decodeWire(g encoded, c *shared, reuse []Record) (Generation, bool) {
 	w, ok := newWire(g)
 	if !ok {
@@ -65,8 +64,8 @@ func decodeWire(g encoded, c *shared, reuse []Record) (Generation, bool) {
 		reasons: slices.Repeat([]int16{-1}, len(w.strings))}
 	o.indexes[0] = 0
 	o.out = Generation{records: reuse[:0], Stacks: []*Stack{nil}, Clock: w.clock}
-	// A row that is too short grows by being copied, and is there twice; one with room
-	// to spare also holds the denser generations that follow.
+	// Growing a slice that is too short copies it, with both copies in memory. The spare
+	// capacity also lets it hold denser generations later.
 	if most := w.events / eventBytes; cap(reuse) < most/8*7 {
 		o.out.records = make([]Record, 0, most/4*5)
 	}
@@ -74,10 +73,10 @@ func decodeWire(g encoded, c *shared, reuse []Record) (Generation, bool) {
 	return o.out, ok
 }
 
-// run goes through the whole generation.
+// run puts all events of the generation in order. It returns false if it cannot.
 func (o *ordering) run() bool {
-	// The ordinary reader tells of a generation's beginning and of the trace's
-	// end by an event each; the former takes part in the clock.
+	// The ordinary reader has an event for the start of a generation and one for the end of
+	// the trace. The first of them advances the clock.
 	o.out.Events = 2
 	o.now = max(1, o.ns(o.oldest))
 	for _, t := range o.threads {
@@ -100,8 +99,8 @@ func (o *ordering) run() bool {
 	return false
 }
 
-// step takes the next event of the thread at i of the frontier, if it may come
-// next.
+// step takes the next event of the thread at i in the frontier. It returns false if that
+// event may not come next.
 func (o *ordering) step(i int) bool {
 	t := o.frontier[i].thread
 	if !o.advance(t) {
@@ -116,10 +115,11 @@ func (o *ordering) step(i int) bool {
 	return true
 }
 
-// stepOther takes the first event after the head that may come next.
+// stepOther takes the first event that may come next, other than that of the first head. It
+// returns false if there is none.
 func (o *ordering) stepOther() bool {
-	// A sorted row is a heap. With more than a dozen threads the order of ties
-	// is that of this very algorithm.
+	// A sorted slice is a heap. With more than a dozen threads the order of ties depends on
+	// the algorithm. The ordinary reader uses this one.
 	slices.SortFunc(o.frontier, func(a, b head) int { return cmp.Compare(a.at, b.at) })
 	for i := 1; i < len(o.frontier) && !o.bad; i++ {
 		if o.step(i) {
@@ -160,8 +160,8 @@ func (o *ordering) fix(i int) {
 	}
 }
 
-// remove takes the head at i out of the heap: it goes to the root first,
-// whatever its time, and the last one takes its place there.
+// remove removes the head at i from the heap: it moves it to the root, whatever its time, and
+// replaces it there with the last one.
 func (o *ordering) remove(i int) {
 	h := o.frontier
 	for i > 0 {
@@ -207,7 +207,7 @@ func (o *ordering) down(i int) {
 	}
 }
 
-// tick gives an event its time: later than that of the event before.
+// tick returns the time for an event, which is later than that of the previous event.
 func (o *ordering) tick(at int64) int64 {
 	if at <= o.now {
 		at = o.now + 1
@@ -221,7 +221,7 @@ func (o *ordering) tick(at int64) int64 {
 	return at
 }
 
-// stack returns the index of a stack.
+// stack returns the index in out.Stacks of the stack with that id.
 func (o *ordering) stack(id uint64) int32 {
 	if id < uint64(len(o.indexes)) && o.indexes[id] >= 0 {
 		return o.indexes[id]
@@ -244,7 +244,7 @@ func (o *ordering) resolveStack(id uint64) int32 {
 	return i
 }
 
-// reason returns the number of a string as a reason.
+// reason returns the string with that id as a Reason.
 func (o *ordering) reason(id uint64) Reason {
 	if id < uint64(len(o.reasons)) && o.reasons[id] >= 0 {
 		return Reason(o.reasons[id])
@@ -258,8 +258,7 @@ func (o *ordering) reason(id uint64) Reason {
 	return n
 }
 
-// knowsStack and knowsString check what an event refers to where nothing of it
-// is kept.
+// knowsStack and knowsString check the ids in an event that are not kept.
 func (o *ordering) knowsStack(id uint64) {
 	if !has(o.stacks, id) {
 		o.bad = true

@@ -19,10 +19,10 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 		`
 	for _, c := range []struct{ name, want, text string }{
 		{"a goroutine runs", decoded, running},
-		{"one starts where another runs", refused, running + `
+		{"a goroutine starts where another runs", refused, running + `
 			GoStatus dt=1 g=2 m=-1 gstatus=1
 			GoStart dt=1 g=2 g_seq=1`},
-		{"one starts that was started already", refused, running + `
+		{"a goroutine starts twice", refused, running + `
 			GoStop dt=1 reason=0 stack=0
 			GoStart dt=1 g=1 g_seq=2`},
 		{"a system call ends on a processor that runs", refused, `
@@ -38,7 +38,7 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 		{"a goroutine is created twice", refused, running + `
 			GoCreate dt=1 g=2 new_stack=0 stack=0
 			GoCreate dt=1 g=2 new_stack=0 stack=0`},
-		{"a goroutine from C is counted anew after its status", decoded, `
+		{"a goroutine from C counts from 0 again after its status", decoded, `
 			thread 0:
 			GoCreateSyscall dt=1 g=4
 			GoSyscallEndBlocked dt=1
@@ -66,19 +66,19 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 		{"a goroutine sits in a system call on no thread", refused, `
 			thread 1:
 			GoStatus dt=9 g=5 m=-1 gstatus=3`},
-		{"a goroutine's status changes by being told", refused, running + `
+		{"a status event changes a goroutine's state", refused, running + `
 			GoStatus dt=1 g=1 m=0 gstatus=4`},
 		{"a processor is stolen from its thread", decoded, running + `
 			GoSyscallBegin dt=1 p_seq=1 stack=0
 			GoSyscallEndBlocked dt=90
 			thread 1:
 			ProcSteal dt=50 p=0 p_seq=2 m=0`},
-		{"a processor is stolen from another thread than its own", refused, running + `
+		{"a processor is stolen from the wrong thread", refused, running + `
 			GoSyscallBegin dt=1 p_seq=1 stack=0
 			thread 1:
 			ProcStatus dt=1 p=1 pstatus=1
 			ProcSteal dt=50 p=0 p_seq=2 m=1`},
-		{"a processor's status is told twice", left, running + `
+		{"a processor has two status events", left, running + `
 			ProcStatus dt=1 p=0 pstatus=1`},
 		{"no thread runs anything", decoded, `
 			thread -1:
@@ -99,29 +99,29 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 		{"the world is stopped twice", refused, running + `
 			STWBegin dt=1 kind=0 stack=0
 			STWBegin dt=1 kind=0 stack=0`},
-		{"the world goes on that was not stopped", refused, running + `
+		{"the world starts that was not stopped", refused, running + `
 			STWEnd dt=1`},
 		{"a mark assist begins in another", refused, running + `
 			GCMarkAssistBegin dt=1 stack=0
 			GCMarkAssistBegin dt=1 stack=0`},
 		{"a mark assist ends that did not begin", refused, running + `
 			GCMarkAssistEnd dt=1`},
-		{"a mark assist that is going on ends", decoded, running + `
+		{"a mark assist under way ends", decoded, running + `
 			GCMarkAssistActive dt=1 g=1
 			GCMarkAssistEnd dt=1`},
-		{"a mark assist is going on twice", refused, running + `
+		{"a mark assist is under way twice", refused, running + `
 			GCMarkAssistActive dt=1 g=1
 			GCMarkAssistActive dt=1 g=1`},
-		{"a mark assist is going on in a goroutine not known", refused, running + `
+		{"a mark assist is under way in an unknown goroutine", refused, running + `
 			GCMarkAssistActive dt=1 g=2`},
-		{"a mark phase that is going on ends", decoded, running + `
+		{"a mark phase under way ends", decoded, running + `
 			GCActive dt=1 seq=7
 			GCEnd dt=1 seq=8
 			GCBegin dt=1 seq=9 stack=0`},
-		{"a mark phase is going on after it began", refused, running + `
+		{"a mark phase is under way after it began", refused, running + `
 			GCBegin dt=1 seq=1 stack=0
 			GCActive dt=1 seq=2`},
-		{"a mark phase is going on after one ended", refused, running + `
+		{"a mark phase is under way after one ended", refused, running + `
 			GCBegin dt=1 seq=1 stack=0
 			GCEnd dt=1 seq=2
 			GCActive dt=1 seq=3`},
@@ -138,7 +138,7 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 			GCSweepBegin dt=1 stack=0`},
 		{"a sweep ends that did not begin", refused, running + `
 			GCSweepEnd dt=1 swept=0 reclaimed=0`},
-		{"a sweep that is going on ends", decoded, running + `
+		{"a sweep under way ends", decoded, running + `
 			GCSweepActive dt=1 p=0
 			GCSweepEnd dt=1 swept=0 reclaimed=0`},
 
@@ -155,9 +155,9 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 		{"a task begins twice", refused, running + `
 			UserTaskBegin dt=1 task=1 parent=0 name=0 stack=0
 			UserTaskBegin dt=1 task=1 parent=0 name=0 stack=0`},
-		{"a log has a key that is not there", refused, running + `
+		{"a log's key is missing", refused, running + `
 			UserLog dt=1 task=1 key=1 value=0 stack=0`},
-		{"a switch has a stack that is not there", refused, running + `
+		{"a switch's stack is missing", refused, running + `
 			GoStop dt=1 reason=0 stack=1`},
 
 		{"a span is freed", decoded, running + `
@@ -193,18 +193,18 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 			Frequency freq=1000000
 			ClockSnapshot dt=12 mono=3 sec=4 nsec=5
 			ClockSnapshot dt=12 mono=3 sec=4 nsec=5`},
-		{"no clocks where there should be", refused, `Trace Go1.25` + running + `
+		{"no clocks where they are required", refused, `Trace Go1.25` + running + `
 			thread -1:
 			Sync
 			Frequency freq=1000000`},
-		{"a version not known", refused, `Trace Go1.27` + running},
+		{"an unknown version", refused, `Trace Go1.27` + running},
 
 		{"a frame of a function without a name", refused, running + `
 			thread -1:
 			Stacks
 			Stack id=1 nframes=1
 			pc=1 func=1 file=0 line=1`},
-		{"a stack twice", refused, running + `
+		{"a duplicate stack", refused, running + `
 			thread -1:
 			Stacks
 			Stack id=1 nframes=1
@@ -220,19 +220,19 @@ func TestDecodersAgreeOnWhatMayComeNext(t *testing.T) {
 			pc=1 func=0 file=0 line=1
 			Stack id=2 nframes=1
 			pc=1 func=0 file=0 line=2`},
-		{"a string with a number too high for it", left, running + `
+		{"a string whose id is too high", left, running + `
 			thread -1:
 			Strings
 			String id=1000000
 			data="f"`},
-		{"samples on the way", decoded, running + `
+		{"samples between events", decoded, running + `
 			GoStop dt=50 reason=0 stack=0
 			thread -1:
 			CPUSamples
 			CPUSample time=9000 m=0 p=0 g=0 stack=0
 			CPUSample time=1010 m=0 p=0 g=1 stack=0
 			CPUSample time=1002 m=0 p=0 g=1 stack=0`},
-		{"a sample with a stack that is not there", refused, running + `
+		{"a sample's stack is missing", refused, running + `
 			thread -1:
 			CPUSamples
 			CPUSample time=1010 m=0 p=0 g=1 stack=1`},

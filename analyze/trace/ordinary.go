@@ -17,10 +17,11 @@ func decodeEvents(g encoded, c *shared, reuse []Record) (Generation, error) {
 	return e.d, err
 }
 
-// pieceRecords is how many records a piece of a generation has, at least.
+// pieceRecords is the least number of records in a piece of a generation, except for the last
+// piece.
 const pieceRecords = 1 << 16
 
-// check finds out whether a generation can be decoded. What it returns has no records.
+// check returns a generation without its records, or the error from decoding it.
 func check(g encoded, c *shared) (d Generation, err error) {
 	defer gaveUp(&err)
 	e := newEvents(c)
@@ -29,8 +30,8 @@ func check(g encoded, c *shared) (d Generation, err error) {
 	return e.d, err
 }
 
-// decodePieces decodes a generation that passed check, and passes its records on in pieces of at
-// least so many, so that they are never all there. It ends early if each returns false.
+// decodePieces decodes a generation that passed check. It calls each with pieces of at least
+// that many records, so that all are never in memory at once. It stops if each returns false.
 func decodePieces(g encoded, c *shared, least int, each func(*Generation) bool) {
 	e := newEvents(c)
 	e.least, e.each = least, each
@@ -39,11 +40,11 @@ func decodePieces(g encoded, c *shared, least int, each func(*Generation) bool) 
 	}
 }
 
-// gaveUp turns a panic of the ordinary reader into an error. The reader is fuzzed but not
-// proven; a damaged file must not end the program.
+// gaveUp turns a panic of the ordinary reader into an error: a damaged file must not end the
+// program.
 func gaveUp(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("the trace reader gave up: %v", p)
+		*err = fmt.Errorf("the trace reader panicked: %v", p)
 	}
 }
 
@@ -52,12 +53,12 @@ type events struct {
 	shared *shared
 	in     interner
 	d      Generation
-	each   func(*Generation) bool // takes the records as soon as they are a piece
+	each   func(*Generation) bool // called with each piece of the records
 	least  int                    // records in a piece
 	enough bool                   // each returned false
-	checks bool                   // only finds out whether all can be read
+	checks bool                   // only check that all events can be read
 
-	goroutines, processors map[int64]int32 // their indexes
+	goroutines, processors map[int64]int32 // indexes by id
 }
 
 func newEvents(c *shared) *events {
@@ -76,7 +77,7 @@ func (e *events) read(g encoded) error {
 	for {
 		ev, err := r.ReadEvent()
 		if err == io.EOF {
-			if edges < 2 && g.number != 0 { // the reader hands on what it met amid a table
+			if edges < 2 && g.number != 0 { // the reader passes on an EOF within a table
 				return io.ErrUnexpectedEOF
 			}
 			return nil
@@ -95,7 +96,7 @@ func (e *events) read(g encoded) error {
 			d.Last = at
 		}
 		if e.checks && ev.Kind() != xtrace.EventSync {
-			continue // its stack would only take room
+			continue // its stack would only use memory
 		}
 		e.event(&ev, at)
 		if e.each != nil && len(d.records) >= e.least {
@@ -106,7 +107,7 @@ func (e *events) read(g encoded) error {
 	}
 }
 
-// flush passes on the records so far.
+// flush passes on the records that have accumulated.
 func (e *events) flush() {
 	if len(e.d.records) > 0 {
 		e.d.Stacks = e.in.stacks
@@ -115,7 +116,7 @@ func (e *events) flush() {
 	e.d.records = e.d.records[:0]
 }
 
-// event makes an event a record, where it is one.
+// event adds the record of an event, if it has one.
 func (e *events) event(ev *xtrace.Event, at int64) {
 	switch ev.Kind() {
 	case xtrace.EventSync:
@@ -147,13 +148,14 @@ func (e *events) event(ev *xtrace.Event, at int64) {
 
 func (e *events) add(r Record) { e.d.records = append(e.d.records, r) }
 
-// number numbers something that has no number yet.
+// number assigns the next index to an id.
 func (d *Generation) number(id int64) int32 {
 	d.IDs = append(d.IDs, id)
 	return int32(len(d.IDs) - 1)
 }
 
-// numberOf is the number of a goroutine, -1 for none, or of a processor.
+// numberOf returns the index of a goroutine or a processor, which it assigns at the first
+// use. It returns none for a negative id.
 func (e *events) numberOf(of map[int64]int32, id int64) int32 {
 	if id < 0 {
 		return none
@@ -166,7 +168,7 @@ func (e *events) numberOf(of map[int64]int32, id int64) int32 {
 	return n
 }
 
-// hit is the number of the goroutine that a sample hit. It need not be known.
+// hit returns the index of the goroutine that a sample hit. The goroutine may be unknown.
 func (e *events) hit(id int64) int32 {
 	if id < 0 {
 		return none
@@ -177,7 +179,7 @@ func (e *events) hit(id int64) int32 {
 	return e.d.number(id)
 }
 
-// An interner numbers a generation's stacks and reasons.
+// An interner assigns indexes to a generation's stacks and reasons.
 type interner struct {
 	shared  *shared
 	indexes map[xtrace.Stack]int32
@@ -272,7 +274,7 @@ func (e *events) region(ev *xtrace.Event, at int64) {
 	e.add(rec)
 }
 
-// name numbers the name of a task or a region.
+// name returns the index of the name of a task or a region.
 func (d *Generation) name(name string) int32 {
 	n, ok := d.nameOf[name]
 	if !ok {

@@ -8,13 +8,13 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// pieces is a generation that yields its records in pieces of at least so many.
+// pieces returns a generation that yields its records in pieces of at least that many.
 func pieces(g encoded, least int) *Generation {
 	c := newShared(Options{})
 	return &Generation{pieces: func(each func(*Generation) bool) { decodePieces(g, c, least, each) }}
 }
 
-// In pieces the records are those of the whole. Each piece comes with the tables that it needs,
+// The pieces hold the same records as the whole. Each comes with the tables that it needs,
 // which only grow.
 func TestPiecesMakeUpTheWhole(t *testing.T) {
 	for name, data := range tracetest.Recorded(t) {
@@ -46,8 +46,8 @@ func TestPiecesMakeUpTheWhole(t *testing.T) {
 	}
 }
 
-// A loop over pieces may be left, and begun again.
-func TestALoopOverPiecesMayBeLeft(t *testing.T) {
+// A loop over pieces may be left early and started again.
+func TestALoopOverPiecesMayBeLeftEarly(t *testing.T) {
 	g := pieces(generations(t, tracetest.Recorded(t)["go1.26"])[0], 100)
 	for range 2 {
 		n := 0

@@ -11,33 +11,33 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A pipeline reads a trace's generations in order, decodes several at once, as
-// many as there are workers and memory for, and hands them on in order.
+// A pipeline reads a trace's generations in order, decodes several at once, as far as workers
+// and memory allow, and passes them on in order.
 type pipeline struct {
 	s       *splitter
 	shared  *shared
-	most    int64               // bytes that generations in flight may take
-	room    *semaphore.Weighted // what is left of it
+	most    int64               // bytes that generations in flight may use
+	room    *semaphore.Weighted // what is left of most
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
-	records spare[Record] // of generations that were released
-	data    spare[byte]   // of those that were decoded
+	records spare[Record] // of released generations
+	data    spare[byte]   // of decoded generations
 }
 
-// A result is a decoded generation, or why it could not be.
+// A result is a decoded generation, or the error from reading or decoding it.
 type result struct {
 	Generation
-	from int64 // where in the trace it begins
-	held int64 // of the pipeline's room
+	from int64 // offset in the trace where it begins
+	held int64 // taken from the pipeline's room
 	err  error
 }
 
-// What a generation in flight takes beside its own bytes: a record for each event of at
-// least so many bytes, in rows that are made a quarter longer than that so as to hold the
-// denser generations that follow.
+// The memory of a generation in flight beside its own bytes: one record for each event, which
+// takes at least eventBytes, in a slice with a quarter more capacity, so that it can also
+// hold denser generations later.
 const (
 	eventBytes = 4
-	rowBytes   = recordSize * 5 / 4 // of a row, for each record
+	rowBytes   = recordSize * 5 / 4 // of the slice, for each record
 )
 
 func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
@@ -47,7 +47,7 @@ func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
 	}
 	p := &pipeline{s: s, shared: c, most: most, room: semaphore.NewWeighted(most)}
 	p.records.most, p.data.most = most/rowBytes, b.Spare
-	// Read in pieces, a generation is there twice: here, and in the reader.
+	// A generation read in pieces is in memory twice: here and in the ordinary reader.
 	s.most, s.spare = int(b.Decoding/2), &p.data
 	if s.version < firstSplit {
 		s.most = int(b.Old / oldExpansion)
@@ -55,14 +55,14 @@ func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
 	return p
 }
 
-// run starts the pipeline. The channel ends after the last generation, after an
-// error, or when the context does.
+// run starts the pipeline. The channel is closed after the last generation, after an error,
+// or when the context is done.
 func (p *pipeline) run(ctx context.Context, workers int) <-chan *result {
 	ctx, p.cancel = context.WithCancel(ctx)
 	out := make(chan *result)
-	// Each generation's place in the row is a channel of its own. One is being
-	// applied, one waits in the row's end, one has been read: the row itself
-	// need hold no more than what is left of the workers.
+	// Each generation's place in the row is a channel. One generation is being used, one
+	// waits at the row's end and one has been read, so the row needs to hold only the
+	// remaining workers' generations.
 	row := make(chan chan *result, max(workers-2, 0))
 	p.reading.Go(func() {
 		defer close(row)
@@ -81,7 +81,7 @@ func (p *pipeline) run(ctx context.Context, workers int) <-chan *result {
 	return out
 }
 
-// read reads generation after generation and has each decoded.
+// read reads the generations and starts a goroutine to decode each.
 func (p *pipeline) read(ctx context.Context, row chan<- chan *result) {
 	for {
 		from := p.s.whole
@@ -111,7 +111,7 @@ func (p *pipeline) read(ctx context.Context, row chan<- chan *result) {
 	}
 }
 
-// decode decodes a generation; one too large for that it only checks.
+// decode decodes a generation. It only checks one that is too large to decode at once.
 func (p *pipeline) decode(g encoded, r *result) {
 	var d Generation
 	var err error
@@ -128,7 +128,7 @@ func (p *pipeline) decode(g encoded, r *result) {
 	r.Generation, r.err = d, g.undecoded(err)
 }
 
-// unread returns a read error with the generation's name, nil for nil.
+// unread wraps a read error with the generation's name. It returns nil for nil.
 func (g *encoded) unread(err error) error {
 	switch {
 	case err == io.ErrUnexpectedEOF:
@@ -139,8 +139,8 @@ func (g *encoded) unread(err error) error {
 	return fmt.Errorf("%s: %w", g.name(), err)
 }
 
-// undecoded returns a decoding error with the generation's name, nil for nil. Where
-// the input's end or damage follows the generation, that is the cause.
+// undecoded wraps a decoding error with the generation's name. It returns nil for nil. If the
+// input's end or damage follows the generation, that is the cause.
 func (g *encoded) undecoded(err error) error {
 	switch {
 	case err == nil:
@@ -155,8 +155,8 @@ func (g *encoded) undecoded(err error) error {
 	return fmt.Errorf("%s: %w", g.name(), err)
 }
 
-// name returns what messages call the generation. If its own number could not be read,
-// it is the one expected.
+// name returns the generation's name for messages. If its number could not be read, the name
+// has the expected one.
 func (g *encoded) name() string {
 	if g.after == 0 {
 		return "its first generation"
@@ -164,7 +164,7 @@ func (g *encoded) name() string {
 	return fmt.Sprintf("generation %d", cmp.Or(g.number, g.after+1))
 }
 
-// size is what a generation takes until it is released, in bytes.
+// size returns the memory that a generation uses until it is released, in bytes.
 func (p *pipeline) size(g *encoded) int64 {
 	times := 1 + rowBytes/eventBytes
 	if p.s.version < firstSplit {
@@ -173,26 +173,26 @@ func (p *pipeline) size(g *encoded) int64 {
 	return int64(len(g.data) * times)
 }
 
-// release takes back the room of a generation.
+// release returns the room of a generation and keeps its records for reuse.
 func (p *pipeline) release(r *result) {
 	p.records.give(r.records)
 	p.room.Release(r.held)
 }
 
-// stop ends the pipeline and waits until it has.
+// stop stops the pipeline and waits for its goroutines.
 func (p *pipeline) stop() {
 	p.cancel()
 	p.reading.Wait()
 }
 
-// spare holds slices to be used again, of at most so many elements together.
+// spare holds slices for reuse, with at most most elements in total.
 type spare[T any] struct {
 	mu         sync.Mutex
 	free       [][]T
 	held, most int64
 }
 
-// take returns an empty slice, the one given last; nil where there is none.
+// take returns an empty slice, the one given last, or nil if there is none.
 func (s *spare[T]) take() []T {
 	s.mu.Lock()
 	defer s.mu.Unlock()

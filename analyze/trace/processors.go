@@ -1,6 +1,6 @@
 package trace
 
-// A processor is one of GOMAXPROCS.
+// A processor is one of the GOMAXPROCS that run goroutines.
 type processor struct {
 	number   int32
 	seq      uint64
@@ -8,18 +8,18 @@ type processor struct {
 	sweeping bool
 }
 
-// The states of a processor, by their number in a trace.
+// The states of a processor, as numbered in a trace.
 const (
 	procRunning   = 1
 	procIdle      = 2
 	procSyscall   = 3 // its goroutine is in a system call; it may be stolen
-	procAbandoned = 4 // the same, but with which thread is not known
+	procAbandoned = 4 // the same, but its thread is unknown
 )
 
 func (o *ordering) procStart(t *thread) bool {
 	p := o.processors[int64(t.args[1])]
-	// A thread that still has a processor is in a system call: that it was
-	// stolen comes first.
+	// A thread that still has a processor is in a system call: the event that steals the
+	// processor comes first.
 	if p == nil || p.state != procIdle || t.args[2] != p.seq+1 || t.processor != nil {
 		return false
 	}
@@ -63,8 +63,8 @@ func (o *ordering) procSteal(t *thread) bool {
 	return true
 }
 
-// procStatus says a processor's state where a generation meets it first, which
-// it does once.
+// procStatus handles a processor's state at its first occurrence in a generation. It comes
+// only once.
 func (o *ordering) procStatus(t *thread) bool {
 	id, status := int64(t.args[1]), t.args[2]
 	if _, there := o.processors[id]; there || id < 0 || status < procRunning || status > procAbandoned {

@@ -9,7 +9,7 @@ const (
 	gcMarking
 )
 
-// stopWorld begins or ends the stopping of the world by the thread's goroutine.
+// stopWorld handles the start or end of a stop of the world by the thread's goroutine.
 func (o *ordering) stopWorld(t *thread) bool {
 	if !o.has(t) {
 		return false
@@ -28,7 +28,7 @@ func (o *ordering) stopWorld(t *thread) bool {
 	return true
 }
 
-// assist begins or ends a mark assist of the thread's goroutine.
+// assist handles the start or end of a mark assist by the thread's goroutine.
 func (o *ordering) assist(t *thread) bool {
 	if !o.has(t) {
 		return false
@@ -46,7 +46,7 @@ func (o *ordering) assist(t *thread) bool {
 	return true
 }
 
-// assistActive says of any goroutine that it is in a mark assist.
+// assistActive handles the event that any goroutine is in a mark assist.
 func (o *ordering) assistActive(t *thread) bool {
 	g := o.runners.Find(int64(t.args[1]))
 	if g == nil || g.assisting {
@@ -57,8 +57,8 @@ func (o *ordering) assistActive(t *thread) bool {
 	return true
 }
 
-// mark begins or ends the garbage collector's mark phase. Its two ends may be
-// on different threads, so they have sequence numbers.
+// mark handles the start or end of the garbage collector's mark phase. The two may be on
+// different threads, so they have sequence numbers.
 func (o *ordering) mark(t *thread) bool {
 	if t.typ == evGCBegin {
 		o.knowsStack(t.args[2])
@@ -72,7 +72,7 @@ func (o *ordering) mark(t *thread) bool {
 	case t.typ == evGCActive && o.gc != gcUnknown:
 		return o.refuse()
 	case t.typ != evGCEnd && o.gc == gcUnknown:
-		// The first of a generation is free of conditions.
+		// The first event of a generation has no preconditions.
 	case seq != o.gcSeq+1:
 		return false
 	case o.gc != before || !o.has(t):
@@ -82,7 +82,7 @@ func (o *ordering) mark(t *thread) bool {
 	return o.count(t)
 }
 
-// sweep begins or ends the sweeping of a processor.
+// sweep handles the start or end of sweeping by a processor.
 func (o *ordering) sweep(t *thread) bool {
 	p := t.processor
 	switch t.typ {
@@ -99,8 +99,8 @@ func (o *ordering) sweep(t *thread) bool {
 	return o.count(t)
 }
 
-// task begins or ends a user task. One may end that was never seen to begin,
-// and end again.
+// task handles the start or end of a user task. A task may end without a start, and more than
+// once.
 func (o *ordering) task(t *thread) bool {
 	if !o.has(t) {
 		return false
@@ -125,8 +125,8 @@ func (o *ordering) task(t *thread) bool {
 	return true
 }
 
-// region begins or ends a user region of the thread's goroutine. They nest; the
-// end of one that began before the trace is free.
+// region handles the start or end of a user region of the thread's goroutine. Regions nest;
+// the end of one that began before the trace has no preconditions.
 func (o *ordering) region(t *thread) bool {
 	if !o.has(t) {
 		return false
@@ -148,14 +148,14 @@ func (o *ordering) region(t *thread) bool {
 	return true
 }
 
-// unit makes a record of what the thread's goroutine marks.
+// unit adds a record of a task or region of the thread's goroutine.
 func (o *ordering) unit(t *thread, what Op, stack uint64) *Record {
 	r := o.add(t.at, what, t.running.number, StateUnknown)
 	r.Stack = o.stack(stack)
 	return r
 }
 
-// name returns the number of a string as a name.
+// name returns the index in Names of a string.
 func (o *ordering) name(id uint64) int32 {
 	if !has(o.strings, id) {
 		o.bad = true

@@ -18,12 +18,12 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// A reading is all that a Reader says of a trace.
+// A reading is everything that a Reader says about a trace.
 type reading struct {
-	generations []trace.Generation // but for their records
+	generations []trace.Generation // without their records
 	records     [][]trace.Record
-	reasons     []string // of the records, by name: how they are numbered depends on the workers
-	pieces      int      // that the records came in
+	reasons     []string // of the records, by name, because their numbers depend on the workers
+	pieces      int      // the number of pieces
 	skipped     int64
 	err         string
 	unread      int64
@@ -60,7 +60,7 @@ func read(t testing.TB, r io.Reader, o trace.Options) (out reading) {
 	return out
 }
 
-// valid holds a generation's records against what is said of their fields.
+// valid checks a generation's records against the documentation of their fields.
 func valid(t testing.TB, g *trace.Generation, records []trace.Record) {
 	t.Helper()
 	at := g.First
@@ -98,10 +98,10 @@ func sameReading(t *testing.T, name string, got, want reading) {
 	}
 }
 
-// What is damaged is read the same by any number of workers too, errors included.
+// Any number of workers read the same from damaged traces too, errors included.
 func TestWorkersMakeNoDifference(t *testing.T) {
 	all, counts := tracetest.Recorded(t), []int{3}
-	if !testing.Short() { // a short test is for the race detector
+	if !testing.Short() { // the short test is for the race detector
 		counts = []int{-1, 2, 5}
 		maps.Copy(all, tracetest.ReaderFixtures(t))
 		for i, data := range tracetest.FaultyTraces(t) {
@@ -116,8 +116,8 @@ func TestWorkersMakeNoDifference(t *testing.T) {
 	}
 }
 
-// A budget that holds no generation whole makes the records come in pieces, and one that is
-// smaller yet makes generations skipped. Nothing else is different.
+// With a budget smaller than any generation the records come in pieces, and with an even
+// smaller one generations are skipped. Nothing else differs.
 func TestABudgetOnlyMakesPieces(t *testing.T) {
 	pieces, skipped := 0, int64(0)
 	for name, a := range tracetest.Rows(t) {
@@ -134,7 +134,7 @@ func TestABudgetOnlyMakesPieces(t *testing.T) {
 		skipped += read(t, bytes.NewReader(a.Whole()), trace.Options{Workers: 2, Budget: tight}).skipped
 	}
 	if pieces == 0 || skipped == 0 {
-		t.Errorf("%d pieces, and %d bytes skipped: the test tests nothing", pieces, skipped)
+		t.Errorf("%d pieces, and %d bytes skipped: the budgets are not small enough", pieces, skipped)
 	}
 }
 
@@ -193,8 +193,8 @@ func sameReadingButStacks(t *testing.T, name string, got, want reading) {
 	sameReading(t, name, got, want)
 }
 
-// With room for a few stacks they are forgotten and met again, and mean the same.
-func TestStacksBeyondTheBudgetAreNewAgain(t *testing.T) {
+// With room for only a few stacks they are forgotten and met again, with the same meaning.
+func TestStacksBeyondTheBudgetAreForgotten(t *testing.T) {
 	for name, data := range tracetest.Recorded(t) {
 		want := read(t, bytes.NewReader(data), trace.Options{})
 		var calls, size int
@@ -218,7 +218,7 @@ func TestStacksBeyondTheBudgetAreNewAgain(t *testing.T) {
 	}
 }
 
-func TestWhyAReadingEnds(t *testing.T) {
+func TestErrSaysWhyAReadingEnded(t *testing.T) {
 	rows := tracetest.Rows(t)
 	a := rows["go1.26"]
 	one := a.Whole()
@@ -233,7 +233,7 @@ func TestWhyAReadingEnds(t *testing.T) {
 		{"a whole trace", bytes.NewReader(one), len(a.Parts), nil, 0},
 		{"a cut one", bytes.NewReader(one[:len(one)-1]), len(a.Parts) - 1, trace.ErrEndsWithin, int64(len(a.Parts[len(a.Parts)-1]) - 1)},
 		{"one cut in its first generation", bytes.NewReader(one[:100]), 0, trace.ErrEndsWithin, 100 - 16},
-		{"one with another behind it", io.MultiReader(bytes.NewReader(one), bytes.NewReader(one)), len(a.Parts), trace.ErrAnother, int64(len(one))},
+		{"one with another after it", io.MultiReader(bytes.NewReader(one), bytes.NewReader(one)), len(a.Parts), trace.ErrAnother, int64(len(one))},
 		{"a reader that fails", io.MultiReader(bytes.NewReader(one), iotest.ErrReader(broken)), len(a.Parts), broken, 0},
 		{"a table that ends early", bytes.NewReader(append(a.Trace(0), tracetest.Broken(a.Parts[1])...)), 1, io.ErrUnexpectedEOF, int64(len(tracetest.Broken(a.Parts[1])))},
 	} {
@@ -256,7 +256,7 @@ func TestWhyAReadingEnds(t *testing.T) {
 	}
 }
 
-// A trace of before Go 1.22 is one generation, or too much.
+// A trace of Go before 1.22 is one generation, or too large.
 func TestAnOldTraceIsReadAsAWhole(t *testing.T) {
 	data := tracetest.Service(t, "go1.21")
 	whole := read(t, bytes.NewReader(data), trace.Options{})
@@ -268,7 +268,7 @@ func TestAnOldTraceIsReadAsAWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range in.Generations(t.Context()) {
-		t.Error("it is read beyond its budget")
+		t.Error("it was read in spite of its budget")
 	}
 	if !errors.Is(in.Err(), trace.ErrMemory) || in.Version() != 21 {
 		t.Errorf("go 1.%d: %v", in.Version(), in.Err())
@@ -298,12 +298,12 @@ func TestAReadingEndsWithItsContextOrItsLoop(t *testing.T) {
 		break
 	}
 	if err := in.Err(); err != nil {
-		t.Errorf("a loop that was left says %v", err)
+		t.Errorf("after a loop that was left early: error %v", err)
 	}
 }
 
-// FuzzReader reads anything with little memory. It must come to an end, and what it says must
-// be as it is documented.
+// FuzzReader reads arbitrary data with little memory. Reading must end, and its results must
+// be as documented.
 func FuzzReader(f *testing.F) {
 	for _, faulty := range tracetest.FaultyTraces(f) {
 		f.Add(faulty, uint32(0))

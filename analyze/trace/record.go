@@ -1,12 +1,12 @@
 package trace
 
-// A Record is an event reduced to what it says about goroutines, processors, and what
-// the program marked with tasks and regions. It holds no pointers, so a generation with a
-// million of them costs the garbage collector nothing.
+// A Record is an event reduced to what it says about goroutines, processors, and the
+// program's tasks and regions. It holds no pointers, so a generation with a million records
+// costs the garbage collector nothing.
 //
-// G and Other are indexes into the generation's IDs, -1 for nobody. Stack and Stack2 are
-// indexes into its Stacks, 0 for no stack; where Op says that Stack2 is a name, it is an
-// index into Names.
+// G and Other are indexes into the generation's IDs, -1 for none. Stack and Stack2 are
+// indexes into its Stacks, 0 for no stack; if Op says that Stack2 is a name, it is an index
+// into Names.
 type Record struct {
 	At            int64 // ns on the trace's clock
 	G, Other      int32
@@ -19,18 +19,18 @@ type Record struct {
 // recordSize is the size of a Record in bytes.
 const recordSize = 32
 
-// An Op is what happened to a goroutine, a processor or the whole process. A field of the
-// Record that an Op does not mention means nothing there.
+// An Op is what happened to a goroutine, a processor or the whole process. Fields of the
+// Record that an Op does not mention have no meaning for it.
 type Op uint8
 
 const (
-	OpState        Op = iota // G enters State, with Stack and Reason where it blocks or enters the kernel
-	OpStatus                 // G is in State: repeated at the start of a generation, or said for the first time
-	OpWake                   // G stopped waiting and is in State; Other, if anybody, ended the wait at Stack2
+	OpState        Op = iota // G enters State, with Stack and Reason if it blocks or enters the kernel
+	OpStatus                 // G is in State: repeated at the start of a generation, or at G's first occurrence
+	OpWake                   // G stopped waiting and is in State; Other, if not -1, ended the wait at Stack2
 	OpCreate                 // Other created G, which is in State, at Stack; G starts at Stack2
 	OpEnd                    // G ended
 	OpAssistBegin            // G starts a GC mark assist
-	OpAssistEnd              // G ends it
+	OpAssistEnd              // G ends its GC mark assist
 	OpStopBegin              // the world stops
 	OpStopEnd                // the world starts again
 	OpSample                 // a CPU sample hit G at Stack
@@ -62,9 +62,8 @@ var stateNames = [NumStates]string{"unknown", "running", "runnable", "waiting", 
 // String returns the state's name, such as "running".
 func (s State) String() string { return stateNames[s] }
 
-// A Reason is why a goroutine waits, as the runtime says. These are the reasons that have
-// the same number in every trace. The others are numbered as they are met:
-// Reader.ReasonName names them.
+// A Reason is the runtime's reason for a wait. The constants have the same number in every
+// trace. Other reasons are numbered as they occur: Reader.ReasonName names them.
 type Reason uint8
 
 const (
@@ -77,7 +76,7 @@ const (
 	ReasonSync // a mutex, an RWMutex, a WaitGroup
 	ReasonCond
 	ReasonGC
-	ReasonSystem // a goroutine of the runtime, until it is needed
+	ReasonSystem // a goroutine of the runtime waits until it is needed
 	firstOtherReason
 )
 
@@ -114,7 +113,7 @@ var reasonNames = [firstOtherReason]string{
 	ReasonSystem:  "system goroutine wait",
 }
 
-// String returns the name of a fixed reason, "" for ReasonNone, and "other" for those that
+// String returns the name of a fixed reason, "" for ReasonNone, and "other" for reasons that
 // only their Reader can name.
 func (r Reason) String() string {
 	if r < firstOtherReason {

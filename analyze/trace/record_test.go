@@ -5,10 +5,10 @@ import (
 	"unsafe"
 )
 
-// What a budget lets in is counted in records.
-func TestARecordIsAsLargeAsItIsCounted(t *testing.T) {
+// Budgets are computed with the size of a record.
+func TestRecordSizeIsTheSizeOfARecord(t *testing.T) {
 	if size := unsafe.Sizeof(Record{}); size != recordSize {
-		t.Errorf("a record has %d bytes, and %d are counted", size, recordSize)
+		t.Errorf("a Record has %d bytes, recordSize is %d", size, recordSize)
 	}
 }
 
@@ -18,10 +18,10 @@ func TestFixedReasonsHaveTheirNames(t *testing.T) {
 			t.Errorf("%q has number %d, which is not fixed", name, n)
 		}
 		if short := n.String(); n != ReasonGC && reasonNumbers[short] != n {
-			t.Errorf("%q is called %q, which is another reason", name, short)
+			t.Errorf("%q has the name %q, which is another reason", name, short)
 		}
 	}
 	if other := (firstOtherReason + 7).String(); other != "other" {
-		t.Errorf("a reason that is not fixed is called %q", other)
+		t.Errorf("a reason that is not fixed has the name %q", other)
 	}
 }

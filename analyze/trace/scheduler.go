@@ -1,9 +1,8 @@
 package trace
 
-// A scheduler is what the Go scheduler's state must have been between two
-// events of a generation: which goroutines and processors there are, what they
-// do, and what ranges and tasks are open. A generation begins with nothing
-// known.
+// A scheduler is the state of the Go scheduler between two events of a generation: which
+// goroutines and processors there are, what they do, and which ranges and tasks are open.
+// Nothing is known when a generation begins.
 type scheduler struct {
 	runners    runnerTable
 	processors map[int64]*processor
@@ -16,14 +15,14 @@ func newScheduler() scheduler {
 	return scheduler{processors: map[int64]*processor{}, tasks: map[uint64]struct{}{}}
 }
 
-// none is the id that stands for no goroutine, no processor and no thread.
+// none is the id for no goroutine, no processor and no thread.
 const none = -1
 
-// advance makes the thread's next event happen and returns true, if it may come
-// next. If it may not yet, it returns false and has changed nothing; if it never
-// may, that is bad, whatever it returns. What to demand of an event, and what not,
-// is the ordinary reader's to say (advance… in its order.go). We may refuse what
-// it accepts, and leave the generation to it, but not accept what it refuses.
+// advance applies the thread's next event and returns true, if the event may come next. If it
+// may not come yet, advance changes nothing and returns false. If it may never come, advance
+// sets bad and returns anything. The ordinary reader defines what an event requires (advance…
+// in its order.go). This decoder may reject what that accepts, which leaves the generation to
+// it, but must not accept what it rejects.
 func (o *ordering) advance(t *thread) bool {
 	t.seen = true
 	switch t.typ {
@@ -91,7 +90,7 @@ func (o *ordering) advance(t *thread) bool {
 		o.knowsStack(t.args[4])
 		return o.has(t) && o.count(t)
 	}
-	// What is left are experiments, which say nothing of goroutines.
+	// The rest are experiments, which say nothing about goroutines.
 	return o.isThread(t) && o.count(t)
 }
 
@@ -102,15 +101,15 @@ func (t *thread) hold(g *runner, p *processor) {
 	}
 }
 
-// isThread reports whether it is one, and not the row of what was written for the
-// runtime as a whole, which holds nothing. It is bad if it is not.
+// isThread reports whether t is a thread. It is not if it holds the events of the runtime as
+// a whole, which has no goroutine or processor. If it is not, it sets bad.
 func (o *ordering) isThread(t *thread) bool {
 	return t.id != none || o.refuse()
 }
 
-// add makes an event, or a part of one, a record. The record is written in its
-// place: built first and then copied, its small parts would have to reach memory
-// before they could be read again as a whole, which took a fifth of all time.
+// add adds a record for an event or a part of one. It writes the record in place: building it
+// first and copying it means that small stores must reach memory before a wide load can read
+// them, which took a fifth of all time.
 func (o *ordering) add(at int64, what Op, g int32, state State) *Record {
 	n := len(o.out.records)
 	if n < cap(o.out.records) {
@@ -123,7 +122,7 @@ func (o *ordering) add(at int64, what Op, g int32, state State) *Record {
 	return r
 }
 
-// count takes note of an event that makes no record.
+// count counts an event without a record.
 func (o *ordering) count(t *thread) bool {
 	o.tick(t.at)
 	return true
@@ -134,18 +133,18 @@ func (o *ordering) refuse() bool {
 	return false
 }
 
-// has reports whether the thread holds a goroutine and a processor. It is bad if
-// it does not.
+// has reports whether the thread holds a goroutine and a processor. If it does not, it sets
+// bad.
 func (o *ordering) has(t *thread) bool {
 	return t.running != nil && t.processor != nil || o.refuse()
 }
 
-// hasProcessor is has, with or without a goroutine.
+// hasProcessor is like has, but does not require a goroutine.
 func (o *ordering) hasProcessor(t *thread) bool {
 	return t.processor != nil || o.refuse()
 }
 
-// holds is has with the goroutine in that state.
+// holds is like has, but requires the goroutine to be in that state.
 func (o *ordering) holds(t *thread, state State) bool {
 	return t.running != nil && t.processor != nil && t.running.state == state || o.refuse()
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Numbers are a set of generation numbers. Runs are in the order in which they were
-// found; of very many only the first are kept.
+// Numbers is a set of generation numbers. Runs are in the order in which they were found.
+// Only the first 1024 are kept.
 type Numbers struct {
 	Runs  []Run
 	Count uint64 // of all numbers, whether or not their run was kept
@@ -18,8 +18,8 @@ type Run struct{ First, Last uint64 }
 // maxRuns bounds the memory of each set.
 const maxRuns = 1 << 10
 
-// add adds numbers that are not in the set. A run that continues the last one in
-// either direction extends it.
+// add adds a run, which must not overlap the set. If it adjoins the last run, it extends
+// that.
 func (n *Numbers) add(r Run) {
 	n.Count += min(r.Last-r.First+1, math.MaxUint64-n.Count)
 	if last := len(n.Runs) - 1; last >= 0 {
@@ -37,12 +37,12 @@ func (n *Numbers) add(r Run) {
 	}
 }
 
-// find returns the index of the run that holds number, -1 if none does.
+// find returns the index of the run that contains number, -1 if none does.
 func (n *Numbers) find(number uint64) int {
 	return slices.IndexFunc(n.Runs, func(r Run) bool { return r.First <= number && number <= r.Last })
 }
 
-// take removes number and reports whether it was in the set, as far as runs are kept.
+// take removes number and reports whether it was in a run that is kept.
 func (n *Numbers) take(number uint64) bool {
 	i := n.find(number)
 	if i < 0 {
@@ -75,16 +75,17 @@ func (n *Numbers) partial() bool {
 	return rest > 0
 }
 
-// A Sequence judges by their numbers which of the generations that come are to be read. The
-// runtime numbers them from the process's first trace on, so a trace may begin with any
-// number. The zero Sequence has seen none.
+// A Sequence decides by their numbers which generations to read. The runtime counts from the
+// process's first trace on, so a trace may begin with any number. The zero Sequence is ready
+// to use.
 type Sequence struct {
-	// Missing are the generations that never came though later ones did. Late came after
-	// later ones, Repeated more than once: these were left out.
+	// Missing are the generations that never came although later ones did. Late are those
+	// that came after later ones, Repeated those that came more than once. Late and repeated
+	// generations are left out.
 	Missing, Late, Repeated Numbers
 
 	first, last uint64  // numbers; 0 before the first generation
-	early       Numbers // that came after last but belong before first
+	early       Numbers // came after last but belong before first
 }
 
 // A Place is where a generation belongs.
@@ -92,20 +93,20 @@ type Place uint8
 
 const (
 	Follows  Place = iota // right after the one before it, or it is the first
-	AfterGap              // after others that did not come
-	LeftOut               // before one that was read, so that it is not to be
+	AfterGap              // after missing generations
+	LeftOut               // before one that was read: do not read it
 )
 
-// succeeds reports whether number is the one that the runtime gives to the generation
-// after last. It wraps at the end of a machine word to 4, which continues the
-// numbers' remainders by 2 and by 3 (traceNextGen in the runtime).
+// succeeds reports whether the runtime gives number to the generation after last. Numbers
+// wrap at the end of a machine word to 4, which continues their remainders modulo 2 and 3
+// (traceNextGen in the runtime).
 func succeeds(number, last uint64) bool {
 	return number == last+1 || number == 4 && (last == math.MaxUint32 || last == math.MaxUint64)
 }
 
-// Add takes the next generation that came, when all the time from start to end, in ns on the
-// trace's clock, was read. It returns where the generation belongs, and how much of its time
-// is lost by leaving it out, as far as that is not known of the numbers that are missing.
+// Add adds the next generation. The caller has read the time from start to end, in ns on the
+// trace's clock. Add returns where the generation belongs. If that is LeftOut, lost is how
+// much of its time is lost, in ns, beyond what the missing numbers already account for.
 func (s *Sequence) Add(g *Generation, start, end int64) (place Place, lost int64) {
 	switch number := g.Number; {
 	case number == 0: // Go before 1.22
@@ -123,8 +124,8 @@ func (s *Sequence) Add(g *Generation, start, end int64) (place Place, lost int64
 	return Follows, 0
 }
 
-// leaveOut records a generation that is not read. A number alone does not make it a
-// repeat: that must also lie within the time read, or it is another process's.
+// leaveOut records a generation that is not read. It is a repeat only if it also lies within
+// the time read; otherwise it belongs to another process.
 func (s *Sequence) leaveOut(g *Generation, start, end int64) (lost int64) {
 	run := Run{g.Number, g.Number}
 	before := max(0, min(g.Last, start)-g.First)

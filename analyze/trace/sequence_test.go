@@ -16,7 +16,7 @@ func TestNumbersKeepTheirRuns(t *testing.T) {
 	}
 	for _, number := range []uint64{3, 6, 8, 9, 25} {
 		if !n.take(number) || n.take(number) {
-			t.Errorf("%d cannot be taken once", number)
+			t.Errorf("%d cannot be taken exactly once", number)
 		}
 	}
 	if want := []Run{{4, 5}, {20, 24}, {26, 30}}; !slices.Equal(n.Runs, want) || n.Count != 12 {
@@ -31,8 +31,8 @@ func TestNumbersKeepTheirRuns(t *testing.T) {
 	}
 }
 
-// A generation is judged by its number and, if that alone does not tell, by its time.
-func TestASequenceSaysWhatIsToBeRead(t *testing.T) {
+// The number of a generation decides or, if that is not enough, its time.
+func TestASequenceDecidesWhatToRead(t *testing.T) {
 	type step struct {
 		number      uint64
 		first, last int64
@@ -45,13 +45,13 @@ func TestASequenceSaysWhatIsToBeRead(t *testing.T) {
 		missing, late, repeated []Run
 	}{
 		{"in order", []step{{5, 0, 0, Follows, 0}, {6, 0, 0, Follows, 0}}, nil, nil, nil},
-		{"of Go before 1.22", []step{{0, 0, 0, Follows, 0}}, nil, nil, nil},
+		{"a trace of Go before 1.22", []step{{0, 0, 0, Follows, 0}}, nil, nil, nil},
 		{"around the end of a word", []step{{math.MaxUint32, 0, 0, Follows, 0}, {4, 0, 0, Follows, 0}}, nil, nil, nil},
 		{"with a gap", []step{{5, 0, 0, Follows, 0}, {9, 0, 0, AfterGap, 0}}, []Run{{6, 8}}, nil, nil},
 		{"one of the gap comes late", []step{{5, 0, 0, Follows, 0}, {9, 0, 0, AfterGap, 0}, {7, 150, 260, LeftOut, 0}}, []Run{{6, 6}, {8, 8}}, []Run{{7, 7}}, nil},
 		{"one comes again", []step{{5, 0, 0, Follows, 0}, {6, 0, 0, Follows, 0}, {5, 110, 190, LeftOut, 0}}, nil, nil, []Run{{5, 5}}},
-		{"one of before the first", []step{{5, 0, 0, Follows, 0}, {4, 110, 190, LeftOut, 0}}, nil, []Run{{4, 4}}, nil},
-		{"one of before the time read, twice", []step{{5, 0, 0, Follows, 0}, {4, 60, 110, LeftOut, 40}, {4, 60, 110, LeftOut, 0}}, nil, []Run{{4, 4}}, []Run{{4, 4}}},
+		{"one from before the first", []step{{5, 0, 0, Follows, 0}, {4, 110, 190, LeftOut, 0}}, nil, []Run{{4, 4}}, nil},
+		{"one from before the time read, twice", []step{{5, 0, 0, Follows, 0}, {4, 60, 110, LeftOut, 40}, {4, 60, 110, LeftOut, 0}}, nil, []Run{{4, 4}}, []Run{{4, 4}}},
 		{"another process's with a number that was read", []step{{5, 0, 0, Follows, 0}, {6, 0, 0, Follows, 0}, {5, 190, 250, LeftOut, 50}}, nil, []Run{{5, 5}}, nil},
 	} {
 		var s Sequence

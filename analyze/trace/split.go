@@ -13,26 +13,26 @@ import (
 	"strconv"
 )
 
-// ErrNotTrace is wrapped by the error for input that does not begin with the header of a Go
-// execution trace.
+// ErrNotTrace is the error for input that does not begin with the header of a Go execution
+// trace.
 var ErrNotTrace = errors.New("not a Go execution trace")
 
-// ErrMemory is wrapped by the error for a trace of Go before 1.22 that is larger than the
-// budget. Such a trace can only be read as a whole.
-var ErrMemory = errors.New("the memory is too little")
+// ErrMemory is the error for a trace of Go before 1.22 that is larger than the budget. Such a
+// trace can only be read as a whole.
+var ErrMemory = errors.New("not enough memory")
 
-// ErrEndsWithin is wrapped by the error for a trace that ends in the middle of a generation.
+// ErrEndsWithin is the error for a trace that ends in the middle of a generation.
 var ErrEndsWithin = errors.New("it ends within")
 
-// ErrAnother is wrapped by the error for a trace followed by another one in the same input,
-// which is not read.
+// ErrAnother is the error for a trace followed by another one in the same input, which is not
+// read.
 var ErrAnother = errors.New("another trace begins")
 
 // headerLen is the length of a trace's header, "go 1.22 trace\x00\x00\x00".
 const headerLen = 16
 
-// The event types that delimit a trace's batches, and the bounds of the format
-// since Go 1.22 (internal/trace/tracev2 in the Go tree).
+// The event types that delimit a trace's batches, and the format's limits, since Go 1.22
+// (internal/trace/tracev2 in the Go tree).
 const (
 	evEventBatch        = 1
 	evExperimentalBatch = 49
@@ -42,52 +42,51 @@ const (
 
 // The versions between which the format's framing changed.
 const (
-	firstSplit = 22 // from here on a trace is a row of generations
-	firstEnd   = 26 // from here on each generation is ended by an event
+	firstSplit = 22 // from here on a trace consists of generations
+	firstEnd   = 26 // from here on an event ends each generation
 	lastKnown  = 26
 )
 
-// oldExpansion is how many times larger than a trace of Go before 1.22 the
-// ordinary reader's own form of it is: 64 bytes an event.
+// oldExpansion is how many times larger than a trace of Go before 1.22 the ordinary reader's
+// representation is: 64 bytes per event.
 const oldExpansion = 17
 
-// An encoded is a generation as it stands in the trace, readable by itself: the header and
-// the batches of about one second.
+// An encoded is a generation's bytes, a readable trace by itself: the header and the batches
+// of about one second.
 type encoded struct {
-	number uint64 // that its batches carry; 0 before Go 1.22
-	after  uint64 // the number of the one before it; 0 for the first
+	number uint64 // in its batches; 0 before Go 1.22
+	after  uint64 // the number of the previous generation; 0 for the first
 	data   []byte
-	lost   int64 // bytes, where it was larger than may be kept; data is empty then
-	// follows is what stands where the next batch should begin, if not another
-	// generation: io.EOF or damage. Before Go 1.26 only decoding then tells whether
-	// the generation is whole.
+	lost   int64 // the size in bytes if it was too large to keep; data is empty then
+	// follows is set if neither another generation nor its end event follows: it is io.EOF or
+	// the damage. Before Go 1.26 only decoding tells then whether the generation is whole.
 	follows error
 }
 
-// A splitter cuts a trace into generations as it arrives, looking only at the
-// headers of batches.
+// A splitter cuts a trace into generations as it arrives. It looks only at the headers of
+// batches.
 type splitter struct {
 	r       *bufio.Reader
 	version int // the minor version of Go in the header
 	header  [headerLen]byte
-	next    []byte // the header of a batch that belongs to the next generation
-	over    []byte // whole batches that belong to it
+	next    []byte // the header of the next generation's first batch
+	over    []byte // whole batches of the next generation
 	last    uint64 // the number of the newest generation
 	offset  int64  // bytes consumed so far
 	whole   int64  // bytes in whole generations
 	done    bool
-	broken  error        // found after the generation returned last
+	broken  error        // the error after the generation returned last
 	most    int          // bytes that a generation may have, 0 for no bound
 	spare   *spare[byte] // buffers to use again, nil for none
 }
 
-// newSplitter reads the trace's header.
+// newSplitter returns a splitter after reading the trace's header.
 func newSplitter(r io.Reader) (*splitter, error) {
 	s := &splitter{r: bufio.NewReaderSize(r, 1<<20)}
 	n, err := io.ReadFull(s.r, s.header[:])
 	if err != nil {
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return nil, fmt.Errorf("%w: %d bytes are too few for its header", ErrNotTrace, n)
+			return nil, fmt.Errorf("%w: %d bytes are too short for its header", ErrNotTrace, n)
 		}
 		return nil, fmt.Errorf("reading the trace's header: %w", err)
 	}
@@ -107,10 +106,9 @@ func versionOf(header []byte) (int, error) {
 	return minor, nil
 }
 
-// generation returns the next whole generation, or io.EOF after the last. Any
-// other error means that what follows the generations already returned is cut
-// or damaged. A generation that the input ends within, between two batches,
-// cannot be told from a whole one before Go 1.26: see follows.
+// generation returns the next whole generation, or io.EOF after the last. Any other error
+// means that the trace is cut or damaged after the generations already returned. Before Go
+// 1.26 a generation cut between two batches cannot be told from a whole one: see follows.
 func (s *splitter) generation() (encoded, error) {
 	if s.done {
 		return encoded{after: s.last}, cmp.Or(s.broken, io.EOF)
@@ -184,17 +182,17 @@ func (s *splitter) generation() (encoded, error) {
 	}
 }
 
-// An edge finds the boundary between two generations of the same number, one right
-// after the other, before Go 1.26, where no event marks it.
+// An edge finds the boundary between two adjacent generations with the same number. It is
+// needed before Go 1.26, when no event marks the boundary.
 type edge struct {
-	clocked bool // the clock's frequency was seen: there is one in each generation
-	stacked bool // stacks were seen: they come after all events
-	at      int  // offset in the data of the first events after the stacks
+	clocked bool // the clock's frequency was seen, which is once in each generation
+	stacked bool // stacks were seen, which come after all events
+	at      int  // offset in the data of the first batch of events after the stacks
 }
 
-// ends looks at the batch at offset at of a generation's data. It reports whether that
-// batch belongs to another generation of the same number, and keeps that one's
-// batches for the next call of generation.
+// ends reports whether the batch at offset at of a generation's data belongs to another
+// generation with the same number. If so, it keeps that generation's batches for the next
+// call of generation.
 func (s *splitter) ends(g *encoded, e *edge, at, head int) bool {
 	if s.version >= firstEnd || g.lost > 0 || g.data[at] != evEventBatch || at+head == len(g.data) {
 		return false
@@ -224,7 +222,7 @@ func (s *splitter) ends(g *encoded, e *edge, at, head int) bool {
 	return true
 }
 
-// buffer returns an empty one for a generation.
+// buffer returns an empty buffer for a generation.
 func (s *splitter) buffer() []byte {
 	if s.spare != nil {
 		if b := s.spare.take(); b != nil {
@@ -234,7 +232,8 @@ func (s *splitter) buffer() []byte {
 	return make([]byte, 0, 1<<20)
 }
 
-// rest takes all there is: traces of Go 1.21 and before are not split.
+// rest reads the rest of the input as one generation: traces of Go 1.21 and before are not
+// split.
 func (s *splitter) rest(g encoded) (encoded, error) {
 	s.done = true
 	most := int64(math.MaxInt64)
@@ -252,7 +251,7 @@ func (s *splitter) rest(g encoded) (encoded, error) {
 	return g, err
 }
 
-// batchGen is where in a batch's header its generation stands.
+// batchGen returns the offset of the generation's number in a batch's header.
 func batchGen(typ byte) int {
 	if typ == evExperimentalBatch {
 		return 2
@@ -260,8 +259,8 @@ func batchGen(typ byte) int {
 	return 1
 }
 
-// batchHeader reads up to the batch's data: type, [experiment,] generation,
-// thread, time, size. At the very end of the input it returns io.EOF.
+// batchHeader reads a batch up to its data: type, [experiment,] generation, thread, time,
+// size. At the end of the input it returns io.EOF.
 func (s *splitter) batchHeader() (head []byte, gen uint64, err error) {
 	typ, err := s.r.ReadByte()
 	if err != nil {
@@ -295,11 +294,11 @@ func (s *splitter) batchHeader() (head []byte, gen uint64, err error) {
 	return head, fields[0], nil
 }
 
-// A strayError is a byte where a batch should begin that begins none.
+// A strayError is the error for a byte that does not begin a batch where one should begin.
 type strayError struct {
 	at      int64 // offset in the trace
 	typ     byte
-	another bool // it begins the header of another trace
+	another bool // the byte begins the header of another trace
 }
 
 func (s *splitter) stray(typ byte) error {
@@ -341,8 +340,8 @@ func (s *splitter) uvarint(head []byte) (uint64, []byte, error) {
 	}
 }
 
-// body copies the data of the batch whose header is head, which ends with the
-// data's size.
+// body reads the data of the batch whose header is head; the header ends with the data's
+// size.
 func (s *splitter) body(g *encoded, head []byte) error {
 	at := batchGen(head[0])
 	size := uint64(0)
@@ -363,8 +362,8 @@ func (s *splitter) body(g *encoded, head []byte) error {
 	return noEOF(err)
 }
 
-// discard reads to the input's end and returns its length, as far as it can be
-// read.
+// discard reads to the end of the input, or to the first error, and returns the number of
+// bytes read in all.
 func (s *splitter) discard() int64 {
 	n, _ := io.Copy(io.Discard, s.r)
 	s.offset += n

@@ -13,8 +13,7 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// boundaries are where the generations of a trace end, in bytes from its
-// beginning, as far as they are whole.
+// boundaries returns the offsets in a trace at which its whole generations end.
 func boundaries(r io.Reader) ([]int64, error) {
 	s, err := newSplitter(r)
 	if err != nil {
@@ -32,7 +31,7 @@ func boundaries(r io.Reader) ([]int64, error) {
 	}
 }
 
-// The generations read apart hold what one reader sees in the whole.
+// The generations, read separately, hold the same events as the whole.
 func TestSplittingLosesNoEvent(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		data := a.Whole()
@@ -53,8 +52,8 @@ func TestSplittingLosesNoEvent(t *testing.T) {
 	}
 }
 
-// countEvents counts the events by kind, but for those that only say again what
-// a generation begins with, and those of processors.
+// countEvents counts the events by kind, except for those that only repeat the state at the
+// start of a generation, and those of processors.
 func countEvents(t *testing.T, data []byte) map[xtrace.EventKind]int {
 	counts := map[xtrace.EventKind]int{}
 	in, err := xtrace.NewReader(bytes.NewReader(data))
@@ -75,9 +74,9 @@ func countEvents(t *testing.T, data []byte) map[xtrace.EventKind]int {
 		case xtrace.EventStateTransition:
 			st := ev.StateTransition()
 			if st.Resource.Kind == xtrace.ResourceProc {
-				// One that was left in a system call as a generation ended is
-				// said to be idle in the next: to a reader of the whole that is
-				// a change, to one of the generation where it begins.
+				// A processor left in a system call at the end of a generation is idle in the
+				// next: for a reader of the whole that is a change, for a reader of the
+				// generation it is the initial state.
 				continue
 			}
 			if from, to := st.Goroutine(); from == xtrace.GoUndetermined || from == to {
@@ -88,7 +87,8 @@ func countEvents(t *testing.T, data []byte) map[xtrace.EventKind]int {
 	}
 }
 
-// FuzzSplit splits anything: the generations' ends are in order, and within.
+// FuzzSplit splits arbitrary data. The ends of generations must be in order and within the
+// data.
 func FuzzSplit(f *testing.F) {
 	for _, data := range tracetest.Recorded(f) {
 		f.Add(data)

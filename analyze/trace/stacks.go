@@ -15,8 +15,8 @@ type Frame struct {
 	Line     int
 }
 
-// A Stack is a distinct stack. Generations share it: stacks are the same if their program
-// counters are, which a process keeps as long as it runs.
+// A Stack is a distinct stack, shared by generations. Stacks with equal program counters are
+// the same: a process does not change them while it runs.
 type Stack struct {
 	// Key is the program counters, innermost first, eight bytes each, little-endian. It
 	// identifies the stack in the whole trace.
@@ -33,14 +33,14 @@ func (s *Stack) PC(i int) uint64 {
 	return binary.LittleEndian.Uint64([]byte(s.Key[8*i : 8*i+8]))
 }
 
-// The sizes of a stack and of each frame, in bytes, with their share of maps and strings.
+// The sizes of a stack and of a frame, in bytes, with their share of maps and strings.
 const (
 	stackSize = 200
 	frameSize = 48
 )
 
-// shared is what the decoders of a trace's generations have in common: its distinct stacks,
-// the strings of their frames, and the numbers of the reasons.
+// shared is what the decoders of a trace's generations share: the distinct stacks, the
+// strings of their frames, and the numbers of the reasons.
 type shared struct {
 	attach func(*Stack) (attached any, size int)
 	most   int // bytes that byKey and strings may hold, 0 for no bound
@@ -62,7 +62,7 @@ func newShared(o Options) *shared {
 	return c
 }
 
-// stackOf returns a stack of the ordinary reader, nil for an empty one.
+// stackOf returns the Stack for a stack of the ordinary reader, nil for an empty one.
 func (c *shared) stackOf(s xtrace.Stack) *Stack {
 	var key []byte
 	n := 0
@@ -82,8 +82,8 @@ func (c *shared) stackOf(s xtrace.Stack) *Stack {
 	})
 }
 
-// stack returns the stack with these program counters, at least one. It asks for the frames
-// only of a stack that it does not know.
+// stack returns the stack with these program counters, of which there must be at least one.
+// It calls framesOf only for a new stack.
 func (c *shared) stack(key []byte, framesOf func() []Frame) *Stack {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,7 +98,7 @@ func (c *shared) stack(key []byte, framesOf func() []Frame) *Stack {
 	}
 	size += 2 * len(s.Key)
 	if c.held += size; c.most > 0 && c.held > c.most {
-		// The table only saves work: who has a stack already keeps it.
+		// The tables only save work: generations keep the stacks that they have.
 		clear(c.byKey)
 		clear(c.strings)
 		c.held = size
@@ -107,8 +107,8 @@ func (c *shared) stack(key []byte, framesOf func() []Frame) *Stack {
 	return s
 }
 
-// intern copies a string once, so that it does not keep a generation alive. The
-// caller holds the lock.
+// intern returns a copy of a string that does not keep a generation's bytes alive. Equal
+// strings share one copy. The caller must hold the lock.
 func (c *shared) intern(s string) string {
 	if known, ok := c.strings[s]; ok {
 		return known
@@ -118,11 +118,11 @@ func (c *shared) intern(s string) string {
 	return s
 }
 
-// maxReasons is how many reasons have a name. Later ones share the number after it, which
-// has the name of the first of them.
+// maxReasons is how many reasons have distinct numbers. Later ones share the next number,
+// with the name of the first of them.
 const maxReasons = 255
 
-// reasonOf returns the number of a reason.
+// reasonOf returns the Reason with that name. It assigns the next number to a new one.
 func (c *shared) reasonOf(name string) Reason {
 	c.mu.Lock()
 	defer c.mu.Unlock()

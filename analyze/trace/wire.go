@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The types of events since Go 1.22 (internal/trace/tracev2 in the Go tree),
-// beside those that split.go names.
+// The types of events since Go 1.22 (internal/trace/tracev2 in the Go tree), except for those
+// in split.go.
 const (
 	evStacks     = 2
 	evStack      = 3
@@ -70,12 +70,11 @@ const (
 	evLastExperimental  = 136
 )
 
-// maxNumbers is how many numbers follow a timed event's type at most.
+// maxNumbers is the largest number of numbers after a timed event's type.
 const maxNumbers = 5
 
-// numbers is how many follow each timed event's type: the time since the event
-// before, then the arguments. It is 0 for types that a thread's batch never
-// holds.
+// numbers is how many numbers follow each timed event's type: the time since the previous
+// event, then the arguments. It is 0 for types that do not occur in a thread's batch.
 var numbers = func() (n [256]uint8) {
 	for count, types := range [maxNumbers + 1][]uint8{
 		1: {evProcStop, evGoDestroy, evGoDestroySyscall, evGoSyscallEnd, evGoSyscallEndBlocked, evSTWEnd,
@@ -91,15 +90,15 @@ var numbers = func() (n [256]uint8) {
 			n[typ] = uint8(count)
 		}
 	}
-	// Of spans, heap objects and goroutine stacks, in that order, each is there,
-	// is allocated, and is freed.
+	// Spans, heap objects and goroutine stacks, in that order: each exists, is allocated, is
+	// freed.
 	copy(n[evFirstExperimental:evLastExperimental+1], []uint8{4, 4, 2, 3, 3, 2, 3, 3, 2})
 	return n
 }()
 
-// uvarint reads the number at b[i:]. It returns where the next one begins,
-// which lies past the end of b if there is no number, and then stays there, so
-// that it is enough to look once after the last.
+// uvarint reads the number at b[i:] and returns the offset of the next. If there is no
+// number, next is past the end of b and stays there, so checking once after the last number
+// is enough.
 func uvarint(b []byte, i int) (v uint64, next int) {
 	if i < len(b) {
 		if v, n := binary.Uvarint(b[i:]); n > 0 {
@@ -109,9 +108,8 @@ func uvarint(b []byte, i int) (v uint64, next int) {
 	return 0, len(b) + 1
 }
 
-// uvarints reads as many numbers as fit into to, as uvarint does. Nearly all of
-// a trace's numbers have one to three bytes: with these spelled out it takes
-// half the time.
+// uvarints reads len(to) numbers as uvarint does. Nearly all numbers in a trace have one to
+// three bytes; handling these inline halves the time.
 func uvarints(b []byte, i int, to []uint64) (next int) {
 	for k := range to {
 		switch {
@@ -131,50 +129,49 @@ func uvarints(b []byte, i int, to []uint64) (next int) {
 	return i
 }
 
-// A wire is a generation taken apart: what its threads wrote, and the tables
-// that their events refer to. Events and strings stay where they are in the
-// generation's bytes. What the ordinary reader would refuse, and the little that
-// it accepts though no runtime writes it, is not taken apart at all.
+// A wire is a parsed generation: what its threads wrote, and the tables that their events
+// refer to. Events and strings are slices of the generation's bytes. A generation that the
+// ordinary reader would reject is not parsed at all, and neither is the little that it
+// accepts but no runtime writes.
 type wire struct {
 	version int
-	size    int // of the generation
+	size    int // of the generation, in bytes
 	threads []*thread
 	byID    map[int64]*thread
-	events  int // their bytes
+	events  int // the size of the events, in bytes
 
 	oldest  uint64  // the earliest time of a batch, in the trace's units
-	unit    float64 // ns per unit of time; 0 as long as it is unknown
+	unit    float64 // ns per unit of time; 0 until it is known
 	clock   *Clock
 	clockAt uint64 // in the trace's units
 
-	strings [][]byte // by number; nil where there is none
-	stacks  [][]byte // by number, as program counters of eight bytes
+	strings [][]byte // by id; nil if there is none
+	stacks  [][]byte // by id, as program counters of eight bytes
 	frames  map[uint64]wireFrame
 	samples []sample
 }
 
-// A batch is what a thread wrote at a stretch.
+// A batch is a run of events of one thread.
 type batch struct {
 	at   uint64 // in the trace's units
 	data []byte
 }
 
-// A wireFrame is what a program counter stands for. Function and file are strings
-// by number.
+// A wireFrame is what a program counter stands for. Function and file are ids of strings.
 type wireFrame struct {
 	function, file uint64
 	line           int
 }
 
-// A sample is a CPU sample. Goroutine -1 is none.
+// A sample is a CPU sample. Goroutine -1 means none.
 type sample struct {
 	at        int64 // ns
 	goroutine int64
 	stack     uint64
 }
 
-// wireHeaders are the headers of the versions known here. The format changed
-// with Go 1.22, 1.23, 1.25 and 1.26.
+// wireHeaders are the headers of the supported versions. The format changed with Go 1.22,
+// 1.23, 1.25 and 1.26.
 var wireHeaders = map[string]int{
 	"go 1.22 trace\x00\x00\x00": 22,
 	"go 1.23 trace\x00\x00\x00": 23,
@@ -182,7 +179,8 @@ var wireHeaders = map[string]int{
 	"go 1.26 trace\x00\x00\x00": 26,
 }
 
-// newWire takes a generation apart, if it is of a known version and in order.
+// newWire parses a generation. It returns false if the version is not supported or anything
+// is unexpected.
 func newWire(g encoded) (*wire, bool) {
 	if len(g.data) < headerLen {
 		return nil, false
@@ -207,26 +205,26 @@ func newWire(g encoded) (*wire, bool) {
 	for i := range w.samples {
 		w.samples[i].at = w.ns(uint64(w.samples[i].at))
 	}
-	// With many samples at the same time the order is that of this very
-	// algorithm, which the ordinary reader uses.
+	// The order of samples with equal times depends on the algorithm. The ordinary reader
+	// uses this one.
 	slices.SortFunc(w.samples, func(a, b sample) int { return cmp.Compare(a.at, b.at) })
 	return w, true
 }
 
-// firstClock is the version from which on a generation relates its clock to
-// others, in a batch that holds the clock's frequency too.
+// firstClock is the first version in which a generation relates its clock to others, in the
+// batch with the clock's frequency.
 const firstClock = 25
 
-// ns converts a time. The ordinary reader multiplies in floating point, also
-// each difference, and so must we.
+// ns converts a time to ns. The ordinary reader multiplies in floating point, each difference
+// too, so this must do the same.
 func (w *wire) ns(t uint64) int64 { return int64(float64(t) * w.unit) }
 
-// has reports whether a table holds an entry. Entry 0 is the empty one.
+// has reports whether a table has an entry with that id. Entry 0 is the empty one.
 func has(table [][]byte, id uint64) bool { return id < uint64(len(table)) && table[id] != nil }
 
-// insert adds an entry to a table. Entries are numbered from 1 as they come and
-// take three bytes at least. A number that is too high for the generation's size
-// is damage, which must not make the table large.
+// insert adds an entry to a table and reports whether its id is valid and new. Ids count from
+// 1 and an entry takes at least three bytes, so an id too high for the generation's size
+// means damage, which must not make the table large.
 func (w *wire) insert(table *[][]byte, id uint64, entry []byte) bool {
 	if id >= uint64(w.size)/3 || has(*table, id) {
 		return false
@@ -238,7 +236,7 @@ func (w *wire) insert(table *[][]byte, id uint64, entry []byte) bool {
 	return true
 }
 
-// batches reads all batches.
+// batches parses all batches. It returns false if anything is unexpected.
 func (w *wire) batches(data []byte) bool {
 	var gen uint64
 	for i := headerLen; i < len(data); {
@@ -248,7 +246,7 @@ func (w *wire) batches(data []byte) bool {
 		}
 		i += batchGen(typ)
 		experiment := typ == evExperimentalBatch
-		// The one experiment there is has the number 1.
+		// The only experiment has the id 1.
 		if (typ != evEventBatch && !experiment) || i > len(data) || (experiment && data[i-1] != 1) {
 			return false
 		}
@@ -273,7 +271,7 @@ func (w *wire) batches(data []byte) bool {
 	return w.version < firstEnd
 }
 
-// batch adds a batch to the table or to the thread that it belongs to.
+// batch adds a batch to its table or thread.
 func (w *wire) batch(thread int64, b batch) bool {
 	if len(b.data) > 0 {
 		switch b.data[0] {
@@ -295,7 +293,7 @@ func (w *wire) batch(thread int64, b batch) bool {
 	return true
 }
 
-// thread returns the thread of that number, a new one the first time.
+// thread returns the thread with that id, creating it the first time.
 func (w *wire) thread(id int64) *thread {
 	t, ok := w.byID[id]
 	if !ok {
@@ -327,8 +325,7 @@ func (w *wire) addStrings(b []byte) bool {
 	return true
 }
 
-// addStacks adds stacks as their program counters, which are what tells stacks
-// apart, eight bytes each.
+// addStacks adds stacks as their program counters, which identify them, eight bytes each.
 func (w *wire) addStacks(b []byte) bool {
 	const maxFrames = 128
 	for i := 1; i < len(b); {
@@ -350,8 +347,7 @@ func (w *wire) addStacks(b []byte) bool {
 			f.file, i = uvarint(b, i)
 			line, i = uvarint(b, i)
 			f.line = int(line)
-			// What a program counter stood for first, it stands for
-			// throughout the generation.
+			// The first frame for a program counter counts for the whole generation.
 			if _, known := w.frames[pc]; !known {
 				w.frames[pc] = f
 			}
@@ -379,7 +375,7 @@ func (w *wire) addSamples(b []byte) bool {
 		if i > len(b) {
 			return false
 		}
-		s.at, s.goroutine = int64(at), int64(id) // in units until these are known
+		s.at, s.goroutine = int64(at), int64(id) // at is in the trace's units until newWire converts it
 		if id == 0 {
 			s.goroutine = -1
 		}
@@ -388,8 +384,7 @@ func (w *wire) addSamples(b []byte) bool {
 	return true
 }
 
-// addClocks reads the clock's frequency and, from Go 1.25 on, the moment it
-// shares with other clocks.
+// addClocks reads the clock's frequency and, from Go 1.25 on, its snapshot of other clocks.
 func (w *wire) addClocks(b batch, i int) bool {
 	at := b.at
 	for i < len(b.data) {
@@ -405,7 +400,7 @@ func (w *wire) addClocks(b batch, i int) bool {
 		case typ == evClockSnapshot && w.version >= firstClock && w.clock == nil:
 			var passed, sec, nsec uint64
 			passed, i = uvarint(b.data, i+1)
-			_, i = uvarint(b.data, i) // of the monotonic clock
+			_, i = uvarint(b.data, i) // the monotonic clock
 			sec, i = uvarint(b.data, i)
 			nsec, i = uvarint(b.data, i)
 			at += passed
@@ -418,8 +413,8 @@ func (w *wire) addClocks(b batch, i int) bool {
 	return i == len(b.data)
 }
 
-// resolve returns the frames of a stack, given by its program counters. The
-// caller holds the lock of c.
+// resolve returns the frames of a stack, given by its program counters. The caller must hold
+// c.mu.
 func (w *wire) resolve(c *shared, pcs []byte) []Frame {
 	frames := make([]Frame, 0, len(pcs)/8)
 	for ; len(pcs) > 0; pcs = pcs[8:] {

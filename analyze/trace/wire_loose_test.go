@@ -56,7 +56,7 @@ func (b *looseBatch) read(data []byte) bool {
 	return true
 }
 
-// encoded writes it again.
+// encoded encodes the generation again.
 func (l *looseGeneration) encoded() encoded {
 	out := slices.Clone(l.header)
 	for _, b := range l.batches {
@@ -100,8 +100,8 @@ func (l *looseGeneration) jitter(seed uint64) {
 	}
 }
 
-// edit changes single events and single bytes of tables, each as four bytes say:
-// two for which, one for what, one for how.
+// edit changes single events and single bytes of tables. Four bytes define each change: two
+// for the place, one for what, one for how.
 func (l *looseGeneration) edit(edits []byte) {
 	for ; len(edits) >= 4; edits = edits[4:] {
 		which, what, how := int(edits[0])<<8|int(edits[1]), edits[2], edits[3]
@@ -128,7 +128,7 @@ func (l *looseGeneration) edit(edits []byte) {
 func (b *looseBatch) edit(i int, what, how byte) {
 	ev := &b.events[i]
 	if len(ev.args) == 0 {
-		return // of a type that an edit before gave it
+		return // an earlier edit gave it this type
 	}
 	arg := &ev.args[int(what>>4)%len(ev.args)]
 	switch what & 7 {

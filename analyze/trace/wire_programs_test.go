@@ -17,8 +17,8 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// enough is how much of a trace is read. With generations that follow each other
-// at once some programs hardly get on.
+// enough is how much of a trace is read. With generations in immediate succession some
+// programs make hardly any progress.
 const enough = 4 << 20
 
 // traced runs a program that writes a trace to its output.
@@ -48,8 +48,8 @@ func traced(t testing.TB, godebug, program string) []byte {
 	return data
 }
 
-// decodesAll holds our decoder against the ordinary reader on a trace, of which it
-// must leave nothing that the ordinary reader decodes, and counts the events.
+// decodesAll compares our decoder with the ordinary reader on a trace and counts the events.
+// Our decoder must decode everything that the ordinary reader does.
 func decodesAll(t *testing.T, data []byte, seen *[256]int) {
 	t.Helper()
 	all := generations(t, data)
@@ -75,22 +75,22 @@ func decodesAll(t *testing.T, data []byte, seen *[256]int) {
 	}
 }
 
-// gosPrograms are the programs that Go tests its tracing with, by what each does.
+// gosPrograms are the programs in Go's tests of tracing, by what each does.
 var gosPrograms = []struct{ does, file string }{
 	{"tasks, regions and logs", "annotations.go"},
 	{"tasks in short generations", "annotations-stress.go"},
 	{"calls of Go from threads of C", "cgo-callback.go"},
 	{"CPU samples", "cpu-profile.go"},
 	{"garbage and mark assists", "gc-stress.go"},
-	{"a GOMAXPROCS that changes all the time", "gomaxprocs.go"},
+	{"a constantly changing GOMAXPROCS", "gomaxprocs.go"},
 	{"coroutines", "iter-pull.go"},
 	{"each kind of wait", "stacks.go"},
 	{"many goroutines, locked threads and system calls", "stress.go"},
-	{"system calls that are waited for", "wait-on-pipe.go"},
+	{"waiting for system calls", "wait-on-pipe.go"},
 }
 
-// Go's own programs do what no service does in one place, and with generations
-// that follow each other at once they are cut everywhere.
+// Go's own programs do more than any one service, and with generations in immediate
+// succession they are cut everywhere.
 func TestDecodersAgreeOnGosOwnPrograms(t *testing.T) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -121,7 +121,7 @@ func TestDecodersAgreeOnGosOwnPrograms(t *testing.T) {
 	if skipped || t.Failed() {
 		return
 	}
-	// These only their programs write.
+	// Only their own programs write these.
 	for _, typ := range []int{evProcsChange, evProcSteal, evGoCreateSyscall, evGoDestroySyscall, evGoSyscallEndBlocked,
 		evGoSwitch, evGoSwitchDestroy, evGoCreateBlocked, evGoStatusStack, evGCMarkAssistBegin, evGoLabel,
 		evUserTaskBegin, evUserTaskEnd, evUserRegionBegin, evUserRegionEnd, evUserLog} {
@@ -131,8 +131,7 @@ func TestDecodersAgreeOnGosOwnPrograms(t *testing.T) {
 	}
 }
 
-// busy is what this process does while it is traced by other means than a trace
-// from beginning to end.
+// busy keeps this process busy while it is traced other than by a trace from start to stop.
 func busy(length time.Duration) {
 	for end := time.Now().Add(length); time.Now().Before(end); {
 		done := make(chan []byte)
@@ -145,8 +144,7 @@ func busy(length time.Duration) {
 	}
 }
 
-// A flight recorder's trace begins in the middle, with the generations that it
-// still has.
+// A flight recorder's trace begins in the middle, with the generations that it has kept.
 func TestDecodersAgreeOnAFlightRecorder(t *testing.T) {
 	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: time.Second})
 	if err := recorder.Start(); err != nil {
@@ -164,7 +162,7 @@ func TestDecodersAgreeOnAFlightRecorder(t *testing.T) {
 	}
 }
 
-// A test's trace is that of the test binary, which a flag asks for.
+// A test's trace is the one that the test binary writes with -test.trace.
 func TestDecodersAgreeOnATestsTrace(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "test.trace")
 	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestRunnersAreFoundByTheirID$", "-test.trace", file)
@@ -181,8 +179,8 @@ func TestDecodersAgreeOnATestsTrace(t *testing.T) {
 
 var ownTraces = flag.String("traces", "", "traces to hold the decoder against, as a `pattern` of files")
 
-// Traces of other programs are given with -traces, to see what of them is left
-// to the ordinary reader: the result is the same, but takes six times as long.
+// Other traces can be given with -traces, to see what is left to the ordinary reader: the
+// result is the same, but takes six times as long.
 func TestDecodersAgreeOnTracesGiven(t *testing.T) {
 	files, err := filepath.Glob(*ownTraces)
 	if err != nil {

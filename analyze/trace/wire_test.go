@@ -27,13 +27,13 @@ func ordinary(g encoded, c *shared, reuse []Record) (d Generation, err error) {
 	return decodeEvents(g, c, reuse)
 }
 
-// A pair of decoders with what each keeps from generation to generation.
+// A pair is what each of the two decoders keeps from generation to generation.
 type pair struct{ own, ordinary *shared }
 
 func newPair() pair { return pair{newShared(Options{}), newShared(Options{})} }
 
-// agree holds our decoder against the ordinary reader on one generation. It reports
-// whether ours decoded it.
+// agree compares our decoder with the ordinary reader on one generation and reports whether
+// ours decoded it.
 func (p pair) agree(t testing.TB, g encoded) bool {
 	t.Helper()
 	got, ok := decodeWire(g, p.own, nil)
@@ -42,7 +42,7 @@ func (p pair) agree(t testing.TB, g encoded) bool {
 	}
 	want, err := ordinary(g, p.ordinary, nil)
 	if err != nil {
-		t.Fatalf("generation %d: ours decodes what the ordinary reader refuses: %v", g.number, err)
+		t.Fatalf("generation %d: our decoder accepts what the ordinary reader rejects: %v", g.number, err)
 	}
 	for i := range min(len(got.records), len(want.records)) {
 		if got.records[i] != want.records[i] {
@@ -62,7 +62,7 @@ func (p pair) agree(t testing.TB, g encoded) bool {
 	return true
 }
 
-// generations splits a trace as far as it is whole.
+// generations returns the whole generations of a trace.
 func generations(t testing.TB, data []byte) []encoded {
 	t.Helper()
 	s, err := newSplitter(bytes.NewReader(data))
@@ -75,7 +75,7 @@ func generations(t testing.TB, data []byte) []encoded {
 		if err != nil {
 			return all
 		}
-		g.data = slices.Clone(g.data) // it has room for a megabyte
+		g.data = slices.Clone(g.data) // it has a capacity of a megabyte
 		all = append(all, g)
 	}
 }
@@ -97,10 +97,9 @@ func recorded(t testing.TB, length, pause time.Duration, godebug string) []byte 
 	return data
 }
 
-// recordedGenerations records until there are that many generations. How many a
-// length of time holds is up to the machine: a generation ends when its period
-// is over and every thread has been heard, which other programs can delay by
-// several periods.
+// recordedGenerations records until there are that many generations. The number per length of
+// time depends on the machine: a generation ends after its period once every thread has
+// reacted, which other programs can delay by several periods.
 func recordedGenerations(t testing.TB, atLeast int, godebug string) []encoded {
 	t.Helper()
 	for length := 800 * time.Millisecond; ; length *= 2 {
@@ -138,8 +137,8 @@ func TestDecodersAgreeOnEachVersionOfGo(t *testing.T) {
 	}
 }
 
-// Short generations begin in the middle of everything: system calls, mark
-// assists, sweeps, collections.
+// Short generations begin in the middle of system calls, mark assists, sweeps and
+// collections.
 func TestDecodersAgreeOnABusyProgram(t *testing.T) {
 	for _, godebug := range []string{"traceadvanceperiod=20000000", "traceadvanceperiod=100000000,traceallocfree=1"} {
 		t.Run(godebug, func(t *testing.T) {
@@ -161,8 +160,8 @@ func TestDecodersAgreeOnABusyProgram(t *testing.T) {
 	}
 }
 
-// With other times in the same events the order is left to the sequence numbers:
-// heads must wait, and ties be broken alike.
+// With other times in the same events the sequence numbers determine the order: heads must
+// wait, and ties must be broken alike.
 func TestDecodersAgreeOnWrongClocks(t *testing.T) {
 	decoded, total := 0, 0
 	for _, data := range tracetest.Recorded(t) {
@@ -182,16 +181,17 @@ func TestDecodersAgreeOnWrongClocks(t *testing.T) {
 	}
 }
 
-// What tests of other packages have the ordinary reader decode is what it does decode.
+// Other packages' tests use Foreign to have the ordinary reader decode a generation. It must
+// do that.
 func TestAForeignGenerationIsLeftToTheOrdinaryReader(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		a.Parts[0] = tracetest.Foreign(a.Parts[0])
 		g := encoded{number: a.First(), data: a.Trace(0)}
 		if newPair().agree(t, g) {
-			t.Errorf("%s: it is decoded", name)
+			t.Errorf("%s: our decoder decodes it", name)
 		}
 		if _, err := ordinary(g, newShared(Options{}), nil); err != nil {
-			t.Errorf("%s: the ordinary reader refuses it: %v", name, err)
+			t.Errorf("%s: the ordinary reader rejects it: %v", name, err)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPair()
 			for _, g := range generations(t, data) {
-				if p.agree(t, g) || name == "large-id" { // a number no runtime gives
+				if p.agree(t, g) || name == "large-id" { // an id that no runtime uses
 					continue
 				}
 				if _, err := ordinary(g, newShared(Options{}), nil); err == nil {
@@ -213,7 +213,7 @@ func TestDecodersAgreeOnTheReadersFixtures(t *testing.T) {
 	}
 }
 
-// smallGenerations are those of all fixtures below a size, always in the same
+// smallGenerations returns the generations of all fixtures below a size, always in the same
 // order.
 func smallGenerations(t testing.TB, below int) (small []encoded) {
 	t.Helper()
@@ -229,8 +229,8 @@ func smallGenerations(t testing.TB, below int) (small []encoded) {
 	return small
 }
 
-// With single events or bytes of tables changed most generations are wrong. What ours makes of the
-// others must be the same.
+// With single events or bytes of tables changed most generations are invalid. The decoders
+// must agree on the others.
 func TestDecodersAgreeOnChangedEvents(t *testing.T) {
 	small := smallGenerations(t, 20<<10)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -257,7 +257,7 @@ func TestDecodersAgreeOnChangedEvents(t *testing.T) {
 	}
 }
 
-// Tables can be most of a generation. Room is made for the records of its events.
+// Tables can be most of a generation. The records' capacity depends on its events only.
 func TestTablesTakeNoRoomForRecords(t *testing.T) {
 	loose := loosen(encoded{data: tracetest.ByThread(t, `
 		thread 0:

@@ -1,14 +1,14 @@
-// Package byid is a hash table of things by id, for the goroutines of a trace above all.
+// Package byid is a hash table by id, made for the goroutines of a trace.
 //
-// Nearly every event of a trace names a goroutine. Looking that up in a map took a sixth of
-// all decoding; in this table it takes a twentieth. Where lookups are few, use a map: the
-// table holds only pointers, and its caller must know which ids are in it.
+// Nearly every event of a trace names a goroutine. Looking it up in a map took a sixth of the
+// decoding time; in this table it takes a twentieth. If lookups are few, use a map: the table
+// holds only pointers, and its caller must know which ids are in it.
 package byid
 
 import "iter"
 
-// A Table finds things by their id: a hash table with linear probing. The zero Table is
-// empty and ready to use. It is not safe for concurrent use.
+// A Table maps ids to things: a hash table with linear probing. The zero Table is empty and
+// ready to use. It is not safe for concurrent use.
 type Table[T any] struct {
 	slots []slot[T] // a power of two, at most half of them taken
 	shift uint      // of the hash
@@ -17,15 +17,15 @@ type Table[T any] struct {
 
 type slot[T any] struct {
 	id    int64
-	thing *T // nil: the slot is free
+	thing *T // nil if the slot is free
 }
 
-// home is where the search for an id begins.
+// home returns where the search for an id begins, before masking.
 func (t *Table[T]) home(id int64) int {
 	return int(uint64(id) * 0x9e3779b97f4a7c15 >> t.shift)
 }
 
-// Find returns the thing with that id, nil if there is none.
+// Find returns the thing with that id, or nil if there is none.
 func (t *Table[T]) Find(id int64) *T {
 	if t.used == 0 {
 		return nil
@@ -37,7 +37,7 @@ func (t *Table[T]) Find(id int64) *T {
 	}
 }
 
-// Add adds a thing under an id that has none yet.
+// Add adds a thing. Its id must not be in the table.
 func (t *Table[T]) Add(id int64, thing *T) {
 	if 2*t.used >= len(t.slots) {
 		t.grow()
@@ -68,17 +68,17 @@ func (t *Table[T]) grow() {
 	}
 }
 
-// Remove removes the thing with that id, which must be there.
+// Remove removes the thing with that id, which must be in the table.
 func (t *Table[T]) Remove(id int64) {
 	mask := len(t.slots) - 1
 	gap := t.home(id)
 	for t.slots[gap&mask].id != id {
 		gap++
 	}
-	// Those behind the gap that would no longer be found move up.
+	// Move up those after the gap that would no longer be found.
 	for i := gap + 1; t.slots[i&mask].thing != nil; i++ {
 		next := t.slots[i&mask]
-		// How far next is from its home, against how far the gap is from it.
+		// Compare how far next is from its home with how far it is from the gap.
 		if (i-t.home(next.id))&mask >= (i-gap)&mask {
 			t.slots[gap&mask] = next
 			gap = i
@@ -88,11 +88,11 @@ func (t *Table[T]) Remove(id int64) {
 	t.used--
 }
 
-// Len returns how many things there are.
+// Len returns the number of things.
 func (t *Table[T]) Len() int { return t.used }
 
-// All yields all things, in no particular order. None may be added or removed
-// meanwhile.
+// All yields all things, in no particular order. The table must not change during the
+// iteration.
 func (t *Table[T]) All() iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for _, s := range t.slots {

@@ -20,16 +20,16 @@ func Example() {
 	// true 0
 }
 
-// A table holds what a map holds, whatever was added and removed.
+// A table holds the same as a map after any additions and removals.
 func TestATableHoldsWhatAMapHolds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var table byid.Table[int]
 	want := map[int64]*int{}
 	for range 50_000 {
-		id := rng.Int64N(600) << (8 * rng.IntN(2)) // some share their home
+		id := rng.Int64N(600) << (8 * rng.IntN(2)) // some have the same home
 		thing := table.Find(id)
 		if thing != want[id] {
-			t.Fatalf("%d: found %p, not %p", id, thing, want[id])
+			t.Fatalf("Find(%d) = %p, want %p", id, thing, want[id])
 		}
 		switch {
 		case thing == nil:
@@ -45,6 +45,6 @@ func TestATableHoldsWhatAMapHolds(t *testing.T) {
 		n++
 	}
 	if n != len(want) || table.Len() != n {
-		t.Errorf("%d things and %d of them found, not %d", table.Len(), n, len(want))
+		t.Errorf("Len %d and %d things found, want %d", table.Len(), n, len(want))
 	}
 }

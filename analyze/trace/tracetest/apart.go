@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What of the format is needed to take a trace apart (internal/trace/tracev2 in the Go tree).
+// The parts of the format that taking a trace apart needs (internal/trace/tracev2 in the Go
+// tree).
 const (
 	headerLen    = 16
 	maxBatchSize = 64 << 10
@@ -20,20 +21,19 @@ const (
 	evSpanFree          = 130
 )
 
-// The versions of Go whose traces are a row of generations, from the first to the last one
-// that Recorded has.
+// The first and the last version of Go in Recorded. Their traces consist of generations.
 const (
 	firstVersion = 22
 	lastVersion  = 26
 )
 
-// An Apart is a trace taken apart into its generations, each without the header.
+// An Apart is a trace split into its generations, each without the header.
 type Apart struct {
 	Header []byte
 	Parts  [][]byte
 }
 
-// TakeApart takes apart a whole trace of Go 1.22 or later.
+// TakeApart splits a whole trace of Go 1.22 or later. The parts share data.
 func TakeApart(data []byte) Apart {
 	a := Apart{Header: data[:headerLen]}
 	rest := data[headerLen:]
@@ -64,8 +64,8 @@ func generationLen(data []byte) int {
 	return len(data)
 }
 
-// batch returns the number of a batch's generation, the offset behind that number, and the
-// offset behind the batch.
+// batch returns the number of a batch's generation, the offset after that number, and the
+// offset after the batch.
 func batch(data []byte, i int) (number uint64, from, end int) {
 	at := i + numberAt(data[i])
 	number, n := binary.Uvarint(data[at:])
@@ -79,7 +79,7 @@ func batch(data []byte, i int) (number uint64, from, end int) {
 	return number, from, at + int(size)
 }
 
-// numberAt is where in a batch the number of its generation stands.
+// numberAt returns the offset in a batch of its generation's number.
 func numberAt(typ byte) int {
 	if typ == evExperimentalBatch {
 		return 2
@@ -87,7 +87,7 @@ func numberAt(typ byte) int {
 	return 1
 }
 
-// Trace puts a trace together of generations by their place in the row.
+// Trace returns a trace of the generations at these places, in this order.
 func (a Apart) Trace(places ...int) []byte {
 	data := slices.Clone(a.Header)
 	for _, i := range places {
@@ -96,16 +96,16 @@ func (a Apart) Trace(places ...int) []byte {
 	return data
 }
 
-// Whole is all of it.
+// Whole returns the whole trace.
 func (a Apart) Whole() []byte { return a.Trace(Places(0, len(a.Parts)-1)...) }
 
-// First is the number that its first generation has.
+// First returns the number of the first generation.
 func (a Apart) First() uint64 {
 	number, _, _ := batch(a.Parts[0], 0)
 	return number
 }
 
-// Bounds returns where the generations end, in bytes from the trace's beginning.
+// Bounds returns the offsets in the trace at which the generations end.
 func (a Apart) Bounds() (at []int64) {
 	end := int64(len(a.Header))
 	for _, part := range a.Parts {
@@ -123,7 +123,7 @@ func Places(first, last int) (all []int) {
 	return all
 }
 
-// Renumbered changes the number in each batch of a generation.
+// Renumbered returns a generation with the number in each batch changed.
 func Renumbered(part []byte, number func(old uint64) uint64) []byte {
 	var out []byte
 	for i := 0; i < len(part); {
@@ -138,8 +138,8 @@ func Renumbered(part []byte, number func(old uint64) uint64) []byte {
 	return out
 }
 
-// behindFirst puts a batch behind the first one of a generation. It has the same
-// number, thread and time.
+// behindFirst inserts a batch after the first one of a generation, with the same number,
+// thread and time.
 func behindFirst(part, typ, data []byte) []byte {
 	from := numberAt(part[0])
 	at := from
@@ -152,18 +152,18 @@ func behindFirst(part, typ, data []byte) []byte {
 	return slices.Insert(slices.Clone(part), end, append(binary.AppendUvarint(head, uint64(len(data))), data...)...)
 }
 
-// Foreign adds to a generation what package trace leaves to the ordinary reader: a string
-// with a number that no runtime gives.
+// Foreign returns a generation that package trace leaves to the ordinary reader: it adds a
+// string with an id that no runtime uses.
 func Foreign(part []byte) []byte {
 	return behindFirst(part, []byte{evEventBatch}, append(binary.AppendUvarint([]byte{evStrings, evString}, 1<<40), 0))
 }
 
-// Broken adds to a generation a table that ends early.
+// Broken returns a generation with an added table that ends early.
 func Broken(part []byte) []byte {
 	return behindFirst(part, []byte{evEventBatch}, []byte{evStrings, evString})
 }
 
-// Padded makes a generation larger by batches of 64 KiB that tell nothing.
+// Padded returns a generation with added batches of 64 KiB that hold nothing of interest.
 func Padded(part []byte, batches int) []byte {
 	for range batches {
 		part = behindFirst(part, []byte{evExperimentalBatch, 1}, make([]byte, maxBatchSize))
@@ -171,9 +171,9 @@ func Padded(part []byte, batches int) []byte {
 	return part
 }
 
-// Rows returns recorded traces of three generations and more by name: one of each version of
-// Go, and one of another processor. A short test gets one in which an event ends each
-// generation, and one in which none does.
+// Rows returns recorded traces of at least three generations by name: one for each version of
+// Go, and one from another architecture. With -short it returns only one in which an event
+// ends each generation, and one in which none does.
 func Rows(t testing.TB) map[string]Apart {
 	t.Helper()
 	all, rows := Recorded(t), map[string]Apart{}

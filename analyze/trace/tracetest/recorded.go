@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// Recorded returns recorded traces of a busy program by name, "go1.22" and so on: one for
-// each version of Go with a format of its own.
+// Recorded returns recorded traces of a busy program by name, such as "go1.22", one for each
+// version of Go.
 //
-// As all of this package it is for tests of the packages beside trace.
+// Like the rest of this package it works only in tests of packages in folders next to trace,
+// and of trace itself.
 func Recorded(t testing.TB) map[string][]byte {
 	t.Helper()
 	return tracesIn(t, "../trace/testdata")
@@ -20,8 +21,8 @@ func Recorded(t testing.TB) map[string][]byte {
 
 const services = "../../cmd/internal/goversions/testdata"
 
-// Services returns recorded traces of a service by name: one of each version of Go, of a
-// flight recorder and of another processor.
+// Services returns recorded traces of a service by name: one for each version of Go, one from
+// a flight recorder and one from another architecture.
 func Services(t testing.TB) map[string][]byte {
 	t.Helper()
 	return tracesIn(t, services)

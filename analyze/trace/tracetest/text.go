@@ -1,6 +1,6 @@
-// Package tracetest has execution traces for tests of what reads them: recorded ones, ones
-// written as text, and ways to damage both. It knows the format by itself, so that a test
-// does not hold a decoder against its own idea of it.
+// Package tracetest provides execution traces for tests: recorded ones, ones written as text,
+// and ways to damage both. It has its own knowledge of the format, so that tests do not check
+// a decoder against itself.
 package tracetest
 
 import (
@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// ReaderFixtures returns the traces that golang.org/x/exp/trace is tested with, some of them
-// damaged, by name.
+// ReaderFixtures returns the test traces of golang.org/x/exp/trace by name. Some of them are
+// damaged.
 func ReaderFixtures(t testing.TB) map[string][]byte {
 	t.Helper()
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/exp").Output()
@@ -44,8 +44,8 @@ func ReaderFixtures(t testing.TB) map[string][]byte {
 	return all
 }
 
-// EventNames are the types of events by number, from 1, as the reader's fixtures
-// name them.
+// EventNames are the names of the event types, as in the reader's fixtures. The type of
+// EventNames[i] is i+1.
 var EventNames = strings.Fields(`EventBatch Stacks Stack Strings String CPUSamples CPUSample Frequency
 	ProcsChange ProcStart ProcStop ProcSteal ProcStatus
 	GoCreate GoCreateSyscall GoStart GoDestroy GoDestroySyscall GoStop GoBlock GoUnblock
@@ -55,8 +55,8 @@ var EventNames = strings.Fields(`EventBatch Stacks Stack Strings String CPUSampl
 	GoLabel UserTaskBegin UserTaskEnd UserRegionBegin UserRegionEnd UserLog
 	GoSwitch GoSwitchDestroy GoCreateBlocked GoStatusStack ExperimentalBatch Sync ClockSnapshot EndOfGeneration`)
 
-// fromText writes a trace given as text: a type and its numbers on each line, a
-// stack's frames and a string's bytes on the following ones.
+// fromText encodes a trace given as text: a type and its numbers on each line, a stack's
+// frames and a string's bytes on the lines after it.
 func fromText(text string) (data []byte, err error) {
 	_, text, _ = strings.Cut(text, "-- trace --\n")
 	for line := range strings.Lines(text) {
@@ -101,8 +101,8 @@ func appendText(data []byte, line string) ([]byte, error) {
 	return data, nil
 }
 
-// ByThread writes a generation given as text, each batch under the number of its
-// thread, "thread 3:". Without a header it is one of Go 1.22 with a frequency.
+// ByThread encodes a generation given as text, with each batch under a line with its thread,
+// "thread 3:". If the text has no header, ByThread adds one of Go 1.22 and a frequency.
 func ByThread(t testing.TB, text string) []byte {
 	t.Helper()
 	if !strings.Contains(text, "Trace") {
@@ -136,7 +136,7 @@ func ByThread(t testing.TB, text string) []byte {
 	return data
 }
 
-// fromCorpus reads an entry of a fuzzing corpus.
+// fromCorpus decodes an entry of a fuzzing corpus.
 func fromCorpus(text string) ([]byte, error) {
 	_, quoted, _ := strings.Cut(strings.TrimSpace(text), "[]byte(")
 	s, err := strconv.Unquote(strings.TrimSuffix(quoted, ")"))

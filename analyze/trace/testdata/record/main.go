@@ -1,7 +1,7 @@
 //go:build ignore
 
-// Record writes an execution trace of a busy program that does a little of all
-// that a trace tells of.
+// Record writes an execution trace of a busy program that does a little of everything a trace
+// records.
 package main
 
 import (
@@ -21,13 +21,13 @@ import (
 	"time"
 )
 
-// activities go on at the same time, each again and again.
+// activities run concurrently, each repeatedly.
 var activities = []func(){serve, allocate, stopTheWorld, syscalls, annotate, lockThread, hand, spin}
 
 func main() {
-	length := flag.Duration("for", 150*time.Millisecond, "how long to trace")
-	pause := flag.Duration("pause", 10*time.Millisecond, "how long each activity rests before it begins anew")
-	force := flag.Bool("force", false, "collect garbage by force too, which yields thousands of times")
+	length := flag.Duration("for", 150*time.Millisecond, "length of the trace")
+	pause := flag.Duration("pause", 10*time.Millisecond, "pause before each activity repeats")
+	force := flag.Bool("force", false, "also force garbage collections, which yields thousands of times")
 	flag.Parse()
 	if *force {
 		activities = append(activities, runtime.GC)
@@ -38,7 +38,7 @@ func main() {
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, activity := range activities {
-		activity := activity // Go 1.21 declared it once for all
+		activity := activity // Go 1.21 has one variable for all iterations
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -55,7 +55,7 @@ func main() {
 	wg.Wait()
 }
 
-// record begins in the middle of it all and ends there.
+// record starts and stops the trace while the activities run.
 func record(w io.Writer, length time.Duration) error {
 	time.Sleep(length / 8)
 	if err := pprof.StartCPUProfile(io.Discard); err != nil {
@@ -78,7 +78,7 @@ var server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *
 	w.Write(bytes.ToUpper(body))
 }))
 
-// serve makes requests of itself.
+// serve sends requests to its own server.
 func serve() {
 	var wg sync.WaitGroup
 	for i := 0; i < 2; i++ {
@@ -98,7 +98,7 @@ func serve() {
 
 var kept [][]byte
 
-// allocate makes garbage faster than it is collected, so that it has to assist.
+// allocate makes garbage faster than it is collected, so that it must assist.
 func allocate() {
 	kept = nil
 	for i := 0; i < 300; i++ {
@@ -136,7 +136,7 @@ func annotate() {
 	})
 }
 
-// lockThread keeps a thread to itself, and lets it end with its goroutine.
+// lockThread locks a thread, which ends with its goroutine.
 func lockThread() {
 	done := make(chan struct{})
 	go func() {
@@ -148,7 +148,7 @@ func lockThread() {
 	<-done
 }
 
-// hand hands things over: channels, mutexes, conditions, select, timers.
+// hand exercises hand-offs: channels, mutexes, conditions, select, timers.
 func hand() {
 	var mu sync.Mutex
 	ready := sync.NewCond(&mu)

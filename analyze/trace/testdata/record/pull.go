@@ -6,8 +6,8 @@ import "iter"
 
 func init() { activities = append(activities, pull) }
 
-// pull switches between coroutines, which there are from Go 1.23 on. One is
-// drained, the other ended before.
+// pull switches between coroutines, which exist since Go 1.23. It drains one and stops the
+// other early.
 func pull() {
 	count := func(yield func(int) bool) {
 		for i := 0; i < 10 && yield(i); i++ {
