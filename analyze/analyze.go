@@ -14,7 +14,7 @@ import (
 // Captures analyzes captures of instances of one service into one Breakdown.
 func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*breakdown.Breakdown, error) {
 	if len(captures) == 0 {
-		return nil, errors.New("there is no capture to analyze")
+		return nil, errors.New("no capture to analyze")
 	}
 	a := newAnswer(opts)
 	for i, c := range captures {
@@ -31,8 +31,8 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 	return a.finish()
 }
 
-// A Live analysis reads a trace while it is being collected, so that little is
-// left to do when the window closes. Its answer is that of Captures.
+// A Live analysis reads a trace while it is being collected, so that little is left to
+// do when the window closes. Its answer is the same as that of Captures.
 type Live struct {
 	a     *answer
 	match *matcher
@@ -41,20 +41,22 @@ type Live struct {
 	done  chan struct{}
 }
 
-// NewLive prepares an analysis of a window in which at most so many probes will
-// be sent.
+// NewLive returns an analysis of a window in which at most that many probes will be
+// sent.
 func NewLive(probes int, opts Options) *Live {
 	a := newAnswer(opts)
 	return &Live{a: a, match: a.matcher(probes), done: make(chan struct{})}
 }
 
-// Read analyzes the trace as it comes, to its end. It is called once.
+// Read analyzes the trace as it arrives, to its end. It must be called once, and keeps
+// its error for Finish.
 func (l *Live) Read(ctx context.Context, trace io.Reader) {
 	defer close(l.done)
 	l.sum, l.err = l.a.read(ctx, trace, l.match)
 }
 
-// Finish waits for Read and completes the answer with the rest of the capture.
+// Finish waits for Read and completes the answer with the rest of the capture. It
+// returns Read's error, if there was one.
 func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 	<-l.done
 	if l.err != nil {
@@ -64,27 +66,27 @@ func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 	return l.a.finish()
 }
 
-// An answer is a pipeline in the making. Its stages, in their order, for each capture:
+// An answer runs the pipeline. Its stages for each capture, in order:
 //
 //	read      the trace becomes requests (analyze/timeline)
-//	match     a request that may have answered a probe is noted, or held back (probes.go)
+//	match     requests that may have answered a probe are noted, or held back (probes.go)
 //	fold      requests become sums by what may be their endpoint (fold.go, sums.go)
-//	complete  what else the capture holds is read (readers.go); probes and requests are
+//	complete  the rest of the capture is read (readers.go); probes and requests are
 //	          paired, and what was held back is folded
 //
-// and once, when all captures were read:
+// and once all captures have been read:
 //
 //	settle    endpoints get their names, and long polls are found (settle.go)
 //	render    sums become what the Breakdown says (render.go)
 //	diagnose  findings, and warnings of what the answer does not cover
 //
-// No stage calls another: the answer hands on what each returns.
+// No stage calls another: the answer passes on what each returns.
 type answer struct {
 	opts         Options
 	b            breakdown.Breakdown
 	f            *fold
 	roots        rootSums
-	samplePeriod int64 // ns of CPU time that a sample stands for; 0 before a capture is complete
+	samplePeriod int64 // ns of CPU time that a sample stands for; 0 until the first capture is complete
 	warn         warnings
 }
 
@@ -99,11 +101,11 @@ func newAnswer(opts Options) *answer {
 	return &answer{opts: opts, b: b, f: f, roots: rootSums{}, warn: warnings{memory: opts.Memory}}
 }
 
-// matcher returns a matcher for a capture with at most so many probes, which may take
-// half of the room that the sums have left.
+// matcher returns a matcher for a capture with at most that many probes. It may use
+// half of the memory that the sums have left.
 func (a *answer) matcher(probes int) *matcher { return newMatcher(probes, a.f.room/2) }
 
-// add takes the capture with index i through the stages that each passes.
+// add runs the capture with index i through the stages for each capture.
 func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 	a.f.capture = i
 	probes := a.probes(c)
@@ -121,7 +123,7 @@ func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 	return nil
 }
 
-// read folds a trace's requests, apart from those that match holds back.
+// read folds a trace's requests, except for those that match holds back.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
 	reader := a.opts.reader()
@@ -130,7 +132,7 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 	}
 	sum, err := reader.Read(ctx, trace, func(r *breakdown.Request) {
 		if err := r.Check(); err != nil && broken == nil {
-			broken = fmt.Errorf("the parts of a request do not add up, a defect of this tool: %w", err)
+			broken = fmt.Errorf("the parts of a request do not add up, which is a bug in timesink: %w", err)
 		}
 		if a.opts.Each != nil {
 			a.opts.Each(r)
@@ -143,7 +145,7 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 	return sum, err
 }
 
-// take takes one request from the reader through the matcher to the fold.
+// take passes one request through the matcher to the fold.
 func (a *answer) take(r *breakdown.Request, match *matcher) {
 	switch match.see(r) {
 	case fateFold:
@@ -159,7 +161,7 @@ func (a *answer) take(r *breakdown.Request, match *matcher) {
 	}
 }
 
-// complete takes from a capture what is not in its trace.
+// complete adds what a capture holds beside its trace.
 func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matcher, probes []capture.Probe) {
 	for _, read := range readers {
 		read(a, c)
@@ -173,8 +175,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.warn.capture(c, sum, match)
 }
 
-// pair folds what the matcher held back, now that it knows which requests answered the
-// probes.
+// pair matches the probes and folds the requests that were held back for them.
 func (a *answer) pair(match *matcher, probes []capture.Probe, clock *timeline.Clock) {
 	released, found := match.solve(probes, clock)
 	for _, r := range released {

@@ -39,7 +39,7 @@ func record(t testing.TB, f func()) []byte {
 	return buf.Bytes()
 }
 
-// bare opens a trace as a capture.
+// bare opens a bare trace as a capture.
 func bare(t testing.TB, data []byte) *capture.Capture {
 	t.Helper()
 	c, err := capture.Read("trace.out", bytes.NewReader(data))
@@ -50,7 +50,7 @@ func bare(t testing.TB, data []byte) *capture.Capture {
 	return c
 }
 
-// written makes a capture of a trace and opens it.
+// written writes a capture with a trace and opens it.
 func written(t testing.TB, data []byte) *capture.Capture {
 	t.Helper()
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
@@ -115,7 +115,7 @@ func locking(http.ResponseWriter, *http.Request) {
 	time.Sleep(2 * ms)
 }
 
-// ask asks a URL n times from each of some clients.
+// ask sends n requests for a URL from each client.
 func ask(t testing.TB, c *http.Client, url string, clients, n int) {
 	var all sync.WaitGroup
 	for range clients {
@@ -134,8 +134,8 @@ func ask(t testing.TB, c *http.Client, url string, clients, n int) {
 	all.Wait()
 }
 
-// twoEndpoints is a trace of a service with two endpoints: 24 requests that sleep, and
-// 24 that hold a lock meanwhile.
+// twoEndpoints returns a trace of a service with two endpoints: 24 requests that sleep,
+// and 24 that sleep while they hold a lock.
 func twoEndpoints(t testing.TB) []byte {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/sleep", sleeping)
@@ -163,7 +163,7 @@ func TestRequestsAreFoldedByEndpoint(t *testing.T) {
 		}
 	}
 	if !slices.IsSortedFunc(b.Endpoints, func(x, y breakdown.Endpoint) int { return int(y.Wall.Total - x.Wall.Total) }) {
-		t.Error("the endpoints are not in the order of their time")
+		t.Error("the endpoints are not sorted by their time")
 	}
 	holders := endpoint(t, b, "analyze_test.locking").Buckets[breakdown.Lock].Holders
 	if len(holders) == 0 || holders[0].Doing != breakdown.Sleep || !strings.HasSuffix(holders[0].Function, ".locking") {
@@ -171,21 +171,21 @@ func TestRequestsAreFoldedByEndpoint(t *testing.T) {
 	}
 }
 
-func TestABareTraceLeavesOutWhatItDoesNotSay(t *testing.T) {
+func TestABareTraceLeavesOutWhatIsUnknown(t *testing.T) {
 	b := analyzed(t, bare(t, twoEndpoints(t)))
 	oldest, _ := strings.CutSuffix(b.Source.GoVersion, " or newer")
 	if s := b.Source; s.Target != "" || s.CapturedAt != nil || s.Cost != nil || s.Asked != 0 || s.Instances != 0 || !version.IsValid(oldest) || version.Compare(oldest, runtime.Version()) > 0 {
 		t.Errorf("the source is %+v", s)
 	}
 	if len(b.Roots) != 0 {
-		t.Errorf("%d roots beside the requests", len(b.Roots))
+		t.Errorf("%d roots although there are requests", len(b.Roots))
 	}
 	if null := []byte(": null"); bytes.Contains(encode(t, b), null) {
 		t.Errorf("an array is null:\n%s", encode(t, b))
 	}
 }
 
-func TestATraceWithoutRequestsIsAnswered(t *testing.T) {
+func TestATraceWithoutRequestsHasAnAnswer(t *testing.T) {
 	b := analyzed(t, bare(t, record(t, func() {
 		// Who begins late finds that what it is to wait for has happened: the others
 		// wait for the last one to begin, and again and again.
@@ -215,9 +215,9 @@ func TestATraceWithoutRequestsIsAnswered(t *testing.T) {
 	if len(b.Endpoints) != 0 || b.Endpoints == nil || !slices.Contains(codes(b), "no-requests") {
 		t.Errorf("%d endpoints, warnings %v", len(b.Endpoints), codes(b))
 	}
-	// In the order of their text.
+	// Sorted by their text.
 	for i, bucket := range []breakdown.Bucket{breakdown.Sleep, breakdown.Sleep, breakdown.Wait} {
-		name := fmt.Sprintf("TestATraceWithoutRequestsIsAnswered.func1.%d", i+1)
+		name := fmt.Sprintf("TestATraceWithoutRequestsHasAnAnswer.func1.%d", i+1)
 		at := slices.IndexFunc(b.Roots, func(r breakdown.Root) bool { return strings.HasSuffix(r.Function, name) })
 		// How long depends on when the goroutines began to run.
 		if at < 0 || b.Roots[at].Buckets[bucket].Total == 0 {
@@ -236,12 +236,12 @@ func TestCapturesOfInstancesAreMerged(t *testing.T) {
 	for _, name := range []string{"analyze_test.sleeping", "analyze_test.locking"} {
 		x, y, sum := endpoint(t, a, name), endpoint(t, b, name), endpoint(t, both, name)
 		if sum.Requests != x.Requests+y.Requests || sum.Wall.Total != x.Wall.Total+y.Wall.Total || sum.Wall.Max != max(x.Wall.Max, y.Wall.Max) {
-			t.Errorf("%s: %d requests of %d ns are not those of both, %d of %d and %d of %d", name,
+			t.Errorf("%s: %d requests of %d ns, want the sum of %d of %d and %d of %d", name,
 				sum.Requests, sum.Wall.Total, x.Requests, x.Wall.Total, y.Requests, y.Wall.Total)
 		}
 		for i := range sum.Buckets {
 			if sum.Buckets[i].Total != x.Buckets[i].Total+y.Buckets[i].Total {
-				t.Errorf("%s: %s has %d ns, not %d and %d", name, sum.Buckets[i].Bucket, sum.Buckets[i].Total, x.Buckets[i].Total, y.Buckets[i].Total)
+				t.Errorf("%s: %s has %d ns, want the sum of %d and %d", name, sum.Buckets[i].Bucket, sum.Buckets[i].Total, x.Buckets[i].Total, y.Buckets[i].Total)
 			}
 		}
 	}
@@ -273,7 +273,7 @@ func TestTheSameCaptureGivesTheSameBytes(t *testing.T) {
 
 // burning is a handler that computes.
 func burning(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(ms) // and is named by that
+	time.Sleep(ms) // so that a stack names it
 	for until := time.Now().Add(20 * ms); time.Now().Before(until); {
 		if spin() == 1 {
 			panic("the loop is not so short")
@@ -290,7 +290,7 @@ func spin() int {
 	return sum
 }
 
-func TestACutTraceIsAnAnswer(t *testing.T) {
+func TestACutTraceHasAnAnswer(t *testing.T) {
 	var beside *trace.FlightRecorder
 	s := httptest.NewServer(http.HandlerFunc(sleeping))
 	data := record(t, func() {
@@ -328,10 +328,10 @@ func TestBadInputHasAHint(t *testing.T) {
 	_, err = analyze.Captures(t.Context(), []*capture.Capture{c}, analyze.Options{})
 	var hinted *capture.Error
 	if !errors.Is(err, timeline.ErrNoGeneration) || !errors.As(err, &hinted) || hinted.Hint == "" {
-		t.Errorf("a header alone says %v", err)
+		t.Errorf("a header alone: error %v", err)
 	}
 	if _, err := analyze.Captures(t.Context(), nil, analyze.Options{}); err == nil {
-		t.Error("no capture is an answer")
+		t.Error("no error for no captures")
 	}
 	_, err = analyze.Captures(t.Context(), []*capture.Capture{bare(t, twoEndpoints(t)), c}, analyze.Options{})
 	if err == nil || !strings.Contains(err.Error(), header) {

@@ -12,14 +12,14 @@ import (
 	"timesink/analyze/rules"
 )
 
-// DefaultAlpha is the probability of an alarm where nothing changed that
-// comparisons allow.
+// DefaultAlpha is the probability of a false alarm that comparisons allow by default.
 const DefaultAlpha = 0.05
 
-// Changes compares two breakdowns that were made with Options.Series. Requests of
-// one capture are not independent samples: with enough captures on each side the
-// tests are over captures; with fewer, a change must also exceed what two captures
-// of one build differ by. An alpha of 0 stands for DefaultAlpha.
+// Changes compares two breakdowns that were made with Options.Series. Requests of one
+// capture are not independent samples. With enough captures on each side the tests are
+// over captures; with fewer, a change must also exceed the noise floor. An alpha of 0
+// means DefaultAlpha. The error is that of a gate on an endpoint that is not on both
+// sides.
 func Changes(before, after *breakdown.Breakdown, alpha float64, gates []Gate) (*breakdown.Comparison, error) {
 	if alpha == 0 {
 		alpha = DefaultAlpha
@@ -56,10 +56,11 @@ func side(b *breakdown.Breakdown) breakdown.Side {
 	return s
 }
 
-// A pair is an endpoint on both sides; one of them is nil where there is none.
+// A pair is an endpoint on both sides. One of them is nil if that side does not have
+// it.
 type pair struct{ before, after *breakdown.Endpoint }
 
-// either is the side that there is.
+// either returns the after side, or before if there is no after.
 func (p pair) either() *breakdown.Endpoint {
 	if p.after != nil {
 		return p.after
@@ -76,9 +77,9 @@ func (p pair) time() (sum int64) {
 	return sum
 }
 
-// pairs matches the endpoints of two sides: by name, then by route, then by names
-// that differ only in what the compiler does, which another version of Go or
-// another closure above it changes.
+// pairs matches the endpoints of two sides: by name, then by route, then by names that
+// differ only in what the compiler adds, which changes with the version of Go and with
+// other closures around.
 func pairs(before, after *breakdown.Breakdown) []pair {
 	left, right := pointers(before.Endpoints), pointers(after.Endpoints)
 	var out []pair
@@ -111,8 +112,8 @@ func pairs(before, after *breakdown.Breakdown) []pair {
 	return out
 }
 
-// kind is an endpoint's as the server has it: that it polls may be seen on one side
-// only.
+// kind returns an endpoint's kind without the mark for long polls, which may be
+// recognized on one side only.
 func kind(e *breakdown.Endpoint) string { return strings.TrimSuffix(e.Kind, breakdown.LongPolling) }
 
 func (p pair) oneSided() int {
@@ -179,7 +180,7 @@ func (t *tester) endpoint(p pair, allBefore, allAfter int64) breakdown.EndpointC
 	return out
 }
 
-// samples are both sides' series.
+// samples are the series of both sides, one for each capture.
 type samples struct{ before, after []*sample }
 
 func samplesOf(p pair) samples { return samples{seriesOf(p.before), seriesOf(p.after)} }
@@ -223,7 +224,7 @@ func (t *tester) change(p pair, s samples, q quantity) breakdown.Change {
 	return c
 }
 
-// of is the quantity of an endpoint, over all its captures.
+// of returns the quantity for an endpoint, over all its captures.
 func (q quantity) of(e *breakdown.Endpoint) int64 {
 	switch {
 	case q.q > 0:
@@ -241,8 +242,7 @@ func valuesOf(samples []*sample, q quantity) (out []float64) {
 	return out
 }
 
-// joined is all captures of a side as one sample, where the other side has only
-// one.
+// joined merges all captures of a side into one sample.
 func joined(samples []*sample) *sample {
 	if len(samples) == 1 {
 		return samples[0]
@@ -254,7 +254,7 @@ func joined(samples []*sample) *sample {
 	return newSample(all)
 }
 
-// needs says what would tell a change that the samples do not.
+// needs returns what would decide whether an insignificant change is real.
 func (t *tester) needs(c *breakdown.Change, p pair) string {
 	if t.over {
 		return "more captures a side, if it is real"
@@ -271,7 +271,7 @@ func (t *tester) needs(c *breakdown.Change, p pair) string {
 	return fmt.Sprintf("about %s more requests a side", rounded(more))
 }
 
-// rounded is a number with one digit that counts, upwards.
+// rounded returns a number rounded up to one significant digit.
 func rounded(x float64) string {
 	step := math.Pow(10, math.Floor(math.Log10(x)))
 	return fmt.Sprintf("%.0f", math.Ceil(x/step)*step)
@@ -286,13 +286,13 @@ func relative(delta, of int64) float64 {
 	return math.Round(float64(delta)/float64(of)*1e6) / 1e6
 }
 
-// A ratio is a number as a whole and a fraction in [0, 1).
+// A ratio is a number split into a whole part and a fraction in [0, 1).
 type ratio struct {
 	whole int64
 	frac  float64
 }
 
-// difference is how much a total has changed per request.
+// difference returns by how much a total changed per request.
 func (p pair) difference(before, after int64) ratio {
 	nb, na := p.before.Requests, p.after.Requests
 	r := ratio{whole: after/na - before/nb, frac: float64(after%na)/float64(na) - float64(before%nb)/float64(nb)}
@@ -303,7 +303,7 @@ func (p pair) difference(before, after int64) ratio {
 }
 
 // apportion rounds parts so that they sum to the whole exactly: what is left after
-// rounding down goes to the largest fractions.
+// rounding down goes to those with the largest fractions.
 func apportion(parts []ratio, whole int64) []int64 {
 	out := make([]int64, len(parts))
 	order := make([]int, len(parts))
@@ -353,11 +353,11 @@ func phaseTotal(t *breakdown.BucketTime, phase breakdown.Phase) int64 {
 	return 0
 }
 
-// partChanges says why a client's part of the time changed, in parts that sum to
-// it: connections made, a pool waited for, the number of calls, how long each
-// takes, and how many of them go on at once. Of time on the path P, waits for
-// connections C and the sum of all calls S, what the calls themselves take is
-// S - C, and S - P of it is hidden because they overlap.
+// partChanges explains why the time of another system's bucket changed, in parts that
+// sum to the change: making connections, waiting for a pool, the number of calls, how
+// long each takes, and how much they overlap. With P the time on the path, C the waits
+// for connections and S the sum of all calls, the calls themselves take S - C, and S -
+// P of that is hidden because they overlap.
 func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange {
 	out := []breakdown.PartChange{}
 	if !b.External() {
@@ -370,7 +370,8 @@ func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange
 	each := func(f func(callMeans) float64) float64 { return f(y) - f(x) }
 	count, length := 0.0, 0.0
 	if x.calls > 0 && y.calls > 0 {
-		// Shapley's split of a product's change: each factor with the other's mean.
+		// The Shapley values of a product's change: each factor's change times the
+		// other's mean.
 		count = (y.calls - x.calls) * (x.work/x.calls + y.work/y.calls) / 2
 		length = (y.work/y.calls - x.work/x.calls) * (x.calls + y.calls) / 2
 	} else {
@@ -381,7 +382,7 @@ func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange
 		delta float64
 	}{
 		{connecting(x, y), each(func(c callMeans) float64 { return c.connect })},
-		{"waiting for a connection of the pool", each(func(c callMeans) float64 { return c.pool })},
+		{"waiting for a connection from the pool", each(func(c callMeans) float64 { return c.pool })},
 		{counted(x, y), count},
 		{"each call takes " + longer(length), length},
 		{overlapping(x, y), -each(func(c callMeans) float64 { return c.hidden })},
@@ -398,7 +399,7 @@ func partChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange
 	return slices.DeleteFunc(out, func(c breakdown.PartChange) bool { return c.Delta == 0 })
 }
 
-// callMeans are what an endpoint's calls are per request.
+// callMeans are an endpoint's calls per request: their number, and their times in ns.
 type callMeans struct {
 	calls, dials         float64
 	connect, pool        float64 // on the path
@@ -455,7 +456,7 @@ func overlapping(before, after callMeans) string {
 	return "fewer of the calls overlap"
 }
 
-// mix splits the change of the mean over all requests.
+// mix splits the change of the mean over all requests into shift and within.
 func mix(changes []breakdown.EndpointChange, all []pair) breakdown.Mix {
 	var totals, counts [2]int64
 	for _, p := range all {
@@ -483,7 +484,7 @@ func mix(changes []breakdown.EndpointChange, all []pair) breakdown.Mix {
 	return m
 }
 
-// comparability warns of what makes the two sides no comparison of like with like.
+// comparability warns of differences between the sides that make them hard to compare.
 func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) []breakdown.Warning {
 	var w warnings
 	b, a := &c.Before, &c.After
@@ -524,7 +525,7 @@ func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) 
 	return w.list
 }
 
-// fewRequests is how many leave percentiles to chance.
+// fewRequests is the number of requests below which percentiles are left to chance.
 const fewRequests = 30
 
-var errNoEndpoint = errors.New("there is no such endpoint on both sides")
+var errNoEndpoint = errors.New("no such endpoint on both sides")

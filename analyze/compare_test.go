@@ -8,7 +8,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// invented is an endpoint as an analysis leaves it, with figures out of r.
+// invented returns an endpoint as an analysis would, with figures from r.
 func invented(r *rand.Rand, name, route string, slow int64) breakdown.Endpoint {
 	f := newFold(0)
 	f.keepSeries = true
@@ -88,7 +88,7 @@ func TestEndpointsAreMatched(t *testing.T) {
 	for name, want := range map[string]string{
 		"main.same": "both ", "main.run.func2": "both main.run.func1", "main.new": "both main.old",
 		"main.gone": "vanished ", "main.come": "appeared ",
-		// Which of the two it was, nobody knows.
+		// It may be either of the two.
 		"main.two.func3": "appeared ", "main.two.func1": "vanished ", "main.two.func2": "vanished ",
 	} {
 		if got[name] != want {
@@ -97,7 +97,7 @@ func TestEndpointsAreMatched(t *testing.T) {
 	}
 }
 
-func TestTheSameTwiceIsNoChange(t *testing.T) {
+func TestIdenticalSidesShowNoChange(t *testing.T) {
 	b := ofEndpoints(invented(rand.New(rand.NewPCG(1, 1)), "main.a", "", 0))
 	c := compared(t, b, b, "p50 > +0%", "mean < -1ns")
 	for _, w := range c.Endpoints[0].Wall {
@@ -112,7 +112,7 @@ func TestTheSameTwiceIsNoChange(t *testing.T) {
 	}
 }
 
-func TestGatesSayWhatBecameOfThem(t *testing.T) {
+func TestGateOutcomes(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	before := ofEndpoints(invented(r, "main.(*API).a", "GET /a", 0), invented(r, "main.(*API).b", "", 0))
 	after := ofEndpoints(invented(r, "main.(*API).a", "GET /a", 3_000_000), invented(r, "main.(*API).b", "", 0))
@@ -134,11 +134,11 @@ func TestGatesSayWhatBecameOfThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Changes(before, after, 0, []Gate{g}); err == nil || !strings.Contains(err.Error(), "no such endpoint") {
-		t.Errorf("a gate on an endpoint that is not there fails with %v", err)
+		t.Errorf("a gate on a missing endpoint: error %v", err)
 	}
 }
 
-func TestASmallChangeIsUnsure(t *testing.T) {
+func TestASmallChangeIsUndecided(t *testing.T) {
 	a := ofEndpoints(invented(rand.New(rand.NewPCG(3, 3)), "main.a", "", 0))
 	b := ofEndpoints(invented(rand.New(rand.NewPCG(4, 4)), "main.a", "", 5_000))
 	g := compared(t, a, b, "mean > +0ns", "mean < +0ns").Gates
@@ -147,29 +147,29 @@ func TestASmallChangeIsUnsure(t *testing.T) {
 	}
 	for _, w := range compared(t, a, b).Endpoints[0].Wall {
 		if !w.Significant && w.Needs == "" {
-			t.Errorf("%s does not say what would tell: %+v", w.Quantity, w)
+			t.Errorf("%s does not say what would decide: %+v", w.Quantity, w)
 		}
 	}
 }
 
-func TestConditionsThatMakeNoSenseAreRefused(t *testing.T) {
+func TestInvalidConditionsAreRejected(t *testing.T) {
 	for text, want := range map[string]string{
-		"p95":              "compares nothing",
-		"p95 > 10%":        "with its sign",
-		"p90 > +10%":       "no quantity",
-		"db p95 > +10%":    "only the mean",
-		"disk mean > +10%": "no quantity",
+		"p95":              "no < or >",
+		"p95 > 10%":        "must begin with + or -",
+		"p90 > +10%":       "not a quantity",
+		"db p95 > +10%":    "only a mean",
+		"disk mean > +10%": "not a quantity",
 		"p95 > +10":        "neither a percentage nor a duration",
-		"p95 > +10% @":     "no endpoint",
-		"p95 >":            "with its sign",
+		"p95 > +10% @":     "an endpoint must follow",
+		"p95 >":            "must begin with + or -",
 	} {
 		if _, err := ParseGate(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("ParseGate(%q) fails with %v, not with %q", text, err, want)
+			t.Errorf("ParseGate(%q) = %v, want an error with %q", text, err, want)
 		}
 	}
 }
 
-func TestSidesThatAreNotAlikeAreWarnedOf(t *testing.T) {
+func TestWarningsForSidesThatDiffer(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	before, after := ofEndpoints(invented(r, "main.a", "", 0)), ofEndpoints(invented(r, "main.a", "", 0))
 	before.Source.GoVersion, after.Source.GoVersion = "go1.25.1", "go1.26.0"
@@ -183,7 +183,7 @@ func TestSidesThatAreNotAlikeAreWarnedOf(t *testing.T) {
 	}
 	for _, want := range []string{"other-load", "other-gomaxprocs", "other-go", "other-probes", "trace-truncated", "generations-missing"} {
 		if !codes[want] {
-			t.Errorf("no warning %s among %v", want, codes)
+			t.Errorf("no warning %s in %v", want, codes)
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"timesink/collect/capture"
 )
 
-// A detail gathers what a report draws of an endpoint.
+// A detail collects what reports draw for an endpoint.
 type detail struct {
 	bars    breakdown.Bars
 	slowest breakdown.RequestID
-	most    int64 // ns, how long it took
+	most    int64 // ns, the wall time of the slowest
 	stacks  map[stackKey]*stackSum
 	samples map[*breakdown.Cause]int64
 	probed  []breakdown.Probed
@@ -32,7 +32,7 @@ func newDetail() *detail {
 	return &detail{stacks: map[stackKey]*stackSum{}, samples: map[*breakdown.Cause]int64{}}
 }
 
-// addDetail takes a complete request that spent so much in each bucket.
+// addDetail adds a complete request; spent is its time in each bucket.
 func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
 	id, before := e.id(r.Goroutine, r.Start), e.detail.bars.Size()
 	e.detail.bars.Add(id, r.Wall(), spent)
@@ -66,8 +66,8 @@ func (e *endpoint) stackSum(key stackKey) *stackSum {
 	return sum
 }
 
-// addProbed notes the request that answered a probe, whose clock is ahead of the
-// trace's by offset.
+// addProbed records the request that answered a probe. The probe's clock is offset ns
+// ahead of the trace's.
 func (e *endpoint) addProbed(c *candidate, p *capture.Probe, offset int64) {
 	if e.detail == nil {
 		return
@@ -100,8 +100,7 @@ func (d *detail) merge(o *detail) {
 	})
 }
 
-// render merges what rests on causes that say the same: captures of one service
-// have each their own.
+// render merges what rests on equal causes: each capture has its own copies of them.
 func (d *detail) render() *breakdown.Detail {
 	out := &breakdown.Detail{Bars: d.bars.List(), Slowest: d.slowest, Probed: d.probed}
 	stacks := map[string]*breakdown.StackTime{}
@@ -134,7 +133,7 @@ func (d *detail) render() *breakdown.Detail {
 	return out
 }
 
-// sorted are the keys of a map, those of the largest sums first.
+// sorted returns the keys of a map, those with the largest sums first.
 func sorted[T any](m map[string]T, sum func(T) int64) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
@@ -144,7 +143,7 @@ func sorted[T any](m map[string]T, sum func(T) int64) []string {
 	return keys
 }
 
-// causeText tells causes apart by what they say.
+// causeText returns a text that is equal for equal causes.
 func causeText(c *breakdown.Cause) string {
 	return strings.Join([]string{c.State, c.Reason, c.System, c.Rule, c.Library, frameText(c.Site), stackText(c.Stack)}, "\x00")
 }

@@ -49,13 +49,13 @@ func TestTheDetailSumsToTheAnswer(t *testing.T) {
 				t.Errorf("%s: the stacks sum to %d ns of %d", e.Name, sum, e.Wall.Total)
 			}
 			if e.Client != nil && len(e.Detail.Probed) != e.Client.Matched {
-				t.Errorf("%s: %d probes were matched, %d are told one by one", e.Name, e.Client.Matched, len(e.Detail.Probed))
+				t.Errorf("%s: %d probes were matched, but %d are listed", e.Name, e.Client.Matched, len(e.Detail.Probed))
 			}
 		}
 		again := detailed(t, captures...)
 		for i := range b.Endpoints {
 			if !reflect.DeepEqual(b.Endpoints[i].Detail, again.Endpoints[i].Detail) {
-				t.Errorf("%s: a second analysis tells another detail", b.Endpoints[i].Name)
+				t.Errorf("%s: a second analysis has another detail", b.Endpoints[i].Name)
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func TestRequestsAreShownAgain(t *testing.T) {
 	captures := []*capture.Capture{s.save(t, 0), s.save(t, time.Hour)}
 	b := detailed(t, captures...)
 	var ids []breakdown.RequestID
-	walls := map[breakdown.RequestID][2]int64{} // what is known of each
+	walls := map[breakdown.RequestID][2]int64{} // the bounds for each
 	views := map[breakdown.RequestID]breakdown.ClientView{}
 	for _, e := range b.Endpoints {
 		for _, bar := range e.Detail.Bars {
@@ -99,7 +99,7 @@ func TestRequestsAreShownAgain(t *testing.T) {
 			t.Error(err)
 		}
 		if w := walls[s.ID]; r.Wall() < w[0] || r.Wall() > w[1] {
-			t.Errorf("%s took %d ns, which was to be within %d", s.ID, r.Wall(), w)
+			t.Errorf("%s took %d ns, want it within %d", s.ID, r.Wall(), w)
 		}
 		if _, probed := views[s.ID]; probed != (s.Client != nil) {
 			t.Errorf("%s: probed %t, but the client's view is %v", s.ID, probed, s.Client)
@@ -125,10 +125,10 @@ func TestTheEvidenceIsNamed(t *testing.T) {
 	}
 	ev := b.Source.Evidence
 	if len(ev) != 1 || b.Source.Case != name || ev[0].Case != name || len(ev[0].Parts) != 2 || ev[0].Command != "timesink run http://shop:6060" {
-		t.Errorf("case %s is told as %+v", name, b.Source)
+		t.Errorf("case %s: the source is %+v", name, b.Source)
 	}
-	// The probes, whose clock is the test's, tell the trace's, to the slack that
-	// their requests leave.
+	// The probes, which use the test's clock, give the offset of the trace's, up to the
+	// slack of their requests.
 	first := s.probes[0].Start
 	if at := ev[0].Start + ev[0].Offset; !ev[0].Clocked || at > first+int64(time.Second) || at < first-int64(time.Minute) {
 		t.Errorf("the trace began at %d, the first probe at %d", at, first)
@@ -139,9 +139,9 @@ func TestTheEvidenceIsNamed(t *testing.T) {
 	}
 	alone := detailed(t, bare(t, s.trace)).Source
 	if len(alone.Evidence) != 1 || alone.Case == "" || alone.Case == name || alone.Evidence[0].Parts[0].Size != int64(len(s.trace)) {
-		t.Errorf("the bare trace is told as %+v", alone)
+		t.Errorf("the source of the bare trace is %+v", alone)
 	}
 	if text := textOf(t, answerOf(t, one)); len(answerOf(t, one).Source.Evidence) > 0 {
-		t.Errorf("without detail nothing was to be told of the evidence: %s", text)
+		t.Errorf("the evidence is listed without detail: %s", text)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// evidence notes what a capture is made of, and how its trace's clock relates to
-// the wall's.
+// evidence records the parts of a capture, and how its trace's clock relates to
+// wall-clock time.
 func (a *answer) evidence(c *capture.Capture, sum *timeline.Summary, match *matcher) {
 	ev := breakdown.Evidence{Parts: []breakdown.Part{}, Start: sum.Start}
 	name, err := c.Case()
@@ -44,9 +44,11 @@ func (a *answer) evidence(c *capture.Capture, sum *timeline.Summary, match *matc
 	s.Redacted = s.Redacted || m != nil && m.Redacted != nil
 }
 
-// offset relates a trace's clock to the wall's: the trace itself may say how, the
-// probes that were matched say it to a millisecond or so, and the moment at which
-// the trace was asked for to some milliseconds.
+// offset returns how far wall-clock time is ahead of a trace's clock, in nanoseconds.
+// It takes the best source there is: the trace's own clock snapshot, then the matched
+// probes, which are good to about a millisecond, then the moment at which the trace was
+// requested, good to some milliseconds. Without any, clocked is false and the trace
+// begins in 1970.
 func offset(m *capture.Manifest, sum *timeline.Summary, match *matcher) (ns int64, clocked bool) {
 	switch {
 	case sum.Clock != nil:
@@ -59,8 +61,8 @@ func offset(m *capture.Manifest, sum *timeline.Summary, match *matcher) (ns int6
 	return -sum.Start, false
 }
 
-// caseOf is the case of several captures together, whatever their order; that of
-// one is its own.
+// caseOf returns the case of several captures together, independent of their order. The
+// case of one capture is its own.
 func caseOf(list []breakdown.Evidence) string {
 	if len(list) == 1 {
 		return list[0].Case
@@ -74,9 +76,9 @@ func caseOf(list []breakdown.Evidence) string {
 	return "ts-" + hex.EncodeToString(sum[:6])
 }
 
-// command is how one asks for the same capture again, empty where nobody asked: what
-// is made of a bare trace has no target. It holds no secret, for a manifest holds
-// none.
+// command returns the command line that collects the same capture again. It is empty
+// for a capture made of a bare trace, which has no target. It holds no secrets, since a
+// manifest holds none.
 func command(m *capture.Manifest) string {
 	if m.Target == "" {
 		return ""
@@ -101,6 +103,6 @@ func command(m *capture.Manifest) string {
 	return strings.Join(words, " ")
 }
 
-// quoted is a word as a shell takes it. It always has its quotes, so that a host
-// may be masked in it afterwards or before.
+// quoted returns a word in single quotes for a shell. It always adds the quotes, so
+// that masking a host gives the same word before and after.
 func quoted(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }

@@ -8,17 +8,15 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// notable is the share of an endpoint's wall time from which a finding is worth
-// the reader's time.
+// notable is the smallest share of an endpoint's wall time that a finding must concern.
 const notable = 0.10
 
-// A look finds something worth doing in an endpoint: the facts that it rests on, and
-// what it would save per request, in nanoseconds. The facts are nil where there is
-// nothing. The bound is arithmetic over what was measured, not a promise.
+// A look searches an endpoint for one finding. It returns the facts, nil if there is
+// nothing to find, and an upper bound for the time saved per request, in nanoseconds.
+// The bound is arithmetic on what was measured, not a promise.
 type look func(e *breakdown.Endpoint, sums *endpoint) (facts *breakdown.Facts, saves int64)
 
-// looks are all of them, by the findings' IDs. What each finding is called, and what to
-// try, report says.
+// looks are all findings by ID. Package report holds their titles and advice.
 var looks = []struct {
 	id   string
 	look look
@@ -33,7 +31,7 @@ var looks = []struct {
 	{"no-processor", noProcessor},
 }
 
-// findings says what is worth doing, the most worthwhile first.
+// findings returns what is worth doing, the largest saving first.
 func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	out := []breakdown.Finding{}
 	whole, lasting := int64(0), true
@@ -47,8 +45,8 @@ func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
-		// What lasts by its nature would save the most and deserve it the least. A
-		// long poll waits for what there is nothing to be done about.
+		// Streams would top the list for no good reason: they last as long as messages
+		// come. What a long poll waits for cannot be made faster.
 		if e.Lasts() != lasting || strings.HasSuffix(e.Kind, breakdown.LongPolling) {
 			continue
 		}
@@ -67,7 +65,7 @@ func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 	return out
 }
 
-// spentIn is the mean time of a bucket's phases of some stages.
+// spentIn returns the mean time of a bucket's phases of the given stages.
 func spentIn(t *breakdown.BucketTime, stages ...breakdown.Stage) (mean int64) {
 	for _, p := range t.Phases {
 		if slices.Contains(stages, p.Phase.Stage()) {
@@ -81,7 +79,7 @@ func worth(e *breakdown.Endpoint, ns int64) bool {
 	return float64(ns) >= notable*float64(e.Wall.Mean) && ns > 0
 }
 
-// busiest is the site with the most calls.
+// busiest returns the site with the most calls.
 func busiest(t *breakdown.BucketTime) (site breakdown.SiteTime) {
 	for _, s := range t.Sites {
 		if s.CallsPerRequest > site.CallsPerRequest {
@@ -106,7 +104,7 @@ func sequentialCalls(e *breakdown.Endpoint, sums *endpoint) (*breakdown.Facts, i
 
 func dialPerCall(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Upstream]
-	// One call in two is no accident of a connection that expired.
+	// At one call in two, expired connections are no explanation.
 	dialed := t.DialPercent()
 	if dialed < 50 {
 		return nil, 0
@@ -131,8 +129,8 @@ func lockContended(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64)
 	return lockHeld(e, false)
 }
 
-// lockHeld finds a lock that requests wait for, by whether the one that holds it most
-// is then in a call to another system.
+// lockHeld finds a lock that requests wait for. Its main holder must be in a call to
+// another system if calls is set, and must not be otherwise.
 func lockHeld(e *breakdown.Endpoint, calls bool) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Lock]
 	h := t.Culprit()
@@ -142,7 +140,7 @@ func lockHeld(e *breakdown.Endpoint, calls bool) (*breakdown.Facts, int64) {
 	return waitedFor(e, t), t.Mean
 }
 
-// waitedFor are the facts of time that is spent waiting for other goroutines.
+// waitedFor returns the facts about time spent waiting for other goroutines.
 func waitedFor(e *breakdown.Endpoint, t *breakdown.BucketTime) *breakdown.Facts {
 	f := &breakdown.Facts{Spent: t.Mean, Holders: holders(t, e.Requests)}
 	if len(t.Sites) > 0 {
@@ -151,7 +149,7 @@ func waitedFor(e *breakdown.Endpoint, t *breakdown.BucketTime) *breakdown.Facts 
 	return f
 }
 
-// holders are those that kept requests waiting the longest.
+// holders returns those that kept requests waiting the longest.
 func holders(t *breakdown.BucketTime, requests int64) (out []breakdown.HolderFact) {
 	list := t.Holdings()
 	for _, h := range list[:min(len(list), 2)] {

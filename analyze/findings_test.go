@@ -10,7 +10,8 @@ import (
 	"timesink/report"
 )
 
-// A made request: its path, one bucket after another, and its calls.
+// A made is a request under construction: its path, one bucket after another, and its
+// calls.
 type made struct {
 	path  []breakdown.Segment
 	calls []breakdown.Call
@@ -33,7 +34,7 @@ func (m made) spend(b breakdown.Bucket, p breakdown.Phase, ns int64, behind ...b
 	return m
 }
 
-// call adds a segment and the call that it belongs to.
+// call adds a call and its segment.
 func (m made) call(b breakdown.Bucket, p breakdown.Phase, ns int64, dialed bool) made {
 	m = m.spend(b, p, ns)
 	s := m.path[len(m.path)-1]
@@ -73,21 +74,21 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"one call", cpu.call(breakdown.Upstream, breakdown.ResponseWait, 50*msec, false), "", 0, ""},
 		{"a call that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 20*msec, true),
 			"dial-per-call", 5 * msec, "every upstream call dials"},
-		{"a call of two that dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 2*msec, true).call(breakdown.Upstream, breakdown.ResponseWait, msec/10, false),
+		{"one call of two dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 2*msec, true).call(breakdown.Upstream, breakdown.ResponseWait, msec/10, false),
 			"dial-per-call", 5 * msec, "50% of the upstream calls dial"},
 		{"a starved pool", cpu.spend(breakdown.DB, breakdown.PoolWait, 30*msec, behind(breakdown.DB, 25*msec)).call(breakdown.DB, breakdown.Query, 5*msec, false),
 			"pool-starved", 30 * msec, "held by main.(*Store).save (store.go:7), busy in a database call for 25.0 ms of 25.0 ms"},
-		{"a pool that is waited for a little", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
+		{"a short wait for a pool", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
 		{"a lock", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 15*msec)),
 			"lock-contended", 20 * msec, "in cpu for 15.0 ms"},
 		{"a lock held across a query", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.DB, 15*msec)),
 			"lock-held-across-call", 20 * msec, "across a database call"},
 		{"a lock held across a call to another service", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 15*msec)),
 			"lock-held-across-call", 20 * msec, "across an upstream call"},
-		{"a lock held for long, and a query of another holder's", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 4*msec), behind(breakdown.GC, 3*msec), behind(breakdown.Sleep, 4*msec),
+		{"a lock held for long, and a query by another holder", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 4*msec), behind(breakdown.GC, 3*msec), behind(breakdown.Sleep, 4*msec),
 			breakdown.Behind{Release: other, Bucket: breakdown.DB, Time: 5 * msec}), "lock-contended", 20 * msec, "held by main.(*Store).save (store.go:7)"},
 		{"many queries", queries, "many-queries", 11 * msec, "12.0 queries per request"},
-		{"workers that are busy", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
+		{"busy workers", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
 			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), busy in an upstream call for 20.0 ms"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
@@ -117,15 +118,15 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		}
 		got := report.Worded(&breakdown.Breakdown{Findings: found}).Findings[0]
 		if got.SavesUpTo != c.saves || got.Endpoint != "main.get" || got.Title == "" || got.Try == "" {
-			t.Errorf("%s: %+v, it should save up to %d ns", c.name, got, c.saves)
+			t.Errorf("%s: %+v, want it to save up to %d ns", c.name, got, c.saves)
 		}
 		if !strings.Contains(got.Title+"\n"+strings.Join(got.Evidence, "\n"), c.says) {
-			t.Errorf("%s: %q with the evidence %q does not say %q", c.name, got.Title, got.Evidence, c.says)
+			t.Errorf("%s: %q with the evidence %q, want %q in it", c.name, got.Title, got.Evidence, c.says)
 		}
 	}
 }
 
-// What streams by its nature has findings only where there is nothing else.
+// Streams have findings only if there are no other requests.
 func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 	for _, ordinary := range []bool{true, false} {
 		f := newFold(0)
@@ -146,7 +147,7 @@ func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 	}
 }
 
-// probesOf makes probes that took some times, on one connection.
+// probesOf returns probes on one connection that took these times.
 func probesOf(phase string, ns ...int64) (out []capture.Probe) {
 	for i, d := range ns {
 		out = append(out, capture.Probe{Phase: phase, Start: int64(i) * 1e9, End: int64(i)*1e9 + d, Conn: 1, Status: 200, Reused: i > 0})
@@ -172,7 +173,7 @@ func TestCostOfLooking(t *testing.T) {
 		{"with too small a baseline", many(msec, 3), many(msec, 30), false, 0, 0, false},
 		{"no slower", many(msec, 20), many(msec, 30), true, -0.01, 0.01, true},
 		{"half slower", many(msec, 20), many(msec*3/2, 30), true, 0.48, 0.52, false},
-		{"one that is far off does not matter", append(many(msec, 20), 900*msec), append(many(msec, 30), 500*msec), true, -0.01, 0.01, true},
+		{"an outlier does not matter", append(many(msec, 20), 900*msec), append(many(msec, 30), 500*msec), true, -0.01, 0.01, true},
 	} {
 		m := newMatcher(100, 1<<20)
 		m.solve(append(probesOf(capture.Baseline, c.base...), probesOf(capture.InWindow, c.window...)...), nil)
@@ -188,7 +189,7 @@ func TestCostOfLooking(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, cost)
 		}
 		if again := m.cost(); *again != *cost {
-			t.Errorf("%s: the cost is once %+v and once %+v", c.name, cost, again)
+			t.Errorf("%s: the cost is first %+v, then %+v", c.name, cost, again)
 		}
 	}
 }

@@ -8,34 +8,34 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A fold gathers requests by endpoint. All it holds are sums and histograms, so
-// that it does not grow with the number of requests and folds of several
-// captures merge by being one. Which requests go to one endpoint is known only when
-// all are there: until then they are told apart by all that may matter, and settle
-// adds up those that are one.
+// A fold sums requests by endpoint. It holds only sums and histograms, so it does not
+// grow with the number of requests, and one fold takes the requests of several
+// captures. Which requests belong to one endpoint is known only after the last: until
+// then everything that may matter keeps them apart, and settle merges those that turn
+// out to be one.
 type fold struct {
 	*account
 	byKey    map[endpointKey]*endpoint
-	last     *endpoint   // of byKey, that a request was added to: the next is often for the same
-	sealed   []*endpoint // that no further requests are added to
-	made     int         // endpoints
+	last     *endpoint   // of byKey, that a request was added to: often the next one goes there too
+	sealed   []*endpoint // take no further requests
+	made     int         // the number of endpoints created
 	routing  *routing
 	polls    *polls
 	requests int64 // complete ones
 }
 
-// newFold returns a fold that takes at most a sixteenth of memory, in bytes.
+// newFold returns a fold that uses at most a sixteenth of memory, which is in bytes.
 func newFold(memory int64) *fold {
 	a := newAccount(memory)
 	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, routing: newRouting(a), polls: newPolls(a)}
 }
 
-// others is the endpoint of the requests to endpoints that could not be kept
-// apart.
+// others names the endpoint that takes the requests for which there is no room to keep
+// endpoints apart.
 const others = "(other endpoints)"
 
-// endpoint returns the endpoint with a key, that of others where there is no room for
-// a new one.
+// endpoint returns the endpoint with a key. It returns that of others if there is no
+// room for a new one.
 func (f *fold) endpoint(key endpointKey) *endpoint {
 	if f.last != nil && f.last.key == key {
 		return f.last
@@ -54,7 +54,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 	return e
 }
 
-// add takes one request and returns the endpoint that it went to.
+// add adds one request and returns the endpoint that it went to.
 func (f *fold) add(r *breakdown.Request) *endpoint {
 	name := r.Endpoint
 	if name == "" {
@@ -72,7 +72,7 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 	return f.addTo(e, r)
 }
 
-// addRouted takes a request that no stack named but a probe did.
+// addRouted adds a request that has its route from a probe and no name from a stack.
 func (f *fold) addRouted(r *breakdown.Request, route string) *endpoint {
 	return f.addTo(f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind, route: route}), r)
 }
@@ -87,9 +87,9 @@ func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
 	return e
 }
 
-// addMatched takes a request that the matcher held back or that answered a probe,
-// which tells the route of one without a name. The probes' clock is offset ns ahead of
-// the trace's.
+// addMatched adds a request that the matcher held back, and the probe that a request
+// answered. The probe supplies the route of a request without a name. The probes' clock
+// is offset ns ahead of the trace's.
 func (f *fold) addMatched(m matched, offset int64) {
 	c, p := m.candidate, m.probe
 	switch {
@@ -104,8 +104,8 @@ func (f *fold) addMatched(m matched, offset int64) {
 	}
 }
 
-// seal closes endpoints whose requests were not told apart by what now tells them
-// apart: requests to come go to other ones.
+// seal closes the outdated endpoints that see returned: later requests go to new
+// endpoints.
 func (f *fold) seal(outdated []*endpoint) {
 	for _, e := range outdated {
 		if f.byKey[e.key] == e {
@@ -116,7 +116,7 @@ func (f *fold) seal(outdated []*endpoint) {
 	}
 }
 
-// all returns the endpoints in the order in which they were made.
+// all returns the endpoints in the order of their creation.
 func (f *fold) all() []*endpoint {
 	all := slices.Collect(maps.Values(f.byKey))
 	all = append(all, f.sealed...)

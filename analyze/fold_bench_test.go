@@ -18,7 +18,7 @@ import (
 	"timesink/collect/capture"
 )
 
-// benchTrace is the trace that TIMESINK_BIG_TRACE names, or else one of some
+// benchTrace returns the trace that TIMESINK_BIG_TRACE names, or else one of some
 // thousand requests, recorded for this run.
 func benchTrace(b *testing.B) []byte {
 	b.Helper()
@@ -32,7 +32,7 @@ func benchTrace(b *testing.B) []byte {
 	return modest()
 }
 
-// modest is the trace of a server with a few endpoints.
+// modest returns the trace of a server with a few endpoints.
 var modest = sync.OnceValue(func() []byte {
 	var mu sync.Mutex
 	mux := http.NewServeMux()
@@ -97,8 +97,7 @@ func BenchmarkCaptures(b *testing.B) {
 	}
 }
 
-// BenchmarkFold adds requests to the sums, and BenchmarkEndpoints makes the sums
-// an answer.
+// BenchmarkFold adds requests to the sums. BenchmarkEndpoints renders the sums.
 func BenchmarkFold(b *testing.B) {
 	requests := benchRequests(b)
 	b.ReportAllocs()
@@ -126,7 +125,7 @@ func foldAll(requests []breakdown.Request) *fold {
 	return f
 }
 
-// benchRequests are the first requests of the trace, as many as will fit.
+// benchRequests returns the first requests of the trace, as many as fit.
 func benchRequests(b *testing.B) (all []breakdown.Request) {
 	b.Helper()
 	_, err := timeline.Read(b.Context(), bytes.NewReader(benchTrace(b)), rules.New(), 2, func(r *breakdown.Request) {

@@ -15,10 +15,11 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// rendered settles a fold, which is used up by that, and renders it.
+// rendered settles and renders a fold, which must not be used afterwards.
 func rendered(f *fold) []breakdown.Endpoint { return render(settle(f), defaultPeriod) }
 
-// manySums are requests to many endpoints, each with a call site of its own.
+// manySums adds requests to many endpoints, each with its own call site, and returns
+// their wall time.
 func manySums(f *fold, endpoints int) (wall int64) {
 	for i := range endpoints {
 		site := breakdown.Frame{Function: fmt.Sprint("main.site", i), File: "main.go", Line: i + 1}
@@ -34,7 +35,7 @@ func manySums(f *fold, endpoints int) (wall int64) {
 	return wall
 }
 
-func TestWhatAFoldCannotKeepApartIsSummedUp(t *testing.T) {
+func TestAFoldWithoutRoomMergesSums(t *testing.T) {
 	const endpoints = 1000
 	small, large := newFold(0), newFold(0)
 	small.room = 100_000
@@ -64,9 +65,8 @@ func TestWhatAFoldCannotKeepApartIsSummedUp(t *testing.T) {
 	}
 }
 
-// A request without a name is kept back for the probes only as long as there is
-// room.
-func TestRequestsThatAreHeldBackTakeNoMoreThanTheirRoom(t *testing.T) {
+// Requests without a name are held back for the probes only while there is room.
+func TestRequestsHeldBackKeepToTheirRoom(t *testing.T) {
 	a := newAnswer(Options{})
 	m := newMatcher(100, 10_000)
 	const requests = 200
@@ -86,7 +86,7 @@ func TestRequestsThatAreHeldBackTakeNoMoreThanTheirRoom(t *testing.T) {
 func TestASnapshotIsTheAnswerSoFar(t *testing.T) {
 	f := newFold(0)
 	if s := f.snapshot(5); s.Requests != 0 || s.Top.Requests != 0 || s.Covered != 5 {
-		t.Errorf("of nothing it is %+v", s)
+		t.Errorf("of an empty fold it is %+v", s)
 	}
 	manySums(f, 3)
 	manySums(f, 1)
@@ -101,7 +101,7 @@ func TestASnapshotIsTheAnswerSoFar(t *testing.T) {
 	manySums(same, 3)
 	manySums(same, 1)
 	if looked, not := rendered(f), rendered(same); !reflect.DeepEqual(looked, not) {
-		t.Error("to look at it changed it")
+		t.Error("the snapshot changed the fold")
 	}
 }
 
@@ -136,7 +136,7 @@ func TestTheProfilesPeriodIsReadWithinBounds(t *testing.T) {
 	}
 }
 
-func TestSamplesTellWhatSystemsWorkWithinTheProcess(t *testing.T) {
+func TestSamplesShowTheCPUTimeOfSystems(t *testing.T) {
 	frames := []breakdown.Frame{{Function: "modernc.org/sqlite/lib._sqlite3VdbeExec"}}
 	sqlite := &breakdown.Cause{State: "running", System: "sqlite", Rule: "modernc.org/sqlite.", Of: breakdown.DB, Stack: frames}
 	inC := &breakdown.Cause{State: "syscall", System: "sqlite", Rule: "github.com/mattn/go-sqlite3.", Of: breakdown.DB, Stack: frames}
@@ -150,11 +150,12 @@ func TestSamplesTellWhatSystemsWorkWithinTheProcess(t *testing.T) {
 	f.add(&breakdown.Request{Endpoint: "main.get", Incomplete: true, Samples: []*breakdown.Cause{sqlite}})
 	want := breakdown.CPULibrary{Bucket: breakdown.DB, System: "sqlite", Samples: 2, OfSamples: 4, Estimate: 1500}
 	if got := rendered(f)[0].CPULibraries; len(got) != 1 || got[0] != want {
-		t.Errorf("the processor was used by %+v, not %+v", got, want)
+		t.Errorf("CPU libraries %+v, want %+v", got, want)
 	}
 }
 
-// Requests that hang complete in no window: what they wait for must not be lost.
+// Requests that hang never complete within a window: what they wait for must not be
+// lost.
 func TestThePhasesOfCutRequestsAreKept(t *testing.T) {
 	f := newFold(0)
 	whole := made{}.call(breakdown.DB, breakdown.Query, 5*msec, false).request()

@@ -61,8 +61,8 @@ func endpointsOf(t testing.TB, b *breakdown.Breakdown) string {
 	return string(text)
 }
 
-// Generations that are missing, late or repeated are warned of by number, with what is
-// covered. The figures are those of what remains: of its stretches, merged.
+// Warnings name missing, late and repeated generations by number, and say what is
+// covered. The figures are those of the remaining stretches, merged.
 func TestFaultyGenerationsAreWarnedOf(t *testing.T) {
 	header, parts := generationsOf(t)
 	of := func(places ...int) []byte {
@@ -105,9 +105,9 @@ func TestFaultyGenerationsAreWarnedOf(t *testing.T) {
 			b = report.Worded(b)
 			i := slices.IndexFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == c.code })
 			if i < 0 || !strings.HasPrefix(b.Warnings[i].Message, c.say) {
-				t.Errorf("the warnings are %v, none says %q", b.Warnings, c.say)
+				t.Errorf("warnings %v, want one with %q", b.Warnings, c.say)
 			}
-			// A fifth of the time is a generation's, give or take a little.
+			// Each generation covers about a fifth of the time.
 			if part := float64(b.Source.Covered) / float64(whole.Source.Window); part < float64(c.seconds)/5-0.02 || part > float64(c.seconds)/5+0.02 {
 				t.Errorf("%d of %d ns are covered", b.Source.Covered, whole.Source.Window)
 			}
@@ -132,8 +132,8 @@ func TestFaultyGenerationsAreWarnedOf(t *testing.T) {
 	}
 }
 
-// A trace cut within its first second says so, and what to do is what helps: never a
-// longer window.
+// A trace cut within its first second says so, with a hint that helps: never to collect
+// a longer window.
 func TestATraceCutWithinItsFirstGenerationHasAHint(t *testing.T) {
 	header, parts := generationsOf(t)
 	data := append(slices.Clone(header), parts[0][:len(parts[0])/2]...)
@@ -143,7 +143,7 @@ func TestATraceCutWithinItsFirstGenerationHasAHint(t *testing.T) {
 		capture.EndedInterrupted: "let the window end",
 		capture.EndedMaxBytes:    "--max-bytes",
 		capture.EndedDisk:        "make room",
-		capture.EndedLag:         "nearer",
+		capture.EndedLag:         "closer",
 		capture.EndedCut:         "write timeouts",
 	} {
 		c := bare(t, data)
@@ -157,7 +157,7 @@ func TestATraceCutWithinItsFirstGenerationHasAHint(t *testing.T) {
 	}
 }
 
-// endedSo makes a capture whose window ended in a way.
+// endedSo returns a capture of a bare trace whose window ended in the given way.
 func endedSo(t testing.TB, data []byte, ended string) *capture.Capture {
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
 	if err != nil {
@@ -181,7 +181,7 @@ func endedSo(t testing.TB, data []byte, ended string) *capture.Capture {
 	return c
 }
 
-// Of very many missing generations the warning names a few.
+// If very many generations are missing, the warning names only a few.
 func TestManyMissingGenerationsAreCounted(t *testing.T) {
 	header, parts := generationsOf(t)
 	data := slices.Clone(header)
@@ -192,11 +192,11 @@ func TestManyMissingGenerationsAreCounted(t *testing.T) {
 	i := slices.IndexFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == "generations-missing" })
 	const want = "generations 11 to 19, 21 to 29, 31 to 39 and 9 more are missing"
 	if i < 0 || !strings.HasPrefix(b.Warnings[i].Message, want) {
-		t.Errorf("the warnings are %v, none says %q", b.Warnings, want)
+		t.Errorf("warnings %v, want one with %q", b.Warnings, want)
 	}
 }
 
-// numbered gives a generation another number, of as many bytes.
+// numbered returns a generation with another number that takes as many bytes.
 func numbered(part []byte, number uint64) []byte {
 	out := slices.Clone(part)
 	if number > 0x7f || part[1] > 0x7f {
@@ -209,8 +209,9 @@ func numbered(part []byte, number uint64) []byte {
 	return out
 }
 
-// batchLen returns the length of the batch that data begins with, which is of no
-// experiment: its type, four numbers of which the last is its data's length, and that.
+// batchLen returns the length of the batch that data begins with: its type, four
+// numbers, the last of which is the length of its data, and the data. The batch must
+// not be experimental.
 func batchLen(data []byte) int {
 	at, size := 1, uint64(0)
 	for range 4 {

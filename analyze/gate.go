@@ -11,18 +11,18 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// GateSyntax is how a Gate is written.
+// GateSyntax is the syntax that ParseGate accepts.
 const GateSyntax = "[BUCKET] mean|p50|p95|p99 >|< ±N%|±DURATION [@ ENDPOINT]"
 
-// A Gate is a condition that a comparison may break: a quantity that changed by
-// more than so much.
+// A Gate is a condition on a comparison: it breaks if a quantity changed by more than a
+// limit.
 type Gate struct {
 	text     string
 	quantity string // as in breakdown.Change
-	more     bool   // else less
+	more     bool   // breaks above the limit, otherwise below it
 	share    float64
 	amount   time.Duration
-	relative bool // share counts, not amount
+	relative bool // the limit is share, not amount
 	endpoint string
 }
 
@@ -31,17 +31,17 @@ type Gate struct {
 //	p95 > +10%
 //	db mean > +5ms @ GET /v1/vin/{vin}
 //
-// An endpoint is named by its route or its function, or the function's end. Of
-// buckets there is the mean alone: their percentiles do not add up.
+// The endpoint is a route, a function, or the end of a function's name. Buckets have
+// only a mean, because their percentiles do not add up.
 func ParseGate(text string) (Gate, error) {
 	g := Gate{text: strings.TrimSpace(text)}
 	condition, endpoint, at := strings.Cut(g.text, "@")
 	if g.endpoint = strings.TrimSpace(endpoint); at && g.endpoint == "" {
-		return Gate{}, g.wrong("no endpoint follows the @")
+		return Gate{}, g.wrong("an endpoint must follow the @")
 	}
 	i := strings.IndexAny(condition, "<>")
 	if i < 0 {
-		return Gate{}, g.wrong("it compares nothing")
+		return Gate{}, g.wrong("it has no < or >")
 	}
 	g.more = condition[i] == '>'
 	words, limit := strings.Fields(condition[:i]), strings.TrimSpace(condition[i+1:])
@@ -53,13 +53,13 @@ func ParseGate(text string) (Gate, error) {
 	case len(words) == 1 && known(words[0]):
 	case len(words) == 2 && bucket.UnmarshalText([]byte(words[0])) == nil && words[1] == "mean":
 	case len(words) == 2 && bucket.UnmarshalText([]byte(words[0])) == nil && known(words[1]):
-		return Gate{}, g.wrong("of a bucket there is only the mean")
+		return Gate{}, g.wrong("a bucket has only a mean")
 	default:
-		return Gate{}, g.wrong(fmt.Sprintf("%q is no quantity", strings.Join(words, " ")))
+		return Gate{}, g.wrong(fmt.Sprintf("%q is not a quantity", strings.Join(words, " ")))
 	}
 	g.quantity = strings.Join(words, " ")
 	if limit == "" || limit[0] != '+' && limit[0] != '-' {
-		return Gate{}, g.wrong("the limit is a change, with its sign")
+		return Gate{}, g.wrong("the limit must begin with + or -, because it is a change")
 	}
 	var err error
 	if percent, ok := strings.CutSuffix(limit, "%"); ok {
@@ -77,7 +77,8 @@ func ParseGate(text string) (Gate, error) {
 
 func (g *Gate) wrong(why string) error { return fmt.Errorf("the condition %q: %s", g.text, why) }
 
-// judge says what became of the condition.
+// judge evaluates the condition. The error is errNoEndpoint if the endpoint it names is
+// not on both sides.
 func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
 	out := breakdown.Gate{Condition: g.text, Outcome: breakdown.GatePassed}
 	seen := false
@@ -101,7 +102,7 @@ func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
 	}
 	if !seen {
 		if g.endpoint == "" {
-			return out, nil // the warnings say that there is nothing to compare
+			return out, nil // a warning says that there is nothing to compare
 		}
 		return out, fmt.Errorf("the condition %q: %w", g.text, errNoEndpoint)
 	}

@@ -9,52 +9,50 @@ import (
 	"timesink/analyze/rules"
 )
 
-// A routing tells middleware from handlers. Both are functions that a dispatch
-// called and that call others, but middleware calls whatever it was put around,
-// and each request leads it to one of these; a handler calls what its text names,
-// the same for all. So a call that leads requests to several functions, each
-// request to one of them, passes them on, and what it calls is the handler. That
-// takes all requests to know, so that they are counted by what they were seen to
-// call until then, and the sums are added up when all is known.
+// A routing tells middleware from handlers. A dispatch calls both, and both call other
+// functions. Middleware calls whatever it wraps, one function for each request; a
+// handler calls what its source names, the same for all. So a call that leads requests
+// to several functions, each request to one of them, passes them on, and what it calls
+// is the handler. This is known only after all requests. Until then requests are
+// counted by what they were seen to call, and the sums are added up at the end.
 type routing struct {
 	*account
 	calls   map[sourceLine]*callSite
 	of      map[string][]*callSite // by the function that calls
 	chains  map[*breakdown.Chain][]*callee
-	called  map[string]int // at how many places a function is called
+	called  map[string]int // the number of call sites of a function
 	callees int
 	groups  map[string]*group
 	one     []*callee // for the request at hand
 }
 
-// A sourceLine is a place in the service's text. The compiler may make one closure of the source several
-// functions, but each has its lines.
+// A sourceLine is a line of the service's source. The compiler may turn one closure
+// into several functions, but each keeps its lines.
 type sourceLine struct {
 	file string
 	line int
 }
 
-// A callSite is a place where functions are called that a request may have been
-// passed on to.
+// A callSite is a line that calls functions to which a request may have been passed on.
 type callSite struct {
 	callers []string
 	callees []*callee
-	// The endpoints that requests went to which came here, as long as only one
-	// function had been called.
+	// users are the endpoints whose requests passed here while only one function had
+	// been called here.
 	users []*endpoint
 }
 
-// A callee is one of the functions called at a place.
+// A callee is one of the functions called at a call site.
 type callee struct {
 	at       *callSite
 	id       int
 	function string
-	// own: the caller's text holds it. Nothing was passed on to it.
+	// own is set for a closure in the caller's source: nothing was passed on to it.
 	own bool
-	// By calls: a compiled function, and an address in it.
+	// from are the calls, each as a compiled function and an address in it.
 	from []origin
-	// requests that were seen to call it, and those of them that were not seen to
-	// call another one here.
+	// requests counts the requests seen to call it, alone those of them not seen to
+	// call another callee here.
 	requests, alone int64
 }
 
@@ -63,8 +61,8 @@ type origin struct {
 	pc     uint64
 }
 
-// A group are the functions that requests of one endpoint were seen to call, each
-// of them at a place where several are.
+// A group is the set of functions that requests of one endpoint were seen to call, each
+// at a call site with several callees.
 type group struct{ callees []*callee }
 
 func newRouting(a *account) *routing {
@@ -72,12 +70,12 @@ func newRouting(a *account) *routing {
 		called: map[string]int{}, groups: map[string]*group{}}
 }
 
-// calleeSize is what a callee takes, in bytes, with all that leads to it.
+// calleeSize is the size of a callee with its map entries, in bytes.
 const calleeSize = 400
 
-// see counts what a request was seen to call. It also returns the endpoints whose
-// requests so far were not told apart by a call that leads to several functions, as is
-// now known. The first result is valid until the next call of see.
+// see counts and returns what a request was seen to call. The result is valid until the
+// next call of see. It also returns the outdated endpoints: those whose requests passed
+// a call that turned out to lead to several functions, and were not told apart by it.
 func (t *routing) see(r *breakdown.Request) (seen []*callee, outdated []*endpoint) {
 	seen = t.one[:0]
 	for _, c := range r.Chains {
@@ -103,13 +101,14 @@ func (t *routing) see(r *breakdown.Request) (seen []*callee, outdated []*endpoin
 	return seen, outdated
 }
 
-// isAlone reports whether a request that was seen to call these called no other one
-// at the same place.
+// isAlone reports whether a request with the callees in seen called no other one at k's
+// call site.
 func (k *callee) isAlone(seen []*callee) bool {
 	return !slices.ContainsFunc(seen, func(o *callee) bool { return o != k && o.at == k.at && !o.own })
 }
 
-// learn records the calls of a chain.
+// learn records the calls of a chain. It returns the callees and the outdated
+// endpoints: see see.
 func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endpoint) {
 	for i := range len(*c) - 1 {
 		step, next := (*c)[i], (*c)[i+1].Function
@@ -147,13 +146,14 @@ func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endp
 	return callees, outdated
 }
 
-// isWithin tells a closure of a function by its name.
+// isWithin reports whether a name is that of a closure within function.
 func isWithin(closure, function string) bool {
 	rest, ok := strings.CutPrefix(closure, function)
 	return ok && rest != "" && (rest[0] == '.' || rest[0] == '-')
 }
 
-// several tells whether more than one function has been called at a place.
+// several reports whether more than one function has been called at the site, not
+// counting the caller's own closures.
 func (s *callSite) several() bool {
 	n := 0
 	for _, k := range s.callees {
@@ -164,8 +164,8 @@ func (s *callSite) several() bool {
 	return n > 1
 }
 
-// groupOf is what a request was seen to call at places where several functions
-// are, nil for nothing.
+// groupOf returns the group of the callees in seen whose call sites have several, nil
+// if there are none.
 func (t *routing) groupOf(seen []*callee) *group {
 	var key strings.Builder
 	var g group
@@ -190,7 +190,7 @@ func (t *routing) groupOf(seen []*callee) *group {
 	return known
 }
 
-// passedTo notes what a request of an endpoint was seen to call.
+// passedTo records what a request of the endpoint was seen to call.
 func (e *endpoint) passedTo(seen []*callee) {
 	for _, k := range seen {
 		n := e.called[k]
@@ -211,7 +211,7 @@ func (e *endpoint) passedTo(seen []*callee) {
 	}
 }
 
-// A naming says which calls passed requests on, and so what endpoints are called.
+// A naming decides which calls passed requests on, and so the names of endpoints.
 type naming struct {
 	*routing
 	dispatched map[string]bool // the functions that a dispatch called
@@ -226,7 +226,7 @@ func newNaming(t *routing, endpoints []*endpoint) *naming {
 	return v
 }
 
-// passages are all the calls that passed requests on.
+// passages returns all calls that passed requests on.
 func (v *naming) passages() breakdown.Passages {
 	out := breakdown.Passages{}
 	for at, s := range v.calls {
@@ -239,24 +239,24 @@ func (v *naming) passages() breakdown.Passages {
 	return out
 }
 
-// passes tells whether a call passed requests on: where it leads requests to several
-// functions, or where a closure calls what a dispatch calls elsewhere, or another
-// closure that it did not make.
+// passes reports whether a call passed requests on: it leads requests to several
+// functions, or it is a closure's call of what a dispatch calls elsewhere, or of
+// another closure that it did not create.
 func (v *naming) passes(k *callee) bool {
 	if passes, ok := v.known[k]; ok {
 		return passes
 	}
-	v.known[k] = false // should it come back to itself
+	v.known[k] = false // in case of a cycle
 	v.known[k] = k.answers() && (k.at.leadsApart() || k.at.byClosures() && (v.dispatched[k.function] || v.wraps(k)))
 	return v.known[k]
 }
 
-// answers tells a callee that requests are passed on to, and not one that is called
-// before or after another on the same line.
+// answers reports whether requests may be passed on to a callee: most requests called
+// nothing else here, so it is not called before or after another on the same line.
 func (k *callee) answers() bool { return !k.own && 2*k.alone >= k.requests }
 
-// leadsApart tells whether requests are led to several functions by one call. Two
-// calls on a line are no such thing, and an interface's method has one name.
+// leadsApart reports whether one call leads requests to several functions. Two calls on
+// one line do not count, nor do several implementations of one interface method.
 func (s *callSite) leadsApart() bool {
 	var answers []*callee
 	methods := map[string]bool{}
@@ -277,8 +277,8 @@ func (s *callSite) leadsApart() bool {
 	return false
 }
 
-// isByOneCall tells whether one call may have led to both: by its address, or, of
-// one line that was compiled several times, since it was led only to one by each.
+// isByOneCall reports whether one call may have led to both: they share its address, or
+// the line was compiled several times and each copy led to one of them.
 func (k *callee) isByOneCall(o *callee) bool {
 	common := false
 	for _, a := range k.from {
@@ -286,19 +286,19 @@ func (k *callee) isByOneCall(o *callee) bool {
 			if a == b {
 				return true
 			}
-			// Instances of a generic function have one name.
+			// Instances of a generic function share a name.
 			common = common || a.caller == b.caller && !strings.Contains(a.caller, "[...]")
 		}
 	}
 	return !common
 }
 
-// byClosures tells whether it is closures that call here.
+// byClosures reports whether all callers here are closures.
 func (s *callSite) byClosures() bool {
 	return !slices.ContainsFunc(s.callers, func(f string) bool { return !rules.IsClosure(f) })
 }
 
-// methodOf is the name of a method without its type's, "" of other functions.
+// methodOf returns the name of a method without its type, "" for other functions.
 func methodOf(function string) string {
 	own := function[strings.LastIndexByte(function, '/')+1:]
 	parts := strings.Split(own, ".")
@@ -308,10 +308,10 @@ func methodOf(function string) string {
 	return parts[2]
 }
 
-// wraps tells a closure around another one: it calls no other closure that is not
-// its own, and that is called from nowhere else or passes requests on itself. One
-// function put around others in one place is known by this also where all requests
-// went to one of these.
+// wraps reports whether k is a closure wrapped by closures: its callers call no other
+// closure apart from their own, and k is called from nowhere else or passes requests on
+// itself. This recognizes middleware that wraps several functions even if all requests
+// went to one of them.
 func (v *naming) wraps(k *callee) bool {
 	if !rules.IsClosure(k.function) {
 		return false
@@ -337,7 +337,7 @@ func (v *naming) wraps(k *callee) bool {
 	return false
 }
 
-// handler is the function that most requests of an endpoint were passed on to.
+// handler returns the function that most requests of an endpoint were passed on to.
 func (v *naming) handler(e *endpoint) string {
 	name := e.key.name
 	for range len(e.called) {
@@ -357,7 +357,7 @@ func (v *naming) handler(e *endpoint) string {
 	return name
 }
 
-// keyOf is the key that an endpoint has when all is known.
+// keyOf returns the final key of an endpoint.
 func (v *naming) keyOf(e *endpoint) endpointKey {
 	return endpointKey{name: v.handler(e), kind: e.key.kind, route: e.key.route}
 }

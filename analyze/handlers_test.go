@@ -11,8 +11,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// chainOf reads "main.auth.func1@9 main.get": functions, the outermost first, with
-// the lines where each called the next, and "@9/7" where one line has several calls.
+// chainOf parses "main.auth.func1@9 main.get": functions, the outermost first, with the
+// line where each called the next, and "@9/7" for one of several calls on a line.
 func chainOf(text string) *breakdown.Chain {
 	var c breakdown.Chain
 	for _, step := range strings.Fields(text) {
@@ -31,8 +31,8 @@ func chainOf(text string) *breakdown.Chain {
 	return &c
 }
 
-// request makes one of its chains, separated by "; ", the first of which begins with
-// its endpoint.
+// request returns a request with these chains, separated by "; ". The first chain
+// begins with its endpoint.
 func request(start int64, text string, known map[string]*breakdown.Chain) *breakdown.Request {
 	r := &breakdown.Request{Goroutine: 1, Start: start, End: start + 10, Kind: "http/1",
 		Path: []breakdown.Segment{{Start: start, End: start + 10, Bucket: breakdown.CPU, Cause: &breakdown.Cause{}}}}
@@ -61,25 +61,25 @@ func TestMiddlewareThatCallsTheNextFunctionIsNotTheEndpoint(t *testing.T) {
 		{"a handler that goes through a list of functions", []string{"main.get@9 main.a; main.get@9 main.b", "main.get@9 main.b; main.get@9 main.c", "main.get@9 main.a"}, "main.get 3"},
 		{"a handler that is a closure", []string{"main.main.func1@9 main.load", "main.main.func2@20 main.load"}, "main.main.func1 1, main.main.func2 1"},
 		{"a handler with an interface of two implementations", []string{"main.get@9 main.(*disk).Load", "main.get@9 main.(*memory).Load"}, "main.get 2"},
-		{"a router of the service's own", []string{"main.(*router).ServeHTTP@9 main.(*API).Get", "main.(*router).ServeHTTP@9 main.(*API).Put"}, "main.(*API).Get 1, main.(*API).Put 1"},
-		{"at work itself before the next", []string{"main.auth.func1@5 main.user; main.auth.func1@9 main.get", "main.auth.func1@5 main.user; main.auth.func1@9 main.put"}, "main.get 1, main.put 1"},
-		{"requests that it answers itself", []string{"main.auth.func1@9 main.get", "main.auth.func1@9 main.put", "main.auth.func1@5 main.user", "main.auth.func1@5 main.user"}, "main.auth.func1 2, main.get 1, main.put 1"},
+		{"a router in the service", []string{"main.(*router).ServeHTTP@9 main.(*API).Get", "main.(*router).ServeHTTP@9 main.(*API).Put"}, "main.(*API).Get 1, main.(*API).Put 1"},
+		{"middleware that works before the next", []string{"main.auth.func1@5 main.user; main.auth.func1@9 main.get", "main.auth.func1@5 main.user; main.auth.func1@9 main.put"}, "main.get 1, main.put 1"},
+		{"requests that middleware answers itself", []string{"main.auth.func1@9 main.get", "main.auth.func1@9 main.put", "main.auth.func1@5 main.user", "main.auth.func1@5 main.user"}, "main.auth.func1 2, main.get 1, main.put 1"},
 		{"before a second handler was seen", []string{"main.auth.func1@9 main.get", "main.auth.func1@9 main.get", "main.auth.func1@5 main.user", "main.auth.func1@9 main.put"}, "main.get 3, main.put 1"},
-		{"and what it does when the next has returned", []string{"main.auth.func1@9 main.get; main.auth.func1@11 main.audit", "main.auth.func1@9 main.put; main.auth.func1@11 main.audit"}, "main.get 1, main.put 1"},
+		{"middleware that works after the next", []string{"main.auth.func1@9 main.get; main.auth.func1@11 main.audit", "main.auth.func1@9 main.put; main.auth.func1@11 main.audit"}, "main.get 1, main.put 1"},
 		{"a closure deferred on the line of the call", []string{"main.auth.func1@9 main.get; main.auth.func1@9/2 main.auth.func1.1", "main.auth.func1@9 main.put; main.auth.func1@9/2 main.auth.func1.1"}, "main.get 1, main.put 1"},
 		{"a chain of three", []string{"main.log.func1@3 main.auth.func1@9 main.zip.func2@14 main.get", "main.log.func1@3 main.auth.func1@9 main.zip.func2@14 main.put", "main.log.func1@3 main.auth.func1@7 main.user"},
 			"main.auth.func1 1, main.get 1, main.put 1"},
 		{"some routes through more than others", []string{"main.log.func1@3 main.auth.func1@9 main.get", "main.log.func1@3 main.auth.func1@9 main.put", "main.log.func1@3 main.ping"}, "main.get 1, main.ping 1, main.put 1"},
 		{"closures around one closure", []string{"main.log.func1@3 main.auth.func1@9 main.(*API).get.func1@30 main.load", "main.log.func1@3 main.auth.func1@9 main.(*API).get.func1@32 main.save"}, "main.(*API).get.func1 2"},
-		{"a handler's closure that calls its neighbour", []string{"main.main.func1@9 main.main.func2"}, "main.main.func1 1"},
+		{"a handler's closure that calls its neighbor", []string{"main.main.func1@9 main.main.func2"}, "main.main.func1 1"},
 		{"handlers' closures that share one", []string{"main.main.func1@9 main.loader.func1", "main.routes.func2@19 main.loader.func1"}, "main.main.func1 1, main.routes.func2 1"},
-		{"a closure that calls two of others", []string{"main.main.func1@9 main.loader.func1; main.main.func1@10 main.saver.func1"}, "main.main.func1 1"},
+		{"a closure that calls two others", []string{"main.main.func1@9 main.loader.func1; main.main.func1@10 main.saver.func1"}, "main.main.func1 1"},
 		{"compiled once for each route", []string{"main.main.auth.func1@9 main.get", "main.main.auth.func2@9 main.put", "main.main.auth.func1@5 main.user"}, "main.get 1, main.main.auth.func1 1, main.put 1"},
 		{"two calls on a line, compiled twice", []string{"main.main.show.func1@9/1 main.load; main.main.show.func1@9/2 main.render", "main.main.show.func2@9/1 main.load; main.main.show.func2@9/2 main.render"}, "main.main.show.func1 1, main.main.show.func2 1"},
 		{"one adapter for handlers of several types", []string{"main.handle[...].func1@9/1 main.get", "main.handle[...].func1@9/2 main.put"}, "main.get 1, main.put 1"},
-		{"a handler that is one without middleware, too", []string{"main.auth.func1@9 main.get", "main.get", "main.get@20 main.load"}, "main.get 3"},
+		{"a handler with and without middleware", []string{"main.auth.func1@9 main.get", "main.get", "main.get@20 main.load"}, "main.get 3"},
 		{"a handler that calls another one", []string{"main.put@9 main.get", "main.get@20 main.load"}, "main.get 1, main.put 1"},
-		{"a helper that calls what it is given", []string{"main.get@9 main.retry", "main.put@19 main.retry"}, "main.get 1, main.put 1"},
+		{"a helper that calls its argument", []string{"main.get@9 main.retry", "main.put@19 main.retry"}, "main.get 1, main.put 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, known := newFold(0), map[string]*breakdown.Chain{}
@@ -97,8 +97,8 @@ func TestMiddlewareThatCallsTheNextFunctionIsNotTheEndpoint(t *testing.T) {
 	}
 }
 
-// What a request is called by itself is what the endpoint is that it counts for,
-// but for those that came before a second handler was seen.
+// Passages give each request the name of the endpoint that it was counted for, except
+// for requests from before a second handler was seen.
 func TestPassagesNameSingleRequests(t *testing.T) {
 	f, known := newFold(0), map[string]*breakdown.Chain{}
 	for i, c := range []string{"main.log.func1@3 main.auth.func1@9 main.get", "main.log.func1@3 main.auth.func1@9 main.put"} {
@@ -113,13 +113,13 @@ func TestPassagesNameSingleRequests(t *testing.T) {
 		"main.log.func1":                                                                            "main.log.func1",
 	} {
 		if got := passages.Handler(request(0, text, known)); got != want {
-			t.Errorf("%s is called %s, not %s", text, got, want)
+			t.Errorf("%s has the name %s, want %s", text, got, want)
 		}
 	}
 }
 
-// Requests that were told apart and turn out to be of one endpoint add up to what
-// they would have been together.
+// Endpoints that turn out to be one add up to the same sums as if they had been one
+// from the start.
 func TestEndpointsAddUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	site := breakdown.Frame{Function: "main.load", File: "api.go", Line: 7}
@@ -149,11 +149,11 @@ func TestEndpointsAddUp(t *testing.T) {
 		apart.add(r)
 	}
 	if len(apart.all()) < 2 {
-		t.Fatal("the requests were not told apart")
+		t.Fatal("the requests were not kept apart")
 	}
 	got, want := rendered(apart), rendered(together)
 	if len(got) != 1 || len(want) != 1 {
-		t.Fatalf("%d endpoints, not one as of %d", len(got), len(want))
+		t.Fatalf("%d endpoints, want one; together there are %d", len(got), len(want))
 	}
 	for _, e := range [][]breakdown.Endpoint{got, want} {
 		for _, s := range e[0].Series {
@@ -167,7 +167,7 @@ func TestEndpointsAddUp(t *testing.T) {
 	}
 }
 
-// flat is an endpoint without pointers, to be compared by what it prints.
+// flat returns an endpoint without pointers, so that its printed form can be compared.
 func flat(e *breakdown.Endpoint) any {
 	copied := *e
 	copied.Wall.Hist, copied.Series, copied.Detail = nil, nil, nil

@@ -18,23 +18,22 @@ import (
 	"timesink/collect/capture"
 )
 
-// recording is what a test's server served while it was traced: the trace, and the
-// probes as their client saw them.
+// A recording is a trace of a test server, and the probes as their client saw them.
 type recording struct {
 	trace  []byte
 	probes []capture.Probe
 }
 
-// The server's endpoints: one that blocks, so that its stack names it, and one
-// that does not.
+// A shop has two endpoints: one that blocks, so that its stack names it, and one that
+// does not.
 type shop struct{ wait time.Duration }
 
 func (s *shop) Order(http.ResponseWriter, *http.Request)  { time.Sleep(s.wait) }
 func (s *shop) Health(http.ResponseWriter, *http.Request) {}
 
-// recordShop traces a server with two clients: one that sends probes on one
-// connection, now to the one endpoint and now to the other, and one that sends
-// requests of its own on another.
+// recordShop traces a server with two clients: one sends probes on one connection,
+// alternating between the endpoints, and the other sends ordinary requests on another
+// connection.
 func recordShop(t *testing.T) recording {
 	s := &shop{wait: 300 * time.Microsecond}
 	mux := http.NewServeMux()
@@ -74,7 +73,7 @@ func recordShop(t *testing.T) recording {
 	return recording{buf.Bytes(), probes}
 }
 
-// save writes a capture with the probes' clock so far ahead of the server's.
+// save writes a capture in which the probes' clock is ahead of the server's.
 func (s recording) save(t *testing.T, ahead time.Duration) *capture.Capture {
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
 	if err != nil {
@@ -154,11 +153,11 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	cut := analyze.NewLive(100, analyze.Options{})
 	cut.Read(t.Context(), bytes.NewReader(s.trace[:len(s.trace)/2]))
 	if _, err := cut.Finish(c); err == nil || capture.Hint(err) == "" {
-		t.Errorf("half a generation gave %v", err)
+		t.Errorf("half a generation: error %v", err)
 	}
 }
 
-func TestWhatLimitsACaptureIsSaidOnce(t *testing.T) {
+func TestWarningsOfTheCollectionAppearOnce(t *testing.T) {
 	b := answerOf(t, recordShop(t).save(t, 0))
 	n := 0
 	for _, w := range b.Warnings {
@@ -167,17 +166,16 @@ func TestWhatLimitsACaptureIsSaidOnce(t *testing.T) {
 		}
 	}
 	if n != 1 {
-		t.Errorf("the collection's warning is there %d times: %v", n, b.Warnings)
+		t.Errorf("the collection's warning appears %d times: %v", n, b.Warnings)
 	}
 }
 
-func TestProbesFindTheirRequestsOnWhateverClock(t *testing.T) {
+func TestProbesMatchTheirRequestsOnAnyClock(t *testing.T) {
 	s := recordShop(t)
 	for _, ahead := range []time.Duration{0, -7 * time.Second, 26 * time.Hour} {
 		b := answerOf(t, s.save(t, ahead))
-		// The probes' own requests to the endpoint that does not block are
-		// named by them. A few of all of those may have a name all the same:
-		// the runtime can make any function wait.
+		// Probes name their requests to the endpoint that does not block. A few other
+		// requests there may have a name too: the runtime can make any function wait.
 		matched, requests := map[string]int{}, map[string]int64{}
 		for _, e := range b.Endpoints {
 			requests[e.Name] += e.Requests
@@ -185,15 +183,15 @@ func TestProbesFindTheirRequestsOnWhateverClock(t *testing.T) {
 				matched[e.Route] += e.Client.Matched
 			}
 			if e.Name == breakdown.Unnamed && e.Route != "" && e.Route != "GET /health" {
-				t.Errorf("clock %s ahead: unnamed requests were taken for %s", ahead, e.Route)
+				t.Errorf("clock %s ahead: unnamed requests were attributed to %s", ahead, e.Route)
 			}
 		}
 		if matched["GET /order"] < 14 || matched["GET /health"] < 14 {
-			t.Errorf("clock %s ahead: of 15 probes each these were matched: %v", ahead, matched)
+			t.Errorf("clock %s ahead: matched %v, want 15 probes each", ahead, matched)
 		}
 		own := reflect.TypeFor[shop]().PkgPath() + ".(*shop)"
 		if rest := requests[breakdown.Unnamed] + requests[own+".Health"]; requests[own+".Order"] != 60 || rest != 60 {
-			t.Errorf("clock %s ahead: of 60 orders and 60 health checks there are %v", ahead, requests)
+			t.Errorf("clock %s ahead: %v, want 60 orders and 60 health checks", ahead, requests)
 		}
 		if b.Source.Cost == nil || b.Source.Cost.BaselineProbes != 10 {
 			t.Errorf("the cost of looking is %+v", b.Source.Cost)

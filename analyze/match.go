@@ -10,11 +10,11 @@ import (
 	"timesink/analyze/rules"
 )
 
-// A match is one thing on two sides, as indexes.
+// A match is one thing on both sides, as indexes.
 type match struct{ before, after int }
 
-// matches finds what is alike on two sides, where each is like one of the other
-// side only. What is nil is left out.
+// matches returns the pairs that are alike, if each is like exactly one of the other
+// side. It ignores nil elements.
 func matches[T any](before, after []*T, alike func(b, a *T) bool) (out []match) {
 	const none, several = -1, -2
 	one := func(n int, like func(int) bool) int {
@@ -41,9 +41,9 @@ func matches[T any](before, after []*T, alike func(b, a *T) bool) (out []match) 
 	return out
 }
 
-// A siteTime is what a bucket has at the lines of one function.
+// A siteTime is a bucket's time at all lines of one function.
 type siteTime struct {
-	breakdown.Frame // the first of them
+	breakdown.Frame // of the first line
 	total           int64
 }
 
@@ -58,9 +58,8 @@ func siteTimes(sites []breakdown.SiteTime) (out []*siteTime) {
 	return out
 }
 
-// siteChanges matches call sites by their function: lines move from one build to
-// the next, folders from one machine to the next, and the names of closures from
-// one version of Go to the next.
+// siteChanges matches call sites by their function. Lines differ between builds,
+// folders between machines, and the names of closures between versions of Go.
 func siteChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.SiteChange {
 	before, after := siteTimes(p.before.Buckets[b].Sites), siteTimes(p.after.Buckets[b].Sites)
 	type change struct {
@@ -108,5 +107,5 @@ func siteChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.SiteChange
 	return out
 }
 
-// baseOf is a file's name without its folders, also of a path of Windows.
+// baseOf returns a file's name without its folders. It accepts Windows paths too.
 func baseOf(file string) string { return path.Base(strings.ReplaceAll(file, `\`, "/")) }

@@ -7,7 +7,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A service is the same whichever Go it was built with.
+// Endpoints match even if the two builds used different versions of Go.
 func TestEndpointsAreMatchedAcrossVersionsOfGo(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	before, after := &breakdown.Breakdown{}, &breakdown.Breakdown{}
@@ -35,7 +35,7 @@ func TestEndpointsAreMatchedAcrossVersionsOfGo(t *testing.T) {
 	}
 }
 
-// sited is an endpoint with one request, whose time in upstream is at these sites.
+// sited returns an endpoint with one request, whose upstream time is at these sites.
 func sited(sites ...breakdown.SiteTime) breakdown.Endpoint {
 	f := newFold(0)
 	f.keepSeries = true
@@ -72,7 +72,7 @@ func TestSitesAreMatched(t *testing.T) {
 		{"the standard library of another version of Go", []breakdown.SiteTime{site("net/http.(*http2ClientConn).readLoop", "/go1.26/src/net/http/h2_bundle.go", 10, 500)},
 			[]breakdown.SiteTime{site("net/http/internal/http2.(*ClientConn).readLoop", "/go1.27/src/net/http/internal/http2/transport.go", 10, 400)},
 			map[string]int64{"net/http/internal/http2.(*ClientConn).readLoop": -100}},
-		{"two closures that may each be the one before", []breakdown.SiteTime{site("main.main.func3", "/a/main.go", 10, 500)},
+		{"two closures that may each be the earlier one", []breakdown.SiteTime{site("main.main.func3", "/a/main.go", 10, 500)},
 			[]breakdown.SiteTime{site("main.main.func1", "/a/main.go", 10, 200), site("main.main.func2", "/a/main.go", 20, 400)},
 			map[string]int64{"main.main.func1": 200, "main.main.func2": 400, "main.main.func3": -500}},
 		{"a closure in another file", []breakdown.SiteTime{site("main.run.ask.func3", "/a/main.go", 10, 500)}, []breakdown.SiteTime{site("main.ask.func1", "/a/ask.go", 10, 500)},

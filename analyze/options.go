@@ -9,40 +9,39 @@ import (
 	"timesink/analyze/timeline"
 )
 
-// DefaultMemory is what an analysis may take where nothing else is asked for,
-// MinMemory the least that it can do with, in bytes.
+// DefaultMemory is the memory that an analysis may use by default, MinMemory the least
+// that it works with, in bytes.
 const (
 	DefaultMemory = timeline.DefaultMemory
 	MinMemory     = timeline.MinMemory
 )
 
-// Options say how to analyze.
+// Options configure an analysis. The zero value is ready to use.
 type Options struct {
-	// Each, where set, is called with every request, including those cut by the
-	// window's edges, in the order in which they are settled: one whose cause may
-	// still become clear is held back until the trace ends. The request is valid
-	// only until Each returns.
+	// Each, if set, is called with every request, including those cut by the window's
+	// edges, once it is attributed. A request whose cause may still become clear is
+	// held back until the trace ends. The request is valid only until Each returns.
 	Each func(*breakdown.Request)
-	// Memory is how many bytes the analysis may take: DefaultMemory where it is
-	// 0, and MinMemory at least. Where a trace needs more, details are given up, and a
-	// warning says which.
+	// Memory is how many bytes the analysis may use: DefaultMemory if it is 0, and at
+	// least MinMemory. If a trace needs more, the analysis drops detail, and warnings
+	// say which.
 	Memory int64
-	// Grown, where set, is told what the answer amounts to after each second or
-	// so of the trace. The analysis goes on when it returns.
+	// Grown, if set, is called with a snapshot of the answer after about each second of
+	// the trace. The analysis continues when it returns.
 	Grown func(breakdown.Snapshot)
-	// Series keeps the endpoints' requests in the order of time, as a comparison
-	// needs them.
+	// Series keeps the endpoints' requests in time order, which Changes needs.
 	Series bool
-	// Detail keeps what a report draws, and names the evidence.
+	// Detail keeps what reports draw, and identifies the evidence.
 	Detail bool
-	// Rules are the user's own, which go before those that timesink knows.
+	// Rules are the user's rules. They take precedence over the built-in ones.
 	Rules []rules.Rule
-	// Units, where set, are functions that are units of work, beside requests:
-	// what a goroutine does below one of them, where it serves no request.
+	// Units, if set, matches functions that are units of work beside requests: what a
+	// goroutine does below such a function is one, unless the goroutine serves a
+	// request.
 	Units *regexp.Regexp
 }
 
-// completed returns the options with what is not given.
+// completed returns the options with their defaults filled in.
 func (o Options) completed() Options {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
@@ -51,7 +50,7 @@ func (o Options) completed() Options {
 	return o
 }
 
-// reader returns a reader of traces that does as the options, which are complete, say.
+// reader returns a reader of traces with these options, which must be completed.
 func (o Options) reader() *timeline.Reader {
 	table := rules.New(o.Rules...)
 	if o.Units != nil {

@@ -9,8 +9,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// defaultPeriod is the CPU time between two samples of a Go CPU profile at its
-// usual rate.
+// defaultPeriod is the CPU time between two samples of a Go CPU profile at its default
+// rate, in nanoseconds.
 const defaultPeriod = 10_000_000
 
 // readSamplePeriod takes the sampling period from the CPU profile of the first
@@ -30,12 +30,12 @@ func (a *answer) readSamplePeriod(c *capture.Capture) {
 	}
 }
 
-// maxProfile bounds the CPU profile that is read for its period, in bytes. Of a
-// larger one the usual period is assumed.
+// maxProfile bounds the CPU profile that is read for its period, in bytes. A larger one
+// is assumed to have the default period.
 const maxProfile = 4 << 20
 
-// profilePeriod is the CPU time between two samples of a gzipped CPU profile, 0
-// where it cannot be read.
+// profilePeriod returns the CPU time between two samples of a gzipped CPU profile in
+// nanoseconds, 0 if it cannot be read.
 func profilePeriod(r io.Reader) int64 {
 	z, err := gzip.NewReader(r)
 	if err != nil {

@@ -9,26 +9,27 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A waitSite is a place in the service's code where requests wait, and what ended
-// their waits. What news end, from other requests or from a goroutine that has none
-// and had nothing to do, is a poll: queueing ends by who was there before and was
-// busy, and what is done for the request by who was given it.
+// A waitSite is a place in the service's code where requests wait, with what ended
+// their waits. A wait is a poll if news ended it: from another request that began
+// later, or from an idle goroutine that serves no request. Queueing ends through a
+// waker that was there before and was busy; work done for the request ends through a
+// goroutine that it was handed to.
 type waitSite struct {
 	own, timers int64
 	tellers     map[breakdown.Teller]*told
-	// By goroutines of no request: how many waits, how many times there were news,
-	// and how many times these left no request waiting.
+	// Waits ended by goroutines that serve no request: news counts the waits, times how
+	// often there was news, and emptied how often it left no request waiting.
 	news, times, emptied int64
 }
 
-// told is how many waits requests of one handler ended, and how many of these had
-// begun before the request that did.
+// told counts the waits that requests of one handler ended, and those of them that had
+// begun before the request that ended them.
 type told struct{ all, later int64 }
 
-// polls gathers the places where requests wait.
+// polls collects the places where requests wait.
 type polls struct {
 	*account
-	byFrame map[*breakdown.Frame]*waitSite // one place may have several
+	byFrame map[*breakdown.Frame]*waitSite // one place may have several frames
 	at      map[breakdown.Frame]*waitSite
 }
 
@@ -36,8 +37,8 @@ func newPolls(a *account) *polls {
 	return &polls{account: a, byFrame: map[*breakdown.Frame]*waitSite{}, at: map[breakdown.Frame]*waitSite{}}
 }
 
-// add counts where a request waited, and adds how long, in ns, to its endpoint's sums
-// by place, which may be nil. It returns these.
+// add counts where a request waited and adds how long, in ns, to waited, its endpoint's
+// sums by place. It returns waited, which may be nil before and after.
 func (p *polls) add(r *breakdown.Request, waited map[*waitSite]*int64) map[*waitSite]*int64 {
 	for i := range r.Waits {
 		w := &r.Waits[i]
@@ -62,7 +63,7 @@ func (p *polls) add(r *breakdown.Request, waited map[*waitSite]*int64) map[*wait
 	return waited
 }
 
-// site is the place of that frame, nil where there is no room for it.
+// site returns the place of a frame, nil if there is no room for it.
 func (p *polls) site(at *breakdown.Frame) *waitSite {
 	s, ok := p.byFrame[at]
 	if ok {
@@ -106,9 +107,9 @@ func (s *waitSite) add(w *breakdown.Waited) {
 	}
 }
 
-// isPoll tells a place where requests wait for news. Endpoints whose requests wait
-// there do not tell each other any: they share what they wait for. News are for all
-// who wait, or else one could not tell them from a rate that somebody is held to.
+// isPoll reports whether requests wait for news at a place. The endpoints in waiting,
+// whose requests wait there, bring each other no news: they share what they wait for.
+// News wakes everyone who waits; otherwise it would look the same as a rate limit.
 func (s *waitSite) isPoll(waiting map[string]bool, handler func(breakdown.Teller) string) bool {
 	const few = 2
 	told, own := int64(0), s.own
@@ -127,7 +128,7 @@ func (s *waitSite) isPoll(waiting map[string]bool, handler func(breakdown.Teller
 	return told >= few && 4*own <= told+s.timers
 }
 
-// markPolls marks the kind of the endpoints that spend most of their time where
+// markPolls marks, in their kind, the endpoints that spend most of their time where
 // requests wait for news.
 func (s *settled) markPolls() {
 	handler := func(t breakdown.Teller) string {
@@ -165,7 +166,8 @@ func (s *settled) markPolls() {
 	}
 }
 
-// mayPoll reports whether requests of a kind answer a client that waits for them.
+// mayPoll reports whether requests of a kind have a client that waits for the response
+// and are not streams.
 func mayPoll(kind string) bool {
 	return (strings.HasPrefix(kind, "http/") || strings.HasPrefix(kind, "grpc")) && !strings.HasSuffix(kind, breakdown.Streaming)
 }

@@ -19,8 +19,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// tasks is a service of two handlers, each asked by some clients at a time. What
-// it begins beside ends with the context.
+// tasks is a service with two handlers, each with several concurrent clients.
+// Goroutines that it starts end with the context.
 type tasks struct {
 	name string
 	// asked is what clients wait for, beside what other clients ask.
@@ -28,7 +28,7 @@ type tasks struct {
 	polls bool
 }
 
-// announced wakes all that wait.
+// announced wakes everyone who waits.
 type announced struct {
 	mu   sync.Mutex
 	next chan struct{}
@@ -52,7 +52,7 @@ func (a *announced) tell() {
 	}
 }
 
-// every calls f by the clock.
+// every calls f at intervals of d until the context is done.
 func every(ctx context.Context, d time.Duration, f func()) {
 	for tick := time.NewTicker(d); ctx.Err() == nil; <-tick.C {
 		f()
@@ -66,7 +66,7 @@ func compute(d time.Duration) {
 
 func nap() { time.Sleep(4 * time.Millisecond) }
 
-// pool lets two work at a time, whoever comes.
+// pool lets two callers work at a time.
 type pool struct {
 	mu   sync.Mutex
 	free int
@@ -93,7 +93,8 @@ func (p *pool) do(work func()) {
 	p.cond.Signal()
 }
 
-// worked is a queue with workers behind it.
+// worked returns a function that passes work to workers behind a queue and waits for
+// it.
 func worked(ctx context.Context, size int, work func()) func() {
 	jobs := make(chan chan struct{}, size)
 	for range 2 {
@@ -121,7 +122,7 @@ var services = []tasks{
 		var a announced
 		return func() { <-a.wait() }, func() { time.Sleep(2 * time.Millisecond); a.tell(); time.Sleep(20 * time.Millisecond) }
 	}, true},
-	{"news from another request, or none for long", func(context.Context, *testing.T) (func(), func()) {
+	{"news from another request, or a long wait without any", func(context.Context, *testing.T) (func(), func()) {
 		var a announced
 		var n atomic.Int64
 		return func() {
@@ -148,11 +149,11 @@ var services = []tasks{
 		do := worked(ctx, 0, nap)
 		return do, do
 	}, false},
-	{"workers with a queue that compute", func(ctx context.Context, _ *testing.T) (func(), func()) {
+	{"workers that compute, behind a queue", func(ctx context.Context, _ *testing.T) (func(), func()) {
 		do := worked(ctx, 64, func() { compute(time.Millisecond) })
 		return do, do
 	}, false},
-	{"a worker that is idle", func(ctx context.Context, _ *testing.T) (func(), func()) {
+	{"an idle worker", func(ctx context.Context, _ *testing.T) (func(), func()) {
 		return worked(ctx, 64, nap), nap
 	}, false},
 	{"a channel as a semaphore", func(context.Context, *testing.T) (func(), func()) {
@@ -160,11 +161,11 @@ var services = []tasks{
 		do := func() { free <- struct{}{}; nap(); <-free }
 		return do, do
 	}, false},
-	{"a pool by a Cond, where who comes may go first", func(context.Context, *testing.T) (func(), func()) {
+	{"a pool with a Cond, where newcomers may go first", func(context.Context, *testing.T) (func(), func()) {
 		p := newPool()
 		return func() { p.do(nap) }, func() { p.do(nap) }
 	}, false},
-	{"work that the first to come does for all", func(context.Context, *testing.T) (func(), func()) {
+	{"work that the first to arrive does for all", func(context.Context, *testing.T) (func(), func()) {
 		var mu sync.Mutex
 		var flight chan struct{}
 		do := func() {
@@ -185,7 +186,7 @@ var services = []tasks{
 		}
 		return do, do
 	}, false},
-	{"a batch that the last to come does for all", func(context.Context, *testing.T) (func(), func()) {
+	{"a batch that the last to arrive does for all", func(context.Context, *testing.T) (func(), func()) {
 		var mu sync.Mutex
 		var batch []chan struct{}
 		do := func() {
@@ -202,13 +203,13 @@ var services = []tasks{
 			}
 			select {
 			case <-done:
-			case <-time.After(300 * time.Millisecond): // nobody comes any more
+			case <-time.After(300 * time.Millisecond): // no more requests come
 			}
 			time.Sleep(time.Millisecond)
 		}
 		return do, do
 	}, false},
-	{"a batch by the clock, of what is handed over", func(ctx context.Context, _ *testing.T) (func(), func()) {
+	{"a batch by the clock, of work handed over", func(ctx context.Context, _ *testing.T) (func(), func()) {
 		jobs := make(chan chan struct{})
 		go func() {
 			var batch []chan struct{}
@@ -257,7 +258,7 @@ var services = []tasks{
 		})
 		return func() { <-tokens }, nap
 	}, false},
-	{"a branch that is waited for, not for long", func(context.Context, *testing.T) (func(), func()) {
+	{"a short wait for a branch", func(context.Context, *testing.T) (func(), func()) {
 		return func() {
 			done := make(chan struct{}, 1)
 			go func() { time.Sleep(30 * time.Millisecond); done <- struct{}{} }()
@@ -269,9 +270,9 @@ var services = []tasks{
 	}, false},
 }
 
-// Who waits for news polls. Who waits for a worker, a place, a batch or a rate does
-// not, however much it looks alike.
-func TestOnlyNewsMakeALongPoll(t *testing.T) {
+// A wait for news is a poll. A wait for a worker, a pool, a batch or a rate limit is
+// not, even if it looks similar.
+func TestOnlyNewsMakesALongPoll(t *testing.T) {
 	for _, s := range services {
 		t.Run(s.name, func(t *testing.T) {
 			b := looked(t, s)
@@ -282,11 +283,11 @@ func TestOnlyNewsMakeALongPoll(t *testing.T) {
 				}
 			}
 			if len(b.Endpoints) < 2 || b.Endpoints[0].Lasts() {
-				t.Errorf("of the endpoints %v one that polls comes first", b.Endpoints)
+				t.Errorf("a long poll comes first of the endpoints %v", b.Endpoints)
 			}
 			for _, f := range b.Findings {
 				if s.polls && strings.Contains(f.Endpoint, "ask") {
-					t.Errorf("something is to be done about a poll: %+v", f)
+					t.Errorf("a finding about a long poll: %+v", f)
 				}
 			}
 		})
@@ -298,8 +299,8 @@ type handlers struct{ asked, beside func() }
 func (h *handlers) ask(http.ResponseWriter, *http.Request)   { h.asked() }
 func (h *handlers) other(http.ResponseWriter, *http.Request) { h.beside() }
 
-// looked is what a trace says of a service with three clients for the one handler
-// and two for the other.
+// looked analyzes a trace of a service with three clients for one handler and two for
+// the other.
 func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 	ctx, cancel := context.WithCancel(t.Context())
 	h := &handlers{}
@@ -337,8 +338,7 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 			}
 		})
 	}
-	// A window holds as many requests as there is something to tell from, however
-	// slow the machine is.
+	// The window holds enough requests, however slow the machine is.
 	askedFor, toldBy := make(chan struct{}), make(chan struct{})
 	for i := range 5 {
 		if i < 3 {
@@ -361,7 +361,7 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 		}
 	}
 	trace.Stop()
-	close(asked) // whom the others have something to tell come to their end first
+	close(asked) // end those first that wait for news from the others
 	asking.Wait()
 	close(other)
 	beside.Wait()
@@ -377,7 +377,7 @@ func looked(t *testing.T, s tasks) *breakdown.Breakdown {
 	return b
 }
 
-// What ends the waits at one place tells whether requests poll there.
+// What ends the waits at a place decides whether requests poll there.
 func TestAPlaceWhereRequestsPoll(t *testing.T) {
 	site := &breakdown.Frame{Function: "main.ask", File: "api.go", Line: 7}
 	tell := breakdown.Teller{Endpoint: "main.tell"}
@@ -389,7 +389,7 @@ func TestAPlaceWhereRequestsPoll(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		waits []breakdown.Waited
-		share int64 // of the wall time that is waited, in percent
+		share int64 // of the wall time spent waiting, in percent
 		polls bool
 	}{
 		{"told by later requests", []breakdown.Waited{told, told}, 80, true},
@@ -424,7 +424,7 @@ func TestAPlaceWhereRequestsPoll(t *testing.T) {
 		}
 		b := breakdown.Breakdown{Endpoints: got, Passages: sums.passages}
 		if name, kind := b.EndpointOf(&breakdown.Request{Endpoint: "main.ask", Kind: "http/1"}); name != "main.ask" || kind != want {
-			t.Errorf("%s: one of its requests is a %s to %s", c.name, kind, name)
+			t.Errorf("%s: a request has kind %s and endpoint %s", c.name, kind, name)
 		}
 	}
 }

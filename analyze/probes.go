@@ -12,28 +12,28 @@ import (
 	"timesink/collect/capture"
 )
 
-// A matcher finds the requests that answered the probes. Each connection of the
-// probes is served by one goroutine and by no other client, so only goroutines
-// that served no more requests than a connection had probes can be the ones:
-// what it holds stays small whatever the load. It folds nothing: it returns what is
-// to be folded.
+// A matcher finds the requests that answered the probes. One goroutine serves each
+// connection of the probes, and no other client uses it. So only goroutines that served
+// no more requests than a connection had probes come into question, and what the
+// matcher holds stays small under any load. It folds nothing: it returns what is to be
+// folded.
 type matcher struct {
 	probes []capture.Probe // of the window, in the order of their start
-	onConn map[int]int     // how many of them there are on each connection
-	base   []capture.Probe // before it
-	limit  int             // requests of one goroutine that are kept
+	onConn map[int]int     // the number of probes on each connection
+	base   []capture.Probe // before the window
+	limit  int             // how many requests of one goroutine are kept
 	byG    map[int64]*served
 	held   int
-	room   int64 // bytes that held requests may still take
-	full   bool  // no further goroutines are looked at
+	room   int64 // bytes that held requests may still use
+	full   bool  // further goroutines are ignored
 	pairs  int   // probes for which a request was found
-	// offset is how far the probes' clock is ahead of the trace's, in ns, where
-	// there are pairs.
+	// offset is how far the probes' clock is ahead of the trace's, in ns. It is valid
+	// if there are pairs.
 	offset int64
 }
 
-// served are the requests of one goroutine that may have answered probes; over
-// tells that there were too many.
+// served are the requests of one goroutine that may have answered probes. over is set
+// when there were too many.
 type served struct {
 	requests []candidate
 	over     bool
@@ -42,16 +42,16 @@ type served struct {
 type candidate struct {
 	g          int64
 	start, end int64
-	// endpoint is where the request was folded, nil as long as it is held back.
+	// endpoint is where the request was folded, nil while it is held back.
 	endpoint *endpoint
-	// held is a request without a name, kept back from the fold: a probe may
-	// still name its route.
+	// held is a request without a name, held back from the fold because a probe may
+	// still supply its route.
 	held *breakdown.Request
 	used bool
 }
 
-// matched is a request that answered a probe, or, where probe is nil, one that was
-// held back for the probes and answered none.
+// matched is a request that answered a probe. If probe is nil, it was held back and
+// answered none.
 type matched struct {
 	*candidate
 	probe *capture.Probe
@@ -63,12 +63,12 @@ type probePair struct {
 	server int64 // ns, the request's wall time
 }
 
-// maxHeld bounds the candidates, against services that are asked on a new
-// connection each time.
+// maxHeld bounds the number of candidates, for services whose clients open a connection
+// for each request.
 const maxHeld = 50_000
 
-// newMatcher prepares for at most so many probes. What it holds back takes at most
-// room bytes.
+// newMatcher returns a matcher for at most that many probes. What it holds back uses at
+// most room bytes.
 func newMatcher(probes int, room int64) *matcher {
 	return &matcher{byG: map[int64]*served{}, limit: probes, room: room}
 }
@@ -80,10 +80,10 @@ const (
 	fateFold    fate = iota // it answered no probe: fold it
 	fateNote                // it may have answered one and has a name: fold it, and note where
 	fateHold                // it may have answered one and has no name: the matcher holds it back
-	fateRelease             // its goroutine serves others: release what is held of it, then fold it
+	fateRelease             // its goroutine serves other clients: release what is held of it, then fold it
 )
 
-// see decides what becomes of a request.
+// see decides the fate of a request.
 func (m *matcher) see(r *breakdown.Request) fate {
 	s := m.byG[r.Goroutine]
 	m.full = m.full || m.held >= maxHeld || m.room < 0 || len(m.byG) >= 2*maxHeld
@@ -107,7 +107,7 @@ func (m *matcher) see(r *breakdown.Request) fate {
 	return fateHold
 }
 
-// note keeps where a request was folded that may have answered a probe.
+// note records the endpoint of a request that may have answered a probe.
 func (m *matcher) note(r *breakdown.Request, at *endpoint) {
 	m.keep(m.byG[r.Goroutine], candidate{g: r.Goroutine, start: r.Start, end: r.End, endpoint: at})
 }
@@ -117,13 +117,13 @@ func (m *matcher) keep(s *served, c candidate) {
 	s.requests = append(s.requests, c)
 }
 
-// heldSize is what a request takes that is kept back, in bytes.
+// heldSize returns the size of a request that is held back, in bytes.
 func heldSize(r *breakdown.Request) int64 {
 	const request, segment, call, sample = 300, 80, 110, 8
 	return int64(request + len(r.Path)*segment + len(r.Calls)*call + len(r.Samples)*sample)
 }
 
-// release gives up on a goroutine and returns its requests that were held back.
+// release drops a goroutine and returns its requests that were held back.
 func (m *matcher) release(goroutine int64) (held []*breakdown.Request) {
 	s := m.byG[goroutine]
 	for i := range s.requests {
@@ -137,17 +137,18 @@ func (m *matcher) release(goroutine int64) (held []*breakdown.Request) {
 	return held
 }
 
-// The slack of the nesting: a server's goroutine is idle again a little after
-// the client has the answer, and the two clocks are compared to a microsecond
-// or so.
+// By how much a request may lie outside its probe: the server's goroutine becomes idle
+// a little after the client has the response, and the offset of the clocks is not
+// exact.
 const (
 	slackBefore = 200_000   // ns
 	slackAfter  = 5_000_000 // ns
 )
 
-// solve matches probes and requests. It returns the requests of goroutines that cannot
-// have served a probe, which were held back, and then those that answered one, in the order of the
-// probes, followed by those that were held back and answered none.
+// solve matches probes and requests. released are requests that were held back and
+// whose goroutine cannot have served a probe. found are first the requests that
+// answered a probe, in the order of the probes, and then those that were held back and
+// answered none.
 func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released []*breakdown.Request, found []matched) {
 	onConn := map[int]int{}
 	busiest := 0
@@ -204,9 +205,9 @@ func (m *matcher) candidates() []*candidate {
 	return all
 }
 
-// offsets are the likely differences between the probes' clock and the trace's:
-// that which the trace tells by itself, and that under which most requests lie
-// within a probe of their length or longer.
+// offsets returns the likely differences between the probes' clock and the trace's: the
+// one from the trace's own clock, if it has one, and the one with which the most
+// requests fit within a probe.
 func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	var out []int64
 	if clock != nil {
@@ -238,9 +239,9 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	return out
 }
 
-// assign pairs each probe with the request that most of lies within it under an
-// offset, on the goroutine that already answered on its connection if there is
-// one. It returns the pairs in the order of the probes.
+// assign pairs each probe with the request that overlaps it the most under an offset.
+// If a goroutine already answered on the probe's connection, it considers that
+// goroutine alone. It returns the pairs in the order of the probes.
 func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	for _, c := range all {
 		c.used = false
@@ -259,9 +260,10 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 			if c.start+offset > p.End {
 				break
 			}
-			// On its connection's own goroutine a request is the probe's however
-			// late that goroutine is seen idle again; before that is known, only
-			// one that served no more than the connection has probes may be it.
+			// On the connection's known goroutine a request matches no matter how late
+			// the goroutine is seen idle again. Until it is known, a goroutine
+			// qualifies only if it served no more requests than the connection has
+			// probes.
 			if c.used || known && c.g != own || !known && (c.end+offset > p.End+slackAfter || len(m.byG[c.g].requests) > m.onConn[p.Conn]) {
 				continue
 			}
@@ -281,23 +283,23 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	return pairs
 }
 
-// addProbe adds a probe that was answered by a request of the endpoint, by a clock
-// that is offset ns ahead of the trace's.
+// addProbe adds a probe that a request of the endpoint answered. The probe's clock is
+// offset ns ahead of the trace's.
 func (e *endpoint) addProbe(c *candidate, p *capture.Probe, offset int64) {
 	e.routes[p.Route] = true
 	e.probes = append(e.probes, probePair{probe: p, server: c.end - c.start})
 	e.addProbed(c, p, offset)
 }
 
-// clientPhases are the steps of a probe, in the client's terms and in their order.
+// clientPhases are the steps of a probe as the client sees them, in order.
 var clientPhases = []string{"conn_wait", "dns", "connect", "tls", "request_write", "first_byte", "body_read"}
 
-// clientTimes are how long a probe took for each, in ns.
+// clientTimes returns how long a probe took for each of clientPhases, in ns.
 func clientTimes(p *capture.Probe) []int64 {
 	return []int64{p.ConnWait, p.DNS, p.Connect, p.TLS, p.RequestWrite, p.FirstByte, p.BodyRead}
 }
 
-// clientOf renders what an endpoint's probes saw, nil where it has none.
+// clientOf summarizes an endpoint's probes. It returns nil if there are none.
 func clientOf(probes []probePair) *breakdown.Client {
 	if len(probes) == 0 {
 		return nil
@@ -322,8 +324,8 @@ func clientOf(probes []probePair) *breakdown.Client {
 	return out
 }
 
-// cost compares the probes before the window with those in it, nil without
-// enough of both.
+// cost compares the probes before the window with those in it. It returns nil if there
+// are too few of either.
 func (m *matcher) cost() *breakdown.Cost {
 	base, window := latencies(m.base), latencies(m.probes)
 	if len(base) < 5 || len(window) < 5 {
@@ -335,7 +337,7 @@ func (m *matcher) cost() *breakdown.Cost {
 	}
 	change := func(b, w int64) float64 { return round4(float64(w)/float64(max(b, 1)) - 1) }
 	c.Change = change(c.BaselineP50, c.WindowP50)
-	// The seed comes from the data: the same capture gives the same interval.
+	// The seed comes from the data, so that the same capture gives the same interval.
 	rng := rand.New(rand.NewPCG(uint64(c.BaselineP50), uint64(c.WindowP50)))
 	changes := make([]float64, 1000)
 	for i := range changes {
@@ -346,8 +348,8 @@ func (m *matcher) cost() *breakdown.Cost {
 	return c
 }
 
-// latencies are the times of the probes that were answered, on connections that
-// were there already where most were.
+// latencies returns how long the answered probes took. If at least half of them reused
+// a connection, it returns only those.
 func latencies(probes []capture.Probe) []int64 {
 	var all, reused []int64
 	for i := range probes {

@@ -10,11 +10,11 @@ import (
 	"timesink/analyze/rules"
 )
 
-// topSites is how many call sites a bucket lists by name; the rest is other.
+// topSites is how many call sites a bucket lists by name. The rest are summed as other.
 const topSites = 12
 
-// render renders the sums, the endpoint with the most request time first, and
-// streams and long polls behind the others. A CPU sample stands for samplePeriod ns.
+// render returns the endpoints of the answer, the one with the most request time first,
+// and streams and long polls after the others. A CPU sample stands for samplePeriod ns.
 func render(s *settled, samplePeriod int64) []breakdown.Endpoint {
 	out := []breakdown.Endpoint{}
 	for _, e := range s.byKey {
@@ -61,8 +61,8 @@ func renderEndpoint(e *endpoint, samplePeriod int64) breakdown.Endpoint {
 	return out
 }
 
-// cpuLibraries estimates the running time in calls to other systems by their
-// share of the samples.
+// cpuLibraries estimates the running time in calls to other systems from their share of
+// the samples.
 func cpuLibraries(e *endpoint) []breakdown.CPULibrary {
 	out := []breakdown.CPULibrary{}
 	ran := mean(e.buckets[breakdown.CPU].total, e.requests)
@@ -76,7 +76,7 @@ func cpuLibraries(e *endpoint) []breakdown.CPULibrary {
 	return out
 }
 
-// routeOf returns the endpoint's route, "" where its probes had several or it had none.
+// routeOf returns the endpoint's route, "" if it has none or its probes had several.
 func routeOf(e *endpoint) string {
 	if e.key.route != "" {
 		return e.key.route
@@ -117,8 +117,8 @@ func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 	return out
 }
 
-// systems lists the names; the interface that a driver was called through goes
-// where the driver itself is known.
+// systems returns the names in order. It leaves out the generic interface that a driver
+// is called through if the driver itself is known.
 func systems(set map[string]bool) []string {
 	out := []string{}
 	for name := range set {
@@ -130,7 +130,7 @@ func systems(set map[string]bool) []string {
 	return out
 }
 
-// sitesOf gathers the causes of a bucket by call site, of an endpoint with so many
+// sitesOf groups the causes of a bucket by call site. The endpoint has that many
 // complete requests.
 func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
 	type siteSum struct {
@@ -183,8 +183,8 @@ func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
 	return out
 }
 
-// evidence puts a cause into words: the state, the runtime's reason, and the
-// frame that the attribution rests on.
+// evidence describes a cause: the state, the runtime's reason, and the frame that the
+// attribution rests on.
 func evidence(c *breakdown.Cause) string {
 	parts := []string{c.State}
 	if c.Reason != "" {
@@ -198,7 +198,7 @@ func evidence(c *breakdown.Cause) string {
 	return strings.Join(parts, " ")
 }
 
-// holdersOf lists who kept the bucket's requests waiting.
+// holdersOf returns what kept the bucket's requests waiting, the longest first.
 func holdersOf(b *bucketSums) []breakdown.Holder {
 	sums := map[breakdown.Holder]int64{}
 	for k, t := range b.holders {
@@ -219,7 +219,7 @@ func compareFrames(a, b breakdown.Frame) int {
 	return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 }
 
-// mean is the rounded mean of a total, 0 over nothing.
+// mean returns the rounded mean of a total over n, 0 if n is 0.
 func mean(total, n int64) int64 {
 	if n == 0 {
 		return 0
@@ -227,7 +227,7 @@ func mean(total, n int64) int64 {
 	return (total + n/2) / n
 }
 
-// share is a part's share of the whole, to six digits.
+// share returns a part's share of the whole, rounded to six digits.
 func share(part, whole int64) float64 {
 	if whole == 0 {
 		return 0

@@ -9,10 +9,10 @@ import (
 	"timesink/collect/capture"
 )
 
-// Requests reads captures a second time, with the options with which they became
-// b, and returns those of their requests that are asked for, in the order of ids.
-// One that is not there, or was given up for want of memory, is left out. It reads
-// no further than it has to.
+// Requests reads captures again and returns the requests with the given ids, in the
+// order of ids. opts must be those that b was made with. A request that is not there,
+// or was dropped to stay within memory, is left out. It reads no further than it has
+// to.
 func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b *breakdown.Breakdown, ids []breakdown.RequestID) ([]breakdown.Specimen, error) {
 	found := map[breakdown.RequestID]*breakdown.Request{}
 	for i, c := range captures {
@@ -75,8 +75,7 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 	return fmt.Errorf("reading the requests to show: %w", hinted(err, c))
 }
 
-// clone is a copy of a request that stays as it is when the request is over. The
-// causes are shared.
+// clone returns a copy of a request that stays valid. The causes are shared.
 func clone(r *breakdown.Request) *breakdown.Request {
 	c := *r
 	c.Path, c.Calls, c.Samples, c.Chains = slices.Clone(r.Path), slices.Clone(r.Calls), slices.Clone(r.Samples), slices.Clone(r.Chains)

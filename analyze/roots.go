@@ -8,8 +8,7 @@ import (
 	"timesink/analyze/timeline"
 )
 
-// rootSums are the goroutines' time by the function they began in, for captures without
-// requests.
+// rootSums are the goroutines' time by root, for captures without requests.
 type rootSums map[string]*breakdown.Root
 
 // add adds a trace's goroutines.
@@ -35,7 +34,7 @@ func (s rootSums) add(roots []timeline.Root) {
 	}
 }
 
-// render returns the roots, those whose goroutines were the busiest first.
+// render returns the roots, those with the busiest goroutines first.
 func (s rootSums) render() []breakdown.Root {
 	var out []breakdown.Root
 	for _, r := range s {

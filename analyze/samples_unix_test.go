@@ -15,7 +15,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// cpuTime is the processor time of this process so far.
+// cpuTime returns the CPU time of this process so far.
 func cpuTime(t *testing.T) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -24,7 +24,7 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func TestSamplesTellWhereTheProcessorIsSpent(t *testing.T) {
+func TestSamplesShowWhereCPUTimeIsSpent(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(burning))
 	requests := int64(0)
 	data := record(t, func() {
@@ -32,8 +32,8 @@ func TestSamplesTellWhereTheProcessorIsSpent(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer pprof.StopCPUProfile()
-		// A request burns by the clock: where others have the cores too, it takes more of
-		// them to be sampled.
+		// A request burns for a fixed time: when other processes use the cores too,
+		// more requests are needed for enough samples.
 		for from := cpuTime(t); cpuTime(t)-from < 400*ms; requests++ {
 			ask(t, s.Client(), s.URL, 1, 1)
 		}
@@ -42,12 +42,12 @@ func TestSamplesTellWhereTheProcessorIsSpent(t *testing.T) {
 	e := endpoint(t, analyzed(t, bare(t, data)), "analyze_test.burning")
 	processor := e.Buckets[breakdown.CPU].Total + e.Buckets[breakdown.Scheduler].Total + e.Buckets[breakdown.GC].Total
 	if e.Requests != requests || processor < requests*int64(20*ms) {
-		t.Errorf("%d requests, %d ns on the processor", e.Requests, processor)
+		t.Errorf("%d requests, %d ns of CPU time", e.Requests, processor)
 	}
 	samples, inSpin := int64(0), int64(0)
 	for _, f := range e.CPU {
 		samples += f.Samples
-		// A busy machine interrupts the loop often: that is a frame above it.
+		// A busy machine interrupts the loop often, which adds a frame above it.
 		if strings.HasSuffix(f.Function, "analyze_test.spin") || f.Function == "runtime.asyncPreempt" {
 			inSpin += f.Samples
 		}

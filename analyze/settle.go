@@ -4,17 +4,17 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A settled fold has all requests, and each endpoint by the name that the answer has
-// for it.
+// A settled fold holds all requests, with each endpoint under its final name.
 type settled struct {
 	byKey    map[endpointKey]*endpoint
 	passages breakdown.Passages
 	requests int64 // complete ones
-	cut      bool  // sums were merged for want of memory
+	cut      bool  // sums were merged to stay within memory
 }
 
-// settle gives the endpoints their names, now that all requests are there, adds up
-// those that are one, and finds the long polls among them. The fold is used up.
+// settle gives the endpoints their final names, merges those that turn out to be one,
+// and finds the long polls among them. All requests must have been added. The fold must
+// not be used afterwards.
 func settle(f *fold) *settled {
 	v := newNaming(f.routing, f.all())
 	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut}
@@ -31,8 +31,8 @@ func settle(f *fold) *settled {
 	return s
 }
 
-// of returns the sums of an endpoint of the answer, nil where the answer does not know
-// it by its name and kind alone.
+// of returns the sums of an endpoint of the answer. It returns nil if name and kind do
+// not identify them.
 func (s *settled) of(e *breakdown.Endpoint) *endpoint {
 	return s.byKey[endpointKey{name: e.Name, kind: e.Kind}]
 }

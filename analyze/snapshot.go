@@ -7,8 +7,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// snapshot is what the fold amounts to so far. It looks at each endpoint's sums
-// and at one endpoint's histograms, and changes nothing.
+// snapshot returns what the fold amounts to so far. It reads each endpoint's sums and
+// one endpoint's histograms, and changes nothing.
 func (f *fold) snapshot(covered int64) breakdown.Snapshot {
 	s := breakdown.Snapshot{Covered: covered, Requests: f.requests}
 	whole, parts := int64(0), map[endpointKey][]*endpoint{}
@@ -57,7 +57,7 @@ func (f *fold) snapshot(covered int64) breakdown.Snapshot {
 	return s
 }
 
-// before tells which of two endpoints has more request time, by name if equal.
+// before reports whether a has more request time than b. Names break ties.
 func before(a, b *breakdown.Endpoint) bool {
 	return cmp.Or(cmp.Compare(b.Wall.Total, a.Wall.Total), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Kind, b.Kind)) < 0
 }

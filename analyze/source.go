@@ -8,8 +8,8 @@ import (
 	"timesink/collect/capture"
 )
 
-// source describes what was analyzed. Of several instances it keeps what is
-// common, and the longest window.
+// source adds a capture to the description of what was analyzed. Of several instances
+// it keeps what they have in common, and the longest window.
 func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, match *matcher) {
 	first := s.Window == 0
 	keep := func(have *string, now string) {

@@ -13,22 +13,22 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A quantity is something of a series that may have changed.
+// A quantity is what a comparison tests for a change.
 type quantity struct {
 	name string
-	// q is the quantile of the wall time; a mean where it is 0, of a bucket or,
-	// where bucket is NumBuckets, of the wall time.
+	// q is the quantile of the wall time. If it is 0 the quantity is a mean: of the
+	// bucket, or of the wall time if bucket is NumBuckets.
 	q      float64
 	bucket breakdown.Bucket
-	// floor is how much it may differ between two captures of one build under the
-	// same load, as a share of the endpoint's mean (of a quantile: of the
-	// quantile). Of 20 such captures, a fifth of them beside a neighbour that built
-	// something, no more than 6 of 40 pairs differ by more and significantly:
-	// cmd/internal/falsealarms.
+	// floor is the noise floor: how much two captures of one build may differ under the
+	// same load, as a share of the endpoint's mean, or of the quantile itself. Measured
+	// on 20 such captures, a fifth of them with a compiler running on the same machine:
+	// at most 6 of 40 pairs differ significantly and by more
+	// (cmd/internal/falsealarms).
 	floor float64
 }
 
-// wallQuantities are those of every endpoint.
+// wallQuantities are tested for every endpoint.
 var wallQuantities = []quantity{
 	{name: "mean", bucket: breakdown.NumBuckets, floor: 0.08},
 	{name: "p50", q: 0.50, floor: 0.08},
@@ -36,20 +36,20 @@ var wallQuantities = []quantity{
 	{name: "p99", q: 0.99, floor: 0.20},
 }
 
-// ofBucket is the mean of a bucket.
+// ofBucket returns the quantity that is the mean of a bucket.
 func ofBucket(b breakdown.Bucket) quantity {
 	return quantity{name: b.String() + " mean", bucket: b, floor: 0.05}
 }
 
-// resamples is how often a bootstrap draws.
+// resamples is the number of resamples in a bootstrap.
 const resamples = 2000
 
-// mostBlocks is how many blocks a series is resampled in at most. Requests that
-// follow each other resemble each other, so blocks are as long as that allows.
+// mostBlocks is the largest number of blocks that a series is resampled in. Consecutive
+// requests resemble each other, so blocks are as long as this allows.
 const mostBlocks = 30
 
-// A sample is a series prepared for drawing: blocks, and the wall times of all in
-// order, each with its block.
+// A sample is a series prepared for resampling: its blocks, and all wall times in
+// ascending order, each with its block.
 type sample struct {
 	blocks []breakdown.Block
 	walls  []wallOf
@@ -86,8 +86,8 @@ func newSample(s *breakdown.Series) *sample {
 	return out
 }
 
-// value is a quantity of the sample with each block drawn so many times; nil is
-// once each.
+// value returns a quantity of the sample, with each block counted as often as it was
+// drawn. A nil drawn counts each block once.
 func (s *sample) value(q quantity, drawn []int) float64 {
 	times := func(i int) int {
 		if drawn == nil {
@@ -121,7 +121,8 @@ func (s *sample) value(q quantity, drawn []int) float64 {
 	return float64(sum) / float64(max(n, 1))
 }
 
-// seed comes from the data, so that the same captures give the same intervals.
+// seed returns a generator seeded from the data, so that the same captures give the
+// same intervals.
 func seed(samples ...*sample) *rand.Rand {
 	h := fnv.New64a()
 	for _, s := range samples {
@@ -135,7 +136,8 @@ func seed(samples ...*sample) *rand.Rand {
 	return rand.New(rand.NewPCG(h.Sum64(), uint64(len(samples))))
 }
 
-// draw draws as many of n blocks as there are, with replacement.
+// draw draws len(into) blocks with replacement and sets into to how often each was
+// drawn.
 func draw(r *rand.Rand, into []int) {
 	clear(into)
 	for range into {
@@ -143,7 +145,7 @@ func draw(r *rand.Rand, into []int) {
 	}
 }
 
-// A verdict is what a test says of a difference.
+// A verdict is the result of a test: the p-value, and the bounds of the difference.
 type verdict struct {
 	p         float64
 	low, high float64
@@ -172,12 +174,11 @@ func withinCaptures(before, after *sample, q quantity, alpha float64) verdict {
 	return verdict{p: p, low: quantileOf(deltas, alpha/2), high: quantileOf(deltas, 1-alpha/2)}
 }
 
-// overCaptures tests a quantity that was taken of each capture: requests of one
-// capture are not independent of each other, captures are. Each value is the mean
-// or a quantile of many requests, so that they are close to normal: Welch's t-test
-// found a planted tenth in 10 of 10 trials with five captures a side, where the
-// rank test, which has only their order to go by, found 5. The interval is a
-// bootstrap over captures.
+// overCaptures tests a quantity with one value per capture: requests of one capture are
+// not independent of each other, captures are. Each value is the mean or a quantile of
+// many requests and so close to normal. With five captures a side, Welch's t-test found
+// a planted change of a tenth in 10 of 10 trials; the rank test, which uses only their
+// order, found it in 5. The interval is a bootstrap over captures.
 func overCaptures(before, after []float64, alpha float64) verdict {
 	t := &benchmath.Thresholds{CompareAlpha: alpha}
 	c := benchmath.AssumeNormal.Compare(benchmath.NewSample(slices.Clone(before), t), benchmath.NewSample(slices.Clone(after), t))
@@ -208,6 +209,6 @@ func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-// enoughCaptures is how many a side the test over captures needs: fewer say too
-// little of how captures of one build differ.
+// enoughCaptures is the number of captures a side that the test over captures needs.
+// Fewer say too little about how captures of one build differ.
 const enoughCaptures = 4

@@ -2,21 +2,22 @@ package analyze
 
 import "timesink/analyze/breakdown"
 
-// An account is what all sums share: how much memory they may still take, what they
-// keep of each request, and which capture the requests come from.
+// An account is what all sums share: how much memory they may still use, what they keep
+// of each request, and which capture the requests come from.
 type account struct {
 	room    int64 // bytes
-	cut     bool  // there was none left, and something was not kept apart
+	cut     bool  // memory ran out, and some sums were merged
 	capture int   // the index of the capture being read
 
-	keepSeries bool // the requests in the order of time
-	keepDetail bool // what a report draws
+	keepSeries bool // the requests in time order
+	keepDetail bool // what reports draw
 
-	// elsewhere gathers the time whose cause could not be kept apart.
+	// elsewhere takes the time of causes for which there was no room.
 	elsewhere *breakdown.Cause
 }
 
-// newAccount returns an account of a sixteenth of memory.
+// newAccount returns an account with a sixteenth of memory, which is in bytes; 0 means
+// DefaultMemory.
 func newAccount(memory int64) *account {
 	if memory <= 0 {
 		memory = DefaultMemory
@@ -24,7 +25,7 @@ func newAccount(memory int64) *account {
 	return &account{room: memory / 16, elsewhere: &breakdown.Cause{}}
 }
 
-// spend takes room for something more to keep and reports whether there was any left.
+// spend takes room for something to keep and reports whether there was enough.
 func (a *account) spend(bytes int64) bool {
 	if a.room < bytes {
 		a.cut = true
@@ -39,26 +40,25 @@ func (a *account) id(goroutine, start int64) breakdown.RequestID {
 	return breakdown.RequestID{Capture: a.capture, Goroutine: goroutine, Start: start}
 }
 
-// The size of what is kept, in bytes, with the slack of maps. A histogram reports its
-// own size.
+// The sizes of what is kept, in bytes, with the overhead of maps. A histogram reports
+// its own size.
 const (
 	endpointSize = 7600
 	sumSize      = 400
 )
 
-// An endpointKey tells endpoints apart. As long as requests come, name is what the
-// dispatch called, and group tells where that passed them on.
+// An endpointKey identifies an endpoint. While requests are being added, name is what
+// the dispatch called, and group is where that passed them on.
 type endpointKey struct {
 	name, kind, route string
 	group             *group
 }
 
-// An endpoint is the sums of one endpoint's requests. It does not know of other
-// endpoints.
+// An endpoint is the sums of one endpoint's requests. It does not know other endpoints.
 type endpoint struct {
 	*account
 	key            endpointKey
-	nth            int // of all that were made
+	nth            int // by order of creation
 	called         map[*callee]*int64
 	waited         map[*waitSite]*int64 // ns
 	requests       int64
@@ -73,13 +73,13 @@ type endpoint struct {
 	seq            int64                // of the request being added
 	routes         map[string]bool
 	probes         []probePair
-	// serial is, for the requests that called one site several times one after
-	// another, what they would save were those calls made at once.
+	// serial is the time that requests would save if their upstream calls, made one
+	// after another, were made at once.
 	serial int64
-	// onlySampled counts the requests that only a CPU sample named.
+	// onlySampled counts the requests that have their name only from a CPU sample.
 	onlySampled int64
 	series      map[int]*breakdown.Series // by capture
-	detail      *detail                   // nil where it is not asked for
+	detail      *detail                   // nil unless asked for
 }
 
 type cpuSum struct {
@@ -98,7 +98,7 @@ type bucketSums struct {
 	phases               [breakdown.NumPhases]int64
 	incompletePhases     [breakdown.NumPhases]int64
 	causes               map[*breakdown.Cause]*int64
-	cause                *breakdown.Cause // the last one, and its time: the next is often the same
+	cause                *breakdown.Cause // the last one, and its sum: often the next is the same
 	caused               *int64
 	calls                map[breakdown.Frame]*callSums
 	queued, shadowed     int64
@@ -109,7 +109,7 @@ type bucketSums struct {
 
 type callSums struct {
 	n, time, union int64
-	// Of the request being added: where the union of its calls has come to.
+	// For the request being added, seq, the union of its calls reaches until.
 	seq, until int64
 }
 
@@ -126,7 +126,7 @@ func newEndpoint(a *account, key endpointKey, nth int) *endpoint {
 	return e
 }
 
-// add adds a request, whose path and calls are in the order of their start.
+// add adds a request. Its path and calls must be in the order of their start.
 func (e *endpoint) add(r *breakdown.Request) {
 	if r.Incomplete {
 		e.addCut(r)
@@ -142,7 +142,7 @@ func (e *endpoint) add(r *breakdown.Request) {
 	}
 }
 
-// addCut adds a request that the window's edges cut.
+// addCut adds a request that an edge of the window cut.
 func (e *endpoint) addCut(r *breakdown.Request) {
 	e.incomplete++
 	e.incompleteTime += r.Wall()
@@ -153,7 +153,7 @@ func (e *endpoint) addCut(r *breakdown.Request) {
 	}
 }
 
-// count adds a request's wall time and its buckets'.
+// count adds a request's wall time and its time in each bucket.
 func (e *endpoint) count(r *breakdown.Request) {
 	e.requests++
 	e.wallTotal += r.Wall()
@@ -217,7 +217,7 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 	}
 }
 
-// causeTime is the sum of the time of a segment's cause in its bucket.
+// causeTime returns the sum for a segment's cause in its bucket.
 func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 	cause := s.Cause
 	if b.cause == cause && b.caused != nil {
@@ -249,7 +249,7 @@ func (b *bucketSums) addSystem(name string) {
 	b.systems[name] = true
 }
 
-// addCalls counts a request's calls, which are in the order of their start.
+// addCalls adds a request's calls, which must be in the order of their start.
 func (e *endpoint) addCalls(r *breakdown.Request) {
 	hidden := false
 	longest, sum := int64(0), int64(0) // of upstream calls, on the path
@@ -292,15 +292,15 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 	}
 }
 
-// addShadows adds, to each bucket on the path, the time in which calls of other
-// buckets ran beside it on other goroutines: were the bucket free, they would be
-// waited for instead.
+// addShadows adds, to each bucket on the path, the time in which calls of other buckets
+// ran beside it on other goroutines. If the bucket were free, the request would wait
+// for them instead.
 func (e *endpoint) addShadows(r *breakdown.Request) {
 	for i := range r.Path {
 		s := &r.Path[i]
 		at := s.Start
 		if at < r.Condensed {
-			continue // what ran beside it is not known
+			continue // the order is lost, so nothing is known to run beside it
 		}
 		for j := range r.Calls {
 			c := &r.Calls[j]

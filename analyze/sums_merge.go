@@ -6,7 +6,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// merge adds the requests of another endpoint, which is not to be used any more.
+// merge adds the requests of o, which must not be used afterwards.
 func (e *endpoint) merge(o *endpoint) {
 	e.requests += o.requests
 	e.incomplete += o.incomplete

@@ -12,9 +12,9 @@ import (
 	"timesink/analyze/rules"
 )
 
-// unruled warns of what a notable part of an endpoint's time is spent waiting in
-// and no rule knows: libraries, with the rule to add, and places in the service's
-// own code.
+// unruled warns of places that no rule matches and where an endpoint spends a notable
+// part of its time: libraries, with the rule to add, and places in the service's own
+// code.
 func (w *warnings) unruled(e *breakdown.Endpoint, s *settled) {
 	sums := s.of(e)
 	if sums == nil {
@@ -44,7 +44,7 @@ func (w *warnings) unruled(e *breakdown.Endpoint, s *settled) {
 	}
 }
 
-// keyOf is the same for places that a reader could not tell apart.
+// keyOf returns a key that is equal for places that look the same to a reader.
 func keyOf(u *breakdown.Unruled) string {
 	names := []string{u.Library, u.Rule}
 	for _, f := range u.Stack {
@@ -53,9 +53,10 @@ func keyOf(u *breakdown.Unruled) string {
 	return fmt.Sprint(names, u.InC, u.Cut)
 }
 
-// unruledBy says where a cause waits and which rule would explain it, nil where
-// there is nothing to say. A rule for a package is suggested for a library only:
-// for the service's own it would turn all of its waits into one bucket.
+// unruledBy returns where a cause waits and which rule would explain it, or nil if a
+// rule already does or none would help. It suggests a rule for a package only for
+// libraries: for the service's own package the rule would put all of its waits into one
+// bucket.
 func unruledBy(c *breakdown.Cause, b breakdown.Bucket, e *breakdown.Endpoint) *breakdown.Unruled {
 	switch {
 	case c.Rule != "":
@@ -73,17 +74,17 @@ func unruledBy(c *breakdown.Cause, b breakdown.Bucket, e *breakdown.Endpoint) *b
 	return u
 }
 
-// inC reports whether a cause's goroutine was in a call to C: cgo names the Go side
-// of a C function by it.
+// inC reports whether a cause's goroutine was in a call to C. The names are those that
+// cgo gives to the Go side of a C function.
 func inC(c *breakdown.Cause) bool {
 	return slices.ContainsFunc(c.Stack, func(f breakdown.Frame) bool {
 		return strings.Contains(f.Function, "._Cfunc_") || strings.Contains(f.Function, "._C2func_")
 	})
 }
 
-// waitingAt is the way from what a cause waits in to the service's code, and the call
-// site. The runtime's own frames are left out, and so is the middle of a long way: cut
-// reports whether there is any.
+// waitingAt returns the frames from the function that a cause waits in outwards, and
+// then the call site. It leaves out the runtime's frames, and, of many others, all but
+// the innermost; cut reports whether it left out any of those.
 func waitingAt(c *breakdown.Cause) (frames []breakdown.Frame, cut bool) {
 	const shown = 2
 	for _, f := range c.Stack {

@@ -8,7 +8,7 @@ import (
 	"timesink/report"
 )
 
-// waitingIn is a cause as a stack gives it, leaf first.
+// waitingIn returns a cause with a stack of these functions, leaf first.
 func waitingIn(library string, site breakdown.Frame, functions ...string) *breakdown.Cause {
 	c := &breakdown.Cause{State: "waiting", Reason: "network", Library: library, Site: site}
 	for _, f := range functions {
@@ -18,7 +18,7 @@ func waitingIn(library string, site breakdown.Frame, functions ...string) *break
 	return c
 }
 
-func TestARuleIsSuggestedForALibraryAndNeverForTheServicesPackage(t *testing.T) {
+func TestRulesAreSuggestedForLibrariesNotForTheServicesPackage(t *testing.T) {
 	own := func(function string) breakdown.Frame {
 		return breakdown.Frame{Function: function, File: "/home/me/shop/main.go", Line: 22}
 	}
@@ -39,10 +39,10 @@ func TestARuleIsSuggestedForALibraryAndNeverForTheServicesPackage(t *testing.T) 
 			"is spent waiting at poll.(*FD).Read < net.(*netFD).Read < … < pay.(*Client).call (main.go:22)", "--rule 'db=shop/pay.(*Client).call' "},
 		{"the handler itself", waitingIn("", own("main.get"), "net.(*conn).Read"), breakdown.Unknown,
 			"is spent waiting at net.(*conn).Read < main.get (main.go:22), which no rule knows", ""},
-		{"a closure, which a rule cannot name apart", waitingIn("", own("main.main.func2"), "net.(*conn).Read"), breakdown.Unknown,
+		{"a closure, which no rule can name", waitingIn("", own("main.main.func2"), "net.(*conn).Read"), breakdown.Unknown,
 			"is spent waiting at net.(*conn).Read < main.main.func2 (main.go:22), which no rule knows", ""},
 		{"the service waits for its own workers", waitingIn("", own("main.query"), "runtime.chanrecv1"), breakdown.Wait, "", ""},
-		{"nothing of the service's", waitingIn("", breakdown.Frame{Function: "net/http.(*conn).serve", File: "/usr/local/go/src/net/http/server.go"}, "net.(*conn).Read"), breakdown.Unknown, "", ""},
+		{"no code of the service", waitingIn("", breakdown.Frame{Function: "net/http.(*conn).serve", File: "/usr/local/go/src/net/http/server.go"}, "net.(*conn).Read"), breakdown.Unknown, "", ""},
 	} {
 		f := newFold(0)
 		m := made{}.spend(c.in, breakdown.NoPhase, 16*msec)
@@ -59,11 +59,11 @@ func TestARuleIsSuggestedForALibraryAndNeverForTheServicesPackage(t *testing.T) 
 		}
 		said := report.Worded(&breakdown.Breakdown{Warnings: w.list}).Warnings
 		if len(said) != 1 || !strings.Contains(said[0].Message, c.says) {
-			t.Errorf("%s: %+v does not say %q", c.name, said, c.says)
+			t.Errorf("%s: %+v, want %q in it", c.name, said, c.says)
 			continue
 		}
 		if text := said[0].Message; strings.Contains(text, "--rule") != (c.rule != "") || !strings.Contains(text, c.rule) {
-			t.Errorf("%s: %q, the suggestion should be %q", c.name, text, c.rule)
+			t.Errorf("%s: %q, want the suggestion %q", c.name, text, c.rule)
 		}
 	}
 }

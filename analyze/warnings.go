@@ -10,11 +10,11 @@ import (
 	"timesink/collect/capture"
 )
 
-// warnings gathers what the answer does not cover or may be wrong about. The words are
-// report's.
+// warnings collects what the answer does not cover or may be wrong about. Package
+// report holds the words.
 type warnings struct {
 	list   []breakdown.Warning
-	memory int64 // that the analysis may take, bytes
+	memory int64 // that the analysis may use, in bytes
 }
 
 func (w *warnings) add(code string, d breakdown.Doubt) {
@@ -22,7 +22,7 @@ func (w *warnings) add(code string, d breakdown.Doubt) {
 	w.list = append(w.list, breakdown.Warning{Code: code, Facts: &d})
 }
 
-// pass adds a warning of one side of a comparison.
+// pass passes on a warning of one side of a comparison.
 func (w *warnings) pass(from breakdown.Warning, side string) {
 	if from.Facts != nil {
 		d := *from.Facts
@@ -34,7 +34,7 @@ func (w *warnings) pass(from breakdown.Warning, side string) {
 	w.list = append(w.list, from)
 }
 
-// capture warns of one capture.
+// capture adds the warnings about one capture.
 func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher) {
 	for _, from := range c.Warnings() {
 		w.list = append(w.list, breakdown.Warning{Code: from.Code, Message: from.Message})
@@ -66,8 +66,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	}
 }
 
-// generations warns of those that are missing, and of those that do not stand where
-// their numbers say.
+// generations warns of generations that are missing, out of order or repeated.
 func (w *warnings) generations(sum *timeline.Summary, asked int64) {
 	for _, faulty := range []struct {
 		code string
@@ -88,7 +87,7 @@ func (w *warnings) generations(sum *timeline.Summary, asked int64) {
 	}
 }
 
-// given tells what was given up for want of memory.
+// given warns of detail that was dropped to stay within memory.
 func (w *warnings) given(sum *timeline.Summary) {
 	for _, up := range []struct {
 		code  string
@@ -109,20 +108,20 @@ func (w *warnings) given(sum *timeline.Summary) {
 	}
 }
 
-// offCPU warns where the goroutines ran for much longer than the CPU samples
-// taken of them account for: the kernel had taken the processor away.
+// offCPU warns if the goroutines ran for much longer than their CPU samples account
+// for: the kernel had taken the core away.
 func (w *warnings) offCPU(sum *timeline.Summary) {
 	if sum.Samples < 200 {
 		return
 	}
 	sampled := sum.SamplesRunning * defaultPeriod
-	// In an old trace a goroutine also seems to run while it is in a system call.
+	// In an old trace, goroutines also seem to run while they are in system calls.
 	if gap := sum.Running - sum.AfterCalls - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
 		w.add("cpu-throttled", breakdown.Doubt{Running: sum.Running, Sampled: sampled})
 	}
 }
 
-// answer warns of what the whole answer is worth.
+// answer adds the warnings about the answer as a whole.
 func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	if s.requests == 0 {
 		w.add("no-requests", breakdown.Doubt{})
@@ -151,11 +150,11 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	}
 }
 
-// negligible is the share of all request time below which an endpoint's own
-// doubts are not worth a warning.
+// negligible is the share of all request time below which an endpoint is not worth a
+// warning.
 const negligible = 0.01
 
-// endpoint warns of what one endpoint's figures are worth.
+// endpoint adds the warnings about one endpoint's figures.
 func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
 		w.add("unknown-time", breakdown.Doubt{Endpoint: title(e), Share: u.Share})
@@ -168,5 +167,5 @@ func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	}
 }
 
-// title is how a reader knows an endpoint.
+// title returns an endpoint's route, or its name if it has none.
 func title(e *breakdown.Endpoint) string { return cmp.Or(e.Route, e.Name) }

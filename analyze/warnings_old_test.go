@@ -7,9 +7,9 @@ import (
 	"timesink/analyze/timeline"
 )
 
-// What ran after a call to a file, in a trace that does not tell when that ended, is
-// not taken for time without a core.
-func TestTimeAfterACallIsNotThrottled(t *testing.T) {
+// In a trace that does not say when a file call ended, the running time after the call
+// is not taken for off-CPU.
+func TestTimeAfterAFileCallIsNotOffCPU(t *testing.T) {
 	sum := timeline.Summary{Running: int64(4 * time.Second), Samples: 300, SamplesRunning: 210}
 	for after, want := range map[time.Duration]int{0: 1, 1800 * time.Millisecond: 0} {
 		var w warnings

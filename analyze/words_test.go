@@ -11,18 +11,19 @@ import (
 	"timesink/report"
 )
 
-// TestEveryFindingHasWords holds the findings that analysis knows against the words
-// that reports have.
+// TestEveryFindingHasWords checks that reports have words for every finding of the
+// analysis.
 func TestEveryFindingHasWords(t *testing.T) {
 	for _, l := range looks {
 		b := &breakdown.Breakdown{Findings: []breakdown.Finding{{ID: l.id, Facts: &breakdown.Facts{}}}}
 		if f := report.Worded(b).Findings[0]; f.Title == "" || f.Try == "" {
-			t.Errorf("%s is told as %+v", l.id, f)
+			t.Errorf("%s has the words %+v", l.id, f)
 		}
 	}
 }
 
-// TestEveryWarningHasWords reads this package's sources for the codes of its warnings.
+// TestEveryWarningHasWords searches this package's sources for the codes of its
+// warnings.
 func TestEveryWarningHasWords(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"timesink/report"
 )
 
-// answerOn is the report about captures on so many cores, as JSON.
+// answerOn returns the JSON report about captures, analyzed on that many cores.
 func answerOn(t *testing.T, cores int, files ...string) []byte {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
@@ -25,7 +25,7 @@ func answerOn(t *testing.T, cores int, files ...string) []byte {
 	return out.Bytes()
 }
 
-// Each trace in the repository gives the same bytes whatever the cores, and so do
+// Each trace in the repository gives the same bytes on any number of cores, and so do
 // all of them as instances of one service.
 func TestTheAnswerIsTheSameOnAnyNumberOfCores(t *testing.T) {
 	files, err := filepath.Glob("trace/testdata/*.trace.gz")
@@ -40,7 +40,7 @@ func TestTheAnswerIsTheSameOnAnyNumberOfCores(t *testing.T) {
 		one := answerOn(t, 1, set...)
 		for _, cores := range []int{2, 3, 4, 8} {
 			if other := answerOn(t, cores, set...); !bytes.Equal(one, other) {
-				t.Errorf("%s: on %d cores the answer is not that on one:\n%s\n%s", set, cores, other, one)
+				t.Errorf("%s: the answer on %d cores differs from that on one:\n%s\n%s", set, cores, other, one)
 			}
 		}
 	}
