@@ -360,7 +360,7 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 	r := w.m.tag(p.with)
 	own := r == w.r && r != nil && !p.with.borrowed
 	switch {
-	case p.with == w.r.g, slices.Contains(w.busy, p.with), p.with.conn != connNone,
+	case p.with == w.r.g, slices.Contains(w.busy, p.with), !p.with.isWorker(),
 		!own && (r != nil && !p.with.borrowed || p.with.fresh && p.with.born > a):
 		return nil, 0
 	}

@@ -396,6 +396,7 @@ func (m *machine) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 // newClass returns the class of a stack that was classified as c.
 func newClass(of *rules.Class) *class {
 	c := &class{Class: of}
+	c.offer()
 	if len(c.Stack) == 0 {
 		return c
 	}

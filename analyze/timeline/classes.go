@@ -11,6 +11,9 @@ import (
 type class struct {
 	*rules.Class
 	root *Root // of the goroutines that begin with it
+	// Who claims a goroutine that starts with it, and one that nobody claimed yet and that
+	// shows it; unseen: nobody.
+	starting, showing claim
 	// What a goroutine with this stack does: it takes something out of a channel, it
 	// reads from or writes to the network, or it gives up a lock.
 	receives, reads, writes, unlocks bool

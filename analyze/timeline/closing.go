@@ -51,7 +51,7 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 	if iv.waker == nil || e.others || e.disorder {
 		return
 	}
-	if r := m.tag(iv.waker); iv.waker.conn != connNone || r != nil && !iv.waker.borrowed {
+	if r := m.tag(iv.waker); !iv.waker.isWorker() || r != nil && !iv.waker.borrowed {
 		e.others = true
 		return
 	}
@@ -188,7 +188,7 @@ func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
 		var before []*goroutine
 		for _, g := range stage {
 			for i := range g.passes {
-				if p := &g.passes[i]; p.took && p.with.conn == connNone && p.with.req == nil && !slices.Contains(seen, p.with) && !slices.Contains(before, p.with) {
+				if p := &g.passes[i]; p.took && p.with.isWorker() && p.with.req == nil && !slices.Contains(seen, p.with) && !slices.Contains(before, p.with) {
 					before = append(before, p.with)
 				}
 			}

@@ -5,6 +5,13 @@ import (
 	"timesink/analyze/trace"
 )
 
+// Consumers recognizes the goroutines that take units of work from a queue, or messages
+// from a session. It knows them by the roles of their frames and by who hands them
+// work, and no queue by name.
+type consumers struct{ passive }
+
+var ofConsumers = claimOf(consumers{})
+
 // A consumer is a goroutine that takes units of work from a queue. A unit is what
 // happens between two idle fetches: it begins when the goroutine was given
 // something that it waited for, and ends when it asks for more. A fetch that finds
@@ -17,33 +24,41 @@ type consumer struct {
 	kind  string
 }
 
-// consumes looks at a stack of a goroutine that serves no connection, and tells
-// whether it is a consumer's.
-func (m *machine) consumes(g *goroutine, at int64, c *class, state trace.State) bool {
-	if g.consumer == nil {
-		if c.Role != rules.Fetch && c.Role != rules.Callback || !m.unbound(g) {
-			return false
-		}
-		m.consumer(g).learn(c)
-		if busy := c.Role == rules.Callback && c.Served && (c.Own != nil || !awaits(g.reason)); busy || c.Role == rules.Fetch {
-			m.atWork(g, busy)
-		}
+func (consumers) claims(c *class) (starting, showing bool) {
+	return c.Role == rules.Callback, c.Role == rules.Fetch || c.Role == rules.Callback
+}
+
+func (consumers) start(m *machine, g *goroutine, _ int64) { m.consumer(g) }
+
+func (k consumers) take(m *machine, g *goroutine, at int64, c *class, state trace.State) bool {
+	if !m.unbound(g) {
+		return false
 	}
-	g.consumer.learn(c)
+	m.consumer(g).learn(c)
+	if busy := c.Role == rules.Callback && c.Served && (c.Own != nil || !awaits(g.reason)); busy || c.Role == rules.Fetch {
+		m.atWork(g, busy)
+	}
+	k.show(m, g, at, c, state)
+	return true
+}
+
+func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.State) {
+	k := m.consumer(g)
+	k.learn(c)
 	r := m.own(g)
 	switch {
-	case c.Role != rules.Fetch && c != g.consumer.idle:
+	case c.Role != rules.Fetch && c != k.idle:
 		switch {
 		case r == nil:
-		case c.Role == rules.Callback && g.consumer.unit == "":
+		case c.Role == rules.Callback && k.unit == "":
 			m.drop(g) // the library calls itself back
 		default:
 			r.reading, r.served = false, true
 			r.note(c)
 		}
 	case state == trace.StateWaiting:
-		g.consumer.given = r != nil && r.reading && r.given && !awaits(g.reason)
-		if r != nil && !g.consumer.given && (r.given || !r.reading) {
+		k.given = r != nil && r.reading && r.given && !awaits(g.reason)
+		if r != nil && !k.given && (r.given || !r.reading) {
 			m.done(g, at, false)
 		}
 		m.drop(g)
@@ -51,21 +66,20 @@ func (m *machine) consumes(g *goroutine, at int64, c *class, state trace.State) 
 		m.done(g, at, false)
 		m.unit(g, at).reading = true
 	}
-	return true
 }
 
 // unbound tells a goroutine that works for no request but its own.
 func (m *machine) unbound(g *goroutine) bool {
 	r := m.tag(g)
-	return r == nil || g.borrowed || g.consumer != nil && r.g == g
+	return r == nil || g.borrowed || g.claim == ofConsumers && r.g == g
 }
 
-// consumer makes a goroutine one.
+// consumer makes a goroutine one, unless it is, and returns what is kept of it.
 func (m *machine) consumer(g *goroutine) *consumer {
-	if g.consumer == nil {
-		g.conn, g.req, g.own().consumer = connConsumer, nil, &consumer{}
+	if g.claim != ofConsumers {
+		g.claim, g.req, g.own().kept = ofConsumers, nil, &consumer{}
 	}
-	return g.consumer
+	return g.kept.(*consumer)
 }
 
 // atWork opens the unit that a consumer was at before it was known to be one, in
@@ -77,7 +91,7 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 	if len(early) > 0 && early[0].state == trace.StateWaiting && early[0].untold() {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
-	if g.fresh || g.consumer.unit == "" || len(early) == 0 && !busy {
+	if g.fresh || m.consumer(g).unit == "" || len(early) == 0 && !busy {
 		return
 	}
 	r := m.unit(g, start)
@@ -106,7 +120,8 @@ func (k *consumer) learn(c *class) {
 // unit opens a unit of work.
 func (m *machine) unit(g *goroutine, at int64) *request {
 	r := m.begin(g, at)
-	r.Endpoint, r.Kind = g.consumer.unit, g.consumer.kind
+	k := m.consumer(g)
+	r.Endpoint, r.Kind = k.unit, k.kind
 	return r
 }
 
@@ -124,7 +139,7 @@ func awaits(reason trace.Reason) bool {
 func feeds(c *class) bool { return c != nil && c.Role == rules.Feed }
 
 func (m *machine) takes(g *goroutine, c *class) bool {
-	return c != nil && (c.Role == rules.Fetch || c.Own == nil && c.InService && (g.conn == connNone || g.conn == connConsumer)) && m.unbound(g)
+	return c != nil && (c.Role == rules.Fetch || c.Own == nil && c.InService && (g.isWorker() || g.claim == ofConsumers)) && m.unbound(g)
 }
 
 // feed sees that a goroutine ends a wait, before that is attributed: one that was
@@ -142,15 +157,15 @@ func (m *machine) feed(g *goroutine, by *class) {
 	m.done(g, g.since, false)
 }
 
-// fed follows the end of a consumer's wait. One that a timer ended may have been
-// given nothing: it is no unit unless it does something.
-func (m *machine) fed(g *goroutine, at int64, waited *class, why trace.Reason, waker *goroutine, by *class) {
-	k := g.consumer
-	if m.own(g) != nil || waited == nil || why == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(by)) {
+// resume opens a unit where a consumer's wait ends. One that a timer ended may have
+// been given nothing: it is no unit unless it does something.
+func (consumers) resume(m *machine, g *goroutine, w wakeup) {
+	k, waited := m.consumer(g), w.waited
+	if m.own(g) != nil || waited == nil || w.reason == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(w.by)) {
 		return
 	}
-	r := m.unit(g, at)
-	r.reading, r.given = true, k.given || awaits(why) && waker != nil && !waker.timed && !waited.Gathers
+	r := m.unit(g, w.at)
+	r.reading, r.given = true, k.given || awaits(w.reason) && w.waker != nil && !w.waker.timed && !waited.Gathers
 	r.served = r.given
 }
 
@@ -169,23 +184,4 @@ func (m *machine) took(g *goroutine, at int64, c, from *class) {
 	}
 	r := m.own(g)
 	r.reading, r.given, r.served = true, true, true
-}
-
-// mayBe keeps the first of what a goroutine did that was there before the window,
-// as long as it may turn out to be a connection's or a consumer's.
-func (g *goroutine) mayBe(iv *interval) {
-	const most = 16
-	switch {
-	case g.conn == connUnknown && len(g.early) < most, g.conn == connNone && 0 < len(g.early) && len(g.early) < most:
-		own := g.own()
-		own.early = append(own.early, *iv)
-	case g.conn == connNone:
-		g.forgetEarly() // its first unit will not be known
-	}
-}
-
-func (g *goroutine) forgetEarly() {
-	if g.early != nil {
-		g.early = nil
-	}
 }

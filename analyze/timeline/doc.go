@@ -7,8 +7,7 @@
 //  1. Package trace decodes the trace into records, generation by generation. In its
 //     workers each distinct stack is classified once, by the rules table (classes.go).
 //  2. A machine follows the goroutines through the records, generation after
-//     generation, finds where requests begin and end (edges.go), and units of a
-//     consumer's work (consumers.go), and attributes every interval of a request
+//     generation, finds where requests begin and end (recognizers.go), and attributes every interval of a request
 //     as it closes, following wake-ups while the waker's recent past is still
 //     known (attribute.go). Who ended a request's waits is kept apart (waits.go).
 //

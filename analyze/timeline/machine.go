@@ -188,7 +188,7 @@ func (m *machine) enter(g *goroutine, at int64, state trace.State, class *class,
 		m.followCall(g, at, state, class)
 	}
 	if g.state >= trace.StateWaiting {
-		if g.class == nil && g.conn == connUnknown {
+		if g.class == nil && g.claim == unseen {
 			m.opened(g, wakerClass)
 		}
 		if waker != nil {
@@ -232,10 +232,8 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 		wakerClass.ends.learn(spell{waited, trace.StateWaiting, reason})
 	}
 	m.enter(g, at, state, nil, trace.ReasonNone, waker, wakerClass)
-	if g.consumer != nil {
-		m.fed(g, g.since, waited, reason, waker, wakerClass)
-	} else {
-		m.woken(g, g.since, waited, reason, waker != nil)
+	if g.claim > unclaimed {
+		recognizers[g.claim].resume(m, g, wakeup{at: g.since, waited: waited, reason: reason, waker: waker, by: wakerClass})
 	}
 	if waker == nil || !followable(waited, reason) {
 		return
@@ -247,7 +245,7 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 	if r := m.tag(from); r != nil && !from.borrowed && m.tag(to) != r {
 		r.asked = true
 	}
-	if to.conn == connNone {
+	if to.isWorker() {
 		m.borrow(to, from)
 	}
 	m.notePass(from, to, at)
@@ -266,13 +264,13 @@ func (m *machine) notePass(from, to *goroutine, at int64) {
 	if r := m.tag(from); !m.remembers() || r != nil && r == m.tag(to) && !from.borrowed && !to.borrowed {
 		return
 	}
-	if from.conn == connNone {
+	if from.isWorker() {
 		from.pass(m, at, to, false)
 		if from.borrowed {
 			from.req, from.borrowed = nil, false
 		}
 	}
-	if to.conn == connNone {
+	if to.isWorker() {
 		to.pass(m, at, from, true)
 	}
 }
@@ -293,7 +291,7 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		m.seen(waker, at, wakerClass, trace.StateRunning)
 	}
 	r := m.tag(g)
-	if r == nil && g.conn != connUnknown || !m.remembers() || !followable(g.class, g.reason) {
+	if r == nil && g.claim != unseen || !m.remembers() || !followable(g.class, g.reason) {
 		return
 	}
 	if r == nil || m.tag(waker) != r || waker.borrowed {

@@ -415,6 +415,7 @@ type outline struct {
 	begins, stream, opens, opened, streams, flushes, cut                                   bool
 	follow                                                                                 rules.Follow
 	role                                                                                   rules.Role
+	starting, showing                                                                      claim
 	site                                                                                   breakdown.Frame
 	depth                                                                                  int
 	inner                                                                                  [outlineFrames]string
@@ -426,7 +427,7 @@ func (m *machine) outline(c *class) outline {
 	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, unit: c.Unit,
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare,
 		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut,
-		follow: c.Follow, role: c.Role, site: c.Site, depth: c.Depth}
+		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function
 	}
@@ -451,7 +452,7 @@ func (m *machine) outlineOf(c *class) *class {
 		if n := len(c.Stack); n > outlineFrames {
 			short.Stack = append(short.Stack, c.Stack[n-1])
 		}
-		known = &class{Class: &short, receives: c.receives, chain: key.chain, admitted: true}
+		known = &class{Class: &short, starting: c.starting, showing: c.showing, receives: c.receives, chain: key.chain, admitted: true}
 		m.outlines[key] = known
 	}
 	return known

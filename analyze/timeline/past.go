@@ -10,10 +10,10 @@ type goroutine struct {
 
 	state    trace.State
 	reason   trace.Reason
-	conn     connState
-	assist   bool // in a GC mark assist
-	fresh    bool // it was created in the window: before it was born, it was not
-	timed    bool // a timer created it
+	claim    claim
+	stage    stage // what it says is for the recognizer to know
+	assist   bool  // in a GC mark assist
+	fresh    bool  // it was created in the window: before it was born, it was not
 	dead     bool
 	buried   bool // ended, and not yet forgotten
 	borrowed bool
@@ -47,6 +47,8 @@ type goroutine struct {
 
 	// Its place among the open waits that may have to be followed.
 	older, newer *goroutine
+
+	timed bool // a timer created it
 }
 
 // rare is what most goroutines have nothing of. These share one, to be read only:
@@ -64,10 +66,9 @@ type rare struct {
 	wrote   int64      // of an aide that writes: until when
 	call    *asking
 
-	consumer *consumer  // nil: it is none
-	unit     *unit      // that the service marked and it is in
-	ran      []interval // since its last stack, and
-	outside  bool       // whether one was not of a unit
+	kept    any        // by the recognizer that claimed it
+	ran     []interval // since its last stack, and
+	outside bool       // whether one was not of a unit
 
 	called *class // the system call of a file's that it made last, until its next event
 
@@ -123,7 +124,7 @@ type pass struct {
 // shows what it is only after it was woken.
 func (h *handover) isOthers(r *request) bool {
 	if h.req == nil {
-		return h.to.conn != connUnknown && h.to.conn != connNone
+		return h.to.claim != unseen && !h.to.isWorker()
 	}
 	return h.req != r || h.reqSeq != r.seq
 }

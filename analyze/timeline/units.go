@@ -2,6 +2,20 @@ package timeline
 
 import "timesink/analyze/trace"
 
+// Units recognizes units of work that the service itself marks, and functions that the
+// user names. It knows no library.
+type units struct{ passive }
+
+var ofUnits = claimOf(units{})
+
+func (units) claims(c *class) (starting, showing bool) { return c.Unit != "", false }
+
+func (units) start(m *machine, g *goroutine, at int64) {
+	if m.mayMark(g) {
+		m.open(g, at, kindFunction, g.start.Unit, unit{task: noTask, named: true})
+	}
+}
+
 // A unit of work that the service itself marks: a region or a task of
 // runtime/trace, or a function that the user names. It is one only where the
 // goroutine serves no request and works for none.
@@ -22,7 +36,7 @@ const (
 
 // mayMark tells whether what the service marks on a goroutine may be a unit.
 func (m *machine) mayMark(g *goroutine) bool {
-	return g.conn == connNone && g.consumer == nil && m.tag(g) == nil
+	return g.claim == unclaimed && m.tag(g) == nil
 }
 
 // mark opens a unit.
@@ -36,16 +50,16 @@ func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
 	r.Kind, r.Endpoint, r.depth, r.served = kind, name, inner, true
-	g.own().unit = &u
+	g.claim, g.own().kept = ofUnits, &u
 	return r
 }
 
 // marked is the unit that the goroutine is in, nil where it is in none.
 func (m *machine) marked(g *goroutine) *unit {
-	if g.unit != nil && m.own(g) == nil {
-		g.unit = nil
+	if g.claim != ofUnits {
+		return nil
 	}
-	return g.unit
+	return g.kept.(*unit)
 }
 
 // region begins or ends a region. Regions nest.
@@ -91,14 +105,12 @@ func (m *machine) task(r *trace.Record) {
 	}
 }
 
-// unmark forgets the unit that a goroutine was in.
+// unmark forgets the unit that a goroutine is in.
 func (m *machine) unmark(g *goroutine) {
-	if u := g.unit; u != nil {
-		if m.tasks[u.task] == g {
-			delete(m.tasks, u.task)
-		}
-		g.unit = nil
+	if u := g.kept.(*unit); m.tasks[u.task] == g {
+		delete(m.tasks, u.task)
 	}
+	g.claim, g.kept = unclaimed, nil
 }
 
 // seenAt looks at the stack with which a goroutine marks something.

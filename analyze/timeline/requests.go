@@ -1,0 +1,215 @@
+package timeline
+
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/rules"
+	"timesink/analyze/trace"
+)
+
+// An open request: what is known of it, what each stack of its goroutine adds, and
+// how it is opened, closed, dropped and cut by the window's edge. When that happens is
+// for the recognizers to say (recognizers.go), what its time goes to for attribution.
+
+// A request is one that is open.
+type request struct {
+	breakdown.Request
+	seq  uint32
+	g    *goroutine
+	open bool
+	// reading: only the reading of its first bytes has been seen, reads times;
+	// it may turn out to be the connection's end. stopped: by the collector, after
+	// such a read. served: a stack showed that it is a request. headed: one showed
+	// that its header has been read. ahead: its goroutine began to read ahead.
+	reading bool
+	reads   int
+	stopped bool
+	served  bool
+	headed  bool
+	ahead   bool
+	held    bool // its path may turn out to be something else
+	handed  handedOpening
+	worker  *goroutine // that is at its work when the window closes
+	given   bool       // a consumer's: it waited for this
+	asked   bool       // it gave something to a goroutine that is not its own
+	// streams: it comes or is answered bit by bit. flushes counts how often a bit
+	// of the answer was sent ahead, one after another.
+	streams  bool
+	flushing bool
+	flushes  int
+	// finished is when the goroutine was last seen ending the answer, 0: not yet.
+	finished int64
+	observer bool
+	depth    int
+	branch   string // a handler seen on a branch: http.TimeoutHandler has one
+	branches []*goroutine
+	load
+}
+
+// note takes what a stack of the request's own goroutine tells.
+func (r *request) note(c *class) {
+	r.served = r.served || c.Served
+	r.headed = r.headed || c.Served && c.Role != rules.Beginning
+	r.observer = r.observer || c.Observer
+	if r.depth < inner {
+		r.noteKind(c)
+	}
+	if c.Depth > 0 {
+		r.NamedBySample = false
+	}
+	if c.Depth > r.depth {
+		r.Endpoint, r.depth, r.Chains = c.Handler, c.Depth, r.Chains[:0]
+	}
+	if c.chain != nil && c.Depth == r.depth {
+		r.pass(c.chain)
+	}
+}
+
+// maxChains bounds how many chains are kept of a request: more are of a handler
+// that calls many functions, and not of middleware, which calls the next one.
+const maxChains = 8
+
+// pass takes what a stack of the request shows of how it was passed on.
+func (r *request) pass(chain *breakdown.Chain) {
+	if len(r.Chains) < maxChains && !slices.Contains(r.Chains, chain) {
+		r.Chains = append(r.Chains, chain)
+	}
+}
+
+// noteKind takes what a stack tells of what the request is.
+func (r *request) noteKind(c *class) {
+	if c.Kind != "" && (c.Role < rules.Fetch) == (r.g.claim != ofConsumers) {
+		r.Kind = c.Kind
+	}
+	if c.Flushes && !r.flushing {
+		r.flushes++
+	}
+	r.flushing = c.Flushes
+	r.streams = r.streams || c.Streams || r.flushes > 1
+}
+
+// begin opens a request on a goroutine at a moment.
+func (m *machine) begin(g *goroutine, at int64) *request {
+	var r *request
+	if n := len(m.free); n > 0 {
+		r = m.free[n-1]
+		m.free = m.free[:n-1]
+	} else {
+		r = &request{}
+	}
+	m.seq++
+	// Cleared in its place, as in close; what it holds is used again.
+	path, calls, samples, chains, waits, branches := r.Path[:0], r.Calls[:0], r.Samples[:0], r.Chains[:0], r.Waits[:0], r.branches[:0]
+	*r = request{}
+	r.Goroutine, r.Start = g.id, at
+	r.Path, r.Calls, r.Samples, r.Chains, r.Waits, r.branches = path, calls, samples, chains, waits, branches
+	r.seq, r.g, r.open = m.seq, g, true
+	g.req, g.reqSeq, g.borrowed = r, r.seq, false
+	return r
+}
+
+// drop forgets what turned out to be no request.
+func (m *machine) drop(g *goroutine) {
+	if r := m.own(g); r != nil {
+		r.open = false
+		m.reuse(r)
+	}
+	if g.claim == ofUnits {
+		m.unmark(g)
+	}
+	g.req = nil
+}
+
+// own is the open request that the goroutine itself serves.
+func (m *machine) own(g *goroutine) *request {
+	if r := m.tag(g); r != nil && r.g == g {
+		return r
+	}
+	return nil
+}
+
+// done closes a request at a moment: the goroutine is idle again, or ends. What
+// the path holds beyond that moment is returned.
+func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakdown.Segment) {
+	r := m.own(g)
+	if r == nil {
+		return nil
+	}
+	m.close(g, at, nil, nil) // a stack may tell it amid a state
+	m.noteOpen(r, at)
+	beyond = r.cutAt(at)
+	r.End = m.upTo(r, g, at)
+	r.Incomplete = r.Incomplete || incomplete
+	if r.served && !r.observer && r.End > r.Start {
+		if r.Endpoint == "" {
+			r.Endpoint = r.branch
+		}
+		if r.streams {
+			r.Kind += breakdown.Streaming
+		}
+		m.placeCalls(r)
+		m.sum.Requests++
+		if r.held = m.mayTurnOut(r); r.held {
+			m.held = append(m.held, r)
+		} else {
+			m.tell(r)
+		}
+	}
+	m.drop(g)
+	return beyond
+}
+
+// cutAt cuts the path at a moment and returns what lies beyond.
+func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
+	i := len(r.Path)
+	for i > 0 && r.Path[i-1].Start >= at {
+		i--
+	}
+	beyond = slices.Clone(r.Path[i:])
+	r.Path = r.Path[:i]
+	if i > 0 && r.Path[i-1].End > at {
+		last := &r.Path[i-1]
+		rest := *last
+		rest.Start, rest.Behind = at, nil
+		last.End, last.Behind = at, nil
+		beyond = slices.Insert(beyond, 0, rest)
+	}
+	return beyond
+}
+
+// ended looks at a goroutine's end.
+func (m *machine) ended(g *goroutine, at int64) {
+	if m.own(g) != nil {
+		m.done(g, at, false)
+	}
+}
+
+// attributeOpen attributes the state that a request's goroutine is in at the window's
+// end.
+func (m *machine) attributeOpen(g *goroutine) {
+	r := m.own(g)
+	if r == nil {
+		return
+	}
+	if m.now > g.since && g.state != trace.StateUnknown {
+		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
+		m.attribute(r, g, &iv)
+	}
+}
+
+// cut closes what is open at the window's end.
+func (m *machine) cut(g *goroutine) {
+	r := m.own(g)
+	if r == nil {
+		return
+	}
+	switch {
+	case r.reading && !r.given:
+		m.drop(g)
+	case r.finished != 0 && (g.class == nil || g.class.Role != rules.Finishing):
+		m.done(g, r.finished, false) // its answer is given
+	default:
+		m.done(g, m.now, true)
+	}
+}

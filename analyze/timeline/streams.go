@@ -1,0 +1,65 @@
+package timeline
+
+import "timesink/analyze/rules"
+
+// A stream recognizes goroutines that serve one request each and end with it: one
+// begins where such a goroutine is created. All else it leaves to the connection that
+// it is like. It knows nothing of the connection that the requests come by.
+type stream struct{ connection }
+
+var ofStreams = claimOf(stream{})
+
+func (stream) claims(c *class) (starting, showing bool) { return c.Role == rules.Stream, false }
+
+func (stream) start(m *machine, g *goroutine, at int64) {
+	if r := m.tag(g); r != nil && r.served {
+		m.seenOnBranch(g, g.start) // the server is one within another, whose request this is
+		return
+	}
+	g.claim, g.stage = ofStreams, connOnce
+	m.begin(g, at).note(g.start)
+}
+
+func (stream) meet(m *machine, g *goroutine, c *class, early []interval) bool {
+	if c.Role != rules.Stream || !c.Served || !c.ofServer() {
+		return false
+	}
+	g.claim, g.stage = ofStreams, connOnce
+	m.beforeWindow(g, early)
+	return true
+}
+
+// seenOnBranch looks at a stack of a goroutine that works for a request: a server
+// within the one that the request came to knows its handler better.
+func (m *machine) seenOnBranch(g *goroutine, c *class) {
+	if c.Handler == "" && c.Role != rules.Stream {
+		return
+	}
+	r := m.tag(g)
+	switch {
+	case r == nil || g.borrowed || r.g == g:
+	case c.Role == rules.Stream:
+		r.within(c)
+	case r.branch == "" || r.branch == c.Handler:
+		r.branch = c.Handler
+		if c.chain != nil && r.depth == 0 {
+			r.pass(c.chain)
+		}
+	}
+}
+
+// inner is how much deeper the dispatches of a server within another are than the
+// other's.
+const inner = 1 << 10
+
+// within takes what a stack of a server within another tells.
+func (r *request) within(c *class) {
+	r.Kind, r.streams = c.Kind, r.streams || c.Streams
+	r.depth = max(r.depth, inner)
+	if inner+c.Depth > r.depth {
+		r.Endpoint, r.depth, r.Chains = c.Handler, inner+c.Depth, r.Chains[:0]
+	}
+	if c.chain != nil && inner+c.Depth == r.depth {
+		r.pass(c.chain)
+	}
+}
