@@ -42,7 +42,7 @@ func (connection) meet(m *machine, g *goroutine, c *class, early []interval) boo
 		// It was waiting for this request's first bytes.
 		g.stage = connActive
 		r := m.begin(g, lastWait(early))
-		r.reading = true
+		r.arrival = onlyRead
 		for i := range early {
 			if early[i].start >= r.Start {
 				m.attribute(r, g, &early[i])
@@ -114,7 +114,7 @@ func (m *machine) work(g *goroutine, at int64, c *class) {
 		}
 		r = m.begin(g, at)
 	}
-	r.reading = false
+	r.arrival = arrived
 	g.stage = connActive
 	r.note(c)
 }
@@ -127,9 +127,13 @@ func (connection) resume(m *machine, g *goroutine, w wakeup) {
 		return
 	}
 	if g.stage == connIdle && waited.readsRequest() || g.stage == connFresh && waited.Role == rules.ReadHeader {
-		handed := w.waker != nil
 		r := m.begin(g, w.at)
-		r.Kind, r.reading, r.served = waited.Kind, !handed, handed
+		r.Kind = waited.Kind
+		if w.waker != nil {
+			r.prove(isRequest)
+		} else {
+			r.arrival = onlyRead
+		}
 	}
 }
 
@@ -153,19 +157,19 @@ func (c *class) ofServer() bool {
 // is waiting for the rest of a header.
 func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 	r := m.own(g)
-	if r != nil && !r.reading {
+	if r != nil && r.arrival == arrived {
 		m.done(g, at, false)
 		r = nil
 	}
 	switch state {
 	case trace.StateSyscall:
-		if r != nil && r.stopped {
+		if r != nil && r.arrival == readStopped {
 			m.drop(g) // the read before had found nothing
 			r = nil
 		}
 		if r == nil {
 			r = m.begin(g, at)
-			r.reading = true
+			r.arrival = onlyRead
 		}
 		r.reads++
 		g.stage = keepFresh(g.stage, connActive)
@@ -173,8 +177,8 @@ func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 		if g.reason == trace.ReasonSync {
 			return // for a lock of the server's own
 		}
-		if r != nil && g.stopped(state) {
-			r.stopped = r.reads > 0
+		if r != nil && g.stopped(state) && r.reads > 0 {
+			r.arrival = readStopped
 		}
 		if g.stopped(state) || r != nil && r.reads > 1 {
 			return
@@ -232,7 +236,7 @@ func (c *class) readsRequest() bool { return c.Role == rules.Idle || c.Role == r
 // there.
 func (m *machine) readingHeader(g *goroutine) bool {
 	r := m.own(g)
-	return r == nil || r.reading || r.headed
+	return r == nil || r.arrival != arrived || r.proof >= headerRead
 }
 
 // readsAhead follows a connection's goroutine that begins to read ahead of a
@@ -244,11 +248,11 @@ func (m *machine) readingHeader(g *goroutine) bool {
 // since a handler may go on after its last write, and what is left to do until the
 // next handler is little.
 func (m *machine) readsAhead(g *goroutine, at int64, c *class) {
-	if r := m.own(g); r != nil && r.finished == 0 && (r.ahead || r.headed && c.Role == rules.Beginning) {
+	if r := m.own(g); r != nil && r.finished == 0 && (r.proof == readAhead || r.proof == headerRead && c.Role == rules.Beginning) {
 		m.next(g, at, true)
 	}
 	m.seen(g, at, c, trace.StateRunning)
 	if r := m.own(g); r != nil {
-		r.headed, r.ahead = true, true
+		r.prove(readAhead)
 	}
 }

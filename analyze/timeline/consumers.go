@@ -53,18 +53,19 @@ func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.
 		case c.Role == rules.Callback && k.unit == "":
 			m.drop(g) // the library calls itself back
 		default:
-			r.reading, r.served = false, true
+			r.arrival = arrived
+			r.prove(isRequest)
 			r.note(c)
 		}
 	case state == trace.StateWaiting:
-		k.given = r != nil && r.reading && r.given && !awaits(g.reason)
-		if r != nil && !k.given && (r.given || !r.reading) {
+		k.given = r != nil && r.arrival == wasGiven && !awaits(g.reason)
+		if r != nil && !k.given && (r.arrival == wasGiven || r.arrival == arrived) {
 			m.done(g, at, false)
 		}
 		m.drop(g)
-	case r == nil || !r.reading:
+	case r == nil || r.arrival == arrived:
 		m.done(g, at, false)
-		m.unit(g, at).reading = true
+		m.unit(g, at).arrival = onlyRead
 	}
 }
 
@@ -95,11 +96,18 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 		return
 	}
 	r := m.unit(g, start)
-	r.Incomplete, r.served = !given, true
-	r.given, r.reading = given, !busy
+	r.Incomplete = !given
+	r.prove(isRequest)
+	fetching := !busy
 	for i := range early {
-		r.reading = r.reading && early[i].untold() // else it is past its fetch
+		fetching = fetching && early[i].untold() // else it is past its fetch
 		m.attribute(r, g, &early[i])
+	}
+	switch {
+	case fetching && given:
+		r.arrival = wasGiven
+	case fetching:
+		r.arrival = onlyRead
 	}
 	m.claim(r, g, start, g.since)
 }
@@ -165,8 +173,10 @@ func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 		return
 	}
 	r := m.unit(g, w.at)
-	r.reading, r.given = true, k.given || awaits(w.reason) && w.waker != nil && !w.waker.timed && !waited.Gathers
-	r.served = r.given
+	r.arrival = onlyRead
+	if k.given || awaits(w.reason) && w.waker != nil && !w.waker.timed && !waited.Gathers {
+		r.give()
+	}
 }
 
 // took sees that a goroutine let one go on that had something to hand out: it has
@@ -182,6 +192,11 @@ func (m *machine) took(g *goroutine, at int64, c, from *class) {
 		m.done(g, at, false)
 		m.unit(g, at)
 	}
-	r := m.own(g)
-	r.reading, r.given, r.served = true, true, true
+	m.own(g).give()
+}
+
+// give says that the goroutine was given what it waited for.
+func (r *request) give() {
+	r.arrival = wasGiven
+	r.prove(isRequest)
 }

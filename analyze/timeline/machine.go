@@ -323,7 +323,7 @@ func (m *machine) borrow(worker, from *goroutine) {
 
 // tag is the open request that a goroutine works for.
 func (m *machine) tag(g *goroutine) *request {
-	if g.req != nil && g.req.seq == g.reqSeq && g.req.open {
+	if g.req != nil && g.req.seq == g.reqSeq && g.req.life == open {
 		return g.req
 	}
 	return nil

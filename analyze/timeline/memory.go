@@ -176,7 +176,7 @@ const (
 )
 
 func (m *machine) reuse(r *request) {
-	if r.held {
+	if r.life == held {
 		clear(r.branches)
 		r.branches = r.branches[:0]
 		return

@@ -281,7 +281,7 @@ func (o *opening) within(m *machine, waker *goroutine) bool {
 	if r == nil || !r.Incomplete || waker.fresh || o.by.Role != rules.Stream || o.next == nil || !o.next.Served || o.next.Kind == r.Kind {
 		return false
 	}
-	r.served = false
+	r.proof = unproven
 	return true
 }
 
@@ -321,7 +321,7 @@ func (m *machine) tellHeld() {
 	for _, r := range m.held {
 		m.settle(r)
 		m.tell(r)
-		r.held = false
+		r.life = over
 		m.reuse(r)
 	}
 	clear(m.held)

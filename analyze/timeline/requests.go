@@ -12,26 +12,17 @@ import (
 // how it is opened, closed, dropped and cut by the window's edge. When that happens is
 // for the recognizers to say (recognizers.go), what its time goes to for attribution.
 
-// A request is one that is open.
+// A request is what may be one, until it is told.
 type request struct {
 	breakdown.Request
-	seq  uint32
-	g    *goroutine
-	open bool
-	// reading: only the reading of its first bytes has been seen, reads times;
-	// it may turn out to be the connection's end. stopped: by the collector, after
-	// such a read. served: a stack showed that it is a request. headed: one showed
-	// that its header has been read. ahead: its goroutine began to read ahead.
-	reading bool
-	reads   int
-	stopped bool
-	served  bool
-	headed  bool
-	ahead   bool
-	held    bool // its path may turn out to be something else
+	seq     uint32
+	g       *goroutine
+	life    life
+	arrival arrival
+	proof   proof
+	reads   int // of its first bytes
 	handed  handedOpening
 	worker  *goroutine // that is at its work when the window closes
-	given   bool       // a consumer's: it waited for this
 	asked   bool       // it gave something to a goroutine that is not its own
 	// streams: it comes or is answered bit by bit. flushes counts how often a bit
 	// of the answer was sent ahead, one after another.
@@ -47,10 +38,48 @@ type request struct {
 	load
 }
 
+// A life says who has a request.
+type life uint8
+
+const (
+	over life = iota // nobody: it has been told, or dropped
+	open             // its goroutine, which is at it
+	held             // the machine: it has ended, but its path may turn out to be something else
+)
+
+// An arrival says how much of a request has been seen to come. One of which nothing but
+// the arrival is seen may turn out to be the connection's end, or a fetch of nothing.
+type arrival uint8
+
+const (
+	arrived     arrival = iota // its goroutine went on to more
+	onlyRead                   // nothing but the reading of its first bytes
+	readStopped                // the same, and the collector stopped its goroutine after a read
+	wasGiven                   // a consumer's goroutine waited for it, and was given it
+)
+
+// A proof says what stacks showed of a request. Each includes the ones before.
+type proof uint8
+
+const (
+	unproven   proof = iota
+	isRequest        // it is a request
+	headerRead       // its header has been read
+	readAhead        // its goroutine began to read ahead
+)
+
+// prove takes a proof of a request.
+func (r *request) prove(p proof) { r.proof = max(r.proof, p) }
+
 // note takes what a stack of the request's own goroutine tells.
 func (r *request) note(c *class) {
-	r.served = r.served || c.Served
-	r.headed = r.headed || c.Served && c.Role != rules.Beginning
+	switch {
+	case !c.Served:
+	case c.Role == rules.Beginning:
+		r.prove(isRequest)
+	default:
+		r.prove(headerRead)
+	}
 	r.observer = r.observer || c.Observer
 	if r.depth < inner {
 		r.noteKind(c)
@@ -104,15 +133,18 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 	*r = request{}
 	r.Goroutine, r.Start = g.id, at
 	r.Path, r.Calls, r.Samples, r.Chains, r.Waits, r.branches = path, calls, samples, chains, waits, branches
-	r.seq, r.g, r.open = m.seq, g, true
+	r.seq, r.g, r.life = m.seq, g, open
 	g.req, g.reqSeq, g.borrowed = r, r.seq, false
 	return r
 }
 
 // drop forgets what turned out to be no request.
-func (m *machine) drop(g *goroutine) {
+func (m *machine) drop(g *goroutine) { m.release(g, over) }
+
+// release ends what ties a goroutine to its request, and leaves that in a state.
+func (m *machine) release(g *goroutine, to life) {
 	if r := m.own(g); r != nil {
-		r.open = false
+		r.life = to
 		m.reuse(r)
 	}
 	if g.claim == ofUnits {
@@ -141,7 +173,8 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 	beyond = r.cutAt(at)
 	r.End = m.upTo(r, g, at)
 	r.Incomplete = r.Incomplete || incomplete
-	if r.served && !r.observer && r.End > r.Start {
+	to := over
+	if r.proof >= isRequest && !r.observer && r.End > r.Start {
 		if r.Endpoint == "" {
 			r.Endpoint = r.branch
 		}
@@ -150,13 +183,14 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		}
 		m.placeCalls(r)
 		m.sum.Requests++
-		if r.held = m.mayTurnOut(r); r.held {
+		if m.mayTurnOut(r) {
+			to = held
 			m.held = append(m.held, r)
 		} else {
 			m.tell(r)
 		}
 	}
-	m.drop(g)
+	m.release(g, to)
 	return beyond
 }
 
@@ -205,7 +239,7 @@ func (m *machine) cut(g *goroutine) {
 		return
 	}
 	switch {
-	case r.reading && !r.given:
+	case r.arrival == onlyRead, r.arrival == readStopped:
 		m.drop(g)
 	case r.finished != 0 && (g.class == nil || g.class.Role != rules.Finishing):
 		m.done(g, r.finished, false) // its answer is given

@@ -12,7 +12,7 @@ var ofStreams = claimOf(stream{})
 func (stream) claims(c *class) (starting, showing bool) { return c.Role == rules.Stream, false }
 
 func (stream) start(m *machine, g *goroutine, at int64) {
-	if r := m.tag(g); r != nil && r.served {
+	if r := m.tag(g); r != nil && r.proof >= isRequest {
 		m.seenOnBranch(g, g.start) // the server is one within another, whose request this is
 		return
 	}

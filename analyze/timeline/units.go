@@ -49,7 +49,7 @@ func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 // stack names it better.
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
-	r.Kind, r.Endpoint, r.depth, r.served = kind, name, inner, true
+	r.Kind, r.Endpoint, r.depth, r.proof = kind, name, inner, isRequest
 	g.claim, g.own().kept = ofUnits, &u
 	return r
 }
