@@ -353,7 +353,7 @@ func (m *machine) claim(r *request, g *goroutine, from, to int64) {
 
 // forgetCalls drops the loose calls that ended before the horizon, but for those that
 // may go on.
-func (m *machine) forgetCalls(g *goroutine, horizon int64) {
+func (h *history) forgetCalls(g *goroutine, horizon int64) {
 	a := g.call
 	if a == nil || len(a.loose) == 0 || len(a.loose) < a.enough {
 		return
@@ -361,7 +361,7 @@ func (m *machine) forgetCalls(g *goroutine, horizon int64) {
 	over := func(i int) bool { return a.loose[i].End <= horizon && !a.goesOn(i) }
 	for i := range min(len(a.loose), maxStates+1) { // among them is the first to end
 		if over(i) {
-			m.dropLoose(a, func(i int, _ *looseCall) bool { return over(i) })
+			h.dropLoose(a, func(i int, _ *looseCall) bool { return over(i) })
 			a.enough = len(a.loose) + len(a.loose)/4
 			return
 		}
@@ -374,7 +374,7 @@ func (a *asking) goesOn(i int) bool {
 }
 
 // dropLoose takes loose calls away; what was one of them does not go on.
-func (m *machine) dropLoose(a *asking, gone func(int, *looseCall) bool) {
+func (h *history) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 	kept := a.loose[:0]
 	for i := range a.loose {
 		stays := !gone(i, &a.loose[i])
@@ -389,7 +389,7 @@ func (m *machine) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 			kept = append(kept, a.loose[i])
 		}
 	}
-	m.kept -= looseSize * (len(a.loose) - len(kept))
+	h.kept -= looseSize * (len(a.loose) - len(kept))
 	a.loose = kept
 }
 

@@ -78,9 +78,9 @@ func (m *machine) unbound(g *goroutine) bool {
 // consumer makes a goroutine one, unless it is, and returns what is kept of it.
 func (m *machine) consumer(g *goroutine) *consumer {
 	if g.claim != ofConsumers {
-		g.claim, g.req, g.own().kept = ofConsumers, nil, &consumer{}
+		g.claim, g.req, g.own().memo = ofConsumers, nil, &consumer{}
 	}
-	return g.kept.(*consumer)
+	return g.memo.(*consumer)
 }
 
 // atWork opens the unit that a consumer was at before it was known to be one, in

@@ -36,8 +36,8 @@ func (m *machine) interrupt() {
 	for _, g := range m.leave() {
 		m.unwatch(g)
 	}
-	m.gs, m.dead, m.oldest, m.newest = byid.Table[goroutine]{}, nil, nil, nil
-	m.kept, m.floor, m.weight, m.known = 0, 0, 0, 0
+	m.gs, m.weight = byid.Table[goroutine]{}, 0
+	m.forgetAll()
 	m.stops, m.stopped = nil, 0
 	m.forgetEvidence()
 	clear(m.tasks)

@@ -27,15 +27,9 @@ type machine struct {
 	instant    bool         // the trace rarely tells when a system call ended
 	tasks      map[int64]*goroutine
 
-	start, now   int64
+	start        int64
 	from         int64 // where the stretch without a gap began, 0 between two
 	sequence     trace.Sequence
-	oldest       *goroutine // of the open waits, by their start
-	newest       *goroutine
-	kept, most   int          // intervals and what weighs like them, and how many there may be
-	limit        int          // of them, at present
-	floor        int64        // what ended before it was forgotten for want of room
-	dead         []*goroutine // that still hold intervals, in the order of their end
 	stops        []span
 	stopped      int64 // when the present stop began, 0 for none
 	free         []*request
@@ -48,13 +42,12 @@ type machine struct {
 	sum          Summary
 	clocks       []Clock // of the generations
 	roots        map[string]*Root
-	known        int64 // goroutines not known yet were there then
-	holdUntil    int64 // keeps the history since then
 	openings     map[*breakdown.Cause]openingCause
 	openingsLeft int // that may still be kept of those that may be
 	mostOpenings int
 	evident      []*class   // that have evidence
 	held         []*request // that may turn out to be something else
+	history
 	bounds
 }
 
@@ -97,7 +90,9 @@ func (m *machine) apply(records []trace.Record, t tables) {
 		m.now = max(m.now, r.At)
 		m.step(r)
 		if m.kept > m.limit || m.now > m.holdUntil {
-			m.makeRoom()
+			if m.makeRoom(m.gs.All()) {
+				m.sum.Forgotten++
+			}
 		}
 		if m.weight > m.room {
 			m.relieve()
@@ -216,6 +211,10 @@ func (m *machine) mayWatch(g *goroutine) {
 		return
 	}
 	if r := m.tag(g); r != nil && !r.observer {
+		if g.class != nil && g.class.Bare && r.g == g {
+			g.own().waitsAt = g.class
+			g.waitsAt.waiting++
+		}
 		m.watch(g)
 	}
 }
@@ -265,23 +264,14 @@ func (m *machine) notePass(from, to *goroutine, at int64) {
 		return
 	}
 	if from.isWorker() {
-		from.pass(m, at, to, false)
+		m.pass(from, at, to, false)
 		if from.borrowed {
 			from.req, from.borrowed = nil, false
 		}
 	}
 	if to.isWorker() {
-		to.pass(m, at, from, true)
+		m.pass(to, at, from, true)
 	}
-}
-
-func (g *goroutine) pass(m *machine, at int64, with *goroutine, took bool) {
-	own := g.own()
-	if n := len(own.passes); n > 0 {
-		at = max(at, own.passes[n-1].at)
-	}
-	own.passes = append(own.passes, pass{at, with, took})
-	m.kept++
 }
 
 // noteWaker keeps what the waker's stack tells of its own request, and that it
@@ -295,12 +285,7 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 		return
 	}
 	if r == nil || m.tag(waker) != r || waker.borrowed {
-		own := waker.own()
-		if n := len(own.handed); n > 0 {
-			at = max(at, own.handed[n-1].at)
-		}
-		own.handed = append(own.handed, handover{at, g, r, g.reqSeq})
-		m.kept++
+		m.handOver(waker, at, g, r)
 		if r != nil && waker.borrowed && !g.borrowed && !takes(g.reason, wakerClass) {
 			waker.req, waker.borrowed = nil, false // the work is done
 		}
@@ -380,45 +365,9 @@ func (m *machine) end(g *goroutine, at int64) {
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, trace.StateUnknown
 	m.gs.Remove(g.id)
+	m.weight -= goroutineSize
 	m.bury(g)
 	m.forgetDead(m.horizon())
-}
-
-// horizon is the moment back to which the past may be asked for.
-func (m *machine) horizon() int64 {
-	if m.holding() {
-		return max(m.known, m.floor)
-	}
-	return m.waitHorizon()
-}
-
-// waitHorizon is the moment back to which open waits may ask for the past.
-func (m *machine) waitHorizon() int64 {
-	if m.oldest == nil {
-		return m.now
-	}
-	return max(m.oldest.since, m.floor)
-}
-
-// remembers reports whether the past may be asked for at all.
-func (m *machine) remembers() bool { return m.oldest != nil || m.holding() }
-
-// forgetDead drops the past of the goroutines that ended before the horizon.
-func (m *machine) forgetDead(horizon int64) {
-	n := len(m.dead)
-	if n == 0 || m.dead[0].died > horizon || n > 16 && m.dead[n/2].died > horizon {
-		return // not yet worth moving the rest
-	}
-	i := 0
-	for ; i < n && m.dead[i].died <= horizon; i++ {
-		g := m.dead[i]
-		m.kept -= g.holds()
-		g.creator, g.past = nil, nil
-		if g.rare != &nothing {
-			g.handed, g.passes, g.call = nil, nil, nil
-		}
-	}
-	m.dead = slices.Delete(m.dead, 0, i)
 }
 
 // status takes the state that a generation begins with. It is news only for a
@@ -521,131 +470,6 @@ func (m *machine) take(g *goroutine, iv *interval) {
 		}
 	}
 	m.remember(g, iv)
-}
-
-// remember keeps an interval while an open wait may lead to it.
-func (m *machine) remember(g *goroutine, iv *interval) {
-	if g.call != nil {
-		m.forgetCalls(g, min(m.waitHorizon(), iv.start))
-	}
-	if !m.remembers() {
-		if len(g.past) > 0 {
-			m.kept -= len(g.past)
-			g.past = g.past[:0]
-		}
-		if g.rare != &nothing {
-			m.kept -= len(g.handed) + len(g.passes)
-			g.handed, g.passes = g.handed[:0], g.passes[:0]
-		}
-		if g.creator != nil {
-			g.creator = nil
-		}
-		return
-	}
-	horizon := m.horizon()
-	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
-		m.forget(g, horizon)
-	}
-	if g.born <= horizon {
-		g.creator = nil
-	}
-	g.past = append(g.past, *iv)
-	m.kept++
-}
-
-// forget drops what a goroutine did before the horizon.
-func (m *machine) forget(g *goroutine, horizon int64) {
-	i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
-	m.kept -= i
-	g.past = slices.Delete(g.past, 0, i)
-	if g.rare == &nothing {
-		return
-	}
-	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
-	m.kept -= i
-	g.handed = slices.Delete(g.handed, 0, i)
-	i, _ = slices.BinarySearchFunc(g.passes, horizon, func(p pass, t int64) int { return cmp.Compare(p.at, t) })
-	m.kept -= i
-	g.passes = slices.Delete(g.passes, 0, i)
-}
-
-// makeRoom forgets what is kept since the window's opening and, where that is not
-// enough, the older half of the rest, however old the open waits are: how they came
-// to last that long will be unknown.
-func (m *machine) makeRoom() {
-	if m.holding() {
-		m.letGo()
-	}
-	if m.kept <= m.most {
-		return
-	}
-	horizon := m.horizon()
-	for m.kept > m.most/2 && horizon < m.now {
-		horizon += max(1, (m.now-horizon)/2)
-		m.floor = horizon
-		m.forgetDead(horizon)
-		for g := range m.gs.All() {
-			m.forget(g, horizon)
-			if g.call != nil {
-				g.call.enough = 0
-				m.forgetCalls(g, horizon)
-			}
-			if cap(g.past) > 4*len(g.past)+64 {
-				g.past = slices.Clone(g.past)
-			}
-			if g.born <= horizon {
-				g.creator = nil
-			}
-		}
-	}
-	m.sum.Forgotten++
-}
-
-// watch files an open wait whose past may be asked for when it ends. Waits are
-// filed in the order of their beginning, so that the first is the oldest; only
-// where generations overlap is a place not at the end.
-func (m *machine) watch(g *goroutine) {
-	before := m.newest
-	for before != nil && before.since > g.since {
-		before = before.older
-	}
-	if g.class != nil && g.class.Bare && m.own(g) != nil {
-		g.own().waitsAt = g.class
-		g.waitsAt.waiting++
-	}
-	g.open, g.older, g.newer = true, before, m.oldest
-	if before != nil {
-		g.newer = before.newer
-		before.newer = g
-	} else {
-		m.oldest = g
-	}
-	if g.newer != nil {
-		g.newer.older = g
-	} else {
-		m.newest = g
-	}
-}
-
-func (m *machine) unwatch(g *goroutine) {
-	if !g.open {
-		return
-	}
-	if g.waitsAt != nil {
-		g.waitsAt.waiting--
-		g.waitsAt = nil
-	}
-	if g.older != nil {
-		g.older.newer = g.newer
-	} else {
-		m.oldest = g.newer
-	}
-	if g.newer != nil {
-		g.newer.older = g.older
-	} else {
-		m.newest = g.older
-	}
-	g.open, g.older, g.newer = false, nil, nil
 }
 
 // forCollector tells a stack that works for the collector. Whom a goroutine wakes

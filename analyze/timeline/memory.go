@@ -157,18 +157,6 @@ func (m *machine) branch(r *request, g *goroutine) {
 	m.weigh(r)
 }
 
-// bury keeps a goroutine that has ended as long as what it did may be asked for.
-func (m *machine) bury(g *goroutine) {
-	m.weight -= goroutineSize
-	if g.holds() == 0 {
-		g.creator = nil
-		return
-	}
-	g.buried = true
-	m.kept += goroutineSize / intervalSize
-	m.dead = append(m.dead, g)
-}
-
 // Requests that have ended are used again, unless they have become large.
 const (
 	reusable = 1024
@@ -342,18 +330,6 @@ func (m *machine) evict(target int64) {
 	}
 	m.known = m.now
 	m.forgetDead(m.horizon())
-}
-
-// holds is how many intervals and the like are kept of a goroutine.
-func (g *goroutine) holds() int {
-	n := len(g.past) + len(g.handed) + len(g.passes)
-	if g.call != nil {
-		n += looseSize * len(g.call.loose)
-	}
-	if g.buried {
-		n += goroutineSize / intervalSize
-	}
-	return n
 }
 
 func (m *machine) classOf(c *class) *class {

@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"math"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -59,28 +58,6 @@ type handedOpening struct {
 
 var noRules rules.Class
 
-// hold keeps the history from the moment on from which goroutines are known.
-func (m *machine) hold() {
-	m.holdUntil = m.known + historyAtOpening
-	m.limit = m.most / 8
-}
-
-// holding reports whether the history since the opening is kept.
-func (m *machine) holding() bool { return m.holdUntil != math.MaxInt64 }
-
-// letGo ends that, and forgets what no open wait asks for.
-func (m *machine) letGo() {
-	m.holdUntil, m.limit = math.MaxInt64, m.most
-	horizon := m.horizon()
-	m.forgetDead(horizon)
-	for g := range m.gs.All() {
-		m.forget(g, horizon)
-		if len(g.past) == 0 {
-			g.past = nil
-		}
-	}
-}
-
 // opened sees that a goroutine's opening ends.
 func (m *machine) opened(g *goroutine, wakerClass *class) {
 	if g.opening != nil || g.since != g.born || m.openingsLeft == 0 {
@@ -123,7 +100,6 @@ func (m *machine) forgetEvidence() {
 	}
 	m.evident, m.openings = nil, nil
 	m.openingsLeft = m.mostOpenings
-	m.holdUntil, m.limit = math.MaxInt64, m.most
 }
 
 // untold reports whether an interval has no stack of its own.

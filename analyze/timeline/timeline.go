@@ -214,7 +214,7 @@ func (m *machine) generation(g *trace.Generation) {
 			m.apply(records, tables{g.IDs, stacks, g.Names})
 		}
 		if m.holding() {
-			m.letGo() // a generation ends with the stacks of all that wait
+			m.letGo(m.gs.All()) // a generation ends with the stacks of all that wait
 		}
 	}
 }

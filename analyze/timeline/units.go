@@ -50,7 +50,7 @@ func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
 	r.Kind, r.Endpoint, r.depth, r.proof = kind, name, inner, isRequest
-	g.claim, g.own().kept = ofUnits, &u
+	g.claim, g.own().memo = ofUnits, &u
 	return r
 }
 
@@ -59,7 +59,7 @@ func (m *machine) marked(g *goroutine) *unit {
 	if g.claim != ofUnits {
 		return nil
 	}
-	return g.kept.(*unit)
+	return g.memo.(*unit)
 }
 
 // region begins or ends a region. Regions nest.
@@ -107,10 +107,10 @@ func (m *machine) task(r *trace.Record) {
 
 // unmark forgets the unit that a goroutine is in.
 func (m *machine) unmark(g *goroutine) {
-	if u := g.kept.(*unit); m.tasks[u.task] == g {
+	if u := g.memo.(*unit); m.tasks[u.task] == g {
 		delete(m.tasks, u.task)
 	}
-	g.claim, g.kept = unclaimed, nil
+	g.claim, g.memo = unclaimed, nil
 }
 
 // seenAt looks at the stack with which a goroutine marks something.

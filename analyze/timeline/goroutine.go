@@ -66,7 +66,7 @@ type rare struct {
 	wrote   int64      // of an aide that writes: until when
 	call    *asking
 
-	kept    any        // by the recognizer that claimed it
+	memo    any        // of the recognizer that claimed it
 	ran     []interval // since its last stack, and
 	outside bool       // whether one was not of a unit
 
@@ -86,45 +86,4 @@ func (g *goroutine) own() *rare {
 		g.rare = &rare{}
 	}
 	return g.rare
-}
-
-// An interval is a stretch in one state.
-type interval struct {
-	start, end int64
-	class      *class
-	// What ended a wait: the goroutine and its stack, nil where a timer, the
-	// network or the window's end did.
-	waker      *goroutine
-	wakerClass *class
-	aide       *goroutine // makes the connection, or writes the request, meanwhile
-	state      trace.State
-	reason     trace.Reason
-	assist     bool
-	open       bool // not ended: the window's edge
-}
-
-// A handover is the moment at which a goroutine ended another request's wait: req
-// is nil where it was not known yet what the one that waited is.
-type handover struct {
-	at     int64
-	to     *goroutine
-	req    *request
-	reqSeq uint32
-}
-
-// A pass is the moment at which a goroutine gave something to another one that
-// waited for it, or took it from one that waited to give it.
-type pass struct {
-	at   int64
-	with *goroutine
-	took bool
-}
-
-// isOthers tells a hand-over to another request than r. One of before the window
-// shows what it is only after it was woken.
-func (h *handover) isOthers(r *request) bool {
-	if h.req == nil {
-		return h.to.claim != unseen && !h.to.isWorker()
-	}
-	return h.req != r || h.reqSeq != r.seq
 }
