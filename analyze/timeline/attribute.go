@@ -48,7 +48,7 @@ func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 		w.news = m.waited(r, iv, iv.end-at)
 	}
 	w.explain(g, iv, at, iv.end, 0)
-	if iv.state == trace.StateWaiting && !iv.open && !iv.untold() && iv.reason != trace.ReasonSleep && followable(iv.class, iv.reason) {
+	if iv.state == trace.StateWaiting && !iv.open && !iv.hasNoStack() && iv.reason != trace.ReasonSleep && followable(iv.class, iv.reason) {
 		m.endedWait(iv, r.Path)
 	}
 }
@@ -317,7 +317,7 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 // gives tells a wait until a shared worker took something: before that it was not
 // this request's, unless it was at something else of it.
 func (w *walk) gives(iv *interval, waker *goroutine) bool {
-	return !w.whole && !w.holder && takes(iv.reason, iv.wakerClass) && w.m.tag(waker) != w.r
+	return !w.whole && !w.holder && received(iv.reason, iv.wakerClass) && w.m.worksFor(waker) != w.r
 }
 
 // worked attributes [a, b) to what a goroutine did for the request.
@@ -357,11 +357,11 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 		return nil, 0
 	}
 	p := &worker.passes[i]
-	r := w.m.tag(p.with)
-	own := r == w.r && r != nil && !p.with.borrowed
+	r := w.m.worksFor(p.with)
+	ours := r == w.r && r != nil && !p.with.borrowed
 	switch {
 	case p.with == w.r.g, slices.Contains(w.busy, p.with), !p.with.isWorker(),
-		!own && (r != nil && !p.with.borrowed || p.with.fresh && p.with.born > a):
+		!ours && (r != nil && !p.with.borrowed || p.with.fresh && p.with.born > a):
 		return nil, 0
 	}
 	// If it waited for anything else before, it was at work already.
@@ -377,7 +377,7 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 // passed on at the end.
 func (w *walk) carriedSince(g *goroutine, a, at int64) int64 {
 	from := w.sharedUntil(g, a, at)
-	if r := w.m.tag(g); r == w.r && !g.borrowed {
+	if r := w.m.worksFor(g); r == w.r && !g.borrowed {
 		return from
 	}
 	for i := len(g.passes) - 1; i >= 0 && g.passes[i].at > from; i-- {
@@ -394,7 +394,7 @@ func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
 	if w.whole || w.holder {
 		return a
 	}
-	r := w.m.tag(waker)
+	r := w.m.worksFor(waker)
 	switch {
 	case r == w.r && !waker.borrowed:
 		return a
@@ -583,7 +583,7 @@ func ownBucket(iv *interval) breakdown.Bucket {
 		return c.Own.Bucket
 	case iv.reason == trace.ReasonSleep:
 		return breakdown.Sleep
-	case iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork || iv.untold():
+	case iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork || iv.hasNoStack():
 		return breakdown.Unknown
 	case iv.waker == nil && !iv.open && iv.reason != trace.ReasonSync && iv.reason != trace.ReasonCond:
 		return breakdown.Sleep // a timer ended it

@@ -66,8 +66,8 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if iv.class == nil || (iv.state != trace.StateWaiting && iv.state != trace.StateSyscall) {
 		return
 	}
-	c, own := iv.class, iv.rule()
-	if own == nil || !own.Bucket.External() || c.opening != nil {
+	c, rule := iv.class, iv.rule()
+	if rule == nil || !rule.Bucket.External() || c.opening != nil {
 		return
 	}
 	if iv.reason == trace.ReasonSync && !iv.endsWhole() || iv.reason == trace.ReasonGC || c.GC || r != nil && iv.end <= r.Start {
@@ -77,11 +77,11 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	a := g.asks(r)
-	s, between := a.state(own.Bucket, c.Stream)
+	s, between := a.state(rule.Bucket, c.Stream)
 	phase := iv.phase()
 	writes := c.writes && phase != breakdown.BodyRead // there it says how much it has read
 	if !s.open || s.beginsAnew(iv, phase, writes, between) {
-		if !r.resume(g, s, c) && !m.openCall(r, g, s, c, own, iv.start) {
+		if !r.resume(g, s, c) && !m.openCall(r, g, s, c, rule, iv.start) {
 			return
 		}
 	}
@@ -127,8 +127,8 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 }
 
 // openCall makes a state that of a new call, unless no more of them are kept.
-func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, own *rules.Rule, at int64) bool {
-	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: own.Bucket, System: cmp.Or(c.System, own.System), Site: c.Site}
+func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rule *rules.Rule, at int64) bool {
+	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Site: c.Site}
 	a := g.call
 	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c.caller()}
 	switch {
@@ -190,7 +190,7 @@ func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 // asks is what the goroutine asks for a request; none of another's calls goes on.
 func (g *goroutine) asks(r *request) *asking {
 	if g.call == nil {
-		g.own().call = &asking{}
+		g.ensureRare().call = &asking{}
 	}
 	a := g.call
 	if a.req != r || r != nil && a.reqSeq != r.seq {
@@ -257,7 +257,7 @@ func (g *goroutine) helps(c *class) bool {
 // noteOpen sees the calls that a request leaves behind when it ends.
 func (m *machine) noteOpen(r *request, at int64) {
 	for _, g := range r.branches {
-		if m.tag(g) == r && !g.dead && g.since < at {
+		if m.worksFor(g) == r && !g.dead && g.since < at {
 			m.noteCall(r, g, &interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true})
 		}
 	}

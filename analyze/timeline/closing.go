@@ -51,7 +51,7 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 	if iv.waker == nil || e.others || e.disorder {
 		return
 	}
-	if r := m.tag(iv.waker); !iv.waker.isWorker() || r != nil && !iv.waker.borrowed {
+	if r := m.worksFor(iv.waker); !iv.waker.isWorker() || r != nil && !iv.waker.borrowed {
 		e.others = true
 		return
 	}
@@ -100,13 +100,13 @@ func (e *waits) only() (breakdown.Bucket, bool) {
 // work.
 func (m *machine) closing(gs []*goroutine) {
 	for g := m.oldest; g != nil; g = g.newer {
-		if m.own(g) != nil && g.class != nil && g.class.waits != nil {
-			g.own().rank = g.class.waits.open
+		if m.served(g) != nil && g.class != nil && g.class.waits != nil {
+			g.ensureRare().rank = g.class.waits.open
 			g.class.waits.open++
 		}
 	}
 	for _, g := range gs {
-		if r := m.tag(g); r != nil && g.borrowed && g.busy() {
+		if r := m.worksFor(g); r != nil && g.borrowed && g.busy() {
 			r.worker = g
 		}
 	}

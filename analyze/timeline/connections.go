@@ -61,10 +61,10 @@ func (connection) show(m *machine, g *goroutine, at int64, c *class, state trace
 	case rules.Fetch:
 		// A session: the connection was taken over before the window. Else it is
 		// the other end of one, which a request uses.
-		if r := m.own(g); r == nil || r.Incomplete {
+		if r := m.served(g); r == nil || r.Incomplete {
 			m.drop(g)
 			g.claim = unclaimed
-			recognizers[c.showing].take(m, g, at, c, state)
+			recognizers[c.showing].adopt(m, g, at, c, state)
 			return
 		}
 	case rules.Idle:
@@ -85,7 +85,7 @@ func (connection) show(m *machine, g *goroutine, at int64, c *class, state trace
 		g.stage = connFresh
 		return
 	case rules.Hijacked:
-		if r := m.own(g); r != nil {
+		if r := m.served(g); r != nil {
 			r.note(c)
 		}
 		m.done(g, at, false)
@@ -101,7 +101,7 @@ func (connection) show(m *machine, g *goroutine, at int64, c *class, state trace
 
 // work takes a stack of a handler, or of what is done before or behind it.
 func (m *machine) work(g *goroutine, at int64, c *class) {
-	r := m.own(g)
+	r := m.served(g)
 	if r != nil && r.finished != 0 && c.Role != rules.Finishing {
 		if r = m.next(g, r.finished, c.Served); r == nil {
 			g.stage = connIdle
@@ -123,7 +123,7 @@ func (m *machine) work(g *goroutine, at int64, c *class) {
 // What another goroutine handed over is a request for certain.
 func (connection) resume(m *machine, g *goroutine, w wakeup) {
 	waited := w.waited
-	if waited == nil || w.reason == trace.ReasonGC || w.reason == trace.ReasonSync || waited.collects() || m.own(g) != nil {
+	if waited == nil || w.reason == trace.ReasonGC || w.reason == trace.ReasonSync || waited.collects() || m.served(g) != nil {
 		return
 	}
 	if g.stage == connIdle && waited.readsRequest() || g.stage == connFresh && waited.Role == rules.ReadHeader {
@@ -156,7 +156,7 @@ func (c *class) ofServer() bool {
 // wait, and the request begins when that ends. A second read that has to wait
 // is waiting for the rest of a header.
 func (m *machine) idle(g *goroutine, at int64, state trace.State) {
-	r := m.own(g)
+	r := m.served(g)
 	if r != nil && r.arrival == arrived {
 		m.done(g, at, false)
 		r = nil
@@ -216,7 +216,7 @@ func lastWait(ivs []interval) int64 {
 // on without having been seen idle: the next request was there already, or the
 // connection is left.
 func (m *machine) next(g *goroutine, at int64, another bool) *request {
-	at = max(at, m.own(g).Start)
+	at = max(at, m.served(g).Start)
 	beyond := m.done(g, at, false)
 	if !another {
 		return nil
@@ -235,7 +235,7 @@ func (c *class) readsRequest() bool { return c.Role == rules.Idle || c.Role == r
 // the next request's: before Go 1.20 a server without an idle timeout waits for it
 // there.
 func (m *machine) readingHeader(g *goroutine) bool {
-	r := m.own(g)
+	r := m.served(g)
 	return r == nil || r.arrival != arrived || r.proof >= headerRead
 }
 
@@ -248,11 +248,11 @@ func (m *machine) readingHeader(g *goroutine) bool {
 // since a handler may go on after its last write, and what is left to do until the
 // next handler is little.
 func (m *machine) readsAhead(g *goroutine, at int64, c *class) {
-	if r := m.own(g); r != nil && r.finished == 0 && (r.proof == readAhead || r.proof == headerRead && c.Role == rules.Beginning) {
+	if r := m.served(g); r != nil && r.finished == 0 && (r.proof == readAhead || r.proof == headerRead && c.Role == rules.Beginning) {
 		m.next(g, at, true)
 	}
 	m.seen(g, at, c, trace.StateRunning)
-	if r := m.own(g); r != nil {
+	if r := m.served(g); r != nil {
 		r.prove(readAhead)
 	}
 }

@@ -30,7 +30,7 @@ func (consumers) claims(c *class) (starting, showing bool) {
 
 func (consumers) start(m *machine, g *goroutine, _ int64) { m.consumer(g) }
 
-func (k consumers) take(m *machine, g *goroutine, at int64, c *class, state trace.State) bool {
+func (k consumers) adopt(m *machine, g *goroutine, at int64, c *class, state trace.State) bool {
 	if !m.unbound(g) {
 		return false
 	}
@@ -45,7 +45,7 @@ func (k consumers) take(m *machine, g *goroutine, at int64, c *class, state trac
 func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.State) {
 	k := m.consumer(g)
 	k.learn(c)
-	r := m.own(g)
+	r := m.served(g)
 	switch {
 	case c.Role != rules.Fetch && c != k.idle:
 		switch {
@@ -71,14 +71,14 @@ func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.
 
 // unbound tells a goroutine that works for no request but its own.
 func (m *machine) unbound(g *goroutine) bool {
-	r := m.tag(g)
+	r := m.worksFor(g)
 	return r == nil || g.borrowed || g.claim == ofConsumers && r.g == g
 }
 
 // consumer makes a goroutine one, unless it is, and returns what is kept of it.
 func (m *machine) consumer(g *goroutine) *consumer {
 	if g.claim != ofConsumers {
-		g.claim, g.req, g.own().memo = ofConsumers, nil, &consumer{}
+		g.claim, g.req, g.ensureRare().memo = ofConsumers, nil, &consumer{}
 	}
 	return g.memo.(*consumer)
 }
@@ -89,7 +89,7 @@ func (m *machine) consumer(g *goroutine) *consumer {
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
 	g.forgetEarly()
-	if len(early) > 0 && early[0].state == trace.StateWaiting && early[0].untold() {
+	if len(early) > 0 && early[0].state == trace.StateWaiting && early[0].hasNoStack() {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
 	if g.fresh || m.consumer(g).unit == "" || len(early) == 0 && !busy {
@@ -100,7 +100,7 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 	r.prove(isRequest)
 	fetching := !busy
 	for i := range early {
-		fetching = fetching && early[i].untold() // else it is past its fetch
+		fetching = fetching && early[i].hasNoStack() // else it is past its fetch
 		m.attribute(r, g, &early[i])
 	}
 	switch {
@@ -146,14 +146,14 @@ func awaits(reason trace.Reason) bool {
 // stack with which another one deals with it is a consumer's.
 func feeds(c *class) bool { return c != nil && c.Role == rules.Feed }
 
-func (m *machine) takes(g *goroutine, c *class) bool {
+func (m *machine) mayConsume(g *goroutine, c *class) bool {
 	return c != nil && (c.Role == rules.Fetch || c.Own == nil && c.InService && (g.isWorker() || g.claim == ofConsumers)) && m.unbound(g)
 }
 
 // feed sees that a goroutine ends a wait, before that is attributed: one that was
 // given work was idle.
 func (m *machine) feed(g *goroutine, by *class) {
-	if !feeds(by) || !awaits(g.reason) || !m.takes(g, g.class) {
+	if !feeds(by) || !awaits(g.reason) || !m.mayConsume(g, g.class) {
 		return
 	}
 	k := m.consumer(g)
@@ -169,7 +169,7 @@ func (m *machine) feed(g *goroutine, by *class) {
 // been given nothing: it is no unit unless it does something.
 func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 	k, waited := m.consumer(g), w.waited
-	if m.own(g) != nil || waited == nil || w.reason == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(w.by)) {
+	if m.served(g) != nil || waited == nil || w.reason == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(w.by)) {
 		return
 	}
 	r := m.unit(g, w.at)
@@ -179,20 +179,20 @@ func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 	}
 }
 
-// took sees that a goroutine let one go on that had something to hand out: it has
+// consumed sees that a goroutine let one go on that had something to hand out: it has
 // taken that without a wait.
-func (m *machine) took(g *goroutine, at int64, c, from *class) {
-	if !feeds(from) || !m.takes(g, c) {
+func (m *machine) consumed(g *goroutine, at int64, c, from *class) {
+	if !feeds(from) || !m.mayConsume(g, c) {
 		return
 	}
 	k := m.consumer(g)
 	k.kind = from.Kind
 	g.forgetEarly()
-	if r := m.own(g); r == nil || r.Start < at {
+	if r := m.served(g); r == nil || r.Start < at {
 		m.done(g, at, false)
 		m.unit(g, at)
 	}
-	m.own(g).give()
+	m.served(g).give()
 }
 
 // give says that the goroutine was given what it waited for.

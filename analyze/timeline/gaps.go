@@ -68,7 +68,7 @@ func (m *machine) leave() []*goroutine {
 			}
 		}
 	}
-	m.tellHeld()
+	m.deliverHeld()
 	if m.busySince != 0 {
 		m.sum.Saturated += m.now - m.busySince
 	}

@@ -80,8 +80,8 @@ type rare struct {
 
 var nothing rare
 
-// own is the goroutine's own rare part.
-func (g *goroutine) own() *rare {
+// ensureRare returns the goroutine's own rare part, to write to.
+func (g *goroutine) ensureRare() *rare {
 	if g.rare == &nothing {
 		g.rare = &rare{}
 	}

@@ -70,22 +70,22 @@ func (h *handover) isOthers(r *request) bool {
 
 // pass keeps that a goroutine gave something to another one, or took it.
 func (h *history) pass(g *goroutine, at int64, with *goroutine, took bool) {
-	own := g.own()
-	if n := len(own.passes); n > 0 {
-		at = max(at, own.passes[n-1].at)
+	rare := g.ensureRare()
+	if n := len(rare.passes); n > 0 {
+		at = max(at, rare.passes[n-1].at)
 	}
-	own.passes = append(own.passes, pass{at, with, took})
+	rare.passes = append(rare.passes, pass{at, with, took})
 	h.kept++
 }
 
 // handOver keeps that a goroutine let another one go on, which works for a request; nil
 // where it is not known yet what it is.
 func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request) {
-	own := g.own()
-	if n := len(own.handed); n > 0 {
-		at = max(at, own.handed[n-1].at)
+	rare := g.ensureRare()
+	if n := len(rare.handed); n > 0 {
+		at = max(at, rare.handed[n-1].at)
 	}
-	own.handed = append(own.handed, handover{at, to, r, to.reqSeq})
+	rare.handed = append(rare.handed, handover{at, to, r, to.reqSeq})
 	h.kept++
 }
 

@@ -19,7 +19,7 @@ type machine struct {
 	reasonName func(trace.Reason) string
 	none       class // what is remembered of states without a stack
 	emit       func(*breakdown.Request)
-	teller     *teller // calls emit elsewhere; nil where nothing does
+	delivery   *delivery // calls emit elsewhere; nil where nothing does
 	gs         byid.Table[goroutine]
 	tables                  // of the generation being applied
 	met        []*goroutine // by number: those seen in it already
@@ -210,9 +210,9 @@ func (m *machine) mayWatch(g *goroutine) {
 	if g.state != trace.StateWaiting || g.open || !needsPast(g.class, g.reason) {
 		return
 	}
-	if r := m.tag(g); r != nil && !r.observer {
+	if r := m.worksFor(g); r != nil && !r.observer {
 		if g.class != nil && g.class.Bare && r.g == g {
-			g.own().waitsAt = g.class
+			g.ensureRare().waitsAt = g.class
 			g.waitsAt.waiting++
 		}
 		m.watch(g)
@@ -225,7 +225,7 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 	if waker != nil {
 		m.feed(g, wakerClass)
 		m.noteWaker(g, waker, wakerClass, at)
-		m.took(waker, at, wakerClass, waited)
+		m.consumed(waker, at, wakerClass, waited)
 	}
 	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != trace.ReasonGC {
 		wakerClass.ends.learn(spell{waited, trace.StateWaiting, reason})
@@ -238,10 +238,10 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 		return
 	}
 	from, to := waker, g
-	if takes(reason, wakerClass) {
+	if received(reason, wakerClass) {
 		from, to = g, waker
 	}
-	if r := m.tag(from); r != nil && !from.borrowed && m.tag(to) != r {
+	if r := m.worksFor(from); r != nil && !from.borrowed && m.worksFor(to) != r {
 		r.asked = true
 	}
 	if to.isWorker() {
@@ -250,9 +250,9 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 	m.notePass(from, to, at)
 }
 
-// takes tells that the goroutine that ended a wait took what the other one waited
+// received reports whether the goroutine that ended a wait took what the other one waited
 // to give it.
-func takes(reason trace.Reason, waker *class) bool {
+func received(reason trace.Reason, waker *class) bool {
 	return reason == trace.ReasonSend || waker != nil && waker.receives
 }
 
@@ -260,7 +260,7 @@ func takes(reason trace.Reason, waker *class) bool {
 // them is no request's own. A shared worker that has passed a request's work on is
 // done with it.
 func (m *machine) notePass(from, to *goroutine, at int64) {
-	if r := m.tag(from); !m.remembers() || r != nil && r == m.tag(to) && !from.borrowed && !to.borrowed {
+	if r := m.worksFor(from); !m.remembers() || r != nil && r == m.worksFor(to) && !from.borrowed && !to.borrowed {
 		return
 	}
 	if from.isWorker() {
@@ -280,13 +280,13 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	if wakerClass != nil {
 		m.seen(waker, at, wakerClass, trace.StateRunning)
 	}
-	r := m.tag(g)
+	r := m.worksFor(g)
 	if r == nil && g.claim != unseen || !m.remembers() || !followable(g.class, g.reason) {
 		return
 	}
-	if r == nil || m.tag(waker) != r || waker.borrowed {
+	if r == nil || m.worksFor(waker) != r || waker.borrowed {
 		m.handOver(waker, at, g, r)
-		if r != nil && waker.borrowed && !g.borrowed && !takes(g.reason, wakerClass) {
+		if r != nil && waker.borrowed && !g.borrowed && !received(g.reason, wakerClass) {
 			waker.req, waker.borrowed = nil, false // the work is done
 		}
 	}
@@ -296,18 +296,18 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 // something: by waking it, or by waiting until the worker took it. The loan ends
 // when another one does, or when the worker wakes the request.
 func (m *machine) borrow(worker, from *goroutine) {
-	if r := m.tag(worker); r != nil && !worker.borrowed {
+	if r := m.worksFor(worker); r != nil && !worker.borrowed {
 		return // a branch of its own request stays one
 	}
-	if r := m.tag(from); r != nil {
+	if r := m.worksFor(from); r != nil {
 		worker.req, worker.reqSeq, worker.borrowed = r, from.reqSeq, true
 	} else if worker.borrowed {
 		worker.req, worker.borrowed = nil, false
 	}
 }
 
-// tag is the open request that a goroutine works for.
-func (m *machine) tag(g *goroutine) *request {
+// worksFor is the open request that a goroutine works for.
+func (m *machine) worksFor(g *goroutine) *request {
 	if g.req != nil && g.req.seq == g.reqSeq && g.req.life == open {
 		return g.req
 	}
@@ -340,15 +340,15 @@ func (m *machine) create(r *trace.Record) {
 		default:
 			m.seen(parent, r.At, g.created, trace.StateRunning)
 		}
-		if req := m.tag(parent); req != nil {
+		if req := m.worksFor(parent); req != nil {
 			g.req, g.reqSeq, g.borrowed = req, parent.reqSeq, false
 			m.branch(req, g)
 		}
 		if g.created != nil && g.created.Opened {
-			m.noteStream(m.tag(parent), parent, g.created, r.At)
+			m.noteStream(m.worksFor(parent), parent, g.created, r.At)
 		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
-			parent.own().aide = g
+			parent.ensureRare().aide = g
 		}
 	}
 	if g.start != nil {
@@ -413,7 +413,7 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 		}
 	}
 	g.since = at
-	m.take(g, &iv)
+	m.intervalEnded(g, &iv)
 }
 
 // aideOf is the goroutine that did what a wait of another was for: made a
@@ -439,11 +439,11 @@ func aideOf(g, waker *goroutine) *goroutine {
 	return nil
 }
 
-// take attributes a closed interval and remembers it as long as it may be
+// intervalEnded attributes a closed interval and remembers it as long as it may be
 // asked for.
-func (m *machine) take(g *goroutine, iv *interval) {
+func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	length := iv.end - iv.start
-	r := m.tag(g)
+	r := m.worksFor(g)
 	if observed := r != nil && r.observer || iv.class != nil && iv.class.Observer; !observed {
 		g.root.Spent[ownBucket(iv)] += length
 	}
@@ -451,7 +451,7 @@ func (m *machine) take(g *goroutine, iv *interval) {
 		m.sum.Running += length
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
-		g.own().wrote = iv.end
+		g.ensureRare().wrote = iv.end
 	}
 	if r != nil && r.g == g {
 		m.attribute(r, g, iv)
@@ -506,7 +506,7 @@ func (m *machine) sample(r *trace.Record) {
 	if class == nil {
 		return
 	}
-	req := m.tag(g)
+	req := m.worksFor(g)
 	if req == nil {
 		return
 	}

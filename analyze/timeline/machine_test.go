@@ -249,7 +249,7 @@ func checkKept(t *testing.T, m *machine) {
 	for g := range m.gs.All() {
 		kept += g.holds()
 		weight += goroutineSize
-		if r := m.own(g); r != nil {
+		if r := m.served(g); r != nil {
 			weight += r.weight
 		}
 	}

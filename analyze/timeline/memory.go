@@ -204,9 +204,9 @@ func (m *machine) idles(r *trace.Record) bool {
 // order of what requests did long ago, and where that is not enough by what is
 // known of the goroutines.
 func (m *machine) relieve() {
-	m.tellHeld()
+	m.deliverHeld()
 	for g := range m.gs.All() {
-		if r := m.own(g); r != nil {
+		if r := m.served(g); r != nil {
 			m.condense(r)
 		}
 	}
@@ -302,7 +302,7 @@ func (r *request) dropBranches(horizon int64) {
 // those last that serve one, which is then cut.
 func (m *machine) evict(target int64) {
 	rank := func(g *goroutine) int {
-		switch r := m.tag(g); {
+		switch r := m.worksFor(g); {
 		case r == nil:
 			return 0
 		case r.g != g:
@@ -321,7 +321,7 @@ func (m *machine) evict(target int64) {
 		if m.gs.Find(g.id) != g {
 			continue
 		}
-		if m.own(g) != nil {
+		if m.served(g) != nil {
 			m.sum.EvictedRequests++
 			m.done(g, m.now, true)
 		}
@@ -383,7 +383,7 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 // An outline is what is kept of a stack where there are too many: all that it
 // means, and its innermost functions.
 type outline struct {
-	own, answers                                                                           *rules.Rule
+	rule, answers                                                                          *rules.Rule
 	chain                                                                                  *breakdown.Chain
 	phase, wakes                                                                           breakdown.Phase
 	system, handler, kind, root, library, unit                                             string
@@ -400,7 +400,7 @@ type outline struct {
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
-	o := outline{chain: m.chainOf(c), own: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, unit: c.Unit,
+	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, unit: c.Unit,
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare,
 		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut,
 		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth}

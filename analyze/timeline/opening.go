@@ -70,7 +70,7 @@ func (m *machine) opened(g *goroutine, wakerClass *class) {
 		m.file(wakerClass)
 		wakerClass.ends = &evidence{}
 	}
-	g.own().opening = o
+	g.ensureRare().opening = o
 	g.class = &o.class
 }
 
@@ -102,8 +102,8 @@ func (m *machine) forgetEvidence() {
 	m.openingsLeft = m.mostOpenings
 }
 
-// untold reports whether an interval has no stack of its own.
-func (iv *interval) untold() bool { return iv.class == nil || iv.class.opening != nil }
+// hasNoStack reports whether an interval has no stack of its own.
+func (iv *interval) hasNoStack() bool { return iv.class == nil || iv.class.opening != nil }
 
 // mostMeanings bounds how many different meanings are kept of what ended alike.
 const mostMeanings = 16
@@ -128,11 +128,11 @@ type spell struct {
 	reason trace.Reason
 }
 
-// A meaning is what a state is by its stack; told is false where that does not tell.
+// A meaning is what a state is by its stack; known is false where that says nothing.
 type meaning struct {
 	bucket breakdown.Bucket
 	phase  breakdown.Phase
-	told   bool
+	known  bool
 }
 
 func (s spell) meaning() meaning {
@@ -178,7 +178,7 @@ func (e *evidence) most(state trace.State) (most *meant) {
 		}
 	}
 	for i := range e.seen {
-		if s := &e.seen[i]; s.state == state && s.bucket == most.bucket && s.told == most.told {
+		if s := &e.seen[i]; s.state == state && s.bucket == most.bucket && s.known == most.known {
 			same += s.n
 		}
 	}
@@ -230,7 +230,7 @@ func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, breakdown.Lock, breakdown.NoPhase, cause, a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	case iv.waker != nil:
 		within := o.within(w.m, iv.waker)
-		if other := w.m.tag(iv.waker); other != nil && other != w.r && !iv.waker.borrowed && !w.whole && !w.holder && !within && !followsWhole(iv.wakerClass) {
+		if other := w.m.worksFor(iv.waker); other != nil && other != w.r && !iv.waker.borrowed && !w.whole && !w.holder && !within && !followsWhole(iv.wakerClass) {
 			w.add(g, breakdown.Unknown, breakdown.NoPhase, cause, a, b, nil)
 			break
 		}
@@ -253,7 +253,7 @@ func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 // in a server within the one that it came to. What looked like a request of its own
 // is none.
 func (o *opening) within(m *machine, waker *goroutine) bool {
-	r := m.own(waker)
+	r := m.served(waker)
 	if r == nil || !r.Incomplete || waker.fresh || o.by.Role != rules.Stream || o.next == nil || !o.next.Served || o.next.Kind == r.Kind {
 		return false
 	}
@@ -292,11 +292,11 @@ func (m *machine) mayTurnOut(r *request) bool {
 	})
 }
 
-// tellHeld hands on the requests that were held back.
-func (m *machine) tellHeld() {
+// deliverHeld hands on the requests that were held back.
+func (m *machine) deliverHeld() {
 	for _, r := range m.held {
 		m.settle(r)
-		m.tell(r)
+		m.deliver(r)
 		r.life = over
 		m.reuse(r)
 	}
@@ -314,7 +314,7 @@ func (m *machine) settle(r *request) {
 		}
 		like := o.like()
 		switch {
-		case like != nil && like.told:
+		case like != nil && like.known:
 			s.Bucket, s.Phase = like.bucket, like.phase
 		case like != nil && o.state == trace.StateWaiting && (s.Bucket == breakdown.Unknown || o.by == nil):
 			s.Bucket, s.Phase = like.usual(o)
@@ -372,7 +372,7 @@ func (m *machine) settleHanded(r *request) {
 		return
 	}
 	like := h.like()
-	if like == nil || like.told && like.bucket == breakdown.Unknown {
+	if like == nil || like.known && like.bucket == breakdown.Unknown {
 		return
 	}
 	from := slices.IndexFunc(r.Path, func(s breakdown.Segment) bool { return s.Start >= h.start })
@@ -381,7 +381,7 @@ func (m *machine) settleHanded(r *request) {
 		return
 	}
 	bucket, phase := like.bucket, like.phase
-	if !like.told {
+	if !like.known {
 		if worked(r.Path[from:to+1]) > (h.end-h.start)/10 {
 			return
 		}

@@ -25,9 +25,9 @@ type recognizer interface {
 	// which then shows it the same stack.
 	meet(m *machine, g *goroutine, c *class, early []interval) bool
 
-	// take is asked of an unclaimed goroutine that shows a stack that it claims. It
+	// adopt is asked of an unclaimed goroutine that shows a stack that it claims. It
 	// reports whether the stack is dealt with.
-	take(m *machine, g *goroutine, at int64, c *class, state trace.State) bool
+	adopt(m *machine, g *goroutine, at int64, c *class, state trace.State) bool
 
 	// show receives each stack of a goroutine that it has claimed.
 	show(m *machine, g *goroutine, at int64, c *class, state trace.State)
@@ -75,7 +75,7 @@ func (passive) start(*machine, *goroutine, int64) {}
 
 func (passive) meet(*machine, *goroutine, *class, []interval) bool { return false }
 
-func (passive) take(*machine, *goroutine, int64, *class, trace.State) bool { return false }
+func (passive) adopt(*machine, *goroutine, int64, *class, trace.State) bool { return false }
 
 func (passive) show(*machine, *goroutine, int64, *class, trace.State) {}
 
@@ -137,7 +137,7 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	}
 	if g.claim != unclaimed {
 		recognizers[g.claim].show(m, g, at, c, state)
-	} else if c.showing == unseen || !recognizers[c.showing].take(m, g, at, c, state) {
+	} else if c.showing == unseen || !recognizers[c.showing].adopt(m, g, at, c, state) {
 		m.seenOnBranch(g, c)
 	}
 }
@@ -179,8 +179,8 @@ func (g *goroutine) mayBe(iv *interval) {
 	const most = 16
 	switch {
 	case g.claim == unseen && len(g.early) < most, g.claim == unclaimed && 0 < len(g.early) && len(g.early) < most:
-		own := g.own()
-		own.early = append(own.early, *iv)
+		rare := g.ensureRare()
+		rare.early = append(rare.early, *iv)
 	case g.claim == unclaimed:
 		g.forgetEarly() // its first unit will not be known
 	}

@@ -12,7 +12,7 @@ import (
 // how it is opened, closed, dropped and cut by the window's edge. When that happens is
 // for the recognizers to say (recognizers.go), what its time goes to for attribution.
 
-// A request is what may be one, until it is told.
+// A request is what may be one, until it is delivered.
 type request struct {
 	breakdown.Request
 	seq     uint32
@@ -42,7 +42,7 @@ type request struct {
 type life uint8
 
 const (
-	over life = iota // nobody: it has been told, or dropped
+	over life = iota // nobody: it has been delivered, or dropped
 	open             // its goroutine, which is at it
 	held             // the machine: it has ended, but its path may turn out to be something else
 )
@@ -143,7 +143,7 @@ func (m *machine) drop(g *goroutine) { m.release(g, over) }
 
 // release ends what ties a goroutine to its request, and leaves that in a state.
 func (m *machine) release(g *goroutine, to life) {
-	if r := m.own(g); r != nil {
+	if r := m.served(g); r != nil {
 		r.life = to
 		m.reuse(r)
 	}
@@ -153,9 +153,9 @@ func (m *machine) release(g *goroutine, to life) {
 	g.req = nil
 }
 
-// own is the open request that the goroutine itself serves.
-func (m *machine) own(g *goroutine) *request {
-	if r := m.tag(g); r != nil && r.g == g {
+// served is the open request that the goroutine itself serves.
+func (m *machine) served(g *goroutine) *request {
+	if r := m.worksFor(g); r != nil && r.g == g {
 		return r
 	}
 	return nil
@@ -164,7 +164,7 @@ func (m *machine) own(g *goroutine) *request {
 // done closes a request at a moment: the goroutine is idle again, or ends. What
 // the path holds beyond that moment is returned.
 func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakdown.Segment) {
-	r := m.own(g)
+	r := m.served(g)
 	if r == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 			to = held
 			m.held = append(m.held, r)
 		} else {
-			m.tell(r)
+			m.deliver(r)
 		}
 	}
 	m.release(g, to)
@@ -214,7 +214,7 @@ func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
 
 // ended looks at a goroutine's end.
 func (m *machine) ended(g *goroutine, at int64) {
-	if m.own(g) != nil {
+	if m.served(g) != nil {
 		m.done(g, at, false)
 	}
 }
@@ -222,7 +222,7 @@ func (m *machine) ended(g *goroutine, at int64) {
 // attributeOpen attributes the state that a request's goroutine is in at the window's
 // end.
 func (m *machine) attributeOpen(g *goroutine) {
-	r := m.own(g)
+	r := m.served(g)
 	if r == nil {
 		return
 	}
@@ -234,7 +234,7 @@ func (m *machine) attributeOpen(g *goroutine) {
 
 // cut closes what is open at the window's end.
 func (m *machine) cut(g *goroutine) {
-	r := m.own(g)
+	r := m.served(g)
 	if r == nil {
 		return
 	}

@@ -12,7 +12,7 @@ var ofStreams = claimOf(stream{})
 func (stream) claims(c *class) (starting, showing bool) { return c.Role == rules.Stream, false }
 
 func (stream) start(m *machine, g *goroutine, at int64) {
-	if r := m.tag(g); r != nil && r.proof >= isRequest {
+	if r := m.worksFor(g); r != nil && r.proof >= isRequest {
 		m.seenOnBranch(g, g.start) // the server is one within another, whose request this is
 		return
 	}
@@ -35,7 +35,7 @@ func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	if c.Handler == "" && c.Role != rules.Stream {
 		return
 	}
-	r := m.tag(g)
+	r := m.worksFor(g)
 	switch {
 	case r == nil || g.borrowed || r.g == g:
 	case c.Role == rules.Stream:

@@ -20,7 +20,7 @@ import (
 // left as cpu, and summed up.
 func (m *machine) followCall(g *goroutine, at int64, state trace.State, class *class) {
 	if g.state == trace.StateSyscall && state == trace.StateRunning && ofFile(g.class) {
-		g.own().called = g.class
+		g.ensureRare().called = g.class
 		return
 	}
 	called := g.called
@@ -28,7 +28,7 @@ func (m *machine) followCall(g *goroutine, at int64, state trace.State, class *c
 		return
 	}
 	g.called = nil
-	if r := m.tag(g); r == nil || r.observer || g.state != trace.StateRunning || g.assist {
+	if r := m.worksFor(g); r == nil || r.observer || g.state != trace.StateRunning || g.assist {
 		return
 	}
 	ran := max(0, at-g.since)

@@ -159,25 +159,25 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	m.reasonName = in.ReasonName
 	m.sum.Version, m.instant = in.Version(), in.Version() < trace.SplitsFrom
 	if o.Workers > 1 {
-		m.teller = newTeller(emit)
+		m.delivery = newDelivery(emit)
 	}
-	defer m.endTelling()
+	defer m.endDelivery()
 	for g := range in.Generations(ctx) {
 		m.generation(g)
 		if o.After != nil {
 			covered := m.covered()
-			m.afterwards(func() { o.After(covered) })
+			m.afterDelivery(func() { o.After(covered) })
 		}
 	}
 	m.sum.Cut, m.sum.CutBytes = in.Err(), in.Unread()
-	m.toldAll()
+	m.deliverAll()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	switch {
 	case m.sum.Generations > 0:
 		sum := m.finish()
-		m.endTelling()
+		m.endDelivery()
 		return sum, nil
 	case m.sum.Skipped > 0:
 		return nil, fmt.Errorf("%w: each of the trace's generations is larger than may be read at once", ErrMemory)

@@ -36,7 +36,7 @@ const (
 
 // mayMark tells whether what the service marks on a goroutine may be a unit.
 func (m *machine) mayMark(g *goroutine) bool {
-	return g.claim == unclaimed && m.tag(g) == nil
+	return g.claim == unclaimed && m.worksFor(g) == nil
 }
 
 // mark opens a unit.
@@ -50,7 +50,7 @@ func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
 	r.Kind, r.Endpoint, r.depth, r.proof = kind, name, inner, isRequest
-	g.claim, g.own().memo = ofUnits, &u
+	g.claim, g.ensureRare().memo = ofUnits, &u
 	return r
 }
 
@@ -144,24 +144,24 @@ func (m *machine) below(g *goroutine, at int64, c *class) {
 			m.attribute(r, g, &ran[i])
 		}
 	}
-	own := g.own()
-	own.ran, own.outside = own.ran[:0], own.outside || c.Unit == ""
+	rare := g.ensureRare()
+	rare.ran, rare.outside = rare.ran[:0], rare.outside || c.Unit == ""
 }
 
 // runs keeps what a goroutine did since its last stack: it may turn out to have
 // been in a unit.
 func (g *goroutine) runs(iv *interval) {
 	const most = 32
-	own := g.own()
+	rare := g.ensureRare()
 	switch {
 	case iv.state != trace.StateRunning && iv.state != trace.StateRunnable:
-		own.ran = own.ran[:0]
-	case iv.state == trace.StateRunnable && len(own.ran) == 0:
+		rare.ran = rare.ran[:0]
+	case iv.state == trace.StateRunnable && len(rare.ran) == 0:
 		// It was not in the function before it ran.
 	default:
-		if len(own.ran) == most {
-			own.ran = append(own.ran[:0], own.ran[most/2:]...)
+		if len(rare.ran) == most {
+			rare.ran = append(rare.ran[:0], rare.ran[most/2:]...)
 		}
-		own.ran = append(own.ran, *iv)
+		rare.ran = append(rare.ran, *iv)
 	}
 }

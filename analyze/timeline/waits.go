@@ -47,7 +47,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 	}
 	waker, by, at := iv.waker, iv.wakerClass, iv.end
 	for range mostTellers {
-		if waker == nil || waker.timed && waker.born > iv.start && m.tag(waker) == nil {
+		if waker == nil || waker.timed && waker.born > iv.start && m.worksFor(waker) == nil {
 			if iv.reason != trace.ReasonSync && !r.works(iv) {
 				wait.By = breakdown.ByTimer
 			}
@@ -57,7 +57,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 			wait.By = breakdown.ByNobody
 			return 0
 		}
-		if other := m.tag(waker); other == r {
+		if other := m.worksFor(waker); other == r {
 			return 0
 		} else if other != nil && !waker.borrowed {
 			if other.Endpoint != "" {
@@ -79,7 +79,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 		case !r.asked && idle.isNews():
 			wait.By = breakdown.ByNews
 			wait.First, wait.Last = waker.news != idle.end, iv.class.waiting == 0
-			waker.own().news, news = idle.end, idle.end
+			waker.ensureRare().news, news = idle.end, idle.end
 		}
 		return news
 	}

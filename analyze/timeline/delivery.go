@@ -6,10 +6,10 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A teller hands finished requests on beside the machine, in their order. What
+// A delivery hands finished requests on beside the machine, in their order. What
 // is done with them takes a seventh of all time, and the machine is what all
 // others wait for.
-type teller struct {
+type delivery struct {
 	parcel parcel // being filled
 	full   chan parcel
 	empty  chan parcel
@@ -26,7 +26,7 @@ type parcel struct {
 	chains   []*breakdown.Chain
 	waits    []breakdown.Waited
 	weight   int64  // of the requests, bytes
-	after    func() // to be called when they were told
+	after    func() // to be called when they were delivered
 }
 
 // A parcel is handed on when it is this large. A request that is large by itself
@@ -38,14 +38,14 @@ const (
 	largeWeight  = 1 << 16 // bytes
 )
 
-func newTeller(emit func(*breakdown.Request)) *teller {
-	t := &teller{full: make(chan parcel, parcels), empty: make(chan parcel, parcels)}
+func newDelivery(emit func(*breakdown.Request)) *delivery {
+	t := &delivery{full: make(chan parcel, parcels), empty: make(chan parcel, parcels)}
 	for range parcels - 1 {
 		t.empty <- parcel{}
 	}
 	t.ended.Go(func() {
 		for b := range t.full {
-			b.tell(emit)
+			b.deliver(emit)
 			t.empty <- b
 		}
 	})
@@ -62,8 +62,8 @@ func (b *parcel) add(r *breakdown.Request) {
 	b.requests = append(b.requests, *r)
 }
 
-// tell hands on all requests. Only now is it known where their parts lie.
-func (b *parcel) tell(emit func(*breakdown.Request)) {
+// deliver hands on all requests. Only now is it known where their parts lie.
+func (b *parcel) deliver(emit func(*breakdown.Request)) {
 	path, calls, samples, chains, waits := b.path, b.calls, b.samples, b.chains, b.waits
 	for i := range b.requests {
 		r := &b.requests[i]
@@ -88,9 +88,9 @@ func cutOff[T any](s []T, n int) (first, rest []T) {
 	return s[:n:n], s[n:]
 }
 
-// tell hands on a finished request.
-func (m *machine) tell(r *request) {
-	t := m.teller
+// deliver hands on a finished request.
+func (m *machine) deliver(r *request) {
+	t := m.delivery
 	if r.Calls == nil {
 		r.Calls = []breakdown.Call{}
 	}
@@ -107,7 +107,7 @@ func (m *machine) tell(r *request) {
 	case t == nil:
 		m.emit(&r.Request)
 	case r.weight >= largeWeight:
-		m.toldAll()
+		m.deliverAll()
 		m.emit(&r.Request)
 	default:
 		t.parcel.add(&r.Request)
@@ -118,39 +118,39 @@ func (m *machine) tell(r *request) {
 	}
 }
 
-// handOn hands on the parcel, and takes back one that was told before.
-func (t *teller) handOn() {
+// handOn hands on the parcel, and takes back one that was delivered before.
+func (t *delivery) handOn() {
 	t.full <- t.parcel
 	t.parcel = <-t.empty
 }
 
-// toldAll returns when all that was finished has been told.
-func (m *machine) toldAll() {
-	if m.teller == nil {
+// deliverAll returns when all that was finished has been delivered.
+func (m *machine) deliverAll() {
+	if m.delivery == nil {
 		return
 	}
 	for range parcels {
-		m.teller.handOn()
+		m.delivery.handOn()
 	}
 }
 
-// afterwards calls f when all that was finished has been told.
-func (m *machine) afterwards(f func()) {
-	if m.teller == nil {
+// afterDelivery calls f when all that was finished has been delivered.
+func (m *machine) afterDelivery(f func()) {
+	if m.delivery == nil {
 		f()
 		return
 	}
-	m.teller.parcel.after = f
-	m.teller.handOn()
+	m.delivery.parcel.after = f
+	m.delivery.handOn()
 }
 
-// endTelling returns when all has been told, and ends the teller.
-func (m *machine) endTelling() {
-	if m.teller == nil {
+// endDelivery returns when all has been delivered, and ends the delivery.
+func (m *machine) endDelivery() {
+	if m.delivery == nil {
 		return
 	}
-	m.toldAll()
-	close(m.teller.full)
-	m.teller.ended.Wait()
-	m.teller = nil
+	m.deliverAll()
+	close(m.delivery.full)
+	m.delivery.ended.Wait()
+	m.delivery = nil
 }

@@ -17,7 +17,7 @@ func TestRequestsAreToldInTheirOrder(t *testing.T) {
 			all = append(all, fmt.Sprint(r.Goroutine, len(r.Path), r.Path, r.Calls, len(r.Samples)))
 		})
 		if teller {
-			m.teller = newTeller(m.emit)
+			m.delivery = newDelivery(m.emit)
 		}
 		for n := range int64(3000) {
 			g := &goroutine{id: n, rare: &nothing}
@@ -28,13 +28,13 @@ func TestRequestsAreToldInTheirOrder(t *testing.T) {
 				r.Samples = append(r.Samples, nil)
 			}
 			m.weigh(r)
-			m.tell(r)
+			m.deliver(r)
 			m.drop(g)
 			if n%1000 == 0 {
-				m.afterwards(func() { all = append(all, "a generation") })
+				m.afterDelivery(func() { all = append(all, "a generation") })
 			}
 		}
-		m.endTelling()
+		m.endDelivery()
 		return all
 	}
 	if beside, here := said(true), said(false); len(here) != 3003 || !slices.Equal(beside, here) {
