@@ -140,6 +140,10 @@
 //	stream          a request that lasts as long as messages come; long poll, one that waits
 //	                for news
 //	unit            a request that the service or the user marks: region, task, function
+//	recognizer      what knows one way in which requests begin and end
+//	claim           which recognizer a goroutine belongs to
+//	history         what goroutines did, as far back as it may still be needed
+//	horizon         the moment back to which history is kept
 //	root            the function that a goroutine started in
 //	ceiling         what the mean wall time would be without a bucket, all else unchanged
 //	capture         what was collected of one service, in one file
