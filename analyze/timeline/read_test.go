@@ -150,8 +150,8 @@ func TestWhatIsNoTraceSaysWhy(t *testing.T) {
 		is         error
 		says       string
 	}{
-		{"an empty file", "", timeline.ErrNotTrace, "0 bytes are too few"},
-		{"a few bytes", "go 1.26", timeline.ErrNotTrace, "7 bytes are too few"},
+		{"an empty file", "", timeline.ErrNotTrace, "0 bytes are too short"},
+		{"a few bytes", "go 1.26", timeline.ErrNotTrace, "7 bytes are too short"},
 		{"a web page", "<!doctype html><html>", timeline.ErrNotTrace, "it begins with"},
 		{"a header of no version", "go 1.xx trace\x00\x00\x00", timeline.ErrNotTrace, "it begins with"},
 		{"a header alone", string(header), timeline.ErrNoGeneration, "no whole generation"},

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"os"
@@ -24,6 +25,21 @@ var answersAnew = flag.Bool("answers", false, "record the current answers for la
 // in the order in which they apply to the recorded text, Markdown and HTML. After
 // -answers records the answers again, none are needed.
 var replacements = [][2]string{
+	{"waiting for a database: for a free connection, for connecting, for the query, for its rows", "waiting for a database: for a free connection, to connect, for the query, for its rows"},
+	{"waiting for other services that were called by HTTP or gRPC", "waiting for other services called over HTTP or gRPC"},
+	{"held up by the garbage collector: helping it to mark, or stopped by it", "held up by the garbage collector: helping it mark, or stopped by it"},
+	{"waiting for a mutex that somebody else held", "waiting for a mutex that another goroutine held"},
+	{"handed to another goroutine that was busy with work that is not this request's: queueing", "handed to another goroutine that was busy with other work: queueing"},
+	{"reading the request from the client or writing the response to it", "reading the request from the client, or writing the response to it"},
+	{"what no rule explains; it is always shown and never guessed away", "time that no rule explains; always shown, never guessed away"},
+	{"in none of the phases that are told apart", "in no particular phase"},
+	{"until a connection of the pool was free", "until a connection in the pool was free"},
+	{"looking the host's address up", "looking up the host's address"},
+	{"until the connection stood", "until the connection was established"},
+	{"until the batch was full, or old enough to be sent", "until the batch was full or old enough to send"},
+	{"until messages came", "until messages arrived"},
+	{"reading the response's body", "reading the response body"},
+	{"waiting for a connection of the pool", "waiting for a connection from the pool"},
 	{"The time is in upstream", "Most time is spent waiting for upstream"},
 	{"The time is in the database", "Most time is spent waiting for the database"},
 	{"The time is in the cache", "Most time is spent waiting for the cache"},
@@ -313,6 +329,9 @@ func replaced(format, answer string) string {
 	case "text", "markdown", "html":
 		for _, r := range replacements {
 			answer = strings.ReplaceAll(answer, r[0], r[1])
+			if format == "html" {
+				answer = strings.ReplaceAll(answer, html.EscapeString(r[0]), html.EscapeString(r[1]))
+			}
 		}
 		answer = reformatted.ReplaceAllString(answer, "")
 	}
