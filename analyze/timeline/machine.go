@@ -476,7 +476,7 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 // with it, the collector needs: nothing is handed over.
 func forCollector(c *class) bool { return c != nil && c.GC }
 
-// needsPast tells whether a wait's attribution asks what other goroutines did
+// needsPast reports whether a wait's attribution asks what other goroutines did
 // meanwhile.
 func needsPast(c *class, reason trace.Reason) bool {
 	if reason == trace.ReasonNetwork || reason == trace.ReasonSleep || reason == trace.ReasonGC || reason == trace.ReasonSystem || forCollector(c) {

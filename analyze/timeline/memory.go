@@ -135,7 +135,7 @@ func (m *machine) weigh(r *request) {
 	r.weighAt = r.parts() + weighEvery
 }
 
-// mayCall tells whether another call of a request may be kept.
+// mayCall reports whether another call of a request may be kept.
 func (m *machine) mayCall(r *request) bool {
 	if len(r.Calls) < m.mostCalls {
 		return true

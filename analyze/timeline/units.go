@@ -34,7 +34,7 @@ const (
 	kindFunction = "function"
 )
 
-// mayMark tells whether what the service marks on a goroutine may be a unit.
+// mayMark reports whether what the service marks on a goroutine may be a unit.
 func (m *machine) mayMark(g *goroutine) bool {
 	return g.claim == unclaimed && m.worksFor(g) == nil
 }

@@ -86,7 +86,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 	return 0
 }
 
-// works tells whether a goroutine that the service began for the request was there
+// works reports whether a goroutine that the service began for the request was there
 // during a wait.
 func (r *request) works(iv *interval) bool {
 	return slices.ContainsFunc(r.branches, func(g *goroutine) bool {
