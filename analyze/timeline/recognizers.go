@@ -68,10 +68,9 @@ func claimOf(k recognizer) claim {
 // A stage is where a goroutine stands, as its recognizer counts.
 type stage uint8
 
-// passive is embedded by recognizers that have no answer to some of the questions.
+// passive is embedded by recognizers that have no answer to some of the questions. All
+// have one to claims and start.
 type passive struct{}
-
-func (passive) start(*machine, *goroutine, int64) {}
 
 func (passive) meet(*machine, *goroutine, *class, []interval) bool { return false }
 
