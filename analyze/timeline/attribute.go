@@ -9,38 +9,36 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A walk is one attribution: what a request was held up by in an interval.
+// A walk attributes one interval: it finds what held up the request in it.
 type walk struct {
 	m   *machine
 	r   *request
 	out *[]breakdown.Segment
-	at  *class // where the request itself waits
-	// whole: the request waits for that very work, whoever began it.
+	at  *class // the stack that the request itself waits with
+	// whole is set if the request waits for the work itself, no matter who started
+	// it.
 	whole bool
-	// holder: the walk is not for the request's path but for what the holder of
-	// a lock or of a pooled connection was doing.
+	// holder is set if the walk is not for the request's path but for what the holder
+	// of a lock or of a pooled connection was doing.
 	holder bool
-	// branch: the walk already asks what a branch did while the request waited
-	// for a timer.
+	// branch is set if the walk already follows a branch during a wait for a timer.
 	branch bool
-	// news is when those that ended the wait had something to do again, 0 where
-	// they worked for somebody: whom else they told since says nothing.
+	// news is when the goroutines that ended the wait had something to do again, or 0
+	// if they worked for a request. What they woke since then is not evidence.
 	news int64
-	// busy are the workers whose other work the request queued behind: what leads
-	// back to them is queueing too.
+	// busy are the workers whose other work the request queued behind. Time that
+	// leads back to them is queueing too.
 	busy []*goroutine
 }
 
-// maxDepth bounds how many goroutines a wait is followed through, and
-// maxHolders through how many holders of locks. What lies beyond is what the
-// wait itself says.
+// maxDepth bounds how many goroutines a wait is followed through, and maxHolders how
+// many lock holders. Beyond that, the wait's own stack decides.
 const (
 	maxDepth   = 48
 	maxHolders = 12
 )
 
-// attribute appends a closed interval of the request's own goroutine to its
-// path.
+// attribute appends a closed interval of the request's own goroutine to its path.
 func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 	at := m.upTo(r, g, iv.start)
 	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
@@ -53,8 +51,8 @@ func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 	}
 }
 
-// upTo fills the path up to a moment with what is not known, and returns where
-// it has come to: there or beyond.
+// upTo fills the path with unknown time up to a moment. It returns the end of the
+// path, which may lie beyond that moment.
 func (m *machine) upTo(r *request, g *goroutine, moment int64) int64 {
 	at := r.Start
 	if n := len(r.Path); n > 0 {
@@ -95,7 +93,7 @@ func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
 	}
 }
 
-// runnable splits waiting for a processor at the stops of the world.
+// runnable separates the stops of the world from the wait for a processor.
 func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
 	cause := w.cause(iv)
 	if iv.assist {
@@ -122,8 +120,8 @@ func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
 	}
 }
 
-// waiting attributes a wait: by its own stack where that says enough, else by
-// what the goroutine that ended it did meanwhile.
+// waiting attributes a wait by its own stack if that suffices, otherwise by what its
+// waker did in the meantime.
 func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 	c := iv.class
 	switch {
@@ -150,7 +148,7 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 	}
 }
 
-// followsWhole tells a stack that waits for, or ends, work that is shared.
+// followsWhole reports whether the stack waits for, or ends, shared work.
 func followsWhole(c *class) bool { return c != nil && c.Follow == rules.FollowWhole }
 
 // known attributes a wait that its own stack explains.
@@ -176,9 +174,9 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 	}
 }
 
-// dialing splits a wait for a connection by what the goroutine that makes one
-// for this request was doing; it stays a wait for the pool where none was being
-// made.
+// dialing splits a wait for a connection by what the goroutine that dials one for
+// this request was doing. While no connection is being dialed, it remains a wait for
+// the pool.
 func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 	bucket, cause, dial := iv.class.Own.Bucket, w.cause(iv), iv.aide
 	end := b
@@ -198,7 +196,7 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 	inner.stretch(dial, a, end, depth+1)
 	phase := breakdown.Connect
 	for _, s := range steps {
-		// What runs between two steps, as a handshake does, goes on with the first.
+		// Running time between two steps, as in a handshake, belongs to the first.
 		if s.Bucket == bucket && s.Phase.Stage() == breakdown.Dialing {
 			phase = s.Phase
 		}
@@ -207,10 +205,9 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 	w.add(g, bucket, breakdown.PoolWait, cause, end, b, nil)
 }
 
-// steps splits a wait for a client that works on goroutines of its own by the
-// phases that those were in, as far back as they lead from the one that ended the
-// wait. A phase lasts until another one begins; what they left to a timer is the
-// delay of a batch.
+// steps splits a wait for a client that works on its own goroutines by the phases
+// that these were in, following them back from the waker. A phase lasts until the
+// next one begins. Time that they left to a timer is batch delay.
 func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, depth int) {
 	var parts []breakdown.Segment
 	inner := walk{m: w.m, r: w.r, out: &parts, at: w.at, whole: true, holder: true}
@@ -227,8 +224,8 @@ func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, dept
 	}
 }
 
-// answers is the rule of a client that ended a wait by calling the service back,
-// nil where none did.
+// answers returns the rule of a client that ended the wait by calling the service
+// back, or nil if none did.
 func (iv *interval) answers() *rules.Rule {
 	if iv.wakerClass == nil || iv.class != nil && iv.class.Own != nil {
 		return nil
@@ -236,10 +233,10 @@ func (iv *interval) answers() *rules.Rule {
 	return iv.wakerClass.Answers
 }
 
-// timer attributes a wait that no goroutine ended: a timer did, or it goes on.
-// It belongs to the branch of the request that was the busiest meanwhile, the
-// youngest of equals; else, and where that had not begun or had ended, the
-// request slept.
+// timer attributes a wait that no goroutine ended: a timer did, or it is still open.
+// It is attributed to the request's busiest branch in that time, the youngest if
+// several are equal. Where that branch had not begun or had ended, or there is none,
+// the request slept.
 func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
 	bucket := breakdown.Sleep
 	if iv.open || iv.reason == trace.ReasonSync || iv.reason == trace.ReasonCond {
@@ -262,12 +259,12 @@ func (w *walk) timer(g *goroutine, iv *interval, a, b int64, depth int) {
 	w.add(g, bucket, breakdown.NoPhase, cause, a, b, nil)
 }
 
-// maxBranches bounds how many branches are asked what they did.
+// maxBranches bounds how many branches are followed.
 const maxBranches = 64
 
-// busiest is what the request's busiest branch did in [a, b), nil where none did
-// anything. Branches are all that the service's code began for the request, so
-// that those of a branch need not be looked for within it.
+// busiest returns what the request's busiest branch did in [a, b), or nil if no
+// branch did anything. A request's branches include those that its branches started,
+// so it does not recurse.
 func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Segment) {
 	most, asked := int64(0), 0
 	for i := len(w.r.branches) - 1; i >= 0 && asked < maxBranches; i-- {
@@ -296,11 +293,10 @@ func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Se
 	return best
 }
 
-// follow attributes [a, b) to what the goroutine that ended the wait was doing.
-// A branch of the request is followed all the way. A worker that serves others
-// too did this request's work since it last handed something to another one;
-// before that, the request queued. A goroutine that serves another request is
-// not this request's at all.
+// follow attributes [a, b) to what the waker was doing. A branch of the request is
+// followed all the way. A worker that also serves others did this request's work
+// since it last handed something to another request; before that, the request queued.
+// A goroutine that serves another request did nothing for this one.
 func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, depth int) {
 	if depth >= maxDepth {
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
@@ -314,8 +310,9 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 	w.worked(waker, from, b, depth)
 }
 
-// gives tells a wait until a shared worker took something: before that it was not
-// this request's, unless it was at something else of it.
+// gives reports whether the wait ended when a shared worker took something. The
+// worker's time before that does not belong to this request, unless it was doing
+// other work for it.
 func (w *walk) gives(iv *interval, waker *goroutine) bool {
 	return !w.whole && !w.holder && received(iv.reason, iv.wakerClass) && w.m.worksFor(waker) != w.r
 }
@@ -328,10 +325,10 @@ func (w *walk) worked(g *goroutine, a, b int64, depth int) {
 	w.stretch(g, a, b, depth)
 }
 
-// queue attributes [a, until), in which a worker that the request waited for
-// until b was not yet at its work: the request queued, unless it was another
-// goroutine that passed the work to the worker. Then that one may have worked for
-// the request meanwhile, since it last passed something on.
+// queue attributes [a, until), when a worker that the request waited for until b had
+// not yet started its work. The request queued, unless another goroutine passed the
+// work to the worker. Then that goroutine may have worked for the request in the
+// meantime, since it last passed something on.
 func (w *walk) queue(g *goroutine, iv *interval, worker *goroutine, a, until, b int64, depth int) {
 	if a >= until {
 		return
@@ -348,9 +345,10 @@ func (w *walk) queue(g *goroutine, iv *interval, worker *goroutine, a, until, b 
 	inner.worked(carrier, from, until, depth+1)
 }
 
-// carrier is the goroutine that passed a request's work to a worker in [after, b],
-// and when: the first that did anything after the worker was done with others'. It
-// is nil where the request did so itself, or where it cannot be seen.
+// carrier returns the goroutine that passed a request's work to a worker in [after,
+// b], and when: the first to pass it anything after the worker had finished other
+// work. It returns nil if the request did so itself, or if the trace does not show
+// it.
 func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64) {
 	i := slices.IndexFunc(worker.passes, func(p pass) bool { return p.took && p.at >= after && p.at <= b })
 	if i < 0 {
@@ -364,7 +362,7 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 		!ours && (r != nil && !p.with.borrowed || p.with.fresh && p.with.born > a):
 		return nil, 0
 	}
-	// If it waited for anything else before, it was at work already.
+	// If it waited for anything else before, it was already at work.
 	for j := len(worker.past) - 1; j >= 0 && worker.past[j].end > after; j-- {
 		if iv := &worker.past[j]; iv.start < p.at && iv.end < p.at && (iv.state == trace.StateWaiting || iv.state == trace.StateSyscall) {
 			return nil, 0
@@ -373,7 +371,7 @@ func (w *walk) carrier(worker *goroutine, a, after, b int64) (*goroutine, int64)
 	return p.with, p.at
 }
 
-// carriedSince is the moment in [a, at] from which a goroutine worked on what it
+// carriedSince returns the moment in [a, at] from which a goroutine worked on what it
 // passed on at the end.
 func (w *walk) carriedSince(g *goroutine, a, at int64) int64 {
 	from := w.sharedUntil(g, a, at)
@@ -388,8 +386,8 @@ func (w *walk) carriedSince(g *goroutine, a, at int64) int64 {
 	return from
 }
 
-// sharedUntil is the moment in [a, b] from which the waker worked for the
-// walk's request.
+// sharedUntil returns the moment in [a, b] from which the waker worked for the walk's
+// request.
 func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
 	if w.whole || w.holder {
 		return a
@@ -412,8 +410,8 @@ func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
 	return from
 }
 
-// stretch attributes [a, b) to what a goroutine did in it: its past, then the
-// state it is in. Before it was born it is what its creator did.
+// stretch attributes [a, b) to what a goroutine did in it: its past, then its current
+// state. Time before it was created is attributed to its creator.
 func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 	if a >= b {
 		return
@@ -459,13 +457,13 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 	w.gone(g, a, b)
 }
 
-// gone is time in which nothing is known of a goroutine.
+// gone adds time in which nothing is known about a goroutine.
 func (w *walk) gone(g *goroutine, a, b int64) {
 	w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, trace.StateUnknown, trace.ReasonNone, nil), a, b, nil)
 }
 
-// behind is what the goroutine that let a request go on was busy with while the
-// request waited for it.
+// behind returns what a lock or connection holder did while a request waited for its
+// release.
 func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth int) []breakdown.Behind {
 	var steps []breakdown.Segment
 	w := walk{m: m, out: &steps, at: release, holder: true}
@@ -490,7 +488,7 @@ func (w *walk) add(g *goroutine, bucket breakdown.Bucket, phase breakdown.Phase,
 	}
 }
 
-// append joins a segment to the last where they are of one kind.
+// append adds a segment to the path, or extends the last one if they are of one kind.
 func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
 	out := *w.out
 	n := len(out)
@@ -501,7 +499,7 @@ func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, c
 			return
 		}
 	}
-	// In its place and field by field, as in close.
+	// In place and field by field, as in close.
 	out = append(out, breakdown.Segment{})
 	s := &out[n]
 	s.Start, s.End, s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Behind = a, b, g, bucket, phase, cause, behind
@@ -518,9 +516,9 @@ func (w *walk) cause(iv *interval) *breakdown.Cause {
 	return w.m.causeOf(iv.class, iv.state, iv.reason, w.at)
 }
 
-// causeOf is the evidence for an attribution. Where the stack holds none of the
-// service's code, as on a library's goroutine, the site is where the request
-// itself waits.
+// causeOf returns the evidence for an attribution. If the stack holds none of the
+// service's code, as on a library's goroutine, the site is where the request itself
+// waits.
 func (m *machine) causeOf(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	if c != nil && c.opening != nil {
 		return c.opening.causeOf(m, at)
@@ -542,7 +540,7 @@ func (m *machine) causeOf(c *class, state trace.State, why trace.Reason, at *cla
 	return m.newCause(c, state, why, at)
 }
 
-// newCause makes a cause, once of each kind.
+// newCause makes a cause. Equal causes are made once.
 func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	key := causeKey{c, at, state, why}
 	if cause, ok := m.cause[key]; ok {
@@ -566,8 +564,8 @@ func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *cl
 	return cause
 }
 
-// ownBucket is what an interval's own stack says it is, for the time of
-// goroutines that serve no request.
+// ownBucket returns the bucket of an interval by its own stack, for goroutines that
+// serve no request.
 func ownBucket(iv *interval) breakdown.Bucket {
 	c := iv.class
 	switch {
@@ -591,7 +589,7 @@ func ownBucket(iv *interval) breakdown.Bucket {
 	return breakdown.Wait
 }
 
-// idles tells a stack that waits for a client to come, or to ask.
+// idles reports whether the stack waits for a client to connect or to send a request.
 func idles(c *class) bool {
 	return c != nil && (c.Role == rules.Idle || c.Role == rules.NotRequest || c.Role == rules.Background)
 }

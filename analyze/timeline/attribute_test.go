@@ -26,12 +26,12 @@ import (
 type pattern struct {
 	name       string
 	clients, n int
-	// handler makes the handler; what it starts beside ends with the test.
+	// handler makes the handler; whatever else it starts ends with the test.
 	handler func(t *testing.T, w *stopwatch) http.HandlerFunc
 	holds   func(d *disagreement, s sums)
 }
 
-// fetcher asks an upstream that takes some time to answer.
+// fetcher calls an upstream that takes some time to answer.
 func fetcher(t *testing.T, delay time.Duration) func() {
 	s := upstream(t, delay)
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
@@ -155,7 +155,7 @@ var patterns = []pattern{
 		return func(_ http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), 5*ms)
 			w.step(breakdown.Sleep, func() { <-ctx.Done() })
-			w.step(breakdown.Lock, cancel) // the timer may have the context's lock still
+			w.step(breakdown.Lock, cancel) // the timer may still hold the context's lock
 		}
 	}},
 	{name: "a call that its context ends", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
@@ -441,9 +441,10 @@ var patterns = []pattern{
 	outlived(),
 }
 
-// outlived is a handler that does not wait for a call it began. On a busy machine
-// that may not have begun when the request ends, and is none of it then. It has
-// begun, and waited for its connection, where the other side has been asked.
+// outlived is a handler that does not wait for a call it started. On a busy machine
+// the call may not have begun when the request ends; then it does not belong to the
+// request. If the other side was asked, the call has begun and has waited for its
+// connection.
 func outlived() pattern {
 	var asked atomic.Int64
 	return pattern{name: "a branch that outlives the request", handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
@@ -470,22 +471,22 @@ func outlived() pattern {
 		for _, r := range s.requests {
 			for _, c := range r.Calls {
 				if c.OnPath != 0 || c.End > r.End {
-					d.Errorf("a call nobody waited for has %d ns on the path and ends %d ns after the request", c.OnPath, c.End-r.End)
+					d.Errorf("a call that no goroutine waited for has %d ns on the path and ends %d ns after the request", c.OnPath, c.End-r.End)
 				}
 			}
 			if len(r.Calls) > 1 {
-				d.Errorf("%d calls, not one at most: %s", len(r.Calls), path(&r))
+				d.Errorf("%d calls, want at most one: %s", len(r.Calls), path(&r))
 			}
 			n += len(r.Calls)
 		}
 		if int64(n) < asked.Load() {
-			d.Errorf("%d calls of %d requests, the other side was asked %d times before they ended", n, s.n, asked.Load())
+			d.Errorf("%d calls of %d requests, but the other side was asked %d times before they ended", n, s.n, asked.Load())
 		}
 	}}
 }
 
-// slowest remembers which of several branches ended last: on a busy machine any
-// of them may.
+// slowest remembers which of several branches ended last: on a busy machine it can be
+// any of them.
 type slowest struct{ atomic.Int64 }
 
 func (s *slowest) ends(b breakdown.Bucket)  { s.Store(int64(b)) }
@@ -497,7 +498,7 @@ type node struct {
 	_    [10]*node
 }
 
-// calls holds how many calls each request made, as far as it ever waited.
+// calls checks how many calls each request made, as far as it waited for them.
 func calls(b breakdown.Bucket, each int) func(*disagreement, sums) {
 	return func(d *disagreement, s sums) {
 		for i := range s.requests {
@@ -508,15 +509,15 @@ func calls(b breakdown.Bucket, each int) func(*disagreement, sums) {
 				}
 			}
 			if n != each && s.requests[i].Endpoint != "" {
-				d.Errorf("%d %s calls, not %d: %s", n, b, each, path(&s.requests[i]))
+				d.Errorf("%d %s calls, want %d: %s", n, b, each, path(&s.requests[i]))
 				return
 			}
 		}
 	}
 }
 
-// heldIn holds that what kept requests in one bucket was mostly in another, and
-// that no more is said of a wait than it lasted.
+// heldIn checks that what kept requests in one bucket was mostly in another, and that
+// the holders' time is at most the wait's.
 func heldIn(waited, doing breakdown.Bucket) func(*disagreement, sums) {
 	return func(d *disagreement, s sums) {
 		var in, total int64
@@ -531,7 +532,7 @@ func heldIn(waited, doing breakdown.Bucket) func(*disagreement, sums) {
 			}
 		}
 		if int64(s.buckets[waited]) == 0 || 2*in < int64(s.buckets[waited]) {
-			d.Errorf("of %v in %s, the holders were in %s for %v, %v in all", s.buckets[waited], waited, doing, time.Duration(in), time.Duration(total))
+			d.Errorf("of %v in %s, the holders were in %s for %v, %v in total", s.buckets[waited], waited, doing, time.Duration(in), time.Duration(total))
 		}
 	}
 }
@@ -544,7 +545,7 @@ func all(checks ...func(*disagreement, sums)) func(*disagreement, sums) {
 	}
 }
 
-// TestPatternsOfWaiting holds the attribution against handlers that measure
+// TestPatternsOfWaiting checks the attribution against handlers that measure
 // themselves.
 func TestPatternsOfWaiting(t *testing.T) {
 	for _, p := range patterns {

@@ -10,58 +10,57 @@ import (
 	"timesink/analyze/trace"
 )
 
-// asking is what a goroutine asks of other systems.
+// asking holds the calls that a goroutine makes to other systems.
 type asking struct {
-	req    *request // nil where the calls are nobody's yet
+	req    *request // nil if the calls belong to no request yet
 	reqSeq uint32
-	// calls are those that may go on, at most one for each bucket, and one beside it
-	// for a stream; last is the one that was last seen.
+	// calls are those that may continue, at most one for each bucket and one more for
+	// a stream. last is the index of the one seen last.
 	calls []callState
 	last  int
-	// loose are the calls of a goroutine that worked for no request that was
-	// known then; the one that turns out to have waited for them claims them. The
-	// ended ones are in the order of their end. As many as enough need not be
-	// forgotten yet.
+	// loose are calls made while the goroutine worked for no known request. The
+	// request that turns out to have waited for them claims them. Ended calls are
+	// ordered by their end. Up to enough of them need not be dropped yet.
 	loose  []looseCall
 	enough int
 }
 
-// maxStates is how many calls of a goroutine may go on at once.
+// maxStates is how many calls of a goroutine can be in progress at once.
 var maxStates = len(breakdown.BucketsOf(breakdown.External)) + 1
 
 type looseCall struct {
 	breakdown.Call
 	stream bool
-	opened bool // then it goes on with no other
+	opened bool // it starts a call and continues none
 }
 
-// streamCall is the last stream that a goroutine opened, or listened to, for a
+// streamCall is the stream that a goroutine last opened, or listened to, for a
 // request.
 type streamCall struct {
 	goroutine int64
 	index     int // into the request's Calls
 }
 
-// callState is where a goroutine stands in a call.
+// callState is the progress of a goroutine in a call.
 type callState struct {
 	bucket breakdown.Bucket
-	stream bool // a client's, whose messages others may be asked between
-	index  int  // into the request's Calls, or the loose ones
+	stream bool // a client's stream; calls to others may come between its messages
+	index  int  // into the request's Calls, or into loose
 	open   bool
 	phase  breakdown.Phase
-	// answered: something was read since the last write. ended: the answer to
-	// an HTTP request has come, or to one that others write and read.
+	// answered means that something was read since the last write; ended, that the
+	// answer has come to an HTTP request, or to one that other goroutines write and
+	// read.
 	answered, ended bool
-	begins          bool     // the call was last seen to begin
+	begins          bool     // the call was at its beginning when last seen
 	asked           []*class // stacks that wrote, or waited for an answer
 	from            []breakdown.Frame
 }
 
-// noteCall sees what an interval of a goroutine says of its calls, for the
-// request that it works for or, nil, for one not known yet. A trace shows no
-// beginning of a call, only what it waits for; a new one began where the phases
-// start over, or where after an answer the same stack asks again or the service
-// came another way.
+// noteCall updates a goroutine's calls from an interval, for the request that it
+// works for, or for one not yet known if r is nil. A trace does not show where a call
+// begins, only what it waits for. A new call is assumed if the phases start over, or
+// if after an answer the same stack asks again or the service came by another path.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if iv.class == nil || (iv.state != trace.StateWaiting && iv.state != trace.StateSyscall) {
 		return
@@ -71,7 +70,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		return
 	}
 	if iv.reason == trace.ReasonSync && !iv.endsWhole() || iv.reason == trace.ReasonGC || c.GC || r != nil && iv.end <= r.Start {
-		return // a library's own lock is no step, nor is the collector
+		return // neither a library's own lock nor the collector is a step
 	}
 	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
 		return
@@ -79,7 +78,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	a := g.asks(r)
 	s, between := a.state(rule.Bucket, c.Stream)
 	phase := iv.phase()
-	writes := c.writes && phase != breakdown.BodyRead // there it says how much it has read
+	writes := c.writes && phase != breakdown.BodyRead // there, writing reports how much was read
 	if !s.open || s.beginsAnew(iv, phase, writes, between) {
 		if !r.resume(g, s, c) && !m.openCall(r, g, s, c, rule, iv.start) {
 			return
@@ -91,7 +90,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 	call.End = iv.end
 	if getsReady(s.phase) && !getsReady(phase) {
-		call.Site, s.from = c.Site, c.caller() // the connection may have been asked for elsewhere
+		call.Site, s.from = c.Site, c.caller() // the connection may have been requested elsewhere
 	}
 	s.phase, s.begins = max(s.phase, phase), c.Begins || c.Opens
 	if call.System == rules.GenericSQL {
@@ -113,8 +112,9 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 }
 
-// noteStream sees that a goroutine opened a stream, for the request that it works for
-// or, nil, for one not known yet: the client began a goroutine of its own for it.
+// noteStream records that a goroutine opened a stream, for the request that it works
+// for, or for one not yet known if r is nil. The client created a goroutine for the
+// stream.
 func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 	if (r == nil || r.g != g) && g.helps(c) {
 		return
@@ -126,7 +126,7 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 	}
 }
 
-// openCall makes a state that of a new call, unless no more of them are kept.
+// openCall starts a new call in a state. It reports false if no more calls are kept.
 func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rule *rules.Rule, at int64) bool {
 	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Site: c.Site}
 	a := g.call
@@ -147,7 +147,7 @@ func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rul
 	return s.open
 }
 
-// listens notes that a goroutine goes on with a stream.
+// listens records that a goroutine continues with a stream.
 func (r *request) listens(g *goroutine, index int) {
 	for i := range r.listening {
 		if r.listening[i].goroutine == g.id {
@@ -158,8 +158,9 @@ func (r *request) listens(g *goroutine, index int) {
 	r.listening = append(r.listening, streamCall{g.id, index})
 }
 
-// streamOf is the index of the call that a goroutine's stream is, -1 for none. One
-// that another goroutine opened and left alone is that of who listens to it first.
+// streamOf returns the index of the call for the goroutine's stream, or -1. A stream
+// that another goroutine opened and never used belongs to the first goroutine that
+// listens to it.
 func (r *request) streamOf(g *goroutine, b breakdown.Bucket) int {
 	for _, s := range r.listening {
 		if s.goroutine == g.id && r.Calls[s.index].Bucket == b {
@@ -176,8 +177,8 @@ func (r *request) streamOf(g *goroutine, b breakdown.Bucket) int {
 	return -1
 }
 
-// resume makes a state go on with the goroutine's stream, where it has worked for
-// nobody, or for others, meanwhile.
+// resume makes a state continue with the goroutine's stream, if the goroutine has
+// worked for no request or for others in the meantime.
 func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 	if r == nil || s.open || !s.stream || c.Opens {
 		return false
@@ -187,7 +188,8 @@ func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 	return s.open
 }
 
-// asks is what the goroutine asks for a request; none of another's calls goes on.
+// asks returns the goroutine's calls for a request. No call of another request
+// continues.
 func (g *goroutine) asks(r *request) *asking {
 	if g.call == nil {
 		g.ensureRare().call = &asking{}
@@ -202,7 +204,7 @@ func (g *goroutine) asks(r *request) *asking {
 	return a
 }
 
-// call is the one at an index that a state has.
+// call returns the call that a state refers to by index.
 func (a *asking) call(index int) *breakdown.Call {
 	if a.req == nil {
 		return &a.loose[index].Call
@@ -210,8 +212,8 @@ func (a *asking) call(index int) *breakdown.Call {
 	return &a.req.Calls[index]
 }
 
-// state returns where the goroutine stands with what it asks of a kind of system,
-// and whether it asked another one since.
+// state returns the goroutine's state for a bucket, and whether it called another
+// system since.
 func (a *asking) state(bucket breakdown.Bucket, stream bool) (s *callState, between bool) {
 	last := a.last
 	for a.last = 0; a.last < len(a.calls); a.last++ {
@@ -221,12 +223,13 @@ func (a *asking) state(bucket breakdown.Bucket, stream bool) (s *callState, betw
 	}
 	a.calls = slices.Grow(a.calls, 1)[:a.last+1]
 	s = &a.calls[a.last]
-	*s = callState{bucket: bucket, stream: stream, asked: s.asked[:0]} // used again
+	*s = callState{bucket: bucket, stream: stream, asked: s.asked[:0]} // reuse the slice
 	return s, true
 }
 
-// beginsAnew tells that an interval is of another call than the state's. Where others
-// were asked between, only more of an answer, or of a stream, is of the same.
+// beginsAnew reports whether an interval belongs to a new call. If other systems were
+// called in between, only more of an answer, or of a stream, belongs to the same
+// call.
 func (s *callState) beginsAnew(iv *interval, phase breakdown.Phase, writes, between bool) bool {
 	c := iv.class
 	switch {
@@ -238,15 +241,15 @@ func (s *callState) beginsAnew(iv *interval, phase breakdown.Phase, writes, betw
 	return s.startsOver(c, phase, writes) || s.ended && iv.endsWhole()
 }
 
-// getsReady tells a phase in which a connection is waited for or made: nothing is
-// asked of the other side yet.
+// getsReady reports whether the phase waits for a connection or makes one: nothing
+// has been asked of the other side yet.
 func getsReady(p breakdown.Phase) bool {
 	return p.Stage() == breakdown.Pooling || p.Stage() == breakdown.Dialing
 }
 
-// helps tells a goroutine, with a stack of its, that a library began: what it
-// does is part of the call that it was begun for, also where the service's code
-// is called back.
+// helps reports whether a library started the goroutine, which shows stack c. Its
+// work is part of the call that it was started for, including calls back into the
+// service's code.
 func (g *goroutine) helps(c *class) bool {
 	if g.created == nil {
 		return !c.InService
@@ -254,7 +257,7 @@ func (g *goroutine) helps(c *class) bool {
 	return g.created.Own != nil && g.created.Own.Bucket.External() || !g.created.InService && !c.InService
 }
 
-// noteOpen sees the calls that a request leaves behind when it ends.
+// noteOpen handles the calls that a request leaves open when it ends.
 func (m *machine) noteOpen(r *request, at int64) {
 	for _, g := range r.branches {
 		if m.worksFor(g) == r && !g.dead && g.since < at {
@@ -280,21 +283,21 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	return writes && s.answered && (slices.Contains(s.asked, c) || !slices.Equal(c.caller(), s.from))
 }
 
-// caller is the part of a stack that the service's code is: from its call into
-// the library outwards.
+// caller returns the service's part of a stack: from its call into the library
+// outward.
 func (c *class) caller() []breakdown.Frame {
 	return c.Stack[max(slices.Index(c.Stack, c.Site), 0):]
 }
 
-// waitsLike tells two stacks that wait at the same place in the same function,
-// whatever led there.
+// waitsLike reports whether two stacks wait at the same place in the same function,
+// regardless of the callers.
 func (c *class) waitsLike(o *class) bool {
 	const top = 2 // the runtime's function and its caller
 	return slices.Equal(c.Stack[:min(top, len(c.Stack))], o.Stack[:min(top, len(o.Stack))])
 }
 
-// endsWhole tells a wait for an answer that another goroutine reads: it ends with
-// the answer's end.
+// endsWhole reports whether the wait is for an answer that another goroutine reads.
+// It ends when the answer is complete.
 func (iv *interval) endsWhole() bool {
 	if iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork {
 		return false
@@ -302,8 +305,8 @@ func (iv *interval) endsWhole() bool {
 	return iv.class.Whole && iv.reason != trace.ReasonSync || iv.wakerClass != nil && iv.wakerClass.Answers != nil
 }
 
-// phase is the step of a call that an interval was spent in: its stack's, unless
-// the goroutine that ended a select tells another.
+// phase returns the phase of a call that an interval was spent in: that of its stack,
+// unless the goroutine that ended a select shows another.
 func (iv *interval) phase() breakdown.Phase {
 	if iv.reason == trace.ReasonSelect && iv.wakerClass != nil && iv.wakerClass.Wakes != breakdown.NoPhase {
 		return iv.wakerClass.Wakes
@@ -314,8 +317,8 @@ func (iv *interval) phase() breakdown.Phase {
 	return iv.class.Phase
 }
 
-// rule says what an interval was spent on: that of its own stack, else that of the
-// client that called the service back.
+// rule returns the rule for an interval: that of its own stack or, if it has none,
+// that of the client that called the service back.
 func (iv *interval) rule() *rules.Rule {
 	if iv.class != nil && iv.class.Own != nil {
 		return iv.class.Own
@@ -323,8 +326,8 @@ func (iv *interval) rule() *rules.Rule {
 	return iv.answers()
 }
 
-// claim gives a request the calls that a shared worker made while the request
-// waited for it.
+// claim gives a request the calls that a shared worker made while the request waited
+// for it.
 func (m *machine) claim(r *request, g *goroutine, from, to int64) {
 	a := g.call
 	if a == nil || r == nil || len(a.loose) == 0 {
@@ -351,8 +354,8 @@ func (m *machine) claim(r *request, g *goroutine, from, to int64) {
 	})
 }
 
-// forgetCalls drops the loose calls that ended before the horizon, but for those that
-// may go on.
+// forgetCalls drops the loose calls that ended before the horizon, except those that
+// may continue.
 func (h *history) forgetCalls(g *goroutine, horizon int64) {
 	a := g.call
 	if a == nil || len(a.loose) == 0 || len(a.loose) < a.enough {
@@ -368,12 +371,13 @@ func (h *history) forgetCalls(g *goroutine, horizon int64) {
 	}
 }
 
-// goesOn tells a loose call that may go on.
+// goesOn reports whether a loose call may continue.
 func (a *asking) goesOn(i int) bool {
 	return a.req == nil && slices.ContainsFunc(a.calls, func(s callState) bool { return s.open && s.index == i })
 }
 
-// dropLoose takes loose calls away; what was one of them does not go on.
+// dropLoose removes loose calls. A state that referred to one of them no longer
+// continues it.
 func (h *history) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 	kept := a.loose[:0]
 	for i := range a.loose {
@@ -393,7 +397,7 @@ func (h *history) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 	a.loose = kept
 }
 
-// newClass returns the class of a stack that was classified as c.
+// newClass returns the class of a stack that was classified as of.
 func newClass(of *rules.Class) *class {
 	c := &class{Class: of}
 	c.offer()
@@ -413,7 +417,7 @@ func (c *class) endsIn(functions ...string) bool {
 	return slices.ContainsFunc(c.Stack[:min(len(c.Stack), 4)], func(f breakdown.Frame) bool { return slices.Contains(functions, f.Function) })
 }
 
-// placeCalls puts the calls in order and says how much of each lies on the path.
+// placeCalls orders the calls and sets how much of each lies on the path.
 func (m *machine) placeCalls(r *request) {
 	if len(r.Calls) == 0 {
 		return
@@ -441,8 +445,8 @@ func (r *request) placeCalls(path []breakdown.Segment) {
 	}
 }
 
-// unweave takes from each call what lies in a later one of the same goroutine and
-// bucket: what was asked between two messages of a stream.
+// unweave subtracts from each call what lies in a later one of the same goroutine and
+// bucket: calls made between two messages of a stream.
 func (r *request) unweave(path []breakdown.Segment) {
 	order := make([]*breakdown.Call, len(r.Calls))
 	for i := range r.Calls {
@@ -467,8 +471,7 @@ func (r *request) unweave(path []breakdown.Segment) {
 	}
 }
 
-// onPath is how much of a part of the path is what a call waits for between two
-// moments.
+// onPath returns how much of a part of the path a call waits for between two moments.
 func onPath(path []breakdown.Segment, c *breakdown.Call, from, to int64) (sum int64) {
 	i, _ := slices.BinarySearchFunc(path, from+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
 	for ; i < len(path) && path[i].Start < to; i++ {

@@ -9,8 +9,8 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A script is what goroutines do one after another, every 10 ns. Goroutine 1 serves
-// a request, which ends with the script.
+// A script is a sequence of events on goroutines, 10 ns apart. Goroutine 1 serves a
+// request, which ends with the script.
 type script struct {
 	stacks  []string
 	records []trace.Record
@@ -36,7 +36,7 @@ func newScript() *script {
 	return s
 }
 
-// serves has a goroutine begin to serve a request.
+// serves makes a goroutine begin to serve a request.
 func (s *script) serves(g int32) {
 	begins := s.stack("net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve")
 	s.add(trace.Record{Op: trace.OpStatus, G: g, Other: -1, State: trace.StateRunning, Stack: begins})
@@ -59,7 +59,7 @@ func (s *script) add(r trace.Record) {
 	s.records = append(s.records, r)
 }
 
-// waits has a goroutine wait for the network, or for its client's goroutine.
+// waits makes a goroutine wait for the network, or for its client's goroutine.
 func (s *script) waits(g int32, stack string) {
 	reason := trace.ReasonSelect
 	if stack[0] == 'i' {
@@ -70,13 +70,13 @@ func (s *script) waits(g int32, stack string) {
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
-// begins has a goroutine begin another.
+// begins makes a goroutine create another.
 func (s *script) begins(g, other int32, stack string) {
 	s.add(trace.Record{Op: trace.OpCreate, G: other, Other: g, State: trace.StateRunnable, Stack: s.stack(stack), Stack2: s.stack("main.get.func1")})
 	s.add(trace.Record{Op: trace.OpState, G: other, Other: -1, State: trace.StateRunning})
 }
 
-// blocks has a request wait until another goroutine gives it something.
+// blocks makes a request wait until another goroutine gives it something.
 func (s *script) blocks(g int32) {
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: s.stack("runtime.chanrecv1 < " + served)})
 }
@@ -101,11 +101,12 @@ func (s *script) request(t *testing.T) (got breakdown.Request) {
 	return got
 }
 
-func TestACallGoesOnWhileOthersAreMade(t *testing.T) {
+func TestCallContinuesWhileOthersAreMade(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(*script)
-		// calls are the goroutines that make them, between what they spend on others.
+		// calls are the goroutines that make them, between is what they spend on
+		// others.
 		calls   []int64
 		between []int64
 	}{
@@ -144,14 +145,14 @@ func TestACallGoesOnWhileOthersAreMade(t *testing.T) {
 			s.waits(4, receive+"main.get.func1")
 			s.gives(4, 1)
 		}, []int64{4}, []int64{50}},
-		{"a worker that nobody asked reads a stream and calls", func(s *script) {
+		{"a worker that no goroutine asked reads a stream and calls", func(s *script) {
 			s.blocks(1)
 			for _, stack := range []string{receive, asks, receive} {
 				s.waits(2, stack+worker)
 			}
 			s.gives(2, 1)
 		}, []int64{2, 2}, []int64{50, 0}},
-		{"a worker that nobody asked opens two streams", func(s *script) {
+		{"a worker that no goroutine asked opens two streams", func(s *script) {
 			s.blocks(1)
 			s.begins(2, 3, opens+worker)
 			s.waits(2, receive+worker)
@@ -169,16 +170,16 @@ func TestACallGoesOnWhileOthersAreMade(t *testing.T) {
 				calls, between = append(calls, call.Goroutine), append(between, call.Between)
 			}
 			if !slices.Equal(calls, c.calls) || !slices.Equal(between, c.between) {
-				t.Errorf("calls by the goroutines %d, with %d ns between, not by %d, with %d: %+v", calls, between, c.calls, c.between, r.Calls)
+				t.Errorf("calls by goroutines %d, with %d ns between them; want %d, with %d: %+v", calls, between, c.calls, c.between, r.Calls)
 			}
 		})
 	}
 }
 
-// A goroutine that listens to a stream and asks the database for each message is
-// never through with the stream; its queries must be forgotten all the same, though
-// there is always a request that has waited since before the last.
-func TestQueriesForAStreamAreForgotten(t *testing.T) {
+// A goroutine that listens to a stream and queries the database for each message
+// never finishes the stream. Its queries must be dropped anyway, although there is
+// always a request that has waited since before the last one.
+func TestQueriesForStreamAreDropped(t *testing.T) {
 	s := newScript()
 	m := newMachine(rules.New(), func(*breakdown.Request) {})
 	s.serves(6)

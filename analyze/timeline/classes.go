@@ -6,27 +6,26 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A class is a distinct stack, classified, with what the machine remembers of
-// it.
+// A class is a distinct stack, classified, with what the machine remembers about it.
 type class struct {
 	*rules.Class
 	root *Root // of the goroutines that begin with it
-	// Who claims a goroutine that starts with it, and one that nobody claimed yet and that
-	// shows it; unseen: nobody.
+	// The claims on a goroutine that starts with it, and on an unclaimed one that
+	// shows it; unseen if there is none.
 	starting, showing claim
-	// What a goroutine with this stack does: it takes something out of a channel, it
-	// reads from or writes to the network, or it gives up a lock.
+	// What a goroutine with this stack does: it receives from a channel, reads from
+	// or writes to the network, or unlocks a lock.
 	receives, reads, writes, unlocks bool
 	key                              string                  // the program counters
-	chain                            *breakdown.Chain        // nil where the stack leads no further than to its handler
+	chain                            *breakdown.Chain        // nil if the stack leads no further than to its handler
 	admitted                         bool                    // by the machine
 	waiting                          int                     // requests that wait with this stack, if it is Bare
-	causes                           [trace.NumStates]reason // the evidence that rests on it alone, by state
-	// Of what the stacks were of states before it that nobody ended, and of waits that
-	// it ended; nil where that is not asked for.
+	causes                           [trace.NumStates]reason // evidence from this stack alone, by state
+	// Evidence about states before it that no goroutine ended, and about waits that it
+	// ended; nil if not needed.
 	before, ends *evidence
-	waits        *waits   // of requests; nil where there were none that have to be followed
-	opening      *opening // that it stands for, nil where it is a stack
+	waits        *waits   // of requests; nil if there were none that have to be followed
+	opening      *opening // the opening it stands in for, nil for a real stack
 }
 
 // A reason is a cause for one of the runtime's reasons.
@@ -35,8 +34,8 @@ type reason struct {
 	reason trace.Reason
 }
 
-// classify returns what attaches a class to each distinct stack. It runs in the decoder's
-// workers, so that the machine has no part in it.
+// classify returns a function that attaches a class to each distinct stack. It runs
+// in the decoder's workers, so that the machine need not do it.
 func classify(table *rules.Table) func(*trace.Stack) (attached any, size int) {
 	return func(s *trace.Stack) (any, int) {
 		frames := make([]breakdown.Frame, len(s.Frames))
@@ -49,13 +48,13 @@ func classify(table *rules.Table) func(*trace.Stack) (attached any, size int) {
 	}
 }
 
-// size is what a class takes, in bytes, the share of its key in it keySize.
+// size returns the size of a class in bytes, and keySize the part of its key.
 func (c *class) size() int    { return classSize + len(c.Stack)*frameSize + c.keySize() }
 func (c *class) keySize() int { return 2 * len(c.key) }
 
-// admit appends the classes that the machine knows a generation's stacks by. Where there are
-// too many to keep them whole, stacks that mean the same share an outline. It is the machine
-// that decides this, since it sees the generations in their order.
+// admit appends the machine's classes for a generation's stacks to known and returns
+// the result. If there are too many to keep whole, stacks that mean the same share an
+// outline. The machine decides this, because it sees the generations in order.
 func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
 	for i, s := range stacks {
 		var c *class
@@ -63,7 +62,7 @@ func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
 			if c = s.Attached.(*class); !c.admitted {
 				c = m.classOf(c)
 			}
-			stacks[i] = nil // what has an outline is not kept whole until the generation ends
+			stacks[i] = nil // a stack with an outline need not be kept until the generation ends
 		}
 		known = append(known, c)
 	}

@@ -16,7 +16,7 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// delays are what each step of a call takes at least.
+// delays are the minimum durations of the steps of a call.
 var delays = map[breakdown.Phase]time.Duration{
 	breakdown.DNS:          7 * ms,
 	breakdown.Connect:      9 * ms,
@@ -25,7 +25,7 @@ var delays = map[breakdown.Phase]time.Duration{
 	breakdown.BodyRead:     8 * ms,
 }
 
-// nameserver answers every question for an address with 127.0.0.1, late.
+// nameserver answers every query for an address with 127.0.0.1, after a delay.
 func nameserver(t *testing.T) *net.Resolver {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -51,7 +51,7 @@ func nameserver(t *testing.T) *net.Resolver {
 	}}
 }
 
-// answerDNS turns a question into its answer: one address for type A, else none.
+// answerDNS turns a query into its answer: one address for type A, otherwise none.
 func answerDNS(q []byte) []byte {
 	end := 12
 	for end < len(q) && q[end] != 0 {
@@ -71,7 +71,7 @@ func answerDNS(q []byte) []byte {
 	return out
 }
 
-// slowServer takes its time at each step.
+// slowServer delays each step.
 func slowServer(t *testing.T, h2 bool) *httptest.Server {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(delays[breakdown.ResponseWait])
@@ -92,7 +92,7 @@ func slowServer(t *testing.T, h2 bool) *httptest.Server {
 	return s
 }
 
-// phaseClock measures a call's phases by net/http/httptrace.
+// phaseClock measures the phases of a call with net/http/httptrace.
 type phaseClock struct {
 	mu    sync.Mutex
 	at    map[breakdown.Phase]time.Time
@@ -125,9 +125,9 @@ func (c *phaseClock) with(ctx context.Context) context.Context {
 	})
 }
 
-// A call's phases are what each step took: no less than the other side took for
-// it, and no more than the client's own trace of the call says.
-func TestPhasesOfACall(t *testing.T) {
+// A call's phases match its steps: each is at least what the other side took for it,
+// and at most what the client's own trace of the call says.
+func TestCallPhases(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		h2   bool
@@ -161,10 +161,10 @@ func TestPhasesOfACall(t *testing.T) {
 				for p, delay := range delays {
 					got, least, most := s.phases[p], n*delay, clock.spent[p]
 					if p == breakdown.Connect {
-						most = s.buckets[breakdown.Upstream] // the client's trace does not tell it
+						most = s.buckets[breakdown.Upstream] // httptrace does not report it
 					}
 					if got < least-least/50 || got > most+s.wall/50 {
-						d.Errorf("%s is %v, the other side took %v and the client saw %v", p, got, least, most)
+						d.Errorf("%s is %v, but the other side took %v and the client measured %v", p, got, least, most)
 					}
 				}
 			})
@@ -172,8 +172,7 @@ func TestPhasesOfACall(t *testing.T) {
 	}
 }
 
-// TestCallsAreCounted holds the number of calls against what the other side
-// served.
+// TestCallsAreCounted checks the number of calls against what the other side served.
 func TestCallsAreCounted(t *testing.T) {
 	h2 := func(s *httptest.Server) *http.Client {
 		s.EnableHTTP2 = true
@@ -211,7 +210,7 @@ func TestCallsAreCounted(t *testing.T) {
 		limited.Timeout = 4 * ms
 		if resp, err := limited.Get(url + "/late"); err == nil {
 			resp.Body.Close()
-			t.Error("a late answer came in time")
+			t.Error("an answer that should be late came in time")
 		}
 	}
 	unread := func(t *testing.T, c *http.Client, url string) {

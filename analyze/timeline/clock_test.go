@@ -7,7 +7,7 @@ import (
 	"timesink/analyze/trace"
 )
 
-func TestTheMiddleRelationOfTheClocksCounts(t *testing.T) {
+func TestMedianClockOffset(t *testing.T) {
 	m := newMachine(nil, nil)
 	wall := time.Unix(1000, 0)
 	for i, late := range []int64{40_000, 0, 100, -30_000, 50} {
@@ -15,6 +15,6 @@ func TestTheMiddleRelationOfTheClocksCounts(t *testing.T) {
 		m.clock(&trace.Clock{Trace: at, Wall: wall.Add(time.Duration(at + late))})
 	}
 	if got := m.sum.Clock.offset() - wall.UnixNano(); got != 50 {
-		t.Errorf("the clocks are taken to be %d ns from where they are", got)
+		t.Errorf("the clock offset is wrong by %d ns", got)
 	}
 }

@@ -9,33 +9,33 @@ import (
 	"timesink/analyze/trace"
 )
 
-// What requests wait for when the window closes. Nothing has ended these waits, so
-// there is no waker to follow. In its place come, in this order,
+// This file finds out what requests wait for when the window closes. Nothing has ended
+// these waits, so there is no waker to follow. Instead, the following are tried in order:
 //
 //   - the request's only branch that is still at work,
 //   - the worker that took something from the request and has not given it back,
-//   - the workers that ended the waits with this stack before, if they ended them in
-//     the order in which they began: the first of them is at the oldest wait,
-//   - what the waits with this stack were before, if it was mostly one thing.
+//   - the workers that ended earlier waits with this stack, if they ended them in the
+//     order in which they began: the first of them is working on the oldest wait,
+//   - what earlier waits with this stack were, if they were mostly of one kind.
 //
-// If none of these tells, the time stays unknown.
+// If none of these applies, the time remains unknown.
 
 // mostEnders bounds how many workers are kept that end waits with a stack.
 const mostEnders = 8
 
-// waits are what the waits of requests with a stack were, that ended.
+// waits hold what the ended waits of requests with a stack were.
 type waits struct {
 	spent    [breakdown.NumBuckets]int64
 	phase    [breakdown.NumBuckets]breakdown.Phase // the last one seen
-	enders   []*goroutine                          // that serve no request
-	others   bool                                  // there were more, or of requests
-	latest   []int64                               // beginnings of those that have ended, the latest first
+	enders   []*goroutine                          // the ones that serve no request
+	others   bool                                  // there were more, or some that serve requests
+	latest   []int64                               // starts of ended waits, the latest first
 	n        int
 	disorder bool // one ended after too many that had begun later
 	open     int  // counted when the window closes
 }
 
-// ended sees a request's wait that ended, and how it was attributed.
+// endedWait records a request's wait that ended, and how it was attributed.
 func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 	c := iv.class
 	if c.waits == nil {
@@ -65,8 +65,8 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 	e.inOrder(iv.start)
 }
 
-// inOrder sees whether a wait ended after as many that began later as there may be
-// at work at once.
+// inOrder updates disorder: whether a wait ended after more waits that began later
+// than can be in progress at once.
 func (e *waits) inOrder(start int64) {
 	e.n++
 	i := 0
@@ -79,8 +79,8 @@ func (e *waits) inOrder(start int64) {
 	}
 }
 
-// only is the bucket that at least four fifths of the waits' time was in, apart from
-// the processor's.
+// only returns the bucket that holds at least four fifths of the waits' time, not
+// counting time spent waiting for a processor. It reports false if there is none.
 func (e *waits) only() (breakdown.Bucket, bool) {
 	sum, most := int64(0), breakdown.Unknown
 	for b, t := range e.spent {
@@ -95,9 +95,9 @@ func (e *waits) only() (breakdown.Bucket, bool) {
 	return most, sum > 0 && e.spent[most] > sum/5*4
 }
 
-// closing gets ready for the attribution of what is open at the window's end: how
-// many waits with a stack are older than each, and which worker is at each request's
-// work.
+// closing prepares the attribution of what is open at the end of the window: how many
+// waits with the same stack are older than each, and which worker is working on each
+// request.
 func (m *machine) closing(gs []*goroutine) {
 	for g := m.oldest; g != nil; g = g.newer {
 		if m.served(g) != nil && g.class != nil && g.class.waits != nil {
@@ -112,8 +112,8 @@ func (m *machine) closing(gs []*goroutine) {
 	}
 }
 
-// busy reports whether a worker has something to do: it does not wait for that, or it
-// waits for a timer again, which is what it does.
+// busy reports whether a worker has work: it does not wait for any, or it waits for a
+// timer again, which is part of its work.
 func (g *goroutine) busy() bool {
 	if g.state != trace.StateWaiting || g.class == nil || g.class.Own != nil || !awaits(g.reason) {
 		return true
@@ -126,7 +126,8 @@ func (g *goroutine) busy() bool {
 	return false
 }
 
-// unended attributes a wait of a request's own that goes on when the window closes.
+// unended attributes a wait of the request's own goroutine that is still open when
+// the window closes.
 func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 	r, e := w.r, iv.class.waits
 	alive := w.alive(b)
@@ -168,10 +169,10 @@ func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 	}
 }
 
-// worker is the one that is at the work of the wait that is the oldest but rank, nil
-// where none is: first come those that end such waits, the first to have ended the
-// last one first, then those that pass something to these. It is said whether any is
-// at work at all.
+// worker returns the worker that is working on the wait that only rank others are
+// older than, or nil if there is none. Workers that end such waits come first, in the
+// order in which they last ended one, then those that pass something to them. any
+// reports whether any worker is at work.
 func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
 	stage := slices.Clone(e.enders)
 	var seen []*goroutine
@@ -198,7 +199,7 @@ func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
 	return nil, false, any
 }
 
-// lastHanded is when a worker last let a request go on, or passed something on.
+// lastHanded returns when a worker last woke a request or passed something on.
 func (g *goroutine) lastHanded() (at int64) {
 	if n := len(g.handed); n > 0 {
 		at = g.handed[n-1].at
@@ -214,12 +215,12 @@ func (g *goroutine) lastHanded() (at int64) {
 // mostAlive bounds how many branches are looked at.
 const mostAlive = 2
 
-// started reports whether a goroutine began in a function of a role.
+// started reports whether a goroutine began in a function with the role r.
 func (g *goroutine) started(r rules.Role) bool { return g.start != nil && g.start.Role == r }
 
-// alive are branches of the request's that are at work: they have not ended, and wait
-// for no other goroutine. The service began them, or they are a server within the one
-// that the request came to.
+// alive returns branches of the request that are at work: they have not ended and
+// wait for no other goroutine. Either the service started them or they are a nested
+// server.
 func (w *walk) alive(b int64) (alive []*goroutine) {
 	for i := len(w.r.branches) - 1; i >= 0 && len(alive) < mostAlive; i-- {
 		g := w.r.branches[i]

@@ -5,10 +5,9 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A connection recognizes the goroutines that serve a connection's requests one after
-// another: a request begins with its first bytes, and ends when its goroutine is idle
-// again. It knows the loop of a server by the roles of its frames, and no server by
-// name.
+// A connection recognizes goroutines that serve the requests of a connection one
+// after another. A request begins with its first bytes and ends when its goroutine is
+// idle again. Servers are recognized by the roles of their frames, not by name.
 type connection struct{ passive }
 
 var ofConnections = claimOf(connection{})
@@ -23,8 +22,8 @@ const (
 
 func (connection) claims(c *class) (starting, showing bool) { return c.Role == rules.Connection, false }
 
-// start begins with no request: the connection may have been accepted by a goroutine
-// of a request, but serves others.
+// start opens no request. A request's goroutine may have accepted the connection, but
+// the connection serves others.
 func (connection) start(_ *machine, g *goroutine, _ int64) {
 	g.claim, g.stage, g.req = ofConnections, connFresh, nil
 }
@@ -59,8 +58,8 @@ func (connection) meet(m *machine, g *goroutine, c *class, early []interval) boo
 func (connection) show(m *machine, g *goroutine, at int64, c *class, state trace.State) {
 	switch c.Role {
 	case rules.Fetch:
-		// A session: the connection was taken over before the window. Else it is
-		// the other end of one, which a request uses.
+		// The connection was hijacked before the window: this is a session. Otherwise
+		// it is the client end of one, used by a request.
 		if r := m.served(g); r == nil || r.Incomplete {
 			m.drop(g)
 			g.claim = unclaimed
@@ -99,7 +98,7 @@ func (connection) show(m *machine, g *goroutine, at int64, c *class, state trace
 	m.work(g, at, c)
 }
 
-// work takes a stack of a handler, or of what is done before or behind it.
+// work handles a stack of a handler, or of the server's code before or after it.
 func (m *machine) work(g *goroutine, at int64, c *class) {
 	r := m.served(g)
 	if r != nil && r.finished != 0 && c.Role != rules.Finishing {
@@ -119,8 +118,8 @@ func (m *machine) work(g *goroutine, at int64, c *class) {
 	r.note(c)
 }
 
-// resume opens a request where a wait for its first bytes ends: they have arrived.
-// What another goroutine handed over is a request for certain.
+// resume opens a request at the end of a wait for its first bytes: they have arrived.
+// If another goroutine handed them over, it is certainly a request.
 func (connection) resume(m *machine, g *goroutine, w wakeup) {
 	waited := w.waited
 	if waited == nil || w.reason == trace.ReasonGC || w.reason == trace.ReasonSync || waited.collects() || m.served(g) != nil {
@@ -137,7 +136,7 @@ func (connection) resume(m *machine, g *goroutine, w wakeup) {
 	}
 }
 
-// beforeWindow opens the request that a goroutine was at when the window opened.
+// beforeWindow opens the request that a goroutine was serving when the window opened.
 func (m *machine) beforeWindow(g *goroutine, early []interval) {
 	r := m.begin(g, g.born)
 	r.Incomplete = true
@@ -146,15 +145,15 @@ func (m *machine) beforeWindow(g *goroutine, early []interval) {
 	}
 }
 
-// ofServer reports whether a stack is of a goroutine that serves requests.
+// ofServer reports whether the stack belongs to a goroutine that serves requests.
 func (c *class) ofServer() bool {
 	return c.Kind != "" && c.Role < rules.Fetch && c.Role != rules.NotRequest && c.Role != rules.Background
 }
 
-// idle takes a stack of reading the first bytes of a request. A read that finds
-// them there is the request's beginning; one that finds nothing is followed by a
-// wait, and the request begins when that ends. A second read that has to wait
-// is waiting for the rest of a header.
+// idle handles a stack that reads the first bytes of a request. If the read finds
+// them, it is the beginning of the request. If it finds nothing, a wait follows, and
+// the request begins when that wait ends. A second read that has to wait is waiting
+// for the rest of a header.
 func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 	r := m.served(g)
 	if r != nil && r.arrival == arrived {
@@ -164,7 +163,7 @@ func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 	switch state {
 	case trace.StateSyscall:
 		if r != nil && r.arrival == readStopped {
-			m.drop(g) // the read before had found nothing
+			m.drop(g) // the read before found nothing
 			r = nil
 		}
 		if r == nil {
@@ -175,7 +174,7 @@ func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 		g.stage = keepFresh(g.stage, connActive)
 	case trace.StateWaiting:
 		if g.reason == trace.ReasonSync {
-			return // for a lock of the server's own
+			return // for one of the server's own locks
 		}
 		if r != nil && g.stopped(state) && r.reads > 0 {
 			r.arrival = readStopped
@@ -188,8 +187,8 @@ func (m *machine) idle(g *goroutine, at int64, state trace.State) {
 	}
 }
 
-// keepFresh keeps a connection fresh until a request was seen on it: only there
-// is the reading of a header the beginning.
+// keepFresh returns next, but keeps a fresh connection fresh: until a request has
+// been seen on it, reading a header counts as the beginning.
 func keepFresh(c, next stage) stage {
 	if c == connFresh {
 		return c
@@ -197,9 +196,9 @@ func keepFresh(c, next stage) stage {
 	return next
 }
 
-// lastWait is the end of the last wait, 0 where there is none. Where another goroutine
-// ended it, or the collector, it was not for a request's first bytes: those the
-// network tells of.
+// lastWait returns the end of the last wait, or 0 if there is none. It also returns 0
+// if another goroutine or the collector ended that wait: it was not for a request's
+// first bytes, since the network reports those.
 func lastWait(ivs []interval) int64 {
 	for i := len(ivs) - 1; i >= 0; i-- {
 		if iv := &ivs[i]; iv.state == trace.StateWaiting {
@@ -212,9 +211,10 @@ func lastWait(ivs []interval) int64 {
 	return 0
 }
 
-// next closes a request at a moment, where a stack shows that the goroutine went
-// on without having been seen idle: the next request was there already, or the
-// connection is left.
+// next closes the goroutine's request at a moment and, if another follows, opens it
+// there and returns it; otherwise it returns nil. It is called when a stack shows
+// that the goroutine went on without having been seen idle: the next request had
+// already arrived, or the goroutine left the connection.
 func (m *machine) next(g *goroutine, at int64, another bool) *request {
 	at = max(at, m.served(g).Start)
 	beyond := m.done(g, at, false)
@@ -226,27 +226,25 @@ func (m *machine) next(g *goroutine, at int64, another bool) *request {
 	return r
 }
 
-// readsRequest reports whether a stack waits for, or reads, a request's first bytes
-// or its header.
+// readsRequest reports whether the stack waits for, or reads, a request's first bytes
+// or header.
 func (c *class) readsRequest() bool { return c.Role == rules.Idle || c.Role == rules.ReadHeader }
 
-// readingHeader reports whether the header that is being read is that of a request
-// of which nothing else has been seen. One that is read after a handler was seen is
-// the next request's: before Go 1.20 a server without an idle timeout waits for it
-// there.
+// readingHeader reports whether the header being read belongs to a request of which
+// nothing else has been seen. A header read after a handler was seen belongs to the
+// next request: before Go 1.20, a server without an idle timeout waits for it there.
 func (m *machine) readingHeader(g *goroutine) bool {
 	r := m.served(g)
 	return r == nil || r.arrival != arrived || r.proof >= headerRead
 }
 
-// readsAhead follows a connection's goroutine that begins to read ahead of a
-// request. Each request has that at most once: where it has no body before its
-// handler is called, else when the body has been read. It tells one request from
-// the next where the goroutine was not seen to read the next one: that was there
-// already, in the buffer of a connection with TLS. Where within the time since it
-// was last seen the next one began is not known; it lies at the end of that time,
-// since a handler may go on after its last write, and what is left to do until the
-// next handler is little.
+// readsAhead handles a connection's goroutine that starts to read ahead of a request.
+// That happens at most once for each request: before the handler is called if there
+// is no body, otherwise when the body has been read. It separates two requests if the
+// goroutine was not seen reading the second one, as when that was already in the
+// buffer of a TLS connection. Where the second request began since the goroutine was
+// last seen is unknown. It is taken to be at the end of that time, because a handler
+// may go on after its last write, and little is left to do before the next handler.
 func (m *machine) readsAhead(g *goroutine, at int64, c *class) {
 	if r := m.served(g); r != nil && r.finished == 0 && (r.proof == readAhead || r.proof == headerRead && c.Role == rules.Beginning) {
 		m.next(g, at, true)

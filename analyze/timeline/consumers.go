@@ -5,22 +5,22 @@ import (
 	"timesink/analyze/trace"
 )
 
-// Consumers recognizes the goroutines that take units of work from a queue, or messages
-// from a session. It knows them by the roles of their frames and by who hands them
-// work, and no queue by name.
+// Consumers recognizes goroutines that take units of work from a queue or messages
+// from a session. It recognizes them by the roles of their frames and by who hands
+// them work, not by the name of a queue.
 type consumers struct{ passive }
 
 var ofConsumers = claimOf(consumers{})
 
 // A consumer is a goroutine that takes units of work from a queue. A unit is what
-// happens between two idle fetches: it begins when the goroutine was given
-// something that it waited for, and ends when it asks for more. A fetch that finds
-// something there already shows only where that wakes another goroutine or enters
-// the kernel; what is taken without either belongs to the unit before it.
+// happens between two idle fetches: it begins when the goroutine receives something
+// it waited for, and ends when it asks for more. A fetch that finds something already
+// there is visible only if it wakes another goroutine or enters the kernel. Whatever
+// is taken without either belongs to the unit before.
 type consumer struct {
-	idle  *class // how it waits, where not its stack but who ends the wait tells
-	given bool   // it was given something, and waits on in its library
-	unit  string // the function that does the work
+	idle  *class // how it waits, if its waker and not its stack identifies it
+	given bool   // it received something, and still waits in its library
+	unit  string // the function that processes the unit
 	kind  string
 }
 
@@ -69,13 +69,14 @@ func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.
 	}
 }
 
-// unbound tells a goroutine that works for no request but its own.
+// unbound reports whether a goroutine works for no request but its own.
 func (m *machine) unbound(g *goroutine) bool {
 	r := m.worksFor(g)
 	return r == nil || g.borrowed || g.claim == ofConsumers && r.g == g
 }
 
-// consumer makes a goroutine one, unless it is, and returns what is kept of it.
+// consumer makes the goroutine a consumer, unless it already is one, and returns its
+// state.
 func (m *machine) consumer(g *goroutine) *consumer {
 	if g.claim != ofConsumers {
 		g.claim, g.req, g.ensureRare().memo = ofConsumers, nil, &consumer{}
@@ -83,9 +84,9 @@ func (m *machine) consumer(g *goroutine) *consumer {
 	return g.memo.(*consumer)
 }
 
-// atWork opens the unit that a consumer was at before it was known to be one, in
-// case it was there before the window. Where it was not seen to be given that, the
-// window's edge has cut it, or it was none if not busy.
+// atWork opens the unit that a consumer was at before it was known to be one, if it
+// existed before the window. If it was not seen to receive that work, the window's
+// start has cut the unit or, unless busy, there was none.
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
 	g.forgetEarly()
@@ -100,7 +101,7 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 	r.prove(isRequest)
 	fetching := !busy
 	for i := range early {
-		fetching = fetching && early[i].hasNoStack() // else it is past its fetch
+		fetching = fetching && early[i].hasNoStack() // otherwise it is past its fetch
 		m.attribute(r, g, &early[i])
 	}
 	switch {
@@ -112,9 +113,9 @@ func (m *machine) atWork(g *goroutine, busy bool) {
 	m.claim(r, g, start, g.since)
 }
 
-// learn takes what a stack tells of a consumer's work.
+// learn updates the consumer from a stack of its work.
 func (k *consumer) learn(c *class) {
-	if c.Kind != "" && c.Role >= rules.Fetch { // not the server's that a session is below
+	if c.Kind != "" && c.Role >= rules.Fetch { // not the kind of the server below a session
 		k.kind = c.Kind
 	}
 	switch {
@@ -133,7 +134,7 @@ func (m *machine) unit(g *goroutine, at int64) *request {
 	return r
 }
 
-// awaits tells the reasons of a wait for work.
+// awaits reports whether a wait for work can have this reason.
 func awaits(reason trace.Reason) bool {
 	switch reason {
 	case trace.ReasonNetwork, trace.ReasonSelect, trace.ReasonRecv, trace.ReasonCond:
@@ -142,16 +143,16 @@ func awaits(reason trace.Reason) bool {
 	return false
 }
 
-// feeds tells a goroutine that hands out what consumers take, and takes whether a
-// stack with which another one deals with it is a consumer's.
+// feeds reports whether the stack belongs to a goroutine that hands out work to
+// consumers.
 func feeds(c *class) bool { return c != nil && c.Role == rules.Feed }
 
 func (m *machine) mayConsume(g *goroutine, c *class) bool {
 	return c != nil && (c.Role == rules.Fetch || c.Own == nil && c.InService && (g.isWorker() || g.claim == ofConsumers)) && m.unbound(g)
 }
 
-// feed sees that a goroutine ends a wait, before that is attributed: one that was
-// given work was idle.
+// feed handles a goroutine that ends a wait, before the wait is attributed: a
+// goroutine that was given work was idle.
 func (m *machine) feed(g *goroutine, by *class) {
 	if !feeds(by) || !awaits(g.reason) || !m.mayConsume(g, g.class) {
 		return
@@ -165,8 +166,8 @@ func (m *machine) feed(g *goroutine, by *class) {
 	m.done(g, g.since, false)
 }
 
-// resume opens a unit where a consumer's wait ends. One that a timer ended may have
-// been given nothing: it is no unit unless it does something.
+// resume opens a unit at the end of a consumer's wait. If a timer ended the wait, the
+// consumer may have received nothing: it is a unit only if it does something.
 func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 	k, waited := m.consumer(g), w.waited
 	if m.served(g) != nil || waited == nil || w.reason == trace.ReasonGC || waited.collects() || waited.Role != rules.Fetch && (waited != k.idle || !feeds(w.by)) {
@@ -179,8 +180,8 @@ func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 	}
 }
 
-// consumed sees that a goroutine let one go on that had something to hand out: it has
-// taken that without a wait.
+// consumed handles a goroutine that woke one with something to hand out: it has taken
+// that without waiting.
 func (m *machine) consumed(g *goroutine, at int64, c, from *class) {
 	if !feeds(from) || !m.mayConsume(g, c) {
 		return
@@ -195,7 +196,7 @@ func (m *machine) consumed(g *goroutine, at int64, c, from *class) {
 	m.served(g).give()
 }
 
-// give says that the goroutine was given what it waited for.
+// give records that the goroutine received what it waited for.
 func (r *request) give() {
 	r.arrival = wasGiven
 	r.prove(isRequest)

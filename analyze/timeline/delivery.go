@@ -6,9 +6,8 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A delivery hands finished requests on beside the machine, in their order. What
-// is done with them takes a seventh of all time, and the machine is what all
-// others wait for.
+// A delivery hands finished requests to the caller on another goroutine, in order.
+// Processing them takes a seventh of all time, and the machine is the bottleneck.
 type delivery struct {
 	parcel parcel // being filled
 	full   chan parcel
@@ -16,8 +15,9 @@ type delivery struct {
 	ended  sync.WaitGroup
 }
 
-// A parcel holds copies of requests: the machine's own stay with it, in the cache
-// of its core. Their paths, calls and samples lie one behind another.
+// A parcel holds copies of requests: the originals stay with the machine, in the
+// cache of its core. The paths, calls and samples of all requests lie in one slice
+// each.
 type parcel struct {
 	requests []breakdown.Request
 	path     []breakdown.Segment
@@ -25,12 +25,12 @@ type parcel struct {
 	samples  []*breakdown.Cause
 	chains   []*breakdown.Chain
 	waits    []breakdown.Waited
-	weight   int64  // of the requests, bytes
-	after    func() // to be called when they were delivered
+	weight   int64  // of the requests, in bytes
+	after    func() // called after they have been delivered
 }
 
-// A parcel is handed on when it is this large. A request that is large by itself
-// is not copied.
+// A parcel is handed on when it is this large. A request that is large by itself is
+// not copied.
 const (
 	parcels      = 8
 	parcelLen    = 256
@@ -52,7 +52,7 @@ func newDelivery(emit func(*breakdown.Request)) *delivery {
 	return t
 }
 
-// add copies a request.
+// add copies a request into the parcel.
 func (b *parcel) add(r *breakdown.Request) {
 	b.path = append(b.path, r.Path...)
 	b.calls = append(b.calls, r.Calls...)
@@ -62,7 +62,8 @@ func (b *parcel) add(r *breakdown.Request) {
 	b.requests = append(b.requests, *r)
 }
 
-// deliver hands on all requests. Only now is it known where their parts lie.
+// deliver calls emit with each request. Only now are the final positions of their
+// parts known.
 func (b *parcel) deliver(emit func(*breakdown.Request)) {
 	path, calls, samples, chains, waits := b.path, b.calls, b.samples, b.chains, b.waits
 	for i := range b.requests {
@@ -80,7 +81,8 @@ func (b *parcel) deliver(emit func(*breakdown.Request)) {
 	*b = parcel{requests: b.requests[:0], path: b.path[:0], calls: b.calls[:0], samples: b.samples[:0], chains: b.chains[:0], waits: b.waits[:0]}
 }
 
-// cutOff cuts the first n off. None are no nil, on whichever way they come.
+// cutOff splits s after its first n elements. If n is 0, first is empty but not nil, so
+// that requests are the same whichever way they are delivered.
 func cutOff[T any](s []T, n int) (first, rest []T) {
 	if n == 0 {
 		return []T{}, s
@@ -88,7 +90,7 @@ func cutOff[T any](s []T, n int) (first, rest []T) {
 	return s[:n:n], s[n:]
 }
 
-// deliver hands on a finished request.
+// deliver delivers a finished request.
 func (m *machine) deliver(r *request) {
 	t := m.delivery
 	if r.Calls == nil {
@@ -118,13 +120,13 @@ func (m *machine) deliver(r *request) {
 	}
 }
 
-// handOn hands on the parcel, and takes back one that was delivered before.
+// handOn hands on the parcel and takes back one that was delivered before.
 func (t *delivery) handOn() {
 	t.full <- t.parcel
 	t.parcel = <-t.empty
 }
 
-// deliverAll returns when all that was finished has been delivered.
+// deliverAll waits until every finished request has been delivered.
 func (m *machine) deliverAll() {
 	if m.delivery == nil {
 		return
@@ -134,7 +136,7 @@ func (m *machine) deliverAll() {
 	}
 }
 
-// afterDelivery calls f when all that was finished has been delivered.
+// afterDelivery calls f once every finished request has been delivered.
 func (m *machine) afterDelivery(f func()) {
 	if m.delivery == nil {
 		f()
@@ -144,7 +146,7 @@ func (m *machine) afterDelivery(f func()) {
 	m.delivery.handOn()
 }
 
-// endDelivery returns when all has been delivered, and ends the delivery.
+// endDelivery waits until everything has been delivered, and ends the delivery.
 func (m *machine) endDelivery() {
 	if m.delivery == nil {
 		return

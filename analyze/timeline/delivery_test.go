@@ -8,10 +8,10 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// Requests of all sizes are told in the order in which they ended, whole, and what
-// comes after a generation is done when those before it were told. Their memory is
-// used again meanwhile.
-func TestRequestsAreToldInTheirOrder(t *testing.T) {
+// Requests of all sizes are delivered whole and in the order in which they ended.
+// What follows a generation runs after the requests before it were delivered. Their
+// memory is reused in the meantime.
+func TestDeliveryKeepsOrder(t *testing.T) {
 	said := func(teller bool) (all []string) {
 		m := newMachine(rulesTable(), func(r *breakdown.Request) {
 			all = append(all, fmt.Sprint(r.Goroutine, len(r.Path), r.Path, r.Calls, len(r.Samples)))
@@ -38,6 +38,6 @@ func TestRequestsAreToldInTheirOrder(t *testing.T) {
 		return all
 	}
 	if beside, here := said(true), said(false); len(here) != 3003 || !slices.Equal(beside, here) {
-		t.Errorf("%d were told beside the machine, %d by it", len(beside), len(here))
+		t.Errorf("%d delivered on another goroutine, %d by the machine itself", len(beside), len(here))
 	}
 }

@@ -20,17 +20,18 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// A client asks a server in some way; addr is the server's host and port.
+// A client sends requests to a server in some way; addr is the server's host and
+// port.
 type client struct {
 	name string
 	tls  bool
 	h2c  bool
-	// kind is what the requests are, "http/1" unless set.
+	// kind is the kind of the requests, "http/1" if empty.
 	kind string
 	ask  func(t *testing.T, s *httptest.Server, addr string)
 }
 
-// raw sends text on a connection of its own, in pieces, and reads all answers.
+// raw sends text on a new connection, in pieces, and reads all answers.
 func raw(t *testing.T, addr string, pieces ...string) string {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -121,7 +122,7 @@ var clients = []client{
 			get(t, s.Client(), s.URL+"/large")
 		}
 	}},
-	{name: "gone amid the request", ask: func(t *testing.T, _ *httptest.Server, addr string) {
+	{name: "gone in the middle of a request", ask: func(t *testing.T, _ *httptest.Server, addr string) {
 		for range 5 {
 			c, err := net.Dial("tcp", addr)
 			if err != nil {
@@ -171,7 +172,7 @@ var clients = []client{
 		for range 3 {
 			if c, err := tls.Dial("tcp", addr, &tls.Config{ServerName: "elsewhere"}); err == nil {
 				c.Close()
-				t.Error("a wrong certificate was taken")
+				t.Error("a wrong certificate was accepted")
 			}
 		}
 		raw(t, addr, getClose)
@@ -254,8 +255,8 @@ func (h *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// start serves a handler in the way a client needs, without a pause for
-// connections that the client gave up.
+// start serves a handler the way a client needs, without delaying shutdown for
+// connections that the client abandoned.
 func (c *client) start(h http.Handler) *httptest.Server {
 	s := httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = c.kind == "http/2"
@@ -274,8 +275,8 @@ func (c *client) start(h http.Handler) *httptest.Server {
 	return s
 }
 
-// TestEachRequestIsOne holds the requests that the trace shows against those
-// that the handler counted.
+// TestEachRequestIsOne checks the requests in the trace against those that the
+// handler counted.
 func TestEachRequestIsOne(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -296,7 +297,7 @@ func TestEachRequestIsOne(t *testing.T) {
 					t.Errorf("a request on goroutine %d is incomplete", r.Goroutine)
 				}
 				if r.Kind != kind {
-					t.Errorf("a request of %s is %s", kind, r.Kind)
+					t.Errorf("a request of kind %s has kind %s", kind, r.Kind)
 				}
 				if r.Endpoint != "" && r.Endpoint != reflect.TypeFor[counting]().PkgPath()+".(*counting).ServeHTTP" {
 					t.Errorf("a request is served by %s", r.Endpoint)
@@ -305,21 +306,21 @@ func TestEachRequestIsOne(t *testing.T) {
 				wall += r.Wall()
 			}
 			if n != h.n.Load() {
-				t.Errorf("%d requests, the handler counted %d", n, h.n.Load())
+				t.Errorf("%d requests, but the handler counted %d", n, h.n.Load())
 				for i := range all {
 					t.Log(path(&all[i]))
 				}
 			}
 			if wall < h.spent.Load() {
-				t.Errorf("the requests lasted %v, the handler alone %v", time.Duration(wall), time.Duration(h.spent.Load()))
+				t.Errorf("the requests took %v, the handler alone %v", time.Duration(wall), time.Duration(h.spent.Load()))
 			}
 			explained(t, all)
 		})
 	}
 }
 
-// explained holds that next to nothing of the requests is unknown, and that none
-// is idle time of its connection.
+// explained checks that next to nothing of the requests is unknown, and that none of
+// it is idle time of the connection.
 func explained(t *testing.T, all []breakdown.Request) {
 	t.Helper()
 	wall, unknown := int64(0), int64(0)
@@ -398,8 +399,8 @@ func TestRequestsInFlightAtTheEdges(t *testing.T) {
 	}
 }
 
-// A connection that its handler takes over is no request from then on, however
-// long the handler stays.
+// A connection that its handler hijacks stops being a request then, however long the
+// handler stays.
 func TestHijackedConnections(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(ms)
@@ -415,7 +416,7 @@ func TestHijackedConnections(t *testing.T) {
 			io.WriteString(c, line)
 		}
 	}))
-	var asked time.Duration // until the answer came, which is after the handler took the connection
+	var asked time.Duration // until the answer came, which is after the handler hijacked the connection
 	before := serving()
 	data := record(t, func() {
 		start := time.Now()
@@ -439,11 +440,11 @@ func TestHijackedConnections(t *testing.T) {
 		t.Fatalf("%d requests: %+v", len(all), all)
 	}
 	if wall := time.Duration(all[0].Wall()); wall < ms || wall > asked {
-		t.Errorf("the request lasts %v, the client had its answer after %v", wall, asked)
+		t.Errorf("the request takes %v, but the client had its answer after %v", wall, asked)
 	}
 }
 
-// A slow reader's requests are client_io, also those of a client that sends its
+// A slow reader's requests are client_io, as are those of a client that sends its
 // body slowly.
 func TestWaitingForTheClient(t *testing.T) {
 	var w stopwatch
@@ -478,6 +479,6 @@ func TestWaitingForTheClient(t *testing.T) {
 	_, all := read(t, data, 1)
 	got := of(all, &w)
 	if int64(got.n) != w.n.Load() || got.buckets[breakdown.ClientIO]+got.processor() < w.in(breakdown.ClientIO) || got.buckets[breakdown.Unknown] > got.wall/200 {
-		t.Errorf("%v, the handler measured %v", got, &w)
+		t.Errorf("%v, but the handler measured %v", got, &w)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // stretch starts a stretch of generations without a gap, unless one is under way. The
-// time since the stretch before is lost.
+// time since the previous stretch is lost.
 func (m *machine) stretch(first int64) {
 	if m.from != 0 {
 		return
@@ -31,7 +31,7 @@ func (m *machine) covered() int64 {
 	return m.sum.Covered + m.now - m.from
 }
 
-// interrupt ends a stretch: no state is carried across the gap that follows.
+// interrupt ends a stretch. No state is carried across the gap that follows.
 func (m *machine) interrupt() {
 	for _, g := range m.leave() {
 		m.unwatch(g)
@@ -46,8 +46,8 @@ func (m *machine) interrupt() {
 	m.sum.Covered, m.from = m.covered(), 0
 }
 
-// leave closes everything open at the end of a stretch. It returns the live goroutines
-// by ascending id.
+// leave closes everything open at the end of a stretch. It returns the live
+// goroutines by ascending id.
 func (m *machine) leave() []*goroutine {
 	gs := slices.SortedFunc(m.gs.All(), func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
 	m.closing(gs)

@@ -17,14 +17,14 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// A reading is what a trace was read as.
+// A reading is the result of reading a trace.
 type reading struct {
 	requests []string
 	complete int
 	sum      Summary
 }
 
-// add adds what another trace was read as: the next one of the same process.
+// add adds the result of another trace, the next one of the same process.
 func (r *reading) add(t testing.TB, o reading) {
 	r.requests = append(r.requests, o.requests...)
 	r.complete += o.complete
@@ -47,7 +47,7 @@ func (r *reading) add(t testing.TB, o reading) {
 	}
 }
 
-// sums are those of a summary's figures that add up from stretch to stretch.
+// sums are the figures of a summary that add up over stretches.
 func (r *reading) sums() string {
 	s := r.sum
 	roots := map[string]Root{}
@@ -79,9 +79,9 @@ func readAs(t testing.TB, r io.Reader, workers int, sh shares) reading {
 
 var plenty = sharesOf(DefaultMemory)
 
-// What is missing, comes late or comes again is told, and the rest is what its
-// stretches are by themselves: no state is carried across a gap.
-func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
+// Generations that are missing, late or repeated are reported, and the rest is the
+// same as its stretches read separately: no state is carried across a gap.
+func TestMisplacedGenerationsAreReported(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		last := len(a.Parts) - 1
 		for _, f := range tracetest.Faults {
@@ -92,10 +92,10 @@ func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
 					want.add(t, readAs(t, bytes.NewReader(a.Trace(tracetest.Places(s[0], s[1])...)), 1, plenty))
 				}
 				if !slices.Equal(got.requests, want.requests) {
-					t.Errorf("%d requests, %d of them complete; the stretches have %d and %d", len(got.requests), got.complete, len(want.requests), want.complete)
+					t.Errorf("%d requests, %d of them complete; the stretches alone have %d and %d", len(got.requests), got.complete, len(want.requests), want.complete)
 				}
 				if got.sums() != want.sums() {
-					t.Errorf("the sums are\n%s, those of the stretches\n%s", got.sums(), want.sums())
+					t.Errorf("the sums are\n%s, those of the stretches alone\n%s", got.sums(), want.sums())
 				}
 				for _, told := range []struct {
 					what string
@@ -103,18 +103,18 @@ func TestGenerationsThatAreNotWhereTheyBelongAreTold(t *testing.T) {
 					want []int
 				}{{"missing", got.sum.Missing, f.Missing(last)}, {"late", got.sum.Late, f.Late(last)}, {"repeated", got.sum.Repeated, f.Repeated(last)}} {
 					if all := numbersOf(told.n, a.First()); !slices.Equal(all, told.want) || told.n.Count != uint64(len(all)) {
-						t.Errorf("%v are told as %s (%d), not %v", all, told.what, told.n.Count, told.want)
+						t.Errorf("%v are reported as %s (%d), want %v", all, told.what, told.n.Count, told.want)
 					}
 				}
 				if got.sum.Cut != nil {
-					t.Errorf("the trace is said to be cut: %v", got.sum.Cut)
+					t.Errorf("the trace is reported as cut: %v", got.sum.Cut)
 				}
 			})
 		}
 	}
 }
 
-// numbersOf are the numbers as places in a row that begins with first.
+// numbersOf returns the numbers as positions in a sequence that begins with first.
 func numbersOf(n Numbers, first uint64) (all []int) {
 	for _, r := range n.Runs {
 		all = append(all, tracetest.Places(int(r.First-first), int(r.Last-first))...)
@@ -123,36 +123,36 @@ func numbersOf(n Numbers, first uint64) (all []int) {
 	return all
 }
 
-// What a trace covers and what it lost make up the time it tells of, whatever was
-// done to its generations.
-func TestWhatALossLeavesUncovered(t *testing.T) {
+// The time that a trace covers and the time that it lost add up to its window,
+// whatever was done to its generations.
+func TestCoveredAndLostAddUp(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		last := len(a.Parts) - 1
 		untouched := readAs(t, bytes.NewReader(a.Whole()), 1, plenty).sum
 		if untouched.Lost != 0 || untouched.Covered != untouched.End-untouched.Start {
-			t.Errorf("%s: %d ns are covered and %d lost of %d", name, untouched.Covered, untouched.Lost, untouched.End-untouched.Start)
+			t.Errorf("%s: %d ns covered and %d lost, of %d", name, untouched.Covered, untouched.Lost, untouched.End-untouched.Start)
 		}
 		for _, f := range tracetest.Faults {
 			if f.Name == "the first is missing" {
-				continue // nothing tells that there was one
+				continue // nothing shows that there was one
 			}
 			sum := readAs(t, bytes.NewReader(a.Trace(f.Row(last)...)), 1, plenty).sum
 			loses := len(f.Missing(last))+len(f.Late(last)) > 0
 			if loses != (sum.Lost > 0) {
-				t.Errorf("%s, %s: %d ns are lost", name, f.Name, sum.Lost)
+				t.Errorf("%s, %s: %d ns lost", name, f.Name, sum.Lost)
 			}
 			// Generations overlap a little, or leave a little between them.
 			off := sum.Covered + sum.Lost - untouched.Covered
 			if max(off, -off) > untouched.Covered/20 || !loses && off != 0 {
-				t.Errorf("%s, %s: %d ns are covered and %d lost of %d", name, f.Name, sum.Covered, sum.Lost, untouched.Covered)
+				t.Errorf("%s, %s: %d ns covered and %d lost, of %d", name, f.Name, sum.Covered, sum.Lost, untouched.Covered)
 			}
 		}
 	}
 }
 
-// A fault is told the same by any number of workers, while the trace still grows, by
-// either decoder, and where generations are read in pieces.
-func TestAFaultIsToldTheSameOnWhateverWayItIsRead(t *testing.T) {
+// A fault is reported identically for any number of workers, while the trace still
+// grows, by either decoder, and if generations are read in pieces.
+func TestFaultsAreReportedAlikeHoweverRead(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		if strings.HasPrefix(name, "service") {
 			continue // these are large
@@ -172,7 +172,7 @@ func TestAFaultIsToldTheSameOnWhateverWayItIsRead(t *testing.T) {
 			same := func(how string, got reading) {
 				t.Helper()
 				if !reflect.DeepEqual(got, want) {
-					t.Errorf("%s, %s, %s: %d requests and %+v, not %d and %+v", name, f.Name, how, len(got.requests), got.sum, len(want.requests), want.sum)
+					t.Errorf("%s, %s, %s: %d requests and %+v, want %d and %+v", name, f.Name, how, len(got.requests), got.sum, len(want.requests), want.sum)
 				}
 			}
 			same("by workers", readAs(t, bytes.NewReader(row), 4, plenty))
@@ -183,9 +183,9 @@ func TestAFaultIsToldTheSameOnWhateverWayItIsRead(t *testing.T) {
 	}
 }
 
-// A trace begins with whatever number the process has come to, and where the numbers
-// end they begin again: nothing is lost there.
-func TestNumbersBeginAnywhereAndGoRound(t *testing.T) {
+// A trace begins with whatever number the process has reached, and numbers wrap
+// around: nothing is lost there.
+func TestGenerationNumbersWrapAround(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		want := readAs(t, bytes.NewReader(a.Whole()), 1, plenty)
 		first := a.First()
@@ -202,15 +202,14 @@ func TestNumbersBeginAnywhereAndGoRound(t *testing.T) {
 			}
 			got := readAs(t, bytes.NewReader(b.Whole()), 2, plenty)
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s, from %d on: %+v", name, from, got.sum)
+				t.Errorf("%s, starting at %d: %+v", name, from, got.sum)
 			}
 		}
 	}
 }
 
-// What follows a trace in the same file is named for what it is, and takes nothing
-// away from the trace.
-func TestWhatFollowsATraceIsTold(t *testing.T) {
+// What follows a trace in the same file is identified, and does not affect the trace.
+func TestTrailingInputIsReported(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		one := a.Whole()
 		want := readAs(t, bytes.NewReader(one), 1, plenty)
@@ -229,7 +228,7 @@ func TestWhatFollowsATraceIsTold(t *testing.T) {
 				t.Errorf("%s and %s: %v", name, c.name, got.sum.Cut)
 			}
 			if got.sum.CutBytes != int64(len(c.follows)) {
-				t.Errorf("%s and %s: %d bytes are lost of %d", name, c.name, got.sum.CutBytes, len(c.follows))
+				t.Errorf("%s and %s: %d bytes lost, of %d", name, c.name, got.sum.CutBytes, len(c.follows))
 			}
 			got.sum.Cut, got.sum.CutBytes = nil, 0
 			if !reflect.DeepEqual(got, want) {
@@ -239,21 +238,21 @@ func TestWhatFollowsATraceIsTold(t *testing.T) {
 	}
 }
 
-// A table that ends early is damage, though the ordinary reader then returns io.EOF as
-// at the end of a trace: the generation must not vanish in silence.
-func TestATableThatEndsEarlyIsDamage(t *testing.T) {
+// A table that ends early is damage, although the ordinary reader then returns io.EOF
+// as at the end of a trace: the generation must not disappear silently.
+func TestTruncatedTableIsDamage(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		b := tracetest.Apart{Header: a.Header, Parts: slices.Clone(a.Parts)}
 		b.Parts[1] = tracetest.Broken(b.Parts[1])
 		sum := readAs(t, bytes.NewReader(b.Whole()), 2, plenty).sum
 		if sum.Generations != 1 || sum.Cut == nil || sum.CutBytes == 0 {
-			t.Errorf("%s: %d generations were read, and then %v", name, sum.Generations, sum.Cut)
+			t.Errorf("%s: %d generations read, then %v", name, sum.Generations, sum.Cut)
 		}
 	}
 }
 
-// A trace cut within its first generation says so, wherever it was cut.
-func TestATraceCutWithinItsFirstGenerationSaysSo(t *testing.T) {
+// A trace cut within its first generation reports that, wherever it was cut.
+func TestTraceCutWithinFirstGeneration(t *testing.T) {
 	for name, a := range tracetest.Rows(t) {
 		first := a.Trace(0)
 		for at := 17; at < len(first); at += 1 + len(first)/97 {
@@ -265,9 +264,8 @@ func TestATraceCutWithinItsFirstGenerationSaysSo(t *testing.T) {
 	}
 }
 
-// Under a bound on memory a generation that is too large is a gap like one that is
-// missing.
-func TestASkippedGenerationIsAGap(t *testing.T) {
+// Under a memory limit, a generation that is too large is a gap like a missing one.
+func TestSkippedGenerationIsGap(t *testing.T) {
 	tight := plenty
 	tight.decoding = 8 * 64 << 10
 	for name, a := range tracetest.Rows(t) {
@@ -277,7 +275,7 @@ func TestASkippedGenerationIsAGap(t *testing.T) {
 		got := readAs(t, bytes.NewReader(b.Whole()), 2, tight)
 		want := readAs(t, bytes.NewReader(a.Trace(slices.Delete(tracetest.Places(0, last), 1, 2)...)), 2, plenty)
 		if got.sum.Skipped != 1 || got.sum.Missing.Count != 0 || want.sum.Missing.Count != 1 {
-			t.Errorf("%s: %d are skipped, %d missing", name, got.sum.Skipped, got.sum.Missing.Count)
+			t.Errorf("%s: %d skipped, %d missing", name, got.sum.Skipped, got.sum.Missing.Count)
 		}
 		got.sum.Skipped, got.sum.SkippedBytes, got.sum.Missing, want.sum.Missing = 0, 0, Numbers{}, Numbers{}
 		if !reflect.DeepEqual(got, want) {

@@ -2,85 +2,85 @@ package timeline
 
 import "timesink/analyze/trace"
 
-// A goroutine is what the machine knows of one: its present state, its past as
-// far as it may be needed, and the request it works for. It is small, as a busy
-// service begins one for each request.
+// A goroutine is what the machine knows about one: its current state, its past as far
+// as it may be needed, and the request it works for. It is small, since a busy
+// service starts one for each request.
 type goroutine struct {
-	// What every event asks about comes first: it is one line of the cache.
+	// Fields needed for every event come first: they fit one cache line.
 
 	state    trace.State
 	reason   trace.Reason
 	claim    claim
-	stage    stage // what it says is for the recognizer to know
+	stage    stage // its meaning depends on the recognizer
 	assist   bool  // in a GC mark assist
-	fresh    bool  // it was created in the window: before it was born, it was not
+	fresh    bool  // created in the window, so it did not exist before it was born
 	dead     bool
-	buried   bool // ended, and not yet forgotten
+	buried   bool // ended, and not yet dropped
 	borrowed bool
-	open     bool // it is among the open waits
+	open     bool // among the open waits
 
-	// The last state that it waited in and that nobody ended, as long as no stack
-	// was seen since.
+	// The last state that it waited in and that no goroutine ended, as long as no
+	// stack was seen since.
 	wasState  trace.State
 	wasReason trace.Reason
 
 	// The request it works for; stale once that request has ended. A borrowed
-	// goroutine is a shared worker that was woken by the request's own.
+	// goroutine is a shared worker that the request's own goroutine woke.
 	reqSeq uint32
 	req    *request
 
-	since int64 // when the present state began
+	since int64 // when the current state began
 	class *class
 	was   *class // of wasState
-	root  *Root  // what its time counts for in a trace without requests
+	root  *Root  // the sum its time counts toward in a trace without requests
 	*rare
 
-	// past holds closed intervals, the oldest first, that end after the horizon.
+	// past holds closed intervals that end after the horizon, oldest first.
 	past []interval
 
 	id      int64
-	born    int64 // when it was created, or the window's start
+	born    int64 // when it was created, or the start of the window
 	died    int64
 	created *class
 	start   *class
-	creator *goroutine // as long as it may be asked for
+	creator *goroutine // as long as it may be needed
 
-	// Its place among the open waits that may have to be followed.
+	// Neighbors among the open waits that may have to be followed.
 	older, newer *goroutine
 
 	timed bool // a timer created it
 }
 
-// rare is what most goroutines have nothing of. These share one, to be read only:
-// whoever writes to it asks for the goroutine's own.
+// rare holds fields that most goroutines do not use. These share one read-only value.
+// To write, call ensureRare first.
 type rare struct {
-	// handed are the moments at which it let a request go on, passes those at
-	// which it gave something to, or took it from, another one.
+	// handed are the moments at which it woke a request. passes are those at which it
+	// gave something to, or took it from, another goroutine.
 	handed []handover
 	passes []pass
 
-	early   []interval // before the first stack told what it is
+	early   []interval // before the first stack showed what it is
 	opening *opening
 	rank    int        // how many requests wait longer with the same stack when the window closes
-	aide    *goroutine // the last one it created to make a connection, or to write a request
+	aide    *goroutine // the last one it created to make a connection or to write a request
 	wrote   int64      // of an aide that writes: until when
 	call    *asking
 
-	memo    any        // of the recognizer that claimed it
+	memo    any        // state of the recognizer that claimed it
 	ran     []interval // since its last stack, and
-	outside bool       // whether one was not of a unit
+	outside bool       // whether one of them was outside a unit
 
-	called *class // the system call of a file's that it made last, until its next event
+	called *class // the last system call it made on a file, until its next event
 
-	// That its request waits at, if the stack is Bare; and when the goroutine, which
-	// has none, last had news.
+	// waitsAt is the stack its request waits with, if that is Bare; then comes when
+	// the goroutine, if it has no request, last had news.
 	waitsAt *class
 	news    int64
 }
 
 var nothing rare
 
-// ensureRare returns the goroutine's own rare part, to write to.
+// ensureRare returns the goroutine's own rare part, for writing.
 func (g *goroutine) ensureRare() *rare {
 	if g.rare == &nothing {
 		g.rare = &rare{}

@@ -9,41 +9,41 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A history is what goroutines did, back to the moment to which it may still be asked
-// for: the start of the oldest wait that may have to be followed, or, at first, the
-// window's opening. It keeps within a budget: what is older than that allows is
-// forgotten. It knows nothing of requests but that their waits are open, and attributes
-// nothing. What it keeps of a goroutine lies with that.
+// A history holds what goroutines did, back to the earliest moment that may still be
+// needed: the start of the oldest wait that may have to be followed or, at first, the
+// opening of the window. It stays within a budget by dropping the oldest intervals.
+// It attributes nothing and knows only that requests have open waits. The intervals
+// themselves are stored in the goroutines.
 type history struct {
-	now   int64 // as far as the records have been read
-	known int64 // goroutines not known yet were there then
+	now   int64 // up to which records have been read
+	known int64 // when goroutines not yet known are assumed to exist
 
-	oldest, newest *goroutine   // of the open waits, by their start
-	dead           []*goroutine // that still hold intervals, in the order of their end
+	oldest, newest *goroutine   // the open waits, ordered by start
+	dead           []*goroutine // ended goroutines that still hold intervals, ordered by end
 
-	kept, most int   // intervals and what weighs like them, and how many there may be
-	limit      int   // of them, at present
-	floor      int64 // what ended before it was forgotten for want of room
-	holdUntil  int64 // from known on until then, all is kept
+	kept, most int   // intervals and their equivalents, and the maximum
+	limit      int   // the current maximum
+	floor      int64 // intervals that ended before it were dropped for lack of room
+	holdUntil  int64 // from known until then, everything is kept
 }
 
-// An interval is a stretch in one state.
+// An interval is a stretch of time in one state.
 type interval struct {
 	start, end int64
 	class      *class
-	// What ended a wait: the goroutine and its stack, nil where a timer, the
-	// network or the window's end did.
+	// The goroutine that ended a wait, and its stack; nil if a timer, the network or
+	// the end of the window did.
 	waker      *goroutine
 	wakerClass *class
-	aide       *goroutine // makes the connection, or writes the request, meanwhile
+	aide       *goroutine // dials the connection, or writes the request, in the meantime
 	state      trace.State
 	reason     trace.Reason
 	assist     bool
-	open       bool // not ended: the window's edge
+	open       bool // still open at the end of the window
 }
 
-// A handover is the moment at which a goroutine ended another request's wait: req
-// is nil where it was not known yet what the one that waited is.
+// A handover records that a goroutine ended the wait of another request. req is nil
+// if it was not yet known which request the woken goroutine belongs to.
 type handover struct {
 	at     int64
 	to     *goroutine
@@ -51,16 +51,16 @@ type handover struct {
 	reqSeq uint32
 }
 
-// A pass is the moment at which a goroutine gave something to another one that
-// waited for it, or took it from one that waited to give it.
+// A pass records that a goroutine gave something to another one that waited for it,
+// or took it from one that waited to give it.
 type pass struct {
 	at   int64
 	with *goroutine
 	took bool
 }
 
-// isOthers tells a hand-over to another request than r. One of before the window
-// shows what it is only after it was woken.
+// isOthers reports whether the handover was to another request than r. A goroutine
+// from before the window shows what it is only after it was woken.
 func (h *handover) isOthers(r *request) bool {
 	if h.req == nil {
 		return h.to.claim != unseen && !h.to.isWorker()
@@ -68,7 +68,7 @@ func (h *handover) isOthers(r *request) bool {
 	return h.req != r || h.reqSeq != r.seq
 }
 
-// pass keeps that a goroutine gave something to another one, or took it.
+// pass records that a goroutine gave something to another one, or took it.
 func (h *history) pass(g *goroutine, at int64, with *goroutine, took bool) {
 	rare := g.ensureRare()
 	if n := len(rare.passes); n > 0 {
@@ -78,8 +78,8 @@ func (h *history) pass(g *goroutine, at int64, with *goroutine, took bool) {
 	h.kept++
 }
 
-// handOver keeps that a goroutine let another one go on, which works for a request; nil
-// where it is not known yet what it is.
+// handOver records that a goroutine woke another one, which works for r. r is nil if
+// that is not yet known.
 func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request) {
 	rare := g.ensureRare()
 	if n := len(rare.handed); n > 0 {
@@ -89,7 +89,7 @@ func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request) {
 	h.kept++
 }
 
-// horizon is the moment back to which the past may be asked for.
+// horizon returns the earliest moment for which the past may be needed.
 func (h *history) horizon() int64 {
 	if h.holding() {
 		return max(h.known, h.floor)
@@ -97,7 +97,7 @@ func (h *history) horizon() int64 {
 	return h.waitHorizon()
 }
 
-// waitHorizon is the moment back to which open waits may ask for the past.
+// waitHorizon returns the earliest moment for which open waits may need the past.
 func (h *history) waitHorizon() int64 {
 	if h.oldest == nil {
 		return h.now
@@ -105,10 +105,10 @@ func (h *history) waitHorizon() int64 {
 	return max(h.oldest.since, h.floor)
 }
 
-// remembers reports whether the past may be asked for at all.
+// remembers reports whether the past may be needed at all.
 func (h *history) remembers() bool { return h.oldest != nil || h.holding() }
 
-// forgetDead drops the past of the goroutines that ended before the horizon.
+// forgetDead drops the past of goroutines that ended before the horizon.
 func (h *history) forgetDead(horizon int64) {
 	n := len(h.dead)
 	if n == 0 || h.dead[0].died > horizon || n > 16 && h.dead[n/2].died > horizon {
@@ -172,9 +172,9 @@ func (h *history) forget(g *goroutine, horizon int64) {
 	g.passes = slices.Delete(g.passes, 0, i)
 }
 
-// makeRoom forgets what is kept since the window's opening and, where that is not
-// enough, the older half of the rest, however old the open waits are: how they came
-// to last that long will be unknown. It reports whether it had to do that.
+// makeRoom drops what is kept since the opening of the window. If that is not enough,
+// it also drops the older half of the rest, however old the open waits are; their
+// early parts then remain unknown. It reports whether it had to do the latter.
 func (h *history) makeRoom(live iter.Seq[*goroutine]) (forgot bool) {
 	if h.holding() {
 		h.letGo(live)
@@ -204,9 +204,9 @@ func (h *history) makeRoom(live iter.Seq[*goroutine]) (forgot bool) {
 	return true
 }
 
-// watch files an open wait whose past may be asked for when it ends. Waits are
-// filed in the order of their beginning, so that the first is the oldest; only
-// where generations overlap is a place not at the end.
+// watch adds an open wait whose past may be needed when it ends. Waits are kept
+// ordered by start, so that the first is the oldest. A wait is inserted before the
+// end only where generations overlap.
 func (h *history) watch(g *goroutine) {
 	before := h.newest
 	for before != nil && before.since > g.since {
@@ -247,16 +247,16 @@ func (h *history) unwatch(g *goroutine) {
 	g.open, g.older, g.newer = false, nil, nil
 }
 
-// hold keeps the history from the moment on from which goroutines are known.
+// hold starts keeping all history from the moment since which goroutines are known.
 func (h *history) hold() {
 	h.holdUntil = h.known + historyAtOpening
 	h.limit = h.most / 8
 }
 
-// holding reports whether the history since the opening is kept.
+// holding reports whether all history since the opening is kept.
 func (h *history) holding() bool { return h.holdUntil != math.MaxInt64 }
 
-// letGo ends that, and forgets what no open wait asks for.
+// letGo stops holding, and drops what no open wait needs.
 func (h *history) letGo(live iter.Seq[*goroutine]) {
 	h.holdUntil, h.limit = math.MaxInt64, h.most
 	horizon := h.horizon()
@@ -269,14 +269,14 @@ func (h *history) letGo(live iter.Seq[*goroutine]) {
 	}
 }
 
-// forgetAll begins anew, behind a gap.
+// forgetAll resets the history after a gap.
 func (h *history) forgetAll() {
 	h.dead, h.oldest, h.newest = nil, nil, nil
 	h.kept, h.floor, h.known = 0, 0, 0
 	h.holdUntil, h.limit = math.MaxInt64, h.most
 }
 
-// bury keeps a goroutine that has ended as long as what it did may be asked for.
+// bury keeps an ended goroutine as long as its past may be needed.
 func (h *history) bury(g *goroutine) {
 	if g.holds() == 0 {
 		g.creator = nil
@@ -287,7 +287,7 @@ func (h *history) bury(g *goroutine) {
 	h.dead = append(h.dead, g)
 }
 
-// holds is how many intervals and the like are kept of a goroutine.
+// holds returns how many intervals, and their equivalents, are kept for a goroutine.
 func (g *goroutine) holds() int {
 	n := len(g.past) + len(g.handed) + len(g.passes)
 	if g.call != nil {

@@ -9,9 +9,9 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A connection's goroutine that is never seen to wait serves one request after
-// another all the same.
-func TestRequestsWithoutAPauseAreSeveral(t *testing.T) {
+// A connection's goroutine that is never seen waiting still serves one request after
+// another.
+func TestBackToBackRequestsAreSeparate(t *testing.T) {
 	const (
 		reads   = "internal/poll.(*FD).Read < net/http.(*connReader).Read < net/http.readRequest < net/http.(*conn).readRequest < net/http.(*conn).serve"
 		sys     = "syscall.read < " + reads
@@ -84,7 +84,7 @@ func TestRequestsWithoutAPauseAreSeveral(t *testing.T) {
 			apply(m, &batch{stacks: stackClasses(rules.New(), stacks), first: 100, records: append(begin, test.records...)})
 			m.finish()
 			if !slices.Equal(got, test.want) {
-				t.Errorf("the requests are %v, not %v", got, test.want)
+				t.Errorf("the requests are %v, want %v", got, test.want)
 			}
 		})
 	}

@@ -14,39 +14,39 @@ import (
 // A span is a stretch of time in which the world was stopped.
 type span struct{ start, end int64 }
 
-// machine follows all goroutines through a trace's records.
+// A machine follows all goroutines through the records of a trace.
 type machine struct {
 	reasonName func(trace.Reason) string
-	none       class // what is remembered of states without a stack
+	none       class // stands in for the class of states without a stack
 	emit       func(*breakdown.Request)
-	delivery   *delivery // calls emit elsewhere; nil where nothing does
+	delivery   *delivery // calls emit on another goroutine; nil to call it directly
 	gs         byid.Table[goroutine]
 	tables                  // of the generation being applied
-	met        []*goroutine // by number: those seen in it already
-	units      bool         // the user takes functions for units of work
-	instant    bool         // the trace rarely tells when a system call ended
+	met        []*goroutine // by number: the ones already seen in the generation
+	units      bool         // the user named functions as units of work
+	instant    bool         // the trace rarely says when a system call ended
 	tasks      map[int64]*goroutine
 
 	start        int64
-	from         int64 // where the stretch without a gap began, 0 between two
+	from         int64 // start of the stretch without a gap, 0 between stretches
 	sequence     trace.Sequence
 	stops        []span
-	stopped      int64 // when the present stop began, 0 for none
+	stopped      int64 // start of the current stop, 0 if none
 	free         []*request
 	seq          uint32 // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
 	cause        map[causeKey]*breakdown.Cause
 	procs        map[int64]bool
 	procsRunning int
 	maxProcs     int
-	busySince    int64 // since when every processor is busy, 0: not so
+	busySince    int64 // since when every processor has been busy, 0 if not all are
 	sum          Summary
-	clocks       []Clock // of the generations
+	clocks       []Clock // one for each generation
 	roots        map[string]*Root
 	openings     map[*breakdown.Cause]openingCause
-	openingsLeft int // that may still be kept of those that may be
+	openingsLeft int // how many more openings may be kept
 	mostOpenings int
-	evident      []*class   // that have evidence
-	held         []*request // that may turn out to be something else
+	evident      []*class   // the ones with evidence
+	held         []*request // the ones that may turn out to be something else
 	history
 	bounds
 }
@@ -59,14 +59,14 @@ func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
 	return m
 }
 
-// tables are what the records of a generation refer to by index.
+// tables resolve the indices in the records of a generation.
 type tables struct {
 	ids    []int64  // of goroutines, processors and tasks
 	stacks []*class // the first is nil, for no stack
 	names  []string // of tasks and regions
 }
 
-// startGeneration starts a generation whose first event is at a moment.
+// startGeneration starts a generation whose first event is at first.
 func (m *machine) startGeneration(first int64) {
 	m.stretch(first)
 	if m.known == 0 {
@@ -77,16 +77,17 @@ func (m *machine) startGeneration(first int64) {
 	m.met = m.met[:0]
 }
 
-// apply takes the records of the generation that was started, or the next piece of them, with
-// the tables as far as these need them.
+// apply applies the records of the current generation, or the next batch of them. t
+// holds the tables as far as these records need them.
 func (m *machine) apply(records []trace.Record, t tables) {
 	m.tables = t
 	m.met = append(m.met, make([]*goroutine, len(m.ids)-len(m.met))...)
 	for i := range records {
 		r := &records[i]
-		// Generations overlap: a thread that the kernel held up writes what
-		// happens then into the old one, so that all that others did meanwhile
-		// follows with earlier times. Time only moves on for each goroutine.
+		// Generations overlap: if the kernel delays a thread, it writes its events
+		// into the old generation, and the events of all other threads in that time
+		// follow with earlier times. Time advances monotonically only for each
+		// goroutine.
 		m.now = max(m.now, r.At)
 		m.step(r)
 		if m.kept > m.limit || m.now > m.holdUntil {
@@ -157,7 +158,8 @@ func (m *machine) step(r *trace.Record) {
 	}
 }
 
-// goroutine finds one, or makes it known: it was there before the window.
+// goroutine returns the goroutine with a number. If it is new, it existed before the
+// window.
 func (m *machine) goroutine(number int32) *goroutine {
 	if g := m.met[number]; g != nil && !g.dead {
 		return g
@@ -203,9 +205,9 @@ func (m *machine) enter(g *goroutine, at int64, state trace.State, class *class,
 	}
 }
 
-// mayWatch files the wait that a goroutine is in, if a request waits with it and
-// its end may have to be followed. The observer's own requests are not asked
-// about: they last as long as the window.
+// mayWatch adds the goroutine's wait to the open waits if a request waits with it and
+// its end may have to be followed. Requests that observe the service are excluded:
+// they last as long as the window.
 func (m *machine) mayWatch(g *goroutine) {
 	if g.state != trace.StateWaiting || g.open || !needsPast(g.class, g.reason) {
 		return
@@ -250,15 +252,15 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 	m.notePass(from, to, at)
 }
 
-// received reports whether the goroutine that ended a wait took what the other one waited
-// to give it.
+// received reports whether the goroutine that ended a wait took what the other one
+// was waiting to give.
 func received(reason trace.Reason, waker *class) bool {
 	return reason == trace.ReasonSend || waker != nil && waker.receives
 }
 
-// notePass keeps that something went from one goroutine to another, where one of
-// them is no request's own. A shared worker that has passed a request's work on is
-// done with it.
+// notePass records that something went from one goroutine to another, at least one of
+// which does not belong to a request. A shared worker that has passed a request's
+// work on is done with it.
 func (m *machine) notePass(from, to *goroutine, at int64) {
 	if r := m.worksFor(from); !m.remembers() || r != nil && r == m.worksFor(to) && !from.borrowed && !to.borrowed {
 		return
@@ -274,8 +276,8 @@ func (m *machine) notePass(from, to *goroutine, at int64) {
 	}
 }
 
-// noteWaker keeps what the waker's stack tells of its own request, and that it
-// let another request go on.
+// noteWaker updates the waker's request from the waker's stack, and records that the
+// waker woke another request.
 func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	if wakerClass != nil {
 		m.seen(waker, at, wakerClass, trace.StateRunning)
@@ -292,12 +294,12 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	}
 }
 
-// borrow marks a shared worker as working for the request that handed it
-// something: by waking it, or by waiting until the worker took it. The loan ends
-// when another one does, or when the worker wakes the request.
+// borrow marks a shared worker as working for the request that handed it something,
+// either by waking it or by waiting until the worker took it. The loan ends when
+// another request hands it something, or when the worker wakes the request.
 func (m *machine) borrow(worker, from *goroutine) {
 	if r := m.worksFor(worker); r != nil && !worker.borrowed {
-		return // a branch of its own request stays one
+		return // a branch of its own request remains one
 	}
 	if r := m.worksFor(from); r != nil {
 		worker.req, worker.reqSeq, worker.borrowed = r, from.reqSeq, true
@@ -306,7 +308,7 @@ func (m *machine) borrow(worker, from *goroutine) {
 	}
 }
 
-// worksFor is the open request that a goroutine works for.
+// worksFor returns the open request that a goroutine works for, or nil.
 func (m *machine) worksFor(g *goroutine) *request {
 	if g.req != nil && g.req.seq == g.reqSeq && g.req.life == open {
 		return g.req
@@ -370,9 +372,9 @@ func (m *machine) end(g *goroutine, at int64) {
 	m.forgetDead(m.horizon())
 }
 
-// status takes the state that a generation begins with. It is news only for a
-// goroutine never seen, or after a generation was lost; else the wait goes on,
-// with the stack and the reason that it began with.
+// status handles the state of a goroutine at the beginning of a generation. It is new
+// information only for a goroutine not seen before, or after a lost generation.
+// Otherwise the wait goes on, with the stack and the reason that it began with.
 func (m *machine) status(g *goroutine, r *trace.Record) {
 	class := m.stacks[r.Stack]
 	if g.state == r.State {
@@ -394,15 +396,15 @@ func (m *machine) status(g *goroutine, r *trace.Record) {
 	m.enter(g, r.At, r.State, class, r.Reason, nil, nil)
 }
 
-// close ends the present interval at a moment and attributes it.
+// close ends the goroutine's current interval at a moment and attributes it.
 func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *class) {
 	m.unwatch(g)
 	if at <= g.since || g.state == trace.StateUnknown {
 		g.since = max(g.since, at)
 		return
 	}
-	// Field by field: built as a whole and then copied, it would have to reach memory
-	// first, which took a tenth of all time.
+	// Set field by field: a composite literal would be built and then copied through
+	// memory, which took a tenth of all time.
 	var iv interval
 	iv.start, iv.end, iv.class, iv.waker, iv.wakerClass = g.since, at, g.class, waker, wakerClass
 	iv.state, iv.reason, iv.assist = g.state, g.reason, g.assist
@@ -416,9 +418,9 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 	m.intervalEnded(g, &iv)
 }
 
-// aideOf is the goroutine that did what a wait of another was for: made a
-// connection, which may have been begun for it by whoever gave one up, or wrote
-// the request. It is nil where there is none.
+// aideOf returns the goroutine that did the work another one waited for: it made a
+// connection, which may have been started by a goroutine that released one, or it
+// wrote the request. It returns nil if there is none.
 func aideOf(g, waker *goroutine) *goroutine {
 	if g.class == nil || g.class.Own == nil {
 		return nil
@@ -439,8 +441,8 @@ func aideOf(g, waker *goroutine) *goroutine {
 	return nil
 }
 
-// intervalEnded attributes a closed interval and remembers it as long as it may be
-// asked for.
+// intervalEnded attributes a closed interval and keeps it as long as it may be
+// needed.
 func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	length := iv.end - iv.start
 	r := m.worksFor(g)
@@ -472,12 +474,12 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	m.remember(g, iv)
 }
 
-// forCollector tells a stack that works for the collector. Whom a goroutine wakes
-// with it, the collector needs: nothing is handed over.
+// forCollector reports whether the stack works for the collector. A goroutine woken
+// with such a stack is needed by the collector: nothing is handed over.
 func forCollector(c *class) bool { return c != nil && c.GC }
 
-// needsPast reports whether a wait's attribution asks what other goroutines did
-// meanwhile.
+// needsPast reports whether attributing a wait needs to know what other goroutines
+// did in the meantime.
 func needsPast(c *class, reason trace.Reason) bool {
 	if reason == trace.ReasonNetwork || reason == trace.ReasonSleep || reason == trace.ReasonGC || reason == trace.ReasonSystem || forCollector(c) {
 		return false
@@ -485,7 +487,7 @@ func needsPast(c *class, reason trace.Reason) bool {
 	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait
 }
 
-// followable tells a wait that its own stack does not explain.
+// followable reports whether a wait is not explained by its own stack.
 func followable(c *class, reason trace.Reason) bool {
 	return needsPast(c, reason) && (c == nil || c.Own == nil)
 }
@@ -521,7 +523,7 @@ func (m *machine) sample(r *trace.Record) {
 	}
 }
 
-// proc counts how long every processor was busy.
+// proc updates how long every processor was busy.
 func (m *machine) proc(id int64, runs bool, at int64) {
 	if m.procs[id] != runs {
 		m.procs[id] = runs
@@ -541,7 +543,7 @@ func (m *machine) proc(id int64, runs bool, at int64) {
 	}
 }
 
-// rootOf is the sum of the goroutines that begin with a stack.
+// rootOf returns the sum for goroutines that start with a stack.
 func (m *machine) rootOf(c *class) *Root {
 	if c != nil && c.root != nil {
 		return c.root
@@ -564,7 +566,7 @@ func (m *machine) rootOf(c *class) *Root {
 	return r
 }
 
-// finish closes all that is open at the window's end.
+// finish closes everything that is open at the end of the window.
 func (m *machine) finish() *Summary {
 	m.leave()
 	for _, r := range m.roots {

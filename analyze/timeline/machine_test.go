@@ -12,8 +12,7 @@ import (
 	"timesink/analyze/trace"
 )
 
-// testStacks are a stack of each kind that the machine treats in a way of its
-// own.
+// testStacks holds one stack of each kind that the machine treats differently.
 var testStacks = []string{
 	"", // none
 	"net/http.(*conn).serve",
@@ -72,8 +71,8 @@ var testStacks = []string{
 	"internal/poll.(*FD).Read < github.com/gorilla/websocket.(*Conn).NextReader < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve",
 }
 
-// stackClasses are the classes of stacks whose functions are separated by " < ",
-// leaf first. Package main lies in the service, the rest elsewhere.
+// stackClasses returns the classes of stacks whose functions are separated by " < ",
+// leaf first. Package main is the service, the rest are not.
 func stackClasses(table *rules.Table, stacks []string) []*class {
 	var out []*class
 	for _, s := range stacks {
@@ -94,9 +93,9 @@ func stackClasses(table *rules.Table, stacks []string) []*class {
 	return out
 }
 
-// recordsFrom makes any bytes a row of generations. Nothing about them has to be
-// true to life: goroutines end that never began, begin twice, wake while they
-// run, and the clock goes backwards.
+// recordsFrom turns any bytes into generations. They need not be realistic:
+// goroutines end that never began, begin twice, wake while they run, and the clock
+// goes backward.
 func recordsFrom(data []byte, classes []*class) []batch {
 	const size = 8
 	var out []batch
@@ -106,7 +105,7 @@ func recordsFrom(data []byte, classes []*class) []batch {
 	for len(data) >= size {
 		b := data[:size]
 		data = data[size:]
-		if b[0] == 255 { // the next generation, in which time may begin anew
+		if b[0] == 255 { // the next generation, in which time may start over
 			out = append(out, d)
 			d = batch{stacks: classes, names: names}
 			at -= int64(b[1])
@@ -121,7 +120,7 @@ func recordsFrom(data []byte, classes []*class) []batch {
 			State: trace.State(b[3]) % trace.NumStates, Reason: trace.Reason(b[4]) % (trace.ReasonSystem + 1),
 			Stack: int32(int(b[5]) % len(classes)), Stack2: int32(int(b[6]) % len(classes)),
 		})
-		if r := &d.records[len(d.records)-1]; r.Op >= trace.OpTaskBegin { // that of a task is not nobody
+		if r := &d.records[len(d.records)-1]; r.Op >= trace.OpTaskBegin { // a task needs an id
 			r.Other = max(r.Other, 0)
 		}
 		if d.first == 0 {
@@ -131,7 +130,7 @@ func recordsFrom(data []byte, classes []*class) []batch {
 	return append(out, d)
 }
 
-// A batch is a generation's records, and what they refer to.
+// A batch is a generation's records, with the tables that they refer to.
 type batch struct {
 	first   int64
 	records []trace.Record
@@ -139,7 +138,7 @@ type batch struct {
 	names   []string
 }
 
-// apply has a machine take a generation whose records name goroutines, processors
+// apply makes a machine apply a generation whose records name goroutines, processors
 // and tasks by their ids.
 func apply(m *machine, b *batch) {
 	most := int32(0)
@@ -154,8 +153,8 @@ func apply(m *machine, b *batch) {
 	m.apply(b.records, tables{ids, b.stacks, b.names})
 }
 
-// checkAccounts follows records through a machine and holds each request, and
-// the whole, against the identities.
+// checkAccounts runs records through a machine and checks each request, and the
+// total, against the accounting identities.
 func checkAccounts(t *testing.T, data []byte) (requests int64) {
 	table := rules.New()
 	m := newMachine(table, func(r *breakdown.Request) {
@@ -189,10 +188,10 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 	}
 	sum := m.finish()
 	if !reflect.ValueOf(nothing).IsZero() {
-		t.Fatalf("goroutines that have nothing of their own share %+v", nothing)
+		t.Fatalf("the shared empty rare part was written to: %+v", nothing)
 	}
 	if sum.Requests != requests {
-		t.Fatalf("%d requests counted, %d handed over", sum.Requests, requests)
+		t.Fatalf("%d requests counted, %d emitted", sum.Requests, requests)
 	}
 	for _, r := range sum.Roots {
 		for b, ns := range r.Spent {
@@ -204,8 +203,7 @@ func checkAccounts(t *testing.T, data []byte) (requests int64) {
 	return requests
 }
 
-// FuzzAccounts holds the accounting identity on records that contradict each
-// other.
+// FuzzAccounts checks the accounting identity on records that contradict each other.
 func FuzzAccounts(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 16 {
@@ -238,11 +236,11 @@ func TestRandomRecordsAddUp(t *testing.T) {
 		requests += checkAccounts(t, randomRecords(rng, 300))
 	}
 	if requests < 2000 {
-		t.Errorf("only %d requests came of it: the records are too wild to test anything", requests)
+		t.Errorf("only %d requests: the records are too random to test anything", requests)
 	}
 }
 
-// checkKept holds the number of intervals that the machine thinks it keeps.
+// checkKept checks the number of intervals that the machine counts as kept.
 func checkKept(t *testing.T, m *machine) {
 	t.Helper()
 	kept, weight := 0, int64(0)
@@ -260,16 +258,16 @@ func checkKept(t *testing.T, m *machine) {
 		kept += g.holds()
 	}
 	if kept != m.kept || kept > m.most {
-		t.Fatalf("%d intervals are kept, %d counted, at most %d", kept, m.kept, m.most)
+		t.Fatalf("%d intervals kept, %d counted, limit %d", kept, m.kept, m.most)
 	}
 	if weight != m.weight || weight > m.room {
-		t.Fatalf("goroutines and requests weigh %d, %d counted, at most %d", weight, m.weight, m.room)
+		t.Fatalf("goroutines and requests weigh %d, %d counted, limit %d", weight, m.weight, m.room)
 	}
 }
 
-// One request that waits all the time must not make the machine keep all that
-// the others do, nor take from what is known of them.
-func TestALongWaitDoesNotKeepEverything(t *testing.T) {
+// A request that waits all the time must not make the machine keep everything that
+// the others do, nor reduce what is known about them.
+func TestLongWaitDoesNotKeepEverything(t *testing.T) {
 	const (
 		waits = "runtime.selectgo < main.poll < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
 		joins = "sync.(*WaitGroup).Wait < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
@@ -334,12 +332,12 @@ func TestALongWaitDoesNotKeepEverything(t *testing.T) {
 		t.Errorf("%d short requests of %d, %d ns of them unknown", short, n, unknown["main.get"])
 	}
 	if sum.Forgotten == 0 {
-		t.Error("nothing was forgotten: the test tests nothing")
+		t.Error("nothing was dropped, so nothing was tested")
 	}
 }
 
-// A thread that the kernel held up at a generation's end writes late times into
-// it; what others did meanwhile keeps its own.
+// A thread that the kernel delayed at the end of a generation writes late times into
+// it. What others did in the meantime keeps its own times.
 func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 	const (
 		serve = "net/http.(*conn).serve"
@@ -358,7 +356,7 @@ func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 	apply(m, &batch{stacks: classes, first: 100, records: []trace.Record{
 		at(100, 1, trace.OpStatus, trace.StateWaiting, trace.ReasonNetwork, idle),
 		at(100, 2, trace.OpStatus, trace.StateRunning, trace.ReasonNone, ""),
-		at(9000, 2, trace.OpState, trace.StateRunnable, trace.ReasonNone, ""), // held up
+		at(9000, 2, trace.OpState, trace.StateRunnable, trace.ReasonNone, ""), // delayed
 	}})
 	apply(m, &batch{stacks: classes, first: 500, records: []trace.Record{
 		at(500, 1, trace.OpWake, trace.StateRunnable, trace.ReasonNone, ""),
@@ -373,13 +371,13 @@ func TestOverlappingGenerationsKeepTheirTimes(t *testing.T) {
 	}})
 	m.finish()
 	if len(got) != 1 || got[0].Start != 500 || got[0].End != 950 {
-		t.Errorf("the requests are %+v, not one from 500 to 950", got)
+		t.Errorf("the requests are %+v, want one from 500 to 950", got)
 	}
 }
 
-// A connection's reader that waited before the window began shows no stack of
-// that wait, but reads as soon as it is awake.
-func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
+// A connection's reader that waited since before the window has no stack of that
+// wait, but reads as soon as it wakes up.
+func TestReadIdentifiesWaitBeforeIt(t *testing.T) {
 	const (
 		begins = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
 		waits  = "runtime.chanrecv1 < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
@@ -411,14 +409,14 @@ func TestAReadTellsWhatTheWaitBeforeItWas(t *testing.T) {
 		m.finish()
 		i := slices.IndexFunc(got, func(s breakdown.Segment) bool { return s.Start == 130 })
 		if i < 0 || got[i].End != 500 || got[i].Bucket != c.want {
-			t.Errorf("woken to %s, of the path %+v", c.first, got)
+			t.Errorf("woken to %s: path %+v", c.first, got)
 		}
 	}
 }
 
-// A shared worker answers a request of before the window, whose goroutine has
-// shown no stack yet: what it did for that one is not the next one's.
-func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
+// A shared worker answers a request from before the window, whose goroutine has shown
+// no stack yet. What it did for that request does not belong to the next one.
+func TestAnswerToUnseenRequest(t *testing.T) {
 	const (
 		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
 		waits   = "runtime.chanrecv1 < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
@@ -455,14 +453,14 @@ func TestAnAnswerToARequestNotSeenYet(t *testing.T) {
 		sum[s.Bucket] += s.End - s.Start
 	}
 	if sum[breakdown.Wait] != 170 || sum[breakdown.DB] != 200 {
-		t.Errorf("wait %d, db %d, of the path %+v", sum[breakdown.Wait], sum[breakdown.DB], got)
+		t.Errorf("wait %d, db %d, path %+v", sum[breakdown.Wait], sum[breakdown.DB], got)
 	}
 }
 
-// An allocation of a shared worker begins a collection in the middle of a request's
-// work, and wakes a goroutine of the runtime's for it. That hands nothing over: the
-// work goes on, and what was done until then is the request's.
-func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
+// An allocation by a shared worker starts a collection in the middle of a request's
+// work, and wakes a goroutine of the runtime for it. That hands nothing over: the
+// work goes on, and what was done until then belongs to the request.
+func TestWorkerThatStartsCollectionGoesOn(t *testing.T) {
 	const (
 		handler = " < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
 		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
@@ -496,7 +494,8 @@ func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
 				{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(takes)},
 				{At: 100, Op: trace.OpStatus, G: 4, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(idle)},
 				woken,
-				// Another request, whose answer the dispatcher passes on meanwhile.
+				// Another request, whose answer the dispatcher passes on in the
+				// meantime.
 				{At: 105, Op: trace.OpStatus, G: 5, Other: -1, State: trace.StateRunning, Stack: id(begins)},
 				{At: 105, Op: trace.OpState, G: 5, Other: -1, State: trace.StateSyscall, Stack: id(begins)},
 				{At: 106, Op: trace.OpState, G: 5, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: id(waits)},
@@ -526,15 +525,15 @@ func TestAWorkerThatBeginsACollectionGoesOn(t *testing.T) {
 			// All of the query but the 20 of the collection, and the 3 that the
 			// dispatcher takes to pass the other's answer on.
 			if sum[breakdown.DB] != 327 || sum[breakdown.Wait] != 0 || len(got.Calls) != 1 {
-				t.Errorf("db %d, wait %d, %d calls, of the path %+v", sum[breakdown.DB], sum[breakdown.Wait], len(got.Calls), got.Path)
+				t.Errorf("db %d, wait %d, %d calls, path %+v", sum[breakdown.DB], sum[breakdown.Wait], len(got.Calls), got.Path)
 			}
 		})
 	}
 }
 
-// A database within the process is written to by no network: a call of it begins
-// where a rule says so.
-func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
+// No network writes to a database within the process. A call to it begins where a
+// rule says so.
+func TestCallBeginsWhereRuleSaysSo(t *testing.T) {
 	const (
 		handler = " < main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
 		begins  = "net/http.(*connReader).startBackgroundRead < net/http.(*conn).serve"
@@ -563,13 +562,13 @@ func TestACallBeginsWhereARuleSaysSo(t *testing.T) {
 	apply(m, &d)
 	m.finish()
 	if calls != 3 {
-		t.Errorf("%d calls, not 3", calls)
+		t.Errorf("%d calls, want 3", calls)
 	}
 }
 
-// An allocation of the server, while it reads a request, may begin a collection
-// and wait until the collector's workers have begun.
-func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
+// An allocation by the server, while it reads a request, may start a collection and
+// wait until the collector's workers have started.
+func TestCollectionWhileReadingRequest(t *testing.T) {
 	const (
 		begins = "net/http.(*conn).serve"
 		reads  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < net/http.(*conn).readRequest < net/http.(*conn).serve"
@@ -605,13 +604,13 @@ func TestACollectionWhileARequestIsReadIsNone(t *testing.T) {
 	}})
 	m.finish()
 	if len(got) != 1 || got[0].Start != 200 || got[0].End != 600 || got[0].Endpoint != "main.get" {
-		t.Errorf("the requests are %+v, not one to main.get from 200 to 600", got)
+		t.Errorf("the requests are %+v, want one to main.get from 200 to 600", got)
 	}
 }
 
-// The collector stops a goroutine wherever it is to look at its stack, also where
-// it is about to read the next request, or amid the reading of one.
-func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
+// The collector stops a goroutine anywhere to scan its stack, including when it is
+// about to read the next request or is reading one.
+func TestCollectorStopIsNoRequestEdge(t *testing.T) {
 	const (
 		reads  = "internal/poll.(*FD).Read < net/http.(*connReader).Read < bufio.(*Reader).Peek < net/http.(*conn).serve"
 		sys    = "syscall.read < " + reads
@@ -647,15 +646,15 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 			{At: 200, Op: trace.OpWake, G: 2, Other: -1, State: trace.StateRunnable},
 			{At: 210, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		},
-		stop(300), // amid the reading of a request, which began at 200
+		stop(300), // while reading a request, which began at 200
 		serve(400),
-		stop(700), // before the reading of the next, which is there already
+		stop(700), // before reading the next one, which has already arrived
 		serve(800),
 		[]trace.Record{
 			{At: 1100, Op: trace.OpState, G: 2, Other: -1, State: trace.StateSyscall, Stack: id(sys)}, // finds nothing
 			{At: 1110, Op: trace.OpState, G: 2, Other: -1, State: trace.StateRunning},
 		},
-		stop(1120), // before the wait for more, which is there meanwhile
+		stop(1120), // before the wait for more, which arrives in the meantime
 		serve(1300),
 		[]trace.Record{{At: 1600, Op: trace.OpState, G: 2, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonNetwork, Stack: id(reads)}},
 	)})
@@ -665,13 +664,13 @@ func TestAStopByTheCollectorIsNoEdge(t *testing.T) {
 		for _, r := range got {
 			t.Errorf("a request to %q from %d to %d", r.Endpoint, r.Start, r.End)
 		}
-		t.Error("there were one from 200 to 700, one from 800 to 1100 and one from 1300 to 1600")
+		t.Error("want one from 200 to 700, one from 800 to 1100 and one from 1300 to 1600")
 	}
 }
 
-// A pool of the server's has a lock of its own, for which a connection may wait
-// before it reads a request, or amid it.
-func TestALockIsNoWaitForARequest(t *testing.T) {
+// A pool in the server has its own lock. A connection may wait for it before it reads
+// a request, or while it reads one.
+func TestLockIsNoWaitForRequest(t *testing.T) {
 	const (
 		begins = "net/http.(*conn).serve"
 		locks  = "sync.(*Mutex).Lock < sync.(*Pool).pinSlow < net/http.newTextprotoReader < net/http.readRequest < net/http.(*conn).readRequest < net/http.(*conn).serve"
@@ -719,6 +718,6 @@ func TestALockIsNoWaitForARequest(t *testing.T) {
 		for _, r := range got {
 			t.Errorf("a request to %q from %d to %d", r.Endpoint, r.Start, r.End)
 		}
-		t.Error("there were one from 200 to 500 and one from 600 to 900")
+		t.Error("want one from 200 to 500 and one from 600 to 900")
 	}
 }

@@ -11,25 +11,25 @@ import (
 	"timesink/analyze/trace"
 )
 
-// DefaultMemory is what a Reader may take where nothing else is asked for.
+// DefaultMemory is the memory limit of a Reader that sets none, in bytes.
 const DefaultMemory = 512_000_000
 
-// MinMemory is the least that a Reader can do with: below it a second of an
-// ordinary service's trace would not fit.
+// MinMemory is the lowest memory limit of a Reader, in bytes: below it, a second of
+// an ordinary service's trace would not fit.
 const MinMemory = 64_000_000
 
-// shares divide the memory of a Reader among all that can grow, in bytes. They
-// leave a sixth for the collector and what is fixed. All that is kept is counted
-// in numbers times the sizes below, never asked of the runtime: what a trace is
-// read as must not depend on the machine or on the number of workers.
+// shares divide a Reader's memory among everything that can grow, in bytes. They
+// leave a sixth for the collector and for what has a fixed size. Usage is computed
+// from counts and the sizes below, never read from the runtime: the result for a
+// trace must not depend on the machine or on the number of workers.
 type shares struct {
 	decoding int64 // generations that were read and not yet applied
-	old      int64 // instead of them, a trace of Go before 1.22
-	spare    int64 // buffers of generations that were
+	old      int64 // a trace of Go before 1.22, in place of generations
+	spare    int64 // buffers of earlier generations
 	history  int64 // what goroutines did, as long as a wait may lead there
 	open     int64 // goroutines and open requests
 	stacks   int64 // distinct stacks, and as much again for those not kept whole
-	evidence int64 // distinct causes, the same
+	evidence int64 // distinct causes, and as much again for plain ones
 }
 
 func sharesOf(memory int64) shares {
@@ -48,8 +48,8 @@ func sharesOf(memory int64) shares {
 	}
 }
 
-// The sizes of what is kept, in bytes: those of the types, with the slack of
-// slices that grow, and of maps.
+// The sizes of what is kept, in bytes: those of the types, plus the slack of growing
+// slices and of maps.
 const (
 	intervalSize  = 96
 	goroutineSize = 400
@@ -63,43 +63,43 @@ const (
 	causeSize     = 400
 )
 
-// budget is the part of the shares that the decoder takes.
+// budget returns the decoder's part of the shares.
 func (s shares) budget() trace.Budget {
 	return trace.Budget{Decoding: s.decoding, Old: s.old, Spare: s.spare, Stacks: s.stacks}
 }
 
-// bounds are what a machine holds beside its history, and how much it may.
+// bounds count what a machine holds besides its history, and limit it.
 type bounds struct {
-	weight, room int64 // of goroutines and open requests, bytes
+	weight, room int64 // of goroutines and open requests, in bytes
 	mostCalls    int   // of one request
 	classBytes   int
 	stacksRoom   int
-	admitted     map[string]*class // by their program counters
+	admitted     map[string]*class // by program counters
 	chains       map[string]*breakdown.Chain
 	outlines     map[outline]*class
 	causesRoom   int
 	plain        map[plainCause]*breakdown.Cause
 }
 
-// A load is what is kept of an open request.
+// A load counts what is kept of an open request.
 type load struct {
 	weight    int64 // bytes
-	weighAt   int   // parts, at which it is weighed again
-	weighed   int   // segments of the path that were counted
-	behinds   int   // what these hold of others
-	most      int   // branches, before those are dropped that nobody asks for
+	weighAt   int   // number of parts at which it is weighed again
+	weighed   int   // segments of the path counted so far
+	behinds   int   // entries in the Behind lists of these
+	most      int   // branches, before those that nothing needs are dropped
 	callCut   bool
-	listening []streamCall // others may have been made between their messages
+	listening []streamCall // other calls may have been made between their messages
 }
 
-// maxRoots bounds the functions that goroutines are told apart by; looseSize is
-// the cost of a call that belongs to no request, in intervals.
+// maxRoots bounds the functions by which goroutines are told apart. looseSize is the
+// cost of a call that belongs to no request, in intervals.
 const (
 	maxRoots  = 1 << 14
 	looseSize = 2
 )
 
-// bound gives the machine its shares.
+// bound applies the shares to the machine.
 func (m *machine) bound(s shares) {
 	m.most = int(s.history / intervalSize)
 	m.limit = m.most
@@ -109,19 +109,20 @@ func (m *machine) bound(s shares) {
 	m.mostCalls = int(s.open / 16 / callSize)
 }
 
-// follow counts a goroutine that is known from now on.
+// follows counts a goroutine that the machine now follows.
 func (m *machine) follows(g *goroutine) {
 	m.gs.Add(g.id, g)
 	m.weight += goroutineSize
 }
 
-// weighEvery is by how many parts a request grows before it is weighed again.
+// weighEvery is the number of parts by which a request grows before it is weighed
+// again.
 const weighEvery = 8
 
-// parts is how many segments, calls and the like are kept of a request.
+// parts returns how many segments, calls and waits are kept of a request.
 func (r *request) parts() int { return len(r.Path) + len(r.Calls) + len(r.Waits) }
 
-// weigh counts what is kept of an open request.
+// weigh updates the weight of an open request.
 func (m *machine) weigh(r *request) {
 	if len(r.Path) < r.weighed {
 		r.weighed = len(r.Path)
@@ -147,7 +148,7 @@ func (m *machine) mayCall(r *request) bool {
 	return false
 }
 
-// branch files a goroutine that a request's has begun.
+// branch adds a goroutine that one of the request's goroutines has started.
 func (m *machine) branch(r *request, g *goroutine) {
 	if len(r.branches) >= r.most {
 		r.dropBranches(m.horizon())
@@ -157,7 +158,7 @@ func (m *machine) branch(r *request, g *goroutine) {
 	m.weigh(r)
 }
 
-// Requests that have ended are used again, unless they have become large.
+// Ended requests are reused unless they have become large.
 const (
 	reusable = 1024
 	largest  = 256
@@ -171,7 +172,7 @@ func (m *machine) reuse(r *request) {
 	}
 	m.weight -= r.weight
 	r.weight = 0
-	clear(r.branches) // they would keep the goroutines
+	clear(r.branches) // they would keep the goroutines alive
 	if cap(r.Path) > largest {
 		r.Path = nil
 	}
@@ -189,9 +190,10 @@ func (m *machine) reuse(r *request) {
 	}
 }
 
-// idles tells a goroutine that is said to wait, as each generation says of all,
-// where there are too many to follow those that only wait. The goroutines of
-// connections are always followed.
+// idles reports whether a status record is for a waiting goroutine that need not be
+// followed, because there are too many to follow those that only wait. Each
+// generation reports the status of all goroutines. The goroutines of connections are
+// always followed.
 func (m *machine) idles(r *trace.Record) bool {
 	if m.sum.Evicted == 0 || r.State != trace.StateWaiting || m.gs.Find(m.ids[r.G]) != nil {
 		return false
@@ -200,9 +202,9 @@ func (m *machine) idles(r *trace.Record) bool {
 	return c != nil && c.Kind == ""
 }
 
-// relieve makes room where goroutines and open requests take too much: by the
-// order of what requests did long ago, and where that is not enough by what is
-// known of the goroutines.
+// relieve frees memory when goroutines and open requests take too much. It first
+// drops the order of what requests did long ago; if that is not enough, it stops
+// following goroutines.
 func (m *machine) relieve() {
 	m.deliverHeld()
 	for g := range m.gs.All() {
@@ -215,20 +217,20 @@ func (m *machine) relieve() {
 	}
 }
 
-// keptSegments is how many of a request's last segments stay as they are: its
-// end may turn out to lie before them.
+// keptSegments is how many of a request's last segments remain unchanged: the request
+// may turn out to have ended before them.
 const keptSegments = 32
 
-// A kind is what segments of a path that are summed up have in common.
+// A kind is what summed segments of a path have in common.
 type kind struct {
 	bucket breakdown.Bucket
 	phase  breakdown.Phase
 	cause  *breakdown.Cause
 }
 
-// condense replaces a request's path by one segment of each kind, as long as all
-// of its were, but for the path's end. Where in the path each was is lost, and
-// with it what calls to come from other goroutines lie beside.
+// condense replaces a request's path, except its end, by one segment of each kind, as
+// long as all segments of that kind together. The positions in the path are lost, and
+// with them how much of it overlaps calls by other goroutines that are still to come.
 func (m *machine) condense(r *request) {
 	n := len(r.Path) - keptSegments
 	for n > 0 && r.finished != 0 && r.Path[n-1].End > r.finished {
@@ -247,14 +249,13 @@ func (m *machine) condense(r *request) {
 	m.weigh(r)
 }
 
-// inOrder is from where on the path is in order.
+// inOrder returns the index from which the path is in order.
 func (r *request) inOrder() int {
 	i, _ := slices.BinarySearchFunc(r.Path, r.Condensed, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.Start, t) })
 	return i
 }
 
-// summed is a path with one segment of each kind, in the order in which they
-// first came.
+// summed returns a path with one segment of each kind, in order of first appearance.
 func summed(path []breakdown.Segment, g int64) []breakdown.Segment {
 	index := map[kind]int{}
 	var out []breakdown.Segment
@@ -291,15 +292,15 @@ func addBehind(sums, more []breakdown.Behind) []breakdown.Behind {
 	return sums
 }
 
-// dropBranches forgets the branches that ended before the horizon: nothing asks
-// for them any more.
+// dropBranches drops the branches that ended before the horizon: nothing needs them
+// any more.
 func (r *request) dropBranches(horizon int64) {
 	r.branches = slices.DeleteFunc(r.branches, func(g *goroutine) bool { return g.dead && g.died <= horizon })
 }
 
-// evict stops following goroutines until what is kept weighs no more than
-// target: those first that have waited the longest and work for no request, and
-// those last that serve one, which is then cut.
+// evict stops following goroutines until what is kept weighs at most target. It
+// starts with those that have waited longest and work for no request. Last are those
+// that serve a request, which is then cut.
 func (m *machine) evict(target int64) {
 	rank := func(g *goroutine) int {
 		switch r := m.worksFor(g); {
@@ -348,8 +349,8 @@ func (m *machine) classOf(c *class) *class {
 	return c
 }
 
-// chainOf is what a stack shows of how a request was passed on, one for all stacks
-// that show the same; nil where there are too many.
+// chainOf returns what a stack shows of how a request was passed on. Equal chains are
+// shared. It returns nil if there are too many.
 func (m *machine) chainOf(c *class) *breakdown.Chain {
 	if len(c.Below) == 0 {
 		return nil
@@ -380,8 +381,8 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 	return known
 }
 
-// An outline is what is kept of a stack where there are too many: all that it
-// means, and its innermost functions.
+// An outline is what is kept of a stack when there are too many: its classification
+// and its innermost functions.
 type outline struct {
 	rule, answers                                                                          *rules.Rule
 	chain                                                                                  *breakdown.Chain
@@ -410,8 +411,8 @@ func (m *machine) outline(c *class) outline {
 	return o
 }
 
-// outlineOf is the class that stands for a stack; nil, as of no stack at all,
-// where even the outlines are too many.
+// outlineOf returns the class that stands in for a stack, or nil, as for a missing
+// stack, if there are too many outlines as well.
 func (m *machine) outlineOf(c *class) *class {
 	m.sum.StacksCut++
 	key := m.outline(c)
@@ -434,15 +435,15 @@ func (m *machine) outlineOf(c *class) *class {
 	return known
 }
 
-// A plainCause is what is kept of a cause where there are too many.
+// A plainCause is what is kept of a cause when there are too many.
 type plainCause struct {
 	site           breakdown.Frame
 	system, reason string
 	state          trace.State
 }
 
-// plainCause is the cause that stands for others like it; where even these are
-// too many, one without a place.
+// plainCause returns the cause that stands in for others like it. If there are too
+// many of these as well, it is one without a site.
 func (m *machine) plainCause(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
 	m.sum.CausesCut++
 	key := plainCause{state: state, reason: m.reasonName(why)}

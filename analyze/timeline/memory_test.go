@@ -13,7 +13,7 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// toldWithin is what a reading within shares says, as text.
+// toldWithin returns the result of reading within shares, as text.
 func toldWithin(t *testing.T, data []byte, workers int, sh shares) (string, *Summary, error) {
 	t.Helper()
 	var all bytes.Buffer
@@ -29,14 +29,14 @@ func toldWithin(t *testing.T, data []byte, workers int, sh shares) (string, *Sum
 	return all.String(), sum, nil
 }
 
-// Each share, made too small for the recorded traces, costs what its loss says
-// and nothing else, and the same whatever the number of workers.
-func TestALossIsToldAndTheSameWithAnyNumberOfWorkers(t *testing.T) {
+// Each share, if too small for the recorded traces, costs what its counter says and
+// nothing else, and the same for any number of workers.
+func TestLossIsReportedForAnyNumberOfWorkers(t *testing.T) {
 	plenty := sharesOf(DefaultMemory)
 	for _, test := range []struct {
 		name  string
 		short func(*shares)
-		loss  func(*Summary) int64 // nil: there is none, only more work
+		loss  func(*Summary) int64 // nil if nothing is lost, and there is only more work
 	}{
 		{"one generation at a time, in pieces", func(s *shares) { s.decoding = 1 << 20 }, nil},
 		{"no buffer to spare", func(s *shares) { s.spare = 0 }, nil},
@@ -68,28 +68,28 @@ func TestALossIsToldAndTheSameWithAnyNumberOfWorkers(t *testing.T) {
 				}
 				for _, workers := range []int{2, 5} {
 					if more, _, _ := toldWithin(t, data, workers, sh); more != one {
-						t.Errorf("%s: %d workers tell another thing than one", name, workers)
+						t.Errorf("%s: %d workers differ from one", name, workers)
 					}
 				}
 				if test.loss == nil && one != whole {
-					t.Errorf("%s: it is not what is told with plenty of memory", name)
+					t.Errorf("%s: the result differs from that with plenty of memory", name)
 				}
 				if test.loss != nil {
 					lost += test.loss(sum)
 				}
 				if test.loss != nil && test.loss(wholeSum) != 0 {
-					t.Errorf("%s: a loss of %d is told with plenty of memory", name, test.loss(wholeSum))
+					t.Errorf("%s: a loss of %d is reported with plenty of memory", name, test.loss(wholeSum))
 				}
 			}
 			if test.loss != nil && lost == 0 {
-				t.Error("nothing was lost: the test tests nothing")
+				t.Error("nothing was lost, so nothing was tested")
 			}
 		})
 	}
 }
 
 // A path that is condensed keeps the sums of each kind and what holders did.
-func TestACondensedPathKeepsItsSums(t *testing.T) {
+func TestCondensedPathKeepsSums(t *testing.T) {
 	lock, cpu := &breakdown.Cause{State: "waiting"}, &breakdown.Cause{State: "running"}
 	var path []breakdown.Segment
 	for at := int64(1000); at < 1000+200*30; at += 30 {
@@ -100,7 +100,7 @@ func TestACondensedPathKeepsItsSums(t *testing.T) {
 	}
 	m := newMachine(rules.New(), nil)
 	r := &request{Request: breakdown.Request{Start: 1000, End: path[len(path)-1].End, Path: slices.Clone(path)}}
-	r.Calls = []breakdown.Call{{Start: 1020, End: 1050}} // on the path twice: at 1020 and none of it beside
+	r.Calls = []breakdown.Call{{Start: 1020, End: 1050}} // on the path twice: at 1020, and not at all beside it
 	r.Calls[0].Bucket = breakdown.Lock
 	m.condense(r)
 	once := r.Condensed
@@ -123,15 +123,15 @@ func TestACondensedPathKeepsItsSums(t *testing.T) {
 		t.Errorf("cpu %d, lock %d, %d behind holders", spent[breakdown.CPU], spent[breakdown.Lock], behind)
 	}
 	if len(r.Path) > 2+keptSegments+1 || once == 0 || m.sum.Condensed != 1 {
-		t.Errorf("%d segments are left, condensed until %d, in %d requests", len(r.Path), once, m.sum.Condensed)
+		t.Errorf("%d segments left, condensed until %d, in %d requests", len(r.Path), once, m.sum.Condensed)
 	}
 	if r.Calls[0].OnPath != 10 {
-		t.Errorf("%d ns of the call are on the path, not 10", r.Calls[0].OnPath)
+		t.Errorf("%d ns of the call are on the path, want 10", r.Calls[0].OnPath)
 	}
 }
 
-// Stacks that share an outline must mean the same in every way.
-func TestAnOutlineHoldsAllThatAStackMeans(t *testing.T) {
+// Stacks that share an outline must have the same meaning in every respect.
+func TestOutlineKeepsMeaningOfStack(t *testing.T) {
 	m := newMachine(rules.New(), func(*breakdown.Request) {})
 	plain := &class{Class: &rules.Class{}}
 	fields := reflect.TypeFor[rules.Class]()
@@ -151,10 +151,10 @@ func TestAnOutlineHoldsAllThatAStackMeans(t *testing.T) {
 		case reflect.Struct:
 			f.Set(reflect.ValueOf(breakdown.Frame{Function: "x"}))
 		case reflect.Slice:
-			continue // Stack is what is cut, and Below points into it
+			continue // Stack is the part that is cut, and Below points into it
 		}
 		if m.outline(plain) == m.outline(other) {
-			t.Errorf("stacks that differ in %s alone share an outline", fields.Field(i).Name)
+			t.Errorf("stacks that differ only in %s share an outline", fields.Field(i).Name)
 		}
 	}
 }

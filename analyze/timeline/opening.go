@@ -8,49 +8,50 @@ import (
 	"timesink/analyze/trace"
 )
 
-// What goroutines waited for when the window opened. A trace has no stack of a wait
-// that began before it and ended within its first generation: how the wait ended, and
-// what the goroutine did next, tell what it was.
+// This file finds out what goroutines waited for when the window opened. A trace has no
+// stack of a wait that began before the window and ended within the first generation.
+// How the wait ended and what the goroutine did next show what it was:
 //
-//   - If another goroutine ended it, it waited for what that one did, as any wait, or
-//     for what that one gave back: a lock, a place in a pool.
+//   - If another goroutine ended it, it waited for what that goroutine did, as in any
+//     wait, or for what that goroutine released: a lock, a place in a pool.
 //   - If the network ended it, the goroutine reads as soon as it runs again.
-//   - If nothing did, and the goroutine neither reads nor writes next, it was a timer.
-//   - A program does the same again and again. What nearly all waits of the window
-//     were that ended with the same stack, or were followed by it, this one was too:
-//     that also tells where in the service.
+//   - If neither did, and the goroutine neither reads nor writes next, it was a timer.
+//   - A program repeats itself. If nearly all waits in the window that ended with the
+//     same stack, or were followed by it, were of one kind, so was this one. That also
+//     shows where in the service it was.
 //
-// So requests with such a wait are held back until the trace ends. What these do not
-// agree on stays unknown.
+// So requests with such a wait are held back until the trace ends. If these rules do
+// not agree, the time remains unknown.
 
-// historyAtOpening is how long what all the goroutines do is kept from the window's
-// opening on, in ns: until each that was waiting then has gone on, or its stack has
-// been spell, as the first generation does at its end.
+// historyAtOpening is how long the history of all goroutines is kept from the opening
+// of the window, in ns. By then each goroutine that was waiting has gone on, or its
+// stack has been recorded, as the first generation does at its end.
 const historyAtOpening = 1_500_000_000
 
-// An opening is the state that a goroutine was in, without a stack, when the window
-// opened.
+// An opening is the state that a goroutine was in when the window opened. It has no
+// stack.
 type opening struct {
-	class  class       // stands for its stack
-	state  trace.State // waiting, or in the kernel
-	by     *class      // with what another goroutine ended it, nil where none did
-	next   *class      // the first stack after it, nil as long as there is none
+	class  class       // stands in for its stack
+	state  trace.State // waiting, or in a system call
+	by     *class      // the stack with which another goroutine ended it, nil if none did
+	next   *class      // the first stack after it, nil until there is one
 	causes []openingCause
 }
 
-// An openingCause stands on a path for what an opening will turn out to be, where
-// the request waits at a stack.
+// An openingCause is a placeholder on a path for the cause of an opening, at a stack
+// with which the request waits.
 type openingCause struct {
 	*opening
 	at    *class
 	cause *breakdown.Cause
 }
 
-// openingSize is what is kept of one, in bytes.
+// openingSize is the cost of an opening in bytes.
 const openingSize = 600
 
-// A handedOpening is a part of a path that was told by what the goroutine did that
-// ended an opening. It may have been a wait for something that this one gave back.
+// A handedOpening is a part of a path that was attributed to what the waker of an
+// opening did. The opening may instead have been a wait for something that the waker
+// released.
 type handedOpening struct {
 	*opening
 	start, end int64
@@ -58,7 +59,7 @@ type handedOpening struct {
 
 var noRules rules.Class
 
-// opened sees that a goroutine's opening ends.
+// opened handles the end of a goroutine's opening.
 func (m *machine) opened(g *goroutine, wakerClass *class) {
 	if g.opening != nil || g.since != g.born || m.openingsLeft == 0 {
 		return
@@ -74,7 +75,7 @@ func (m *machine) opened(g *goroutine, wakerClass *class) {
 	g.class = &o.class
 }
 
-// shows takes the first stack after an opening.
+// shows handles the first stack after an opening.
 func (m *machine) shows(o *opening, c *class) {
 	if o == nil || o.next != nil {
 		return
@@ -86,14 +87,14 @@ func (m *machine) shows(o *opening, c *class) {
 	}
 }
 
-// file remembers that a stack is about to get evidence.
+// file records that a stack is about to get evidence.
 func (m *machine) file(c *class) {
 	if c.ends == nil && c.before == nil && c.waits == nil {
 		m.evident = append(m.evident, c)
 	}
 }
 
-// forgetEvidence drops what stacks are evidence of: behind a gap it is gathered anew.
+// forgetEvidence drops the evidence of all stacks. After a gap it is collected again.
 func (m *machine) forgetEvidence() {
 	for _, c := range m.evident {
 		c.ends, c.before, c.waits = nil, nil, nil
@@ -102,21 +103,22 @@ func (m *machine) forgetEvidence() {
 	m.openingsLeft = m.mostOpenings
 }
 
-// hasNoStack reports whether an interval has no stack of its own.
+// hasNoStack reports whether an interval has no stack.
 func (iv *interval) hasNoStack() bool { return iv.class == nil || iv.class.opening != nil }
 
-// mostMeanings bounds how many different meanings are kept of what ended alike.
+// mostMeanings bounds how many different meanings are kept for states that ended
+// alike.
 const mostMeanings = 16
 
-// Evidence is what the states meant that ended in one way.
+// Evidence holds the meanings of states that ended in one way.
 type evidence struct{ seen []meant }
 
-// A meant is states that mean the same.
+// A meant counts states with the same meaning.
 type meant struct {
 	spell // one of them
 	meaning
 	n      int
-	stacks []*class // of them, mostMeanings at most
+	stacks []*class // theirs, at most mostMeanings
 }
 
 func (s *meant) many() bool { return len(s.stacks) > 1 }
@@ -128,7 +130,8 @@ type spell struct {
 	reason trace.Reason
 }
 
-// A meaning is what a state is by its stack; known is false where that says nothing.
+// A meaning is what the stack of a state says about it. known is false if it says
+// nothing.
 type meaning struct {
 	bucket breakdown.Bucket
 	phase  breakdown.Phase
@@ -165,8 +168,8 @@ func (e *evidence) learn(s spell) {
 	}
 }
 
-// most reports what nearly all states were that ended as an opening did: at least
-// nine of ten are of one bucket. It is nil where there is no such.
+// most returns what nearly all states were that ended as an opening did: at least
+// nine of ten are in one bucket. It returns nil if there is no such majority.
 func (e *evidence) most(state trace.State) (most *meant) {
 	all, same := 0, 0
 	for i := range e.seen {
@@ -188,8 +191,8 @@ func (e *evidence) most(state trace.State) (most *meant) {
 	return most
 }
 
-// like is what an opening was like, as far as the window tells; nil where it does
-// not.
+// like returns the states that an opening was like, by the evidence in the window, or
+// nil if that is not conclusive.
 func (o *opening) like() *meant {
 	switch {
 	case o.by != nil:
@@ -200,28 +203,29 @@ func (o *opening) like() *meant {
 	return nil
 }
 
-// learn sees a goroutine's first stack after a state that nobody ended.
+// learn records a goroutine's first stack after a state that no goroutine ended.
 func (m *machine) learn(g *goroutine, c *class) {
 	if g.was != nil && g.was.opening == nil && g.wasReason != trace.ReasonGC {
 		c.before.learn(spell{g.was, g.wasState, g.wasReason})
 	}
 }
 
-// reads reports whether an opening was a wait for the network by what came next.
+// reads reports whether an opening was a wait for the network, judging by what came
+// next.
 func (o *opening) reads() bool {
 	n := o.next
 	return o.state == trace.StateWaiting && o.by == nil && n != nil && n.reads && !n.NoCall && (n.Own == nil || n.Own.Bucket != breakdown.File)
 }
 
-// timed reports whether an opening was a wait for a timer by what came next. Who
-// writes may have waited to write more, and a client's own code for an answer until a
-// deadline.
+// timed reports whether an opening was a wait for a timer, judging by what came next.
+// A goroutine that writes may have waited to write more, and a client's own code may
+// have waited for an answer until a deadline.
 func (o *opening) timed() bool {
 	n := o.next
 	return o.state == trace.StateWaiting && o.by == nil && n != nil && !n.reads && !n.writes && (n.Own == nil || !n.Own.Bucket.External())
 }
 
-// opening attributes a part of an opening by what it is at first sight.
+// opening attributes a part of an opening provisionally.
 func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 	o := iv.class.opening
 	cause := w.cause(iv)
@@ -249,9 +253,8 @@ func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 	}
 }
 
-// within reports whether the goroutine that ended an opening serves the same request
-// in a server within the one that it came to. What looked like a request of its own
-// is none.
+// within reports whether the waker of an opening serves the same request in a nested
+// server. What looked like a separate request is then none.
 func (o *opening) within(m *machine, waker *goroutine) bool {
 	r := m.served(waker)
 	if r == nil || !r.Incomplete || waker.fresh || o.by.Role != rules.Stream || o.next == nil || !o.next.Served || o.next.Kind == r.Kind {
@@ -261,7 +264,7 @@ func (o *opening) within(m *machine, waker *goroutine) bool {
 	return true
 }
 
-// causeOf is the cause that stands for an opening.
+// causeOf returns the placeholder cause of an opening.
 func (o *opening) causeOf(m *machine, at *class) *breakdown.Cause {
 	if at == &o.class {
 		at = nil
@@ -280,8 +283,8 @@ func (o *opening) causeOf(m *machine, at *class) *breakdown.Cause {
 	return c.cause
 }
 
-// mayTurnOut reports whether what a request's path says may still turn out to be
-// something else.
+// mayTurnOut reports whether the request's path may still change when openings are
+// settled.
 func (m *machine) mayTurnOut(r *request) bool {
 	if len(m.openings) == 0 && r.handed.opening == nil {
 		return false
@@ -292,7 +295,7 @@ func (m *machine) mayTurnOut(r *request) bool {
 	})
 }
 
-// deliverHeld hands on the requests that were held back.
+// deliverHeld delivers the requests that were held back.
 func (m *machine) deliverHeld() {
 	for _, r := range m.held {
 		m.settle(r)
@@ -304,7 +307,7 @@ func (m *machine) deliverHeld() {
 	m.held = m.held[:0]
 }
 
-// settle says what a request's openings were.
+// settle replaces the openings in a request's path by what they turned out to be.
 func (m *machine) settle(r *request) {
 	for i := range r.Path {
 		s := &r.Path[i]
@@ -333,22 +336,22 @@ func (m *machine) settle(r *request) {
 	m.settleHanded(r)
 }
 
-// usual is what waits were whose stack does not tell it.
+// usual returns what waits usually were whose stack does not explain them.
 func (s *meant) usual(o openingCause) (breakdown.Bucket, breakdown.Phase) {
 	if b, p, ok := s.only(); ok {
 		return b, p
 	}
 	switch {
 	case o.by == nil:
-		return breakdown.Sleep, breakdown.NoPhase // each was for a timer
+		return breakdown.Sleep, breakdown.NoPhase // all of them were for a timer
 	case s.class.waits != nil || s.many() || followsWhole(s.class) || followsWhole(o.by):
 		return breakdown.Unknown, breakdown.NoPhase
 	}
 	return breakdown.Wait, breakdown.NoPhase // for a goroutine that serves no request, until others handed it something
 }
 
-// only is the bucket that the waits of requests with each of the stacks were nearly
-// all in.
+// only returns the bucket that nearly all request waits with each of the stacks were
+// in. It reports false if there is no such bucket.
 func (s *meant) only() (bucket breakdown.Bucket, phase breakdown.Phase, ok bool) {
 	for _, c := range s.stacks {
 		if c.waits == nil {
@@ -363,9 +366,8 @@ func (s *meant) only() (bucket breakdown.Bucket, phase breakdown.Phase, ok bool)
 	return bucket, phase, ok
 }
 
-// settleHanded puts what was given back in the place of what the goroutine did that
-// gave it. Where that one did nothing for the request, it puts what such waits
-// usually were.
+// settleHanded replaces what the waker did by the wait for what it released. If the
+// waker did nothing for the request, it uses what such waits usually were.
 func (m *machine) settleHanded(r *request) {
 	h := r.handed
 	if h.opening == nil || r.Condensed > h.start {
@@ -394,7 +396,7 @@ func (m *machine) settleHanded(r *request) {
 	}
 }
 
-// worked is how much of a part of a path is something that was done, or waited for.
+// worked returns how much of a part of a path is neither wait nor unknown.
 func worked(path []breakdown.Segment) (sum int64) {
 	for i := range path {
 		if s := &path[i]; s.Bucket != breakdown.Wait && s.Bucket != breakdown.Unknown {
@@ -404,8 +406,8 @@ func worked(path []breakdown.Segment) (sum int64) {
 	return sum
 }
 
-// likeCause is the evidence that an opening was like other states. Where they have
-// several stacks none is named.
+// likeCause returns the evidence that an opening was like other states. It names no
+// stack if they have several.
 func (m *machine) likeCause(o openingCause, like *meant) *breakdown.Cause {
 	if like.many() {
 		return m.causeOf(nil, o.state, like.reason, o.at)

@@ -18,7 +18,7 @@ const (
 	takingConn  = "runtime.selectgo < github.com/jackc/pgx/v5/pgxpool.(*Pool).Acquire < "
 )
 
-// opened is a script that has not begun: what is under way does so without a stack.
+// opened is a script that has not begun: the states that are under way have no stack.
 func opened(waiting ...int32) *script {
 	s := &script{stacks: []string{""}, at: 90}
 	for _, g := range waiting {
@@ -28,13 +28,13 @@ func opened(waiting ...int32) *script {
 	return s
 }
 
-// wakes has nobody end a goroutine's wait.
+// wakes ends a goroutine's wait without a waker.
 func (s *script) wakes(g int32) {
 	s.add(trace.Record{Op: trace.OpWake, G: g, Other: -1, State: trace.StateRunnable})
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
 
-// wokenBy has a goroutine with a stack end another one's wait.
+// wokenBy makes a goroutine with a stack end another one's wait.
 func (s *script) wokenBy(other, g int32, stack string) {
 	s.add(trace.Record{Op: trace.OpWake, G: g, Other: other, State: trace.StateRunnable, Stack2: s.stack(stack)})
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
@@ -49,19 +49,19 @@ func (s *script) blocksAt(g int32, reason trace.Reason, stack string) {
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateWaiting, Reason: reason, Stack: s.stack(stack)})
 }
 
-// goesIdle has a connection's goroutine wait for its next request.
+// goesIdle makes a connection's goroutine wait for its next request.
 func (s *script) goesIdle(g int32) {
 	s.blocksAt(g, trace.ReasonNetwork, "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).Peek < net/http.(*conn).serve")
 }
 
-// next has a request come to a goroutine that is idle.
+// next makes a request arrive at an idle goroutine.
 func (s *script) next(g int32) {
 	s.wakes(g)
 	s.kernel(g, peeks)
 	s.kernel(g, "syscall.getpid < "+served)
 }
 
-// play returns all requests, in the order in which they began.
+// play returns all requests in the order in which they began.
 func (s *script) play(t *testing.T) (all []breakdown.Request) {
 	t.Helper()
 	m := newMachine(rules.New(), func(r *breakdown.Request) {
@@ -78,9 +78,9 @@ func (s *script) play(t *testing.T) (all []breakdown.Request) {
 	return all
 }
 
-// What was waited for when the window opened is told by how the wait ended, by what
-// came next, and by what did so in the rest of the window.
-func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
+// What was waited for when the window opened is determined by how the wait ended, by
+// what came next, and by similar waits in the rest of the window.
+func TestWaitsWhenWindowOpens(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		do     func(*script)
@@ -88,7 +88,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 		phase  breakdown.Phase
 		site   string
 	}{
-		{"an answer is written, and nothing else tells", func(s *script) {
+		{"an answer is written, with no other evidence", func(s *script) {
 			s.wakes(1)
 			s.kernel(1, answers)
 			s.goesIdle(1)
@@ -129,7 +129,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.wakes(1)
 			s.blocksAt(1, trace.ReasonRecv, "runtime.chanrecv1 < "+served)
 		}, breakdown.Sleep, breakdown.NoPhase, ""},
-		{"a lock was given up", func(s *script) {
+		{"a lock was released", func(s *script) {
 			s.wokenBy(2, 1, unlocking+served)
 			s.kernel(1, answers)
 			s.goesIdle(1)
@@ -144,7 +144,7 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 			s.kernel(1, answers)
 			s.goesIdle(1)
 		}, breakdown.DB, breakdown.PoolWait, "main.get"},
-		{"another request let it go, and nothing else tells", func(s *script) {
+		{"another request woke it, with no other evidence", func(s *script) {
 			s.wokenBy(2, 1, "runtime.chansend1 < "+served)
 			s.kernel(1, answers)
 			s.goesIdle(1)
@@ -173,9 +173,9 @@ func TestWhatWasWaitedForWhenTheWindowOpened(t *testing.T) {
 	}
 }
 
-// A wait that another goroutine ended was not for a request's first bytes, though
-// the connection reads next: the one before was ending.
-func TestWhoWasLetGoHasNoRequestYet(t *testing.T) {
+// A wait that another goroutine ended was not for a request's first bytes, although
+// the connection reads next: the request before was ending.
+func TestWokenConnectionHasNoRequestYet(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		wakes func(*script)
@@ -199,15 +199,15 @@ func TestWhoWasLetGoHasNoRequestYet(t *testing.T) {
 	}
 }
 
-// What a request waits for when the window closes is told by who would have let it
-// go.
-func TestWhatIsWaitedForWhenTheWindowCloses(t *testing.T) {
+// What a request waits for when the window closes is determined by which goroutine
+// would have woken it.
+func TestWaitsWhenWindowCloses(t *testing.T) {
 	const (
 		jobs  = "runtime.chanrecv1 < " + served
 		query = queries + worker
 		done  = "runtime.closechan < " + worker
 	)
-	// One after another, the worker is done with what 1 and 4 gave it.
+	// The worker finishes what 1 and 4 gave it, one after the other.
 	serve := func(s *script, n int) {
 		for i := range n {
 			g := []int32{1, 4}[i%2]
@@ -258,7 +258,7 @@ func TestWhatIsWaitedForWhenTheWindowCloses(t *testing.T) {
 			if i < 0 || len(all[i].Path) == 0 {
 				t.Errorf("%s: goroutine %d has no request", c.name, g)
 			} else if got := all[i].Path[len(all[i].Path)-1].Bucket; got != want {
-				t.Errorf("%s: goroutine %d is at %s, not at %s", c.name, g, got, want)
+				t.Errorf("%s: goroutine %d is in %s, want %s", c.name, g, got, want)
 			}
 		}
 	}

@@ -17,9 +17,8 @@ import (
 	"timesink/analyze/trace"
 )
 
-// benchTrace is the trace that TIMESINK_BIG_TRACE names, or else one of some
-// thousand requests, recorded for this run: the figures per event are what can be
-// compared from run to run.
+// benchTrace returns the trace named by TIMESINK_BIG_TRACE, or one of a few thousand
+// requests recorded for this run. The figures per event are comparable between runs.
 func benchTrace(b *testing.B) []byte {
 	b.Helper()
 	if path := os.Getenv("TIMESINK_BIG_TRACE"); path != "" {
@@ -32,8 +31,8 @@ func benchTrace(b *testing.B) []byte {
 	return modest()
 }
 
-// modest is the trace of a server whose requests wait for a lock, for workers of
-// their own and for one they share.
+// modest returns the trace of a server whose requests wait for a lock, for their own
+// workers and for a shared one.
 var modest = sync.OnceValue(func() []byte {
 	var mu sync.Mutex
 	jobs := make(chan chan int)
@@ -79,13 +78,13 @@ var modest = sync.OnceValue(func() []byte {
 	return buf.Bytes()
 })
 
-// perEvent reports the time that each event took.
+// perEvent reports the time per event.
 func perEvent(b *testing.B, events int64) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(events), "ns/event")
 }
 
-// BenchmarkAttribute applies records that are decoded already: the requests'
-// edges, the wake-ups that are followed, and the attribution.
+// BenchmarkAttribute applies decoded records: it measures the recognition of
+// requests, the following of wake-ups, and the attribution.
 func BenchmarkAttribute(b *testing.B) {
 	data := benchTrace(b)
 	b.ReportAllocs()
@@ -121,7 +120,7 @@ func BenchmarkAttribute(b *testing.B) {
 	perEvent(b, events)
 }
 
-// BenchmarkRead reads a trace from its bytes to its requests.
+// BenchmarkRead reads a trace from bytes to requests.
 func BenchmarkRead(b *testing.B) {
 	data := benchTrace(b)
 	for _, workers := range []int{1, 2} {

@@ -21,8 +21,8 @@ import (
 	"timesink/analyze/trace/tracetest"
 )
 
-// recordGenerations traces f, called once in each of n generations. A flight
-// recorder beside the trace ends a generation each time it is written.
+// recordGenerations traces f, called once in each of n generations. A flight recorder
+// running beside the trace ends a generation each time it is written.
 func recordGenerations(t testing.TB, n int, f func()) []byte {
 	t.Helper()
 	var beside *trace.FlightRecorder
@@ -42,8 +42,8 @@ func recordGenerations(t testing.TB, n int, f func()) []byte {
 	return data
 }
 
-// served is a trace of five generations and more in which some requests were
-// served, also across the generations' edges.
+// served is a trace of at least five generations in which some requests were served,
+// some of them across generation boundaries.
 var served = sync.OnceValue(func() []byte {
 	var t fatal
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,14 +70,14 @@ var served = sync.OnceValue(func() []byte {
 	})
 })
 
-// fatal stands for a test where there is none.
+// fatal stands in for a test where there is none.
 type fatal struct{ testing.TB }
 
 func (fatal) Helper()           {}
 func (fatal) Fatal(args ...any) { panic(args) }
 func (fatal) Error(args ...any) { panic(args) }
 
-func TestWorkersMakeNoDifference(t *testing.T) {
+func TestWorkersDoNotAffectResult(t *testing.T) {
 	data := served()
 	sum, all := read(t, data, 1)
 	if len(all) < 50 {
@@ -86,16 +86,16 @@ func TestWorkersMakeNoDifference(t *testing.T) {
 	for _, workers := range []int{0, 1, 2, 8} {
 		otherSum, other := read(t, data, workers)
 		if !reflect.DeepEqual(sum, otherSum) {
-			t.Errorf("%d workers: the summary is %+v, not %+v", workers, otherSum, sum)
+			t.Errorf("%d workers: the summary is %+v, want %+v", workers, otherSum, sum)
 		}
 		if !reflect.DeepEqual(all, other) {
-			t.Errorf("%d workers find other requests", workers)
+			t.Errorf("%d workers find different requests", workers)
 		}
 	}
 }
 
-// A trace that was cut is read as far as its whole generations reach.
-func TestACutTraceKeepsItsWholeGenerations(t *testing.T) {
+// A truncated trace is read up to its last whole generation.
+func TestTruncatedTraceKeepsWholeGenerations(t *testing.T) {
 	data := served()
 	bounds := tracetest.TakeApart(data).Bounds()
 	one, two, last := bounds[0], bounds[1], bounds[len(bounds)-2]
@@ -114,15 +114,15 @@ func TestACutTraceKeepsItsWholeGenerations(t *testing.T) {
 		{"in the last generation", last + 10, len(bounds) - 1, true},
 	} {
 		sum, all := read(t, data[:c.at], 2)
-		// The last boundary is of a generation of nothing but its edges.
+		// The last boundary is that of a generation with nothing but its edges.
 		if want := min(c.kept, len(bounds)-1); sum.Generations != want {
-			t.Errorf("%s: %d generations, not %d", c.name, sum.Generations, want)
+			t.Errorf("%s: %d generations, want %d", c.name, sum.Generations, want)
 		}
 		if (sum.Cut != nil) != c.cut {
-			t.Errorf("%s: cut is %v", c.name, sum.Cut)
+			t.Errorf("%s: Cut is %v", c.name, sum.Cut)
 		}
 		if want := c.at - bounds[c.kept-1]; c.cut && sum.CutBytes != want {
-			t.Errorf("%s: %d bytes are lost, not %d", c.name, sum.CutBytes, want)
+			t.Errorf("%s: %d bytes lost, want %d", c.name, sum.CutBytes, want)
 		}
 		if c.kept > 1 && len(all) == 0 { // the first ends when the recorder beside it starts
 			t.Errorf("%s: no requests", c.name)
@@ -130,8 +130,8 @@ func TestACutTraceKeepsItsWholeGenerations(t *testing.T) {
 	}
 }
 
-// A generation that is damaged ends the reading, and what came before it stays.
-func TestADamagedGenerationIsLeftOut(t *testing.T) {
+// A damaged generation ends the reading, and what came before it remains.
+func TestDamagedGenerationIsLeftOut(t *testing.T) {
 	data := slices.Clone(served())
 	bounds := tracetest.TakeApart(data).Bounds()
 	for i := bounds[1] + 40; i < bounds[1]+400; i++ {
@@ -143,7 +143,7 @@ func TestADamagedGenerationIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTraceSaysWhy(t *testing.T) {
+func TestInvalidTraceErrors(t *testing.T) {
 	header := served()[:16]
 	for _, c := range []struct {
 		name, data string
@@ -170,16 +170,16 @@ func TestWhatIsNoTraceSaysWhy(t *testing.T) {
 	}
 }
 
-func TestReadEndsWithItsContext(t *testing.T) {
+func TestReadEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := timeline.Read(ctx, bytes.NewReader(served()), rules.New(), 2, func(*breakdown.Request) { cancel() })
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("a reading that was cancelled says %v", err)
+		t.Errorf("Read after cancellation: %v", err)
 	}
 	broken := errors.New("the disk is gone")
 	sum, err := timeline.Read(t.Context(), io.MultiReader(bytes.NewReader(served()[:len(served())/2]), failing{broken}), rules.New(), 2, func(*breakdown.Request) {})
 	if err != nil || !errors.Is(sum.Cut, broken) {
-		t.Errorf("a reader that fails amid the trace: %v, %v", sum, err)
+		t.Errorf("reader that fails in the middle of the trace: %v, %v", sum, err)
 	}
 }
 
@@ -187,7 +187,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// FuzzRead reads anything. It must come to an end, and what it says must add up.
+// FuzzRead reads any bytes. It must terminate, and its results must add up.
 func FuzzRead(f *testing.F) {
 	data := served()
 	bounds := tracetest.TakeApart(data).Bounds()

@@ -5,38 +5,40 @@ import (
 	"timesink/analyze/trace"
 )
 
-// Which recognizer knows a goroutine, and what each is asked. Where requests begin and
-// end is known to the recognizers alone, one file each; this one knows only their list.
+// This file lists the recognizers and dispatches to them. Only the recognizers know
+// where requests begin and end; each has its own file.
 
-// A recognizer knows one way in which requests begin and end. It has no state of its
-// own: what it remembers of a goroutine is in its stage and in what it keeps. It opens
-// and closes requests by begin, done and drop.
+// A recognizer knows one way in which requests begin and end. It is stateless: what
+// it remembers about a goroutine is kept in the goroutine's stage and memo. It opens
+// and closes requests with begin, done and drop.
 type recognizer interface {
-	// claims is asked of each distinct stack once, beside the machine: whether a
-	// goroutine that starts with the stack belongs to the recognizer, and whether one
-	// that nobody has claimed may do so when it shows it.
+	// claims classifies a stack. It is called once for each distinct stack, outside
+	// the machine. It reports whether the recognizer claims goroutines that start
+	// with the stack, and whether it may claim an unclaimed goroutine that shows it.
 	claims(c *class) (starting, showing bool)
 
-	// start receives a goroutine that was created with a stack that it claims.
+	// start is called for a goroutine created with a stack that the recognizer
+	// claims.
 	start(m *machine, g *goroutine, at int64)
 
-	// meet is asked of a goroutine that was there before the window, with its first
-	// stack and what it did before that. It reports whether it claimed the goroutine,
-	// which then shows it the same stack.
+	// meet is called for a goroutine that existed before the window, with its first
+	// stack and its intervals before that. It reports whether it claimed the
+	// goroutine; show is then called with the same stack.
 	meet(m *machine, g *goroutine, c *class, early []interval) bool
 
-	// adopt is asked of an unclaimed goroutine that shows a stack that it claims. It
-	// reports whether the stack is dealt with.
+	// adopt is called for an unclaimed goroutine that shows a stack the recognizer
+	// claims. It reports whether it has handled the stack.
 	adopt(m *machine, g *goroutine, at int64, c *class, state trace.State) bool
 
-	// show receives each stack of a goroutine that it has claimed.
+	// show is called with each stack of a goroutine that the recognizer has claimed.
 	show(m *machine, g *goroutine, at int64, c *class, state trace.State)
 
-	// resume receives the end of each wait of a goroutine that it has claimed.
+	// resume is called at the end of each wait of a goroutine that the recognizer has
+	// claimed.
 	resume(m *machine, g *goroutine, w wakeup)
 }
 
-// recognizers are asked in this order; the first to claim a stack has it.
+// recognizers are tried in this order. The first that claims a stack gets it.
 var recognizers = [...]recognizer{
 	unseen:    nil,
 	unclaimed: nil,
@@ -46,16 +48,16 @@ var recognizers = [...]recognizer{
 	units{},
 }
 
-// A claim says which recognizer a goroutine, or a stack, belongs to: its place in the
-// list.
+// A claim identifies the recognizer that a goroutine or a stack belongs to, as an
+// index into recognizers.
 type claim uint8
 
 const (
-	unseen    claim = iota // there before the window; no stack seen yet
-	unclaimed              // every recognizer has passed
+	unseen    claim = iota // existed before the window; no stack seen yet
+	unclaimed              // every recognizer has declined
 )
 
-// claimOf returns the claim of a recognizer in the list.
+// claimOf returns the claim of a recognizer, or unclaimed if it is not in the list.
 func claimOf(k recognizer) claim {
 	for i := range recognizers {
 		if recognizers[i] == k {
@@ -65,11 +67,12 @@ func claimOf(k recognizer) claim {
 	return unclaimed
 }
 
-// A stage is where a goroutine stands, as its recognizer counts.
+// A stage is the state of a goroutine in its recognizer. Its meaning depends on the
+// recognizer.
 type stage uint8
 
-// passive is embedded by recognizers that have no answer to some of the questions. All
-// have one to claims and start.
+// passive has do-nothing methods for recognizers to embed, except claims and start, which
+// each has.
 type passive struct{}
 
 func (passive) meet(*machine, *goroutine, *class, []interval) bool { return false }
@@ -85,11 +88,11 @@ type wakeup struct {
 	at     int64
 	waited *class // nil for none
 	reason trace.Reason
-	waker  *goroutine // nil where the network, a timer or the collector ended it
-	by     *class     // of the waker
+	waker  *goroutine // nil if the network, a timer or the collector ended it
+	by     *class     // the waker's stack
 }
 
-// offer asks the recognizers who claims a stack.
+// offer sets the claims on a stack by calling each recognizer.
 func (c *class) offer() {
 	for i, k := range recognizers {
 		if k == nil {
@@ -105,11 +108,12 @@ func (c *class) offer() {
 	}
 }
 
-// isWorker reports whether no requests come to the goroutine by themselves, so that
-// others may hand it work. One that is in a unit may be a worker between two.
+// isWorker reports whether the goroutine receives no requests by itself, so that
+// others may hand it work. A goroutine in a unit counts, since it may be a worker
+// between units.
 func (g *goroutine) isWorker() bool { return g.claim == unclaimed || g.claim == ofUnits }
 
-// begun looks at a new goroutine's first frame.
+// begun handles a new goroutine by the stack it was created with.
 func (m *machine) begun(g *goroutine, at int64) {
 	g.claim = unclaimed
 	if k := g.start.starting; k != unseen {
@@ -117,8 +121,8 @@ func (m *machine) begun(g *goroutine, at int64) {
 	}
 }
 
-// seen looks at a stack of a goroutine: one that it blocked or entered the
-// kernel with, or one with which it woke or created another.
+// seen handles a stack of a goroutine: one with which it blocked, entered the kernel,
+// or woke or created another goroutine.
 func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	at = max(at, g.since)
 	if c.collects() || c.Role == rules.Fetch && g.stopped(state) {
@@ -141,20 +145,20 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	}
 }
 
-// collects tells a stack that would be idle, but is at work for the collector: an
-// allocation there began a collection, or had to assist one.
+// collects reports whether the stack looks idle but is working for the collector: an
+// allocation there started a collection or had to assist one.
 func (c *class) collects() bool {
 	return c.GC && (c.readsRequest() || c.Role == rules.Fetch)
 }
 
-// stopped tells that the collector made a goroutine wait, wherever it was: before,
-// amid or after a read.
+// stopped reports whether the collector made the goroutine wait, wherever it was:
+// before, during or after a read.
 func (g *goroutine) stopped(state trace.State) bool {
 	return state == trace.StateWaiting && g.reason == trace.ReasonGC
 }
 
-// recognize looks at the first stack of a goroutine that was there before the
-// window. If it serves a request, that one was cut by the window's edge.
+// recognize handles the first stack of a goroutine that existed before the window. If
+// the goroutine serves a request, the window's start cut that request.
 func (m *machine) recognize(g *goroutine, c *class) {
 	g.root.Goroutines--
 	g.root = m.rootOf(c)
@@ -172,8 +176,8 @@ func (m *machine) recognize(g *goroutine, c *class) {
 	g.claim = unclaimed
 }
 
-// mayBe keeps the first of what a goroutine did that was there before the window,
-// as long as it may turn out to be a connection's or a consumer's.
+// mayBe keeps the first intervals of a goroutine that existed before the window, as
+// long as it may turn out to serve a connection or a queue.
 func (g *goroutine) mayBe(iv *interval) {
 	const most = 16
 	switch {
@@ -181,7 +185,7 @@ func (g *goroutine) mayBe(iv *interval) {
 		rare := g.ensureRare()
 		rare.early = append(rare.early, *iv)
 	case g.claim == unclaimed:
-		g.forgetEarly() // its first unit will not be known
+		g.forgetEarly() // its first unit will remain unknown
 	}
 }
 

@@ -38,7 +38,7 @@ func record(t testing.TB, f func()) []byte {
 	return buf.Bytes()
 }
 
-// read reads a trace and holds each request against the accounting identity.
+// read reads a trace and checks each request against the accounting identity.
 func read(t testing.TB, data []byte, workers int) (*timeline.Summary, []breakdown.Request) {
 	t.Helper()
 	var all []breakdown.Request
@@ -61,15 +61,15 @@ func keep(r *breakdown.Request) breakdown.Request {
 	return kept
 }
 
-// A stopwatch is what a handler measures of itself. It has no lock, for which a
-// request might wait.
+// A stopwatch holds what a handler measures about itself. It has no lock, because a
+// request might wait for it.
 type stopwatch struct {
 	steps, spent [breakdown.NumBuckets]atomic.Int64
 	n, wall      atomic.Int64
-	goroutines   sync.Map // that serve the connections, by their number
+	goroutines   sync.Map // the ones that serve the connections, by number
 }
 
-// step measures a step whose waiting belongs to a bucket.
+// step measures a step whose wait belongs to a bucket.
 func (s *stopwatch) step(b breakdown.Bucket, f func()) {
 	start := time.Now()
 	f()
@@ -81,7 +81,7 @@ func (s *stopwatch) add(b breakdown.Bucket, took time.Duration) {
 	s.spent[b].Add(int64(took))
 }
 
-// in is what the steps of a bucket took.
+// in returns how long the steps of a bucket took.
 func (s *stopwatch) in(b breakdown.Bucket) time.Duration { return time.Duration(s.spent[b].Load()) }
 
 func (s *stopwatch) String() string {
@@ -95,7 +95,7 @@ func (s *stopwatch) String() string {
 	return b.String()
 }
 
-// handler is a handler that is measured as a whole.
+// handler returns a handler that is measured as a whole.
 func (s *stopwatch) handler(f http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -106,7 +106,7 @@ func (s *stopwatch) handler(f http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// goroutine is the number of the one that runs, as traces have it.
+// goroutine returns the number of the current goroutine, as in traces.
 func goroutine() (id int64) {
 	text := make([]byte, 64)
 	fmt.Sscanf(string(text[:runtime.Stack(text, false)]), "goroutine %d ", &id)
@@ -121,16 +121,16 @@ type sums struct {
 	buckets  [breakdown.NumBuckets]time.Duration
 	phases   [breakdown.NumPhases]time.Duration
 	calls    [breakdown.NumBuckets]int
-	// aside is the part of lock that a library waited in for a lock of its own,
-	// such as that of all sync.Pools: the handler has no stopwatch there.
+	// aside is the part of lock that a library spent waiting for one of its own
+	// locks, such as that of all sync.Pools: the handler has no stopwatch there.
 	aside time.Duration
-	// The measurement lasted so long, and the kernel kept threads of the process
-	// that could have run waiting for a core so long.
+	// How long the measurement took, and how long runnable threads of the process
+	// waited for a core.
 	lasted, coreless time.Duration
 }
 
-// of sums up the complete requests on the goroutines that ran a handler. One that
-// never waited within it shows no stack of it, and has no name.
+// of sums up the complete requests on the goroutines that ran a handler. A request
+// that never waited in the handler shows no stack of it, and has no name.
 func of(all []breakdown.Request, w *stopwatch) (s sums) {
 	for _, r := range all {
 		if _, ok := w.goroutines.Load(r.Goroutine); !ok || r.Incomplete {
@@ -154,10 +154,11 @@ func of(all []breakdown.Request, w *stopwatch) (s sums) {
 	return s
 }
 
-// own is what the names of the project's functions begin with.
+// own is the prefix of the names of the project's functions.
 var own = strings.TrimSuffix(reflect.TypeFor[stopwatch]().PkgPath(), "analyze/timeline_test")
 
-// librarys tells a stack that waits in package sync, and not for this package.
+// librarys reports whether the stack waits in package sync, but not on behalf of this
+// package.
 func librarys(stack []breakdown.Frame) bool {
 	locks := false
 	for _, f := range stack {
@@ -190,27 +191,28 @@ func (s sums) String() string {
 	return b.String()
 }
 
-// processor is what the tool says was spent running, or ready to.
+// processor returns the time that the tool reports as running or runnable.
 func (s sums) processor() time.Duration {
 	return s.buckets[breakdown.CPU] + s.buckets[breakdown.GC] + s.buckets[breakdown.Scheduler]
 }
 
-// A disagreement is what speaks against the tool's word.
+// A disagreement collects what contradicts the tool.
 type disagreement []string
 
 func (d *disagreement) Errorf(format string, args ...any) {
 	*d = append(*d, fmt.Sprintf(format, args...))
 }
 
-// agree holds the tool's word against the handler's own: each step's bucket is at
-// most the stopwatch around it, what it lacks was spent on the processor, no
-// other bucket has more than a hundredth of the wall, and unknown next to none.
+// agree checks the tool's answer against the handler's own measurements. Each step's
+// bucket is at most the stopwatch around it, and what it lacks was spent on the
+// processor. No other bucket has more than a hundredth of the wall time, and next to
+// nothing is unknown.
 func (s sums) agree(d *disagreement, w *stopwatch) {
 	if n := w.n.Load(); int64(s.n) != n {
-		d.Errorf("%d requests, the handler counted %d", s.n, n)
+		d.Errorf("%d requests, but the handler counted %d", s.n, n)
 	}
 	if wall := time.Duration(w.wall.Load()); s.wall < wall {
-		d.Errorf("wall %v, the handler measured %v", s.wall, wall)
+		d.Errorf("wall time %v, but the handler measured %v", s.wall, wall)
 	}
 	for _, r := range s.requests {
 		if r.Endpoint != "" && !strings.Contains(r.Endpoint, "(*stopwatch).handler") {
@@ -228,7 +230,7 @@ func (s sums) agree(d *disagreement, w *stopwatch) {
 		}
 		switch {
 		case measured && got > want:
-			d.Errorf("%s %v, the stopwatch around it %v", b, got, want)
+			d.Errorf("%s %v, but the stopwatch around it %v", b, got, want)
 		case measured:
 			lacking += want - got
 		case b == breakdown.Unknown && got > s.wall/200, b != breakdown.ClientIO && got > s.wall/100:
@@ -236,23 +238,22 @@ func (s sums) agree(d *disagreement, w *stopwatch) {
 		}
 	}
 	if lacking > s.processor()+s.aside+s.wall/100 {
-		d.Errorf("the buckets lack %v, the processor has %v", lacking, s.processor())
+		d.Errorf("the buckets lack %v, but the processor has only %v", lacking, s.processor())
 	}
 }
 
-// tries is how often a measurement is made that lacked cores.
+// tries is how often a measurement that lacked cores is repeated.
 const tries = 6
 
-// hold measures, and holds the tool's word against the handler's and whatever else
-// must be so.
+// hold measures, and checks the tool's answer against the handler's and the other
+// conditions.
 //
-// Where the kernel takes the core from a thread, the runtime does not see it, and
-// the goroutine runs. A trace may then show another thing than was: what the
-// goroutine would have waited for comes meanwhile, so that it does not wait and no
-// call is seen, or whom it would have let go on was not there yet, so that no
-// hand-over is. Such a measurement is made again, if the kernel says that threads
-// waited for a core for more than a hundredth of the time. A defect shows where
-// they did not.
+// The runtime does not notice when the kernel takes the core from a thread: the
+// goroutine appears to run. The trace may then show less than usual. What the goroutine
+// would have waited for arrives in the meantime, so that it does not wait and no call is
+// seen. Or the goroutine that it would have woken is not there yet, so that no hand-off
+// is seen. Such a measurement is repeated if the kernel says that threads waited for a
+// core for more than a hundredth of the time. A defect shows in the others.
 func hold(t *testing.T, measure func(*stopwatch) sums, holds ...func(*disagreement, sums)) {
 	t.Helper()
 	for try := 1; ; try++ {
@@ -280,8 +281,8 @@ func hold(t *testing.T, measure func(*stopwatch) sums, holds ...func(*disagreeme
 	}
 }
 
-// coreless is how long threads of this process have waited for a core, 0 where the
-// system does not tell.
+// coreless returns how long threads of this process have waited for a core, or 0 if
+// the system does not report it.
 func coreless() (sum time.Duration) {
 	names, _ := filepath.Glob("/proc/self/task/*/schedstat")
 	for _, name := range names {
@@ -294,7 +295,7 @@ func coreless() (sum time.Duration) {
 	return sum
 }
 
-// path writes a request's path out.
+// path formats a request's path.
 func path(r *breakdown.Request) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "g%d %s:\n", r.Goroutine, r.Endpoint)
@@ -311,7 +312,7 @@ func path(r *breakdown.Request) string {
 	return b.String()
 }
 
-// get fetches a URL once, with a client of its own connections.
+// get fetches a URL once, with a new client and its own connections.
 func get(t testing.TB, c *http.Client, url string) {
 	resp, err := c.Get(url)
 	if err != nil {
@@ -340,8 +341,8 @@ func each(clients, n int, f func(i int)) {
 	all.Wait()
 }
 
-// upstream serves answers after a delay; it is another service, as far as the
-// requests to it are concerned.
+// upstream serves answers after a delay. To the requests that call it, it is another
+// service.
 func upstream(t testing.TB, delay time.Duration) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(delay)
@@ -351,7 +352,7 @@ func upstream(t testing.TB, delay time.Duration) *httptest.Server {
 	return s
 }
 
-// serving are the goroutines that serve a connection or a stream of net/http.
+// serving returns the goroutines that serve a connection or a stream of net/http.
 func serving() map[string]bool {
 	text, n := []byte(nil), 0
 	for n == len(text) {
@@ -369,8 +370,8 @@ func serving() map[string]bool {
 }
 
 // shut closes a server and waits until the goroutines that served its clients have
-// ended, all but those of before. A server that is closed does not wait for that,
-// and a trace that ends earlier shows a request incomplete.
+// ended, except those that existed before. Closing the server does not wait for that,
+// and a trace that ends earlier shows a request as incomplete.
 func shut(s *httptest.Server, before map[string]bool) {
 	s.Close()
 	for left := true; left; {
@@ -385,13 +386,12 @@ func shut(s *httptest.Server, before map[string]bool) {
 }
 
 // A service serves a handler with as few locks as net/http allows. The server of
-// httptest has one that each request takes: a request that waits for it, because the
-// kernel took the core from the one that holds it, spends time of which its handler
-// knows nothing.
+// httptest has a lock that each request takes. If the kernel takes the core from its
+// holder, other requests wait for it, and their handlers do not see that time.
 type service struct {
 	url    string
 	open   atomic.Int64  // connections
-	closed chan struct{} // has something whenever one was closed since it was read
+	closed chan struct{} // receives whenever a connection was closed since the last receive
 }
 
 func newService(t *testing.T, h http.Handler) *service {
@@ -420,9 +420,9 @@ func (s *service) connState(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave ends a client's connections, and waits until the service knows. Each of its
-// goroutines has tried to read another request then, so that a trace shows the last
-// one whole: where the server closes the connection, it may not.
+// leave closes a client's connections, and waits until the service has noticed. Each
+// of its goroutines has then tried to read another request, so that a trace shows the
+// last one whole. If the server closed the connection, that might not be so.
 func (s *service) leave(c *http.Client) {
 	c.CloseIdleConnections()
 	for s.open.Load() > 0 {
@@ -430,8 +430,8 @@ func (s *service) leave(c *http.Client) {
 	}
 }
 
-// serve traces a handler under clients that ask it n times, and returns what the
-// tool makes of the handler's requests.
+// serve traces a handler while clients call it n times, and returns the tool's answer
+// about the handler's requests.
 func serve(t *testing.T, clients, n int, w *stopwatch, f http.HandlerFunc) sums {
 	t.Helper()
 	s := newService(t, w.handler(f))

@@ -8,11 +8,12 @@ import (
 	"timesink/analyze/trace"
 )
 
-// An open request: what is known of it, what each stack of its goroutine adds, and
-// how it is opened, closed, dropped and cut by the window's edge. When that happens is
-// for the recognizers to say (recognizers.go), what its time goes to for attribution.
+// This file defines an open request: what is known about it, what each stack of its
+// goroutine adds, and how it is opened, closed, dropped and cut at the edges of the
+// window. The recognizers decide when that happens (recognizers.go), and attribution
+// where its time went.
 
-// A request is what may be one, until it is delivered.
+// A request may turn out to be none until it is delivered.
 type request struct {
 	breakdown.Request
 	seq     uint32
@@ -22,43 +23,45 @@ type request struct {
 	proof   proof
 	reads   int // of its first bytes
 	handed  handedOpening
-	worker  *goroutine // that is at its work when the window closes
+	worker  *goroutine // working on it when the window closes
 	asked   bool       // it gave something to a goroutine that is not its own
-	// streams: it comes or is answered bit by bit. flushes counts how often a bit
-	// of the answer was sent ahead, one after another.
+	// streams is set if it arrives or is answered piece by piece. flushes counts how
+	// often a part of the answer was sent early, one after another.
 	streams  bool
 	flushing bool
 	flushes  int
-	// finished is when the goroutine was last seen ending the answer, 0: not yet.
+	// finished is when the goroutine was last seen ending the answer, or 0.
 	finished int64
 	observer bool
 	depth    int
-	branch   string // a handler seen on a branch: http.TimeoutHandler has one
+	branch   string // a handler seen on a branch, as with http.TimeoutHandler
 	branches []*goroutine
 	load
 }
 
-// A life says who has a request.
+// A life says who holds a request.
 type life uint8
 
 const (
-	over life = iota // nobody: it has been delivered, or dropped
-	open             // its goroutine, which is at it
-	held             // the machine: it has ended, but its path may turn out to be something else
+	over life = iota // no one: it has been delivered or dropped
+	open             // its goroutine, which is working on it
+	held             // the machine: it has ended, but its path may still change
 )
 
-// An arrival says how much of a request has been seen to come. One of which nothing but
-// the arrival is seen may turn out to be the connection's end, or a fetch of nothing.
+// An arrival says how much of a request has been seen to arrive. If nothing but the
+// arrival is seen, it may turn out to be the end of the connection, or an empty
+// fetch.
 type arrival uint8
 
 const (
 	arrived     arrival = iota // its goroutine went on to more
 	onlyRead                   // nothing but the reading of its first bytes
 	readStopped                // the same, and the collector stopped its goroutine after a read
-	wasGiven                   // a consumer's goroutine waited for it, and was given it
+	wasGiven                   // a consumer's goroutine waited for it and received it
 )
 
-// A proof says what stacks showed of a request. Each includes the ones before.
+// A proof says what stacks have shown about a request. Each value includes those
+// before it.
 type proof uint8
 
 const (
@@ -68,10 +71,10 @@ const (
 	readAhead        // its goroutine began to read ahead
 )
 
-// prove takes a proof of a request.
+// prove raises the proof of a request to p, if it is lower.
 func (r *request) prove(p proof) { r.proof = max(r.proof, p) }
 
-// note takes what a stack of the request's own goroutine tells.
+// note updates the request from a stack of its own goroutine.
 func (r *request) note(c *class) {
 	switch {
 	case !c.Served:
@@ -95,18 +98,18 @@ func (r *request) note(c *class) {
 	}
 }
 
-// maxChains bounds how many chains are kept of a request: more are of a handler
-// that calls many functions, and not of middleware, which calls the next one.
+// maxChains bounds how many chains are kept of a request. More of them come from a
+// handler that calls many functions, not from middleware, which calls the next one.
 const maxChains = 8
 
-// pass takes what a stack of the request shows of how it was passed on.
+// pass records how a stack shows the request being passed on.
 func (r *request) pass(chain *breakdown.Chain) {
 	if len(r.Chains) < maxChains && !slices.Contains(r.Chains, chain) {
 		r.Chains = append(r.Chains, chain)
 	}
 }
 
-// noteKind takes what a stack tells of what the request is.
+// noteKind updates the kind of the request from a stack.
 func (r *request) noteKind(c *class) {
 	if c.Kind != "" && (c.Role < rules.Fetch) == (r.g.claim != ofConsumers) {
 		r.Kind = c.Kind
@@ -128,7 +131,7 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 		r = &request{}
 	}
 	m.seq++
-	// Cleared in its place, as in close; what it holds is used again.
+	// Cleared in place, as in close, and its slices are reused.
 	path, calls, samples, chains, waits, branches := r.Path[:0], r.Calls[:0], r.Samples[:0], r.Chains[:0], r.Waits[:0], r.branches[:0]
 	*r = request{}
 	r.Goroutine, r.Start = g.id, at
@@ -138,10 +141,10 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 	return r
 }
 
-// drop forgets what turned out to be no request.
+// drop discards a request that turned out to be none.
 func (m *machine) drop(g *goroutine) { m.release(g, over) }
 
-// release ends what ties a goroutine to its request, and leaves that in a state.
+// release separates a goroutine from its request and sets the request's life.
 func (m *machine) release(g *goroutine, to life) {
 	if r := m.served(g); r != nil {
 		r.life = to
@@ -153,7 +156,7 @@ func (m *machine) release(g *goroutine, to life) {
 	g.req = nil
 }
 
-// served is the open request that the goroutine itself serves.
+// served returns the open request that the goroutine itself serves, or nil.
 func (m *machine) served(g *goroutine) *request {
 	if r := m.worksFor(g); r != nil && r.g == g {
 		return r
@@ -161,14 +164,14 @@ func (m *machine) served(g *goroutine) *request {
 	return nil
 }
 
-// done closes a request at a moment: the goroutine is idle again, or ends. What
-// the path holds beyond that moment is returned.
+// done closes a request at a moment: the goroutine is idle again, or ends. It returns
+// what the path holds beyond that moment.
 func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakdown.Segment) {
 	r := m.served(g)
 	if r == nil {
 		return nil
 	}
-	m.close(g, at, nil, nil) // a stack may tell it amid a state
+	m.close(g, at, nil, nil) // the stack may come in the middle of a state
 	m.noteOpen(r, at)
 	beyond = r.cutAt(at)
 	r.End = m.upTo(r, g, at)
@@ -194,7 +197,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 	return beyond
 }
 
-// cutAt cuts the path at a moment and returns what lies beyond.
+// cutAt cuts the path at a moment and returns the rest.
 func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
 	i := len(r.Path)
 	for i > 0 && r.Path[i-1].Start >= at {
@@ -212,15 +215,15 @@ func (r *request) cutAt(at int64) (beyond []breakdown.Segment) {
 	return beyond
 }
 
-// ended looks at a goroutine's end.
+// ended handles the end of a goroutine.
 func (m *machine) ended(g *goroutine, at int64) {
 	if m.served(g) != nil {
 		m.done(g, at, false)
 	}
 }
 
-// attributeOpen attributes the state that a request's goroutine is in at the window's
-// end.
+// attributeOpen attributes the state that a request's goroutine is in when the window
+// ends.
 func (m *machine) attributeOpen(g *goroutine) {
 	r := m.served(g)
 	if r == nil {
@@ -232,7 +235,7 @@ func (m *machine) attributeOpen(g *goroutine) {
 	}
 }
 
-// cut closes what is open at the window's end.
+// cut closes what is open when the window ends.
 func (m *machine) cut(g *goroutine) {
 	r := m.served(g)
 	if r == nil {
@@ -242,7 +245,7 @@ func (m *machine) cut(g *goroutine) {
 	case r.arrival == onlyRead, r.arrival == readStopped:
 		m.drop(g)
 	case r.finished != 0 && (g.class == nil || g.class.Role != rules.Finishing):
-		m.done(g, r.finished, false) // its answer is given
+		m.done(g, r.finished, false) // its answer is complete
 	default:
 		m.done(g, m.now, true)
 	}

@@ -2,9 +2,9 @@ package timeline
 
 import "timesink/analyze/rules"
 
-// A stream recognizes goroutines that serve one request each and end with it: one
-// begins where such a goroutine is created. All else it leaves to the connection that
-// it is like. It knows nothing of the connection that the requests come by.
+// A stream recognizes goroutines that serve a single request and end with it, as for
+// an HTTP/2 stream. The request begins when the goroutine is created. All else works
+// as for a connection. A stream does not know which connection its request came on.
 type stream struct{ connection }
 
 var ofStreams = claimOf(stream{})
@@ -29,8 +29,8 @@ func (stream) meet(m *machine, g *goroutine, c *class, early []interval) bool {
 	return true
 }
 
-// seenOnBranch looks at a stack of a goroutine that works for a request: a server
-// within the one that the request came to knows its handler better.
+// seenOnBranch handles a stack of a goroutine that works for a request. A server
+// nested in the one that received the request knows its handler better.
 func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	if c.Handler == "" && c.Role != rules.Stream {
 		return
@@ -48,11 +48,11 @@ func (m *machine) seenOnBranch(g *goroutine, c *class) {
 	}
 }
 
-// inner is how much deeper the dispatches of a server within another are than the
-// other's.
+// inner is added to the depth of a nested server's dispatches, so that they count as
+// deeper than those of the outer server.
 const inner = 1 << 10
 
-// within takes what a stack of a server within another tells.
+// within updates the request from a stack of a nested server.
 func (r *request) within(c *class) {
 	r.Kind, r.streams = c.Kind, r.streams || c.Streams
 	r.depth = max(r.depth, inner)

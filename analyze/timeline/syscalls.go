@@ -8,16 +8,16 @@ import (
 	"timesink/analyze/trace"
 )
 
-// Before Go 1.22 a trace tells when a system call began, and when it ended only
-// where the runtime had taken the processor away meanwhile: after up to 10 ms where
-// nobody else needed it. The others last no time, and how long they did has to be
-// told from the goroutine's next event.
+// Before Go 1.22, a trace says when a system call began. It says when the call ended
+// only if the runtime took the processor away in the meantime, which takes up to 10
+// ms if no other goroutine needs it. The other calls appear to take no time. How long
+// they took has to be inferred from the goroutine's next event.
 
-// followCall looks at a goroutine that comes to another state, in a trace whose
-// system calls last no time. What it ran since its last call of a file's belongs to
-// that call where the service's function went on to another one of a file's: between
-// them it hardly does anything that takes long. What it ran until anything else is
-// left as cpu, and summed up.
+// followCall handles a change of state in a trace whose system calls take no time.
+// What the goroutine ran since its last call on a file belongs to that call if the
+// service's function went on to another call on a file: between the two it hardly
+// does anything that takes long. What it ran before any other event remains cpu, and
+// is summed.
 func (m *machine) followCall(g *goroutine, at int64, state trace.State, class *class) {
 	if g.state == trace.StateSyscall && state == trace.StateRunning && ofFile(g.class) {
 		g.ensureRare().called = g.class
@@ -40,13 +40,13 @@ func (m *machine) followCall(g *goroutine, at int64, state trace.State, class *c
 	g.state, g.class = trace.StateSyscall, called
 }
 
-// ofFile reports whether a stack is in a system call of a file's.
+// ofFile reports whether the stack is in a system call on a file.
 func ofFile(c *class) bool { return c != nil && c.Own != nil && c.Own.Bucket == breakdown.File }
 
-// goesOn reports whether one function of the service made both calls, the second one
-// further on: else they may be of two turns of a loop, which works in between. After
-// a read or a write of a file, which mostly copy memory, and after a close it is no
-// less likely that the function worked.
+// goesOn reports whether one function of the service made both calls, the second
+// further on. Otherwise they may be from two iterations of a loop, which works in
+// between. After a read or write of a file, which mostly copies memory, and after a
+// close, it is just as likely that the function worked.
 func goesOn(called, next *class) bool {
 	from, to := &called.Site, &next.Site
 	return called.InService && next.InService && from.Function == to.Function &&
@@ -57,7 +57,7 @@ func goesOn(called, next *class) bool {
 var brief = map[string]bool{"read": true, "write": true, "pread": true, "pwrite": true, "readv": true, "writev": true,
 	"close": true, "readfile": true, "writefile": true, "closehandle": true, "fcntl": true, "lseek": true, "seek": true}
 
-// isBrief reports whether a stack is in a system call that hardly waits.
+// isBrief reports whether the stack is in a system call that hardly waits.
 func isBrief(c *class) bool {
 	for _, f := range c.Stack {
 		name, ok := strings.CutPrefix(rules.BaseName(f.Function), "syscall.")

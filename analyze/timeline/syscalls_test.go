@@ -9,9 +9,9 @@ import (
 	"timesink/analyze/trace"
 )
 
-// A trace of Go before 1.22 has system calls that last no time. Between two of files
-// in one function of the service the goroutine was in the first one.
-func TestCallsThatLastNoTime(t *testing.T) {
+// A trace of Go before 1.22 has system calls that take no time. Between two calls on
+// files in one function of the service, the goroutine was in the first one.
+func TestSystemCallsWithoutDuration(t *testing.T) {
 	const (
 		begins  = "net/http.(*conn).serve"
 		handler = "main.get < net/http.HandlerFunc.ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
@@ -35,7 +35,7 @@ func TestCallsThatLastNoTime(t *testing.T) {
 		name           string
 		calls          []trace.Record // from 200 to 400
 		file           int64          // the time in files
-		within, beyond int64          // of it told by the next call, and of cpu what followed one
+		within, beyond int64          // of it, the time inferred from the next call; of cpu, the time after one
 	}{
 		{"one after another", slices.Concat(call(200, opens), call(300, syncs)), 101, 99, 99},
 		{"a read, and then another call", slices.Concat(call(200, loads), call(300, syncs)), 2, 0, 198},
@@ -73,7 +73,7 @@ func TestCallsThatLastNoTime(t *testing.T) {
 				}
 			}
 			if file != test.file || sum.InCalls != test.within || sum.AfterCalls != test.beyond {
-				t.Errorf("%d in files, of which %d by the next call, and %d after one; want %d, %d and %d", file, sum.InCalls, sum.AfterCalls, test.file, test.within, test.beyond)
+				t.Errorf("%d in files, of which %d inferred from the next call, and %d after one; want %d, %d and %d", file, sum.InCalls, sum.AfterCalls, test.file, test.within, test.beyond)
 			}
 		})
 	}

@@ -15,73 +15,72 @@ import (
 	"timesink/analyze/trace"
 )
 
-// ErrNoGeneration is wrapped by what Read returns for a trace of which not one
+// ErrNoGeneration is wrapped by the error that Read returns for a trace of which no
 // generation could be read.
 var ErrNoGeneration = errors.New("the trace holds no whole generation")
 
-// What package trace finds wrong with a trace, wrapped by what Read returns and by
+// Errors of package trace, wrapped by the errors that Read returns and by
 // Summary.Cut.
 var (
-	ErrNotTrace   = trace.ErrNotTrace   // it does not begin with a trace's header
-	ErrEndsWithin = trace.ErrEndsWithin // it ends in the middle of a generation
-	ErrAnother    = trace.ErrAnother    // another one follows in the same input
+	ErrNotTrace   = trace.ErrNotTrace   // the input does not begin with a trace header
+	ErrEndsWithin = trace.ErrEndsWithin // the trace ends in the middle of a generation
+	ErrAnother    = trace.ErrAnother    // another trace follows in the same input
 )
 
-// ErrMemory is wrapped by what Read returns for a trace of which nothing can be
-// read in the memory that it may take.
+// ErrMemory is wrapped by the error that Read returns if nothing of the trace can be
+// read within the memory limit.
 var ErrMemory = trace.ErrMemory
 
-// A Numbers is a set of generation numbers, and a Run is a part of it.
+// Numbers is a set of generation numbers. A Run is a part of it.
 type (
 	Numbers = trace.Numbers
 	Run     = trace.Run
 )
 
-// A Summary is what a trace says beyond its requests. Times are nanoseconds on
-// the trace's clock.
+// A Summary describes a trace apart from its requests. Times are nanoseconds on the
+// trace's clock.
 type Summary struct {
-	Version     int   // the minor version of Go in the header, 26 for go 1.26
+	Version     int   // the minor version of Go in the header, 26 for Go 1.26
 	Generations int   // read
 	Events      int64 // read
 	Requests    int64
 	Start, End  int64 // of the first and last event read
 	// Covered is how much of the trace's time was read. Lost is how much was not, by
-	// its generations' numbers and times: see Missing, Late and Skipped. What follows
-	// the last generation read is in neither.
+	// the numbers and times of its generations: see Missing, Late and Skipped.
+	// Neither includes what follows the last generation read.
 	Covered, Lost int64
-	// Missing are the generations that never came though later ones did. Late came
-	// after later ones, Repeated more than once; these were left out.
+	// Missing are the generations that are absent although later ones came. Late came
+	// after later ones, and Repeated more than once; both were left out.
 	Missing, Late, Repeated Numbers
-	// Clock relates the trace's clock to the wall's, where the trace does (from
-	// Go 1.25 on).
+	// Clock relates the trace's clock to the wall clock. It is nil if the trace does not
+	// say (before Go 1.25).
 	Clock *Clock
-	// Cut says why what followed the last generation read could not be, nil
-	// where the trace came to its end. CutBytes is how much that was.
+	// Cut is the reason why the rest after the last generation could not be read, nil
+	// if the trace was read to its end. CutBytes is the size of that rest.
 	Cut      error
 	CutBytes int64
 
 	GOMAXPROCS int
 	Saturated  int64 // how long every processor was busy
-	Running    int64 // goroutines' running time, summed
-	// Samples counts the CPU samples, SamplesRunning those that hit a goroutine
+	Running    int64 // running time of all goroutines
+	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
-	// InCalls is how much of the time that counts as file is not known to be: a
-	// trace of Go before 1.22 rarely tells when a system call ended. AfterCalls is
-	// how long goroutines of requests ran after one of a file's, as cpu, part of
-	// which may have been in it.
+	// InCalls is how much of the time counted as file is uncertain: a trace of Go
+	// before 1.22 rarely says when a system call ended. AfterCalls is how long
+	// goroutines of requests ran after a file's system call. It counts as cpu, though
+	// part of it may have been in the call.
 	InCalls, AfterCalls int64
 
-	// What was given up for want of memory. Forgotten counts how often a wait
-	// went on for so long that what all the goroutines did meanwhile was too
-	// much to keep: the older half was dropped. Condensed counts the requests of
-	// whose path only the sums were kept for a part, CallsCut those with more
-	// calls than could be kept. Evicted counts the goroutines that were no longer followed
-	// until something new happened to them, EvictedRequests the requests cut by
-	// that. StacksCut counts the distinct stacks, generation by generation, of
-	// which only the innermost frames were kept, CausesCut the attributions
-	// whose evidence is less than was seen. Skipped counts the generations, of
-	// SkippedBytes together, that were too large to be read.
+	// Detail dropped for lack of memory. Forgotten counts how often the history
+	// during a long wait was too large to keep, so that its older half was dropped.
+	// Condensed counts the requests for which a part of the path was kept only as
+	// sums, and CallsCut those with more calls than could be kept. Evicted counts the
+	// goroutines that were not followed until something new happened to them, and
+	// EvictedRequests the requests cut by that. StacksCut counts the distinct stacks,
+	// generation by generation, of which only the innermost frames were kept, and
+	// CausesCut the attributions with less evidence than was seen. Skipped counts the
+	// generations that were too large to read, SkippedBytes in total.
 	Forgotten                int
 	Condensed, CallsCut      int64
 	Evicted, EvictedRequests int64
@@ -89,12 +88,12 @@ type Summary struct {
 	Skipped                  int
 	SkippedBytes             int64
 
-	// Roots is the time of all goroutines by the function they began in, the
-	// largest first.
+	// Roots is the time of all goroutines by the function they began in, largest
+	// first.
 	Roots []Root
 }
 
-// Window returns how much time the trace tells of, covered or lost, in ns.
+// Window returns how much time the trace spans, covered or lost, in ns.
 func (s *Summary) Window() int64 { return s.Covered + min(s.Lost, math.MaxInt64-s.Covered) }
 
 // A Clock is one moment on two clocks.
@@ -110,7 +109,7 @@ type Root struct {
 	Spent      [breakdown.NumBuckets]int64 // ns
 }
 
-// Wall is the sum over the buckets.
+// Wall returns the sum over the buckets, in ns.
 func (r *Root) Wall() int64 {
 	sum := int64(0)
 	for _, t := range r.Spent {
@@ -119,32 +118,33 @@ func (r *Root) Wall() int64 {
 	return sum
 }
 
-// A Reader says how a trace is read. What comes out depends on Memory alone.
+// A Reader holds the options for reading a trace. The result depends on Table and Memory,
+// not on Workers.
 type Reader struct {
 	Table *rules.Table
-	// Workers is how many generations are decoded at once at most, 1 where it
-	// is less.
+	// Workers is the maximum number of generations decoded at once. Less than 1 means 1.
 	Workers int
-	// Memory is how many bytes all may take together: DefaultMemory where it is
-	// 0, and MinMemory at least. Where a trace needs more, details are given up
-	// in steps that the Summary counts.
+	// Memory limits the total memory in bytes: 0 means DefaultMemory, and MinMemory
+	// is the minimum. If a trace needs more, Read drops detail in steps that the
+	// Summary counts.
 	Memory int64
-	// After, where set, is called after each generation, with how much of the
-	// trace's time was read.
+	// After, if not nil, is called after each generation with how much of the trace's
+	// time was read, in ns.
 	After func(covered int64)
 }
 
-// Read reads a trace with DefaultMemory.
+// Read reads a trace with DefaultMemory. See Reader.Read.
 func Read(ctx context.Context, r io.Reader, table *rules.Table, workers int, emit func(*breakdown.Request)) (*Summary, error) {
 	return (&Reader{Table: table, Workers: workers}).Read(ctx, r, emit)
 }
 
-// Read reads an execution trace and hands over each request as it ends, those
-// that the window's edges cut included. Requests with a wait that was under way when
-// the window opened come last: the rest of the trace tells what that was. A Request is valid only until emit
-// returns. A damaged or truncated trace is read as far as its whole generations
-// reach; Summary.Cut says so. With several workers emit and After are called on
-// a goroutine of their own, one call after another and all before Read returns.
+// Read reads an execution trace and calls emit with each request as it ends,
+// including those cut by the window's edges. Requests with a wait that was under way
+// when the window opened come last, because the rest of the trace shows what it was.
+// A Request is valid only until emit returns. A damaged or truncated trace is read up
+// to its last whole generation, and Summary.Cut says why. With several workers, emit
+// and After are called on another goroutine, one call at a time, all before Read
+// returns.
 func (o *Reader) Read(ctx context.Context, r io.Reader, emit func(*breakdown.Request)) (*Summary, error) {
 	return o.read(ctx, r, sharesOf(o.Memory), emit)
 }
@@ -187,8 +187,8 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	return nil, fmt.Errorf("%w: %w", ErrNoGeneration, m.sum.Cut)
 }
 
-// generation takes a generation, if it is where it belongs. Before one that skips others
-// the machine forgets all goroutines: what they did in between is unknown.
+// generation applies a generation if it is in sequence. Before one that skips others,
+// the machine drops all goroutines: what they did in between is unknown.
 func (m *machine) generation(g *trace.Generation) {
 	place, lost := m.sequence.Add(g, m.start, m.now)
 	switch place {
@@ -203,7 +203,7 @@ func (m *machine) generation(g *trace.Generation) {
 		m.sum.Skipped++
 		m.sum.SkippedBytes += g.Skipped
 		m.interrupt()
-	case !g.Empty(): // else it is nothing but its edges
+	case !g.Empty(): // otherwise it holds only its edges
 		m.sum.Generations++
 		m.sum.Events += g.Events
 		m.clock(g.Clock)
@@ -214,17 +214,17 @@ func (m *machine) generation(g *trace.Generation) {
 			m.apply(records, tables{g.IDs, stacks, g.Names})
 		}
 		if m.holding() {
-			m.letGo(m.gs.All()) // a generation ends with the stacks of all that wait
+			m.letGo(m.gs.All()) // a generation ends with the stacks of all waiting goroutines
 		}
 	}
 }
 
-// maxClocks is how many relations of the clocks are looked at.
+// maxClocks bounds how many clock pairs are looked at.
 const maxClocks = 64
 
-// clock notes how the clocks relate at the beginning of a generation. The runtime
-// reads them one after another: where the kernel takes the thread away in between,
-// they seem tens of microseconds apart, so the middle one counts.
+// clock records how the clocks relate at the beginning of a generation. The runtime
+// reads one after the other. If the kernel preempts the thread in between, they are
+// tens of microseconds apart, so the median counts.
 func (m *machine) clock(c *trace.Clock) {
 	if c == nil || len(m.clocks) == maxClocks {
 		return
@@ -234,5 +234,5 @@ func (m *machine) clock(c *trace.Clock) {
 	m.sum.Clock = &sorted[len(sorted)/2]
 }
 
-// offset is how far the wall's clock is ahead of the trace's, in ns.
+// offset returns how far the wall clock is ahead of the trace's clock, in ns.
 func (c Clock) offset() int64 { return c.Wall.UnixNano() - c.Trace }

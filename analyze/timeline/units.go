@@ -2,8 +2,8 @@ package timeline
 
 import "timesink/analyze/trace"
 
-// Units recognizes units of work that the service itself marks, and functions that the
-// user names. It knows no library.
+// Units recognizes units of work that the service itself marks, and functions that
+// the user names. It depends on no library.
 type units struct{ passive }
 
 var ofUnits = claimOf(units{})
@@ -16,12 +16,12 @@ func (units) start(m *machine, g *goroutine, at int64) {
 	}
 }
 
-// A unit of work that the service itself marks: a region or a task of
-// runtime/trace, or a function that the user names. It is one only where the
-// goroutine serves no request and works for none.
+// A unit is work that the service marks itself: a region or a task of runtime/trace,
+// or a function that the user names. It counts only if the goroutine serves no
+// request and works for none.
 type unit struct {
-	task  int64 // that it is, noTask: it is none
-	open  int   // regions, of which the outermost is the unit
+	task  int64 // its id, or noTask
+	open  int   // open regions; the outermost is the unit
 	named bool  // by the user
 }
 
@@ -34,19 +34,19 @@ const (
 	kindFunction = "function"
 )
 
-// mayMark reports whether what the service marks on a goroutine may be a unit.
+// mayMark reports whether what the service marks on the goroutine can be a unit.
 func (m *machine) mayMark(g *goroutine) bool {
 	return g.claim == unclaimed && m.worksFor(g) == nil
 }
 
-// mark opens a unit.
+// mark closes the goroutine's current interval and opens a unit.
 func (m *machine) mark(g *goroutine, at int64, kind, name string, u unit) {
 	m.close(g, at, nil, nil)
 	m.open(g, max(at, g.since), kind, name, u)
 }
 
-// open opens a unit at a moment up to which nothing more is to be attributed. No
-// stack names it better.
+// open opens a unit at a moment up to which everything has been attributed. Stacks do
+// not change the name of the unit.
 func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *request {
 	r := m.begin(g, at)
 	r.Kind, r.Endpoint, r.depth, r.proof = kind, name, inner, isRequest
@@ -54,7 +54,7 @@ func (m *machine) open(g *goroutine, at int64, kind, name string, u unit) *reque
 	return r
 }
 
-// marked is the unit that the goroutine is in, nil where it is in none.
+// marked returns the unit that the goroutine is in, or nil.
 func (m *machine) marked(g *goroutine) *unit {
 	if g.claim != ofUnits {
 		return nil
@@ -62,7 +62,7 @@ func (m *machine) marked(g *goroutine) *unit {
 	return g.memo.(*unit)
 }
 
-// region begins or ends a region. Regions nest.
+// region handles the beginning or end of a region. Regions nest.
 func (m *machine) region(r *trace.Record) {
 	g := m.goroutine(r.G)
 	m.seenAt(g, r)
@@ -80,10 +80,10 @@ func (m *machine) region(r *trace.Record) {
 	}
 }
 
-// task begins or ends a task, which need not end on the goroutine that it began
-// on: whoever ends it ends that one's wait. A goroutine that begins a task that
-// is no part of its last one has handed that over: what another goroutine does
-// for it is a unit there if it is in a region.
+// task handles the beginning or end of a task. A task may end on another goroutine
+// than it began on; that goroutine then ends the wait of the first. A goroutine that
+// begins a task that is not a subtask of its last one has handed the last one over.
+// Work on that task by another goroutine is a unit there if it is in a region.
 func (m *machine) task(r *trace.Record) {
 	g := m.goroutine(r.G)
 	m.seenAt(g, r)
@@ -105,7 +105,7 @@ func (m *machine) task(r *trace.Record) {
 	}
 }
 
-// unmark forgets the unit that a goroutine is in.
+// unmark forgets the unit that the goroutine is in.
 func (m *machine) unmark(g *goroutine) {
 	if u := g.memo.(*unit); m.tasks[u.task] == g {
 		delete(m.tasks, u.task)
@@ -113,18 +113,18 @@ func (m *machine) unmark(g *goroutine) {
 	g.claim, g.memo = unclaimed, nil
 }
 
-// seenAt looks at the stack with which a goroutine marks something.
+// seenAt handles the stack of a record with which a goroutine marks work.
 func (m *machine) seenAt(g *goroutine, r *trace.Record) {
 	if c := m.stacks[r.Stack]; c != nil {
 		m.seen(g, r.At, c, trace.StateRunning)
 	}
 }
 
-// below follows a goroutine into and out of the functions that the user takes for
-// units. A trace has stacks only where a goroutine blocks, enters the kernel, or
-// deals with another one: the running time between a stack with the function and
-// one without it counts for the unit, and two calls with no such stack between
-// them are one.
+// below tracks when a goroutine enters and leaves the functions that the user has
+// named as units. A trace has stacks only where a goroutine blocks, enters the
+// kernel, or interacts with another one. So the running time between a stack with the
+// function and one without it counts toward the unit, and two calls with no such
+// stack in between are one unit.
 func (m *machine) below(g *goroutine, at int64, c *class) {
 	u := m.marked(g)
 	switch {
@@ -148,8 +148,8 @@ func (m *machine) below(g *goroutine, at int64, c *class) {
 	rare.ran, rare.outside = rare.ran[:0], rare.outside || c.Unit == ""
 }
 
-// runs keeps what a goroutine did since its last stack: it may turn out to have
-// been in a unit.
+// runs keeps the goroutine's intervals since its last stack, since they may turn out
+// to belong to a unit.
 func (g *goroutine) runs(iv *interval) {
 	const most = 32
 	rare := g.ensureRare()

@@ -11,8 +11,8 @@ import (
 )
 
 // What a service marks, and what its user names, are units of work: from when a
-// goroutine is seen in it to when it no longer is.
-func TestUnitsThatTheServiceMarks(t *testing.T) {
+// goroutine is first seen in it until it no longer is.
+func TestMarkedUnits(t *testing.T) {
 	stacks := []string{"", "main.work", "runtime.chanrecv1 < main.work", "time.Sleep < main.handle < main.work", "time.Sleep < main.inner < main.handle < main.work"}
 	const begin, idle, busy, deep = 1, 2, 3, 4
 	wait := func(at int64, stack int32) trace.Record {
@@ -60,7 +60,7 @@ func TestUnitsThatTheServiceMarks(t *testing.T) {
 		}, c.records...)})
 		m.finish()
 		if !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, not %v", c.name, got, c.want)
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -8,18 +8,18 @@ import (
 	"timesink/analyze/trace"
 )
 
-// Who ended the waits of requests in the service's own code: what is done for a
-// request is told from news that others had for it.
+// This file finds out who ended the waits of requests in the service's own code. It
+// distinguishes work done for a request from news that others had for it.
 
-// mostWaits bounds how many kinds of waits are kept of one request; mostTellers
-// through how many goroutines it is looked where news came from.
+// mostWaits bounds how many kinds of waits are kept of a request, and mostTellers
+// through how many goroutines news is traced back.
 const (
 	mostWaits   = 64
 	mostTellers = 8
 )
 
-// waited notes a wait of a request's own goroutine in the service's own code. Where
-// it was ended by news, it returns when these came, else 0.
+// waited records a wait of a request's own goroutine in the service's own code. If
+// news ended it, it returns when the news came, otherwise 0.
 func (m *machine) waited(r *request, iv *interval, time int64) (news int64) {
 	wait := breakdown.Waited{Site: &iv.class.Site, Count: 1, Time: time}
 	news = m.endedBy(r, iv, &wait)
@@ -36,10 +36,10 @@ func (m *machine) waited(r *request, iv *interval, time int64) (news int64) {
 	return news
 }
 
-// endedBy says what ended a wait. It asks back along the goroutines that woke each
-// other: one that was given something by the request worked for it, and so did one
-// that was busy all the while, first with what was there before. One that had
-// nothing to do until it had news, or until another request came, did not.
+// endedBy determines what ended a wait. It follows the wakers backward. A goroutine
+// that was given something by the request worked for it. So did one that was busy
+// throughout, first with work that was already there. A goroutine that had nothing to
+// do until it had news, or until another request came, did not.
 func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (news int64) {
 	if iv.open {
 		wait.By = breakdown.ByNobody
@@ -86,7 +86,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 	return 0
 }
 
-// works reports whether a goroutine that the service began for the request was there
+// works reports whether a goroutine that the service started for the request existed
 // during a wait.
 func (r *request) works(iv *interval) bool {
 	return slices.ContainsFunc(r.branches, func(g *goroutine) bool {
@@ -94,7 +94,7 @@ func (r *request) works(iv *interval) bool {
 	})
 }
 
-// teller is what a request's stack tells of its handler.
+// teller returns what the request's stack shows of its handler.
 func (r *request) teller(c *class) breakdown.Teller {
 	t := breakdown.Teller{Endpoint: r.Endpoint}
 	if c != nil && c.Depth == r.depth {
@@ -103,9 +103,9 @@ func (r *request) teller(c *class) breakdown.Teller {
 	return t
 }
 
-// idleBefore is the last wait of a goroutine before a moment, nil where it did
-// anything since but run, or is not known to have waited. A lock is no wait for
-// something to do.
+// idleBefore returns the last wait of a goroutine before a moment. It returns nil if
+// the goroutine did anything but run since then, or is not known to have waited.
+// Waiting for a lock is not waiting for work.
 func (g *goroutine) idleBefore(at int64) *interval {
 	for i := len(g.past) - 1; i >= 0; i-- {
 		switch iv := &g.past[i]; {
@@ -120,12 +120,13 @@ func (g *goroutine) idleBefore(at int64) *interval {
 	return nil
 }
 
-// isCall tells a wait for another system, or for a place in its pool.
+// isCall reports whether the wait is for another system, or for a place in its pool.
 func (iv *interval) isCall() bool {
 	return iv.class.Own != nil && iv.class.Own.Bucket.External() && iv.class.Role != rules.Fetch
 }
 
-// isNews tells a wait that was for a timer, or of a consumer for more.
+// isNews reports whether the wait was for a timer, or a consumer's wait for more
+// work.
 func (iv *interval) isNews() bool {
 	switch c := iv.class; {
 	case c.Role == rules.Fetch:

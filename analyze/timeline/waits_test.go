@@ -10,7 +10,7 @@ import (
 	"timesink/analyze/trace"
 )
 
-// The stacks of waits_test's goroutines, by a letter each.
+// The stacks of the goroutines in this file, by letter.
 var waitStacks = map[byte]string{
 	'p': "runtime.selectgo < main.poll < net/http.HandlerFunc.ServeHTTP < net/http.(*http2serverConn).runHandler",
 	't': "runtime.closechan < main.tell < net/http.HandlerFunc.ServeHTTP < net/http.(*http2serverConn).runHandler",
@@ -24,17 +24,17 @@ var waitStacks = map[byte]string{
 	'r': "net/http.(*connReader).backgroundRead",
 }
 
-// wakers reads steps such as "3>1t": goroutine 3 wakes 1 with the stack t. "0>1" is
-// nobody; "+4h" is created by nobody and "2+4b" by 2, to begin with that stack, and
-// runs; "4p" waits, for a channel, "4S" sleeps and "4f" enters the kernel. Steps are a
-// microsecond apart.
+// wakers reads steps such as "3>1t": goroutine 3 wakes 1 with the stack t. "0>1" wakes it
+// without a waker. "+4h" creates 4 without a creator and "2+4b" lets 2 create it; 4 starts
+// with that stack, and runs. "4p" waits for a channel, "4S" sleeps and "4f" enters the
+// kernel. Steps are a microsecond apart.
 func wakers(t *testing.T, text string) (records []trace.Record, classes []*class) {
 	index := map[byte]int32{}
 	var stacks []string
 	stack := func(letter byte) int32 {
 		if _, ok := index[letter]; !ok {
 			if waitStacks[letter] == "" {
-				t.Fatalf("there is no stack %q", letter)
+				t.Fatalf("no stack %q", letter)
 			}
 			stacks = append(stacks, waitStacks[letter])
 			index[letter] = int32(len(stacks))
@@ -80,9 +80,9 @@ func wakers(t *testing.T, text string) (records []trace.Record, classes []*class
 
 func TestWhoEndedAWait(t *testing.T) {
 	for _, c := range []struct{ name, steps, want string }{
-		{"nobody", "+1h 1p 0>1 1.", "timer"},
-		{"nobody, while a branch works", "+1h 1+2bp 1p 0>1 1. 2.", "own"},
-		{"nobody, when the branch has ended", "+1h 1+2bp 2. 1p 0>1 1.", "timer"},
+		{"no waker", "+1h 1p 0>1 1.", "timer"},
+		{"no waker, while a branch works", "+1h 1+2bp 1p 0>1 1. 2.", "own"},
+		{"no waker, after the branch ended", "+1h 1+2bp 2. 1p 0>1 1.", "timer"},
 		{"the window", "+1h 1p +2h", "nobody"},
 		{"a client that left", "+1h +2r 1p 2>1r 1.", "nobody"},
 		{"a branch", "+1h 1+2bp 1p 2>1w 1. 2.", "own"},
@@ -116,7 +116,7 @@ func TestWhoEndedAWait(t *testing.T) {
 		apply(m, &batch{records: records, stacks: classes, first: records[0].At})
 		m.finish()
 		if text := strings.Join(got, "; "); text != c.want {
-			t.Errorf("%s: %q, not %q", c.name, text, c.want)
+			t.Errorf("%s: %q, want %q", c.name, text, c.want)
 		}
 	}
 }

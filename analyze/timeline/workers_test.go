@@ -15,7 +15,7 @@ import (
 
 var rulesTable = sync.OnceValue(func() *rules.Table { return rules.New() })
 
-// told is all that a reading of a trace says, as text.
+// told returns the entire result of reading a trace, as text.
 func told(t testing.TB, data []byte, workers int) []byte {
 	t.Helper()
 	var all bytes.Buffer
@@ -38,8 +38,8 @@ func told(t testing.TB, data []byte, workers int) []byte {
 	return all.Bytes()
 }
 
-// Also what is damaged is read the same by any number of workers, errors included.
-func TestWorkersMakeNoDifferenceToAnyFixture(t *testing.T) {
+// Damaged traces, too, read the same with any number of workers, errors included.
+func TestWorkersDoNotAffectFixtures(t *testing.T) {
 	small := tracetest.Recorded(t)
 	maps.Copy(small, tracetest.ReaderFixtures(t))
 	if testing.Short() { // for the race detector
@@ -56,7 +56,7 @@ func sameByWorkers(t *testing.T, traces map[string][]byte, counts ...int) {
 		one := told(t, data, 1)
 		for _, workers := range counts {
 			if other := told(t, data, workers); !bytes.Equal(one, other) {
-				t.Errorf("%s: one worker says\n%.2000s\n%d say\n%.2000s", name, one, workers, other)
+				t.Errorf("%s: with one worker\n%.2000s\nwith %d workers\n%.2000s", name, one, workers, other)
 			}
 		}
 	}
