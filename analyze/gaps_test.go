@@ -2,13 +2,10 @@ package analyze_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +14,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect/capture"
 	"timesink/report"
 )
@@ -25,19 +23,7 @@ import (
 // which an event ends, and the header before them.
 func generationsOf(t testing.TB) (header []byte, parts [][]byte) {
 	t.Helper()
-	f, err := os.Open("../cmd/internal/goversions/testdata/go1.26-arm64.trace.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := tracetest.Unzipped(t, "../cmd/internal/goversions/testdata/go1.26-arm64.trace.gz")
 	header, data = data[:16], data[16:]
 	for i := 0; i < len(data); {
 		if data[i] == 52 { // the end of a generation

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"timesink/analyze/trace/tracetest"
 )
 
 var answersAnew = flag.Bool("answers", false, "record the current answers for later comparison")
@@ -209,19 +211,7 @@ func unchangedInputs(t *testing.T) (out []unchangedInput) {
 
 // cutInTwo returns a file with the first half of a gzipped trace.
 func cutInTwo(t *testing.T, gzipped string) string {
-	f, err := os.Open(gzipped)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := tracetest.Unzipped(t, gzipped)
 	cut := filepath.Join(t.TempDir(), "cut.trace")
 	if err := os.WriteFile(cut, data[:len(data)/2], 0o600); err != nil {
 		t.Fatal(err)

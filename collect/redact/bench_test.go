@@ -3,13 +3,14 @@ package redact_test
 import (
 	"testing"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect/redact"
 )
 
 // BenchmarkText masks the strings of a trace, each once.
 func BenchmarkText(b *testing.B) {
 	var texts []string
-	rewritten(b, unzipped(b, "../../cmd/internal/goversions/testdata/go1.26.trace.gz"), func(text string) string { texts = append(texts, text); return text }, same)
+	rewritten(b, tracetest.Unzipped(b, "../../cmd/internal/goversions/testdata/go1.26.trace.gz"), func(text string) string { texts = append(texts, text); return text }, same)
 	r := redact.New(acme)
 	b.ResetTimer()
 	size := 0

@@ -2,17 +2,16 @@ package redact_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 	"runtime/trace"
 	"strings"
 	"testing"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect/capture"
 	"timesink/collect/redact"
 )
@@ -31,28 +30,10 @@ func recorded(t testing.TB) map[string][]byte {
 			if testing.Short() && strings.HasPrefix(filepath.Base(file), "http2-") {
 				continue // the largest; a similar one is in the list
 			}
-			traces[filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file)] = unzipped(t, file)
+			traces[filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(file)] = tracetest.Unzipped(t, file)
 		}
 	}
 	return traces
-}
-
-func unzipped(t testing.TB, file string) []byte {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	zr, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(zr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
 }
 
 // rewritten returns the trace with text and message applied to its strings.

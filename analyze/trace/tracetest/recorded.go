@@ -31,7 +31,7 @@ func Services(t testing.TB) map[string][]byte {
 // Service returns one of Services.
 func Service(t testing.TB, name string) []byte {
 	t.Helper()
-	return unzipped(t, filepath.Join(services, name+extension))
+	return Unzipped(t, filepath.Join(services, name+extension))
 }
 
 const extension = ".trace.gz"
@@ -44,12 +44,13 @@ func tracesIn(t testing.TB, folder string) map[string][]byte {
 	}
 	all := map[string][]byte{}
 	for _, file := range files {
-		all[strings.TrimSuffix(filepath.Base(file), extension)] = unzipped(t, file)
+		all[strings.TrimSuffix(filepath.Base(file), extension)] = Unzipped(t, file)
 	}
 	return all
 }
 
-func unzipped(t testing.TB, file string) []byte {
+// Unzipped returns the content of a gzipped file.
+func Unzipped(t testing.TB, file string) []byte {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {

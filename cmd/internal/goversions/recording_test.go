@@ -19,6 +19,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/truth"
@@ -72,25 +73,9 @@ func (r *recording) save(t *testing.T, name string) {
 }
 
 func open(t *testing.T, name string) *recording {
-	unpack := func(path string) []byte {
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
 	traceFile, factsFile := files(name)
-	r := &recording{trace: unpack(traceFile)}
-	if err := json.Unmarshal(unpack(factsFile), &r.facts); err != nil {
+	r := &recording{trace: tracetest.Unzipped(t, traceFile)}
+	if err := json.Unmarshal(tracetest.Unzipped(t, factsFile), &r.facts); err != nil {
 		t.Fatal(err)
 	}
 	return r
