@@ -8,8 +8,11 @@ import (
 // A Holding is everything that one holder did while requests waited for it.
 type Holding struct {
 	Frame
-	Total int64    // ns, over complete requests
-	Doing []Holder // by bucket, the longest first; never empty
+	Total int64 // ns, over complete requests
+	// Doing is by bucket, the longest first, and never empty. What the runtime delayed,
+	// in the scheduler and the garbage collector, comes last unless it is nearly all: a
+	// holder in a call on busy processors is held up by both, and the call is what it did.
+	Doing []Holder
 }
 
 // Holdings groups a bucket's holders by frame, the longest first.
@@ -28,10 +31,32 @@ func (t *BucketTime) Holdings() []Holding {
 		list[i].Doing = append(list[i].Doing, h)
 	}
 	for _, h := range list {
-		slices.SortStableFunc(h.Doing, func(x, y Holder) int { return cmp.Compare(y.Total, x.Total) })
+		slices.SortStableFunc(h.Doing, func(x, y Holder) int { return cmp.Compare(h.weight(y), h.weight(x)) })
 	}
 	slices.SortStableFunc(list, func(x, y Holding) int { return cmp.Compare(y.Total, x.Total) })
 	return list
+}
+
+// delayedMost is the share of a holder's time in the scheduler and the collector from
+// which they are what held it up.
+const delayedMost = 0.75
+
+// weight returns what Doing is sorted by: the time, negative if it is a delay that
+// counts last.
+func (h *Holding) weight(d Holder) int64 {
+	if d.Doing != Scheduler && d.Doing != GC {
+		return d.Total
+	}
+	delayed := int64(0)
+	for _, o := range h.Doing {
+		if o.Doing == Scheduler || o.Doing == GC {
+			delayed += o.Total
+		}
+	}
+	if float64(delayed) > delayedMost*float64(h.Total) {
+		return d.Total
+	}
+	return d.Total - h.Total
 }
 
 // Culprit returns the holder that accounts for at least half of a bucket's time, or nil
