@@ -102,6 +102,12 @@ const uneven = 4
 // the kernel preempted a thread between the two.
 func (m Machine) late() int64 { return uneven * m.Delayed }
 
+// Late returns the share of the service's wall time by which the kernel may have delayed
+// a request.
+func (r *Row) Late() float64 {
+	return float64(r.Machine.late()) / float64(max(r.Wall.Service, 1))
+}
+
 // computing bounds the time that a request may spend running or ready to run.
 func (m Machine) computing() int64 { return uneven * (m.Ran + m.Delayed) }
 
