@@ -50,6 +50,7 @@ together() {
 needs=(
 	"has_gcc gcc" # for SQLite in C, and the race detector
 	"has_libc_headers libc6-dev"
+	"has_sqlite libsqlite3-dev"
 	"has_postgres postgresql"
 	"has_redis redis-server"
 	"has_memcached memcached"
@@ -63,6 +64,8 @@ needs=(
 
 has_gcc() { command -v gcc cc >/dev/null; }
 has_libc_headers() { [[ -e /usr/include/stdlib.h ]]; }
+
+has_sqlite() { [[ -e /usr/include/sqlite3.h ]]; }
 
 has_postgres() {
 	local found=(/usr/lib/postgresql/*/bin/initdb)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"timesink/cmd/internal/release/yamlfile"
 )
 
 // TestPipelines runs the example pipelines unchanged: they install timesink from
@@ -23,7 +25,7 @@ func TestPipelines(t *testing.T) {
 	for _, file := range []string{"github.yml", "gitlab.yml"} {
 		t.Run(file, func(t *testing.T) {
 			var doc any
-			decode(t, filepath.Join("cmd/timesink/testdata/ci", file), &doc, false)
+			yamlfile.Decode(t, filepath.Join(root, "cmd/timesink/testdata/ci", file), &doc)
 			lines := scripts(doc)
 			if len(lines) != 3 {
 				t.Fatalf("there are %d scripts: %q", len(lines), lines)

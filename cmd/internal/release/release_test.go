@@ -1,6 +1,6 @@
 // Package release tests what surrounds the code: the release that .goreleaser.yaml
-// describes, its installation, the workflows and issue forms, the example pipelines,
-// and the move to another module path. It is a separate module, so that the tool's
+// describes, its installation, the example pipelines, and the move to another module
+// path; package workflows tests the workflows and issue forms. It is a separate module, so that the tool's
 // module does not require the checkers.
 //
 // Without -whole it builds the command for this machine only; with it, the whole

@@ -28,7 +28,7 @@ type family struct {
 var families = []family{
 	{"pgx", db.Pgx, []string{"pgxpool starved"}},
 	{"postgres", db.Postgres, []string{"pgx database/sql transaction"}},
-	{"cache", cache.Scenarios, []string{"go-redis starved"}},
+	{"cache", cache.Scenarios, []string{"redigo starved"}},
 	{"net/http", upstream.NetHTTP, []string{"net/http's client, new connections"}},
 	{"http clients", upstream.Clients, []string{"fasthttp's client starved"}},
 	{"rpc clients", upstream.RPC, []string{"grpc-go's client, new connections"}},

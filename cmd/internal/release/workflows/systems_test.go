@@ -1,4 +1,4 @@
-package release_test
+package workflows_test
 
 import (
 	"os"

@@ -1,7 +1,8 @@
-package release_test
+// Package workflows tests the workflows and the issue forms, and that the tool compiles for
+// each supported system.
+package workflows_test
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,7 +11,12 @@ import (
 
 	"github.com/rhysd/actionlint"
 	"go.yaml.in/yaml/v3"
+
+	"timesink/cmd/internal/release/yamlfile"
 )
+
+// root is the project's folder.
+const root = "../../../.."
 
 // TestWorkflows checks the syntax of the project's GitHub workflows and of the example
 // workflow.
@@ -59,7 +65,7 @@ func TestWorkflowsRunExistingScripts(t *testing.T) {
 		On   map[string]any
 		Jobs map[string]struct{ Steps []struct{ Run string } }
 	}
-	decode(t, ".github/workflows/ci.yml", &ci, false)
+	yamlfile.Decode(t, filepath.Join(root, ".github/workflows/ci.yml"), &ci)
 	_, push := ci.On["push"]
 	_, pull := ci.On["pull_request"]
 	runs := false
@@ -70,20 +76,6 @@ func TestWorkflowsRunExistingScripts(t *testing.T) {
 	}
 	if !push || !pull || !runs {
 		t.Errorf("push %v, pull request %v, .ci/run %v", push, pull, runs)
-	}
-}
-
-// decode decodes a YAML file. If strict is set, unknown keys are errors.
-func decode(t *testing.T, path string, into any, strictly bool) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(strictly)
-	if err := d.Decode(into); err != nil {
-		t.Fatalf("%s: %v", path, err)
 	}
 }
 
@@ -119,11 +111,11 @@ func TestIssueForms(t *testing.T) {
 				Blank    bool                                `yaml:"blank_issues_enabled"`
 				Contacts []struct{ Name, URL, About string } `yaml:"contact_links"`
 			}
-			decode(t, ".github/ISSUE_TEMPLATE/config.yml", &chooser, true)
+			yamlfile.DecodeStrictly(t, file, &chooser)
 			continue
 		}
 		var f form
-		decode(t, ".github/ISSUE_TEMPLATE/"+filepath.Base(file), &f, true)
+		yamlfile.DecodeStrictly(t, file, &f)
 		for _, err := range f.check() {
 			t.Errorf("%s: %s", file, err)
 		}

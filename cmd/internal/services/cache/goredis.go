@@ -1,3 +1,5 @@
+//go:build whole
+
 package cache
 
 import (
@@ -34,10 +36,6 @@ var goRedis = []scenario.Scenario{
 		Want: scenario.Want{System: "redis", Calls: 1},
 	},
 }
-
-// popOf returns a command that waits for 8 ms on the server, because nothing is
-// pushed to the key.
-func popOf(key any) []any { return []any{"BLPOP", key, "0.008"} }
 
 // A marker is a command's argument that records when the command is written to
 // its connection.

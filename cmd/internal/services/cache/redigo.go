@@ -31,6 +31,10 @@ var redigoScenarios = []scenario.Scenario{
 	},
 }
 
+// popOf returns a command that waits for 8 ms on the server, because nothing is
+// pushed to the key.
+func popOf(key any) []any { return []any{"BLPOP", key, "0.008"} }
+
 // redigoWork takes a connection from a pool, which is a separate phase, and uses
 // it.
 func redigoWork(server string, pool *redis.Pool, getting breakdown.Phase, do func(context.Context, redis.Conn) error) func(context.Context, scenario.Env) (scenario.Work, error) {

@@ -4,6 +4,6 @@ package cache
 
 import "timesink/cmd/internal/services/scenario"
 
-// Scenarios that only the whole table measures, because their library takes
+// Scenarios that only the whole table measures, because their libraries take
 // long to compile.
-var rueidisScenarios []scenario.Scenario
+var goRedis, rueidisScenarios []scenario.Scenario

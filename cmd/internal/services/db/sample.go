@@ -8,6 +8,7 @@ import "timesink/cmd/internal/services/scenario"
 // long to compile.
 var (
 	MongoDB    []scenario.Scenario
+	mappers    []scenario.Scenario
 	sqliteInGo []scenario.Scenario
 	Peers      []scenario.Peer
 )
