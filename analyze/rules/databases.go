@@ -46,4 +46,8 @@ var databases = []Rule{
 	{Func: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: "mongodb"},
 	{Func: "go.mongodb.org/mongo-driver/v2/mongo.(*Cursor).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: "mongodb"},
 	{Func: "go.mongodb.org/mongo-driver/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mongodb", Default: true},
+
+	// Cassandra, under both names of the driver.
+	{Func: "github.com/gocql/gocql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "cassandra", Default: true},
+	{Func: "github.com/apache/cassandra-gocql-driver/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "cassandra", Default: true},
 }

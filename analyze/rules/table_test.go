@@ -87,6 +87,12 @@ var firstCases = []tableCase{
 	{"the pgconn of pgx 4 queries", netRead + " < github.com/jackc/pgconn.(*PgConn).ExecPrepared < " + handler,
 		"db/query postgres" + served},
 
+	// Cassandra.
+	{"gocql queries", "runtime.selectgo < github.com/gocql/gocql.(*Conn).exec < github.com/gocql/gocql.(*Conn).executeQuery < github.com/gocql/gocql.(*Query).Exec < " + handler,
+		"db/query cassandra" + served},
+	{"gocql's later name", "runtime.selectgo < github.com/apache/cassandra-gocql-driver/v2.(*Conn).exec < github.com/apache/cassandra-gocql-driver/v2.(*Query).Exec < " + handler,
+		"db/query cassandra" + served},
+
 	// lib/pq.
 	{"pq connects", pqRead + " < github.com/lib/pq.(*conn).startup < github.com/lib/pq.(*Connector).open < github.com/lib/pq.(*Connector).Connect < database/sql.(*DB).conn < " + handler,
 		"db/connect postgres" + served},
