@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,7 +59,7 @@ func (o *outputFlag) register(cmd *cobra.Command) {
 }
 
 func (o *outputFlag) to(stdout io.Writer, write func(io.Writer) error) error {
-	if o.output == "" {
+	if o.output == "" || o.output == "-" {
 		return write(stdout)
 	}
 	return writeFile(o.output, write)
@@ -153,28 +152,62 @@ func (a *answerFlags) writeComparison(w io.Writer, c *breakdown.Comparison, befo
 // writeFile creates the file path with the output of write. If anything fails, it
 // leaves no file.
 func writeFile(path string, write func(io.Writer) error) (err error) {
-	defer func() {
-		if err != nil {
-			err = &capture.Error{Op: "write " + path, Err: cause(err), Hint: "check the folder, its permissions, and the space left on the disk"}
-		}
-	}()
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return writeDevice(path, write)
 	}
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.partial", filepath.Base(path), os.Getpid()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
+		return unwritten(path, err)
+	}
+	whole := false
+	defer func() { // also if write panics
+		if !whole {
+			f.Close()
+			os.Remove(temp)
+		}
+	}()
+	if err := writeTo(f, path, write); err != nil {
 		return err
 	}
-	if err := errors.Join(write(f), f.Close()); err != nil {
-		os.Remove(temp)
-		return err
+	if err := f.Close(); err != nil {
+		return unwritten(path, err)
 	}
 	if err := os.Rename(temp, path); err != nil {
-		os.Remove(temp)
+		return unwritten(path, err)
+	}
+	whole = true
+	return nil
+}
+
+// writeTo writes to an open file, and tells an error of the file from an error of what
+// is to be written.
+func writeTo(f *os.File, path string, write func(io.Writer) error) error {
+	w := &failingWriter{w: f}
+	if err := write(w); w.err != nil {
+		return unwritten(path, w.err)
+	} else if err != nil {
 		return err
 	}
 	return nil
+}
+
+// A failingWriter keeps the first error of a writer.
+type failingWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (w *failingWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+func unwritten(path string, err error) error {
+	return &capture.Error{Op: "write " + path, Err: cause(err), Hint: "check the folder, its permissions, and the space left on the disk"}
 }
 
 // writeDevice writes to a file that cannot be replaced, such as a pipe or /dev/null.
@@ -182,9 +215,13 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 func writeDevice(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return err
+		return unwritten(path, err)
 	}
-	return errors.Join(write(f), f.Close())
+	err = writeTo(f, path, write)
+	if closed := f.Close(); err == nil && closed != nil {
+		return unwritten(path, closed)
+	}
+	return err
 }
 
 // sameFile reports whether two names refer to one file.

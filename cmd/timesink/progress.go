@@ -151,7 +151,10 @@ func progressLine(p collect.Progress) string {
 	if p.Bytes > 0 {
 		text += ", " + collect.BytesText(p.Bytes) + " of trace"
 	}
-	if p.Sent > 0 {
+	switch {
+	case p.Sent == 1:
+		text += ", 1 probe sent"
+	case p.Sent > 1:
 		text += fmt.Sprintf(", %d probes sent", p.Sent)
 	}
 	if p.Failed > 0 {

@@ -116,7 +116,7 @@ names the case, so that the same evidence is not attached twice.`,
 			switch {
 			case flags.schema:
 				return flags.to(t.stdout, flags.writeSchema)
-			case flags.chosen.binary && flags.output == "" && !flags.listPrivate && isTerminal(t.stdout):
+			case flags.chosen.binary && (flags.output == "" || flags.output == "-") && !flags.listPrivate && isTerminal(t.stdout):
 				return usagef("give a file, such as -o incident-4711"+flags.chosen.ending(), "will not write a report in %s to a terminal", flags.format)
 			case flags.output != "" && slices.ContainsFunc(args, func(file string) bool { return sameFile(file, flags.output) }):
 				return usagef("give --output another name", "--output %s would overwrite the input", flags.output)

@@ -92,5 +92,8 @@ func (k *ticket) cpu(w io.Writer) error {
 		}
 		profiles = append(profiles, profile)
 	}
-	return report.CPUProfile(w, k.b, profiles...)
+	if err := report.CPUProfile(w, k.b, profiles...); err != nil {
+		return &capture.Error{Op: "write the CPU profile with endpoints", Err: err, Hint: "the capture's CPU profile may be damaged: the other formats do without it"}
+	}
+	return nil
 }
