@@ -58,6 +58,23 @@ func observe(t *testing.T, handler http.HandlerFunc, start func(*httptest.Server
 
 func fine(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "fine") }
 
+// together holds requests back until n are there, so that none of n connections can be
+// too late to send one.
+func together(n int64, handler http.HandlerFunc) http.HandlerFunc {
+	var arrived atomic.Int64
+	all := make(chan struct{})
+	return func(w http.ResponseWriter, r *http.Request) {
+		if arrived.Add(1) == n {
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-r.Context().Done():
+		}
+		handler(w, r)
+	}
+}
+
 func run(t *testing.T, ctx context.Context, c load.Config) *load.Result {
 	t.Helper()
 	result, err := load.Run(ctx, c)
@@ -86,7 +103,7 @@ func TestEachConnectionHasOneRequestAtATime(t *testing.T) {
 		{"HTTP/2 over TLS", h2, true, "HTTP/2.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := observe(t, fine, c.start)
+			o := observe(t, together(3, fine), c.start)
 			result := run(t, t.Context(), load.Config{
 				URL: o.URL, Connections: 3, Requests: 60, Keep: 100, HTTP2: c.http2, Insecure: true,
 			})
