@@ -156,11 +156,20 @@ var buckets = [NumBuckets]BucketInfo{
 // Info returns the bucket's description. It panics if there is no such bucket.
 func (b Bucket) Info() BucketInfo { return buckets[b] }
 
+// kinds repeats each bucket's kind, in a few bytes: the analysis asks for it for every
+// call.
+var kinds = func() (kinds [NumBuckets]Kind) {
+	for b := range buckets {
+		kinds[b] = buckets[b].Kind
+	}
+	return kinds
+}()
+
 // Kind returns the bucket's kind, as in Info.
-func (b Bucket) Kind() Kind { return buckets[b].Kind }
+func (b Bucket) Kind() Kind { return kinds[b] }
 
 // External reports whether the bucket is time spent waiting for another system.
-func (b Bucket) External() bool { return buckets[b].Kind == External }
+func (b Bucket) External() bool { return kinds[b] == External }
 
 // Idle reports whether a goroutine that serves no request may have nothing to do in the
 // bucket.
