@@ -191,18 +191,23 @@ func (o *ordering) up(i int) int {
 
 func (o *ordering) down(i int) {
 	h := o.frontier
+	if i >= len(h) {
+		return
+	}
+	moved := h[i]
 	for {
-		least, child := i, 2*i+1
-		if child < len(h) && h[child].at < h[least].at {
-			least = child
+		least, at, child := i, moved.at, 2*i+1
+		if child < len(h) && h[child].at < at {
+			least, at = child, h[child].at
 		}
-		if child++; child < len(h) && h[child].at < h[least].at {
+		if child++; child < len(h) && h[child].at < at {
 			least = child
 		}
 		if least == i {
+			h[i] = moved
 			return
 		}
-		h[i], h[least] = h[least], h[i]
+		h[i] = h[least]
 		i = least
 	}
 }

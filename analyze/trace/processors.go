@@ -17,7 +17,7 @@ const (
 )
 
 func (o *ordering) procStart(t *thread) bool {
-	p := o.processors[int64(t.args[1])]
+	p := o.processors.Find(int64(t.args[1]))
 	// A thread that still has a processor is in a system call: the event that steals the
 	// processor comes first.
 	if p == nil || p.state != procIdle || t.args[2] != p.seq+1 || t.processor != nil {
@@ -44,7 +44,7 @@ func (o *ordering) procStop(t *thread) bool {
 }
 
 func (o *ordering) procSteal(t *thread) bool {
-	p := o.processors[int64(t.args[1])]
+	p := o.processors.Find(int64(t.args[1]))
 	if p == nil || (p.state != procSyscall && p.state != procAbandoned) || t.args[2] != p.seq+1 {
 		return false
 	}
@@ -67,11 +67,11 @@ func (o *ordering) procSteal(t *thread) bool {
 // only once.
 func (o *ordering) procStatus(t *thread) bool {
 	id, status := int64(t.args[1]), t.args[2]
-	if _, there := o.processors[id]; there || id < 0 || status < procRunning || status > procAbandoned {
+	if o.processors.Find(id) != nil || id < 0 || status < procRunning || status > procAbandoned {
 		return o.refuse()
 	}
 	p := &processor{number: o.out.number(id), state: uint8(status)}
-	o.processors[id] = p
+	o.processors.Add(id, p)
 	if p.state == procIdle || p.state == procAbandoned {
 		o.add(t.at, OpProcIdle, p.number, StateUnknown)
 		return true

@@ -87,7 +87,7 @@ func (o *ordering) sweep(t *thread) bool {
 	p := t.processor
 	switch t.typ {
 	case evGCSweepActive:
-		p = o.processors[int64(t.args[1])]
+		p = o.processors.Find(int64(t.args[1]))
 	case evGCSweepBegin:
 		o.knowsStack(t.args[1])
 	}

@@ -1,18 +1,20 @@
 package trace
 
+import "timesink/analyze/trace/byid"
+
 // A scheduler is the state of the Go scheduler between two events of a generation: which
 // goroutines and processors there are, what they do, and which ranges and tasks are open.
 // Nothing is known when a generation begins.
 type scheduler struct {
 	runners    runnerTable
-	processors map[int64]*processor
+	processors byid.Table[processor]
 	tasks      map[uint64]struct{}
 	gc         uint8
 	gcSeq      uint64
 }
 
 func newScheduler() scheduler {
-	return scheduler{processors: map[int64]*processor{}, tasks: map[uint64]struct{}{}}
+	return scheduler{tasks: map[uint64]struct{}{}}
 }
 
 // none is the id for no goroutine, no processor and no thread.

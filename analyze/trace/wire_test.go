@@ -118,6 +118,31 @@ func recordedGenerations(t testing.TB, atLeast int, godebug string) []encoded {
 	}
 }
 
+// uvarints reads numbers of any length as uvarint does, wherever the input ends.
+func TestNumbersAreReadAlike(t *testing.T) {
+	data := []byte{0x80, 0x00} // longer than it need be
+	for n := range 65 {
+		data = binary.AppendUvarint(data, 1<<n-1)
+		data = binary.AppendUvarint(data, 0x5555555555555555>>(64-n))
+	}
+	data = append(data, bytes.Repeat([]byte{0xff}, 11)...) // too long
+	for end := range len(data) + 1 {
+		for start := range end + 1 {
+			var got, want [maxNumbers]uint64
+			next := start
+			for i := range want {
+				want[i], next = uvarint(data[:end], next)
+			}
+			if at := uvarints(data[:end], start, got[:]); at != next {
+				t.Fatalf("from %d of %d bytes: the next number is at %d, want %d", start, end, at, next)
+			}
+			if got != want {
+				t.Fatalf("from %d of %d bytes: %x, want %x", start, end, got, want)
+			}
+		}
+	}
+}
+
 func TestDecodersAgreeOnServices(t *testing.T) {
 	for name, data := range tracetest.Services(t) {
 		p := newPair()

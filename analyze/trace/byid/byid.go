@@ -1,4 +1,4 @@
-// Package byid is a hash table by id, made for the goroutines of a trace.
+// Package byid is a hash table by id, made for the goroutines and processors of a trace.
 //
 // Nearly every event of a trace names a goroutine. Looking it up in a map took a sixth of the
 // decoding time; in this table it takes a twentieth. If lookups are few, use a map: the table
