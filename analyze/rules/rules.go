@@ -19,13 +19,32 @@ import (
 
 // A Class is what a stack alone says about its goroutine.
 type Class struct {
-	Stack []breakdown.Frame // leaf first
+	// What every event asks about comes first: it fits one line of a processor's cache.
+
 	// Own is the rule that decides the bucket from the stack alone. It is nil if the
 	// wake-up has to be followed. Phase is the innermost phase that belongs to the
 	// rule's bucket.
-	Own    *Rule
-	Phase  breakdown.Phase
-	System string
+	Own   *Rule
+	Phase breakdown.Phase
+	// Role is the stack's part in a server's loop, Kind the server's protocol.
+	Role Role
+	// Follow is how to follow the waker of a wait with this stack, if Own is nil.
+	Follow Follow
+	// Wakes is the phase of a caller's wait that a goroutine with this stack ends. For
+	// example, an HTTP connection's writer ends request_write.
+	Wakes breakdown.Phase
+	// GC is set if the garbage collector causes a wait with this stack.
+	GC bool
+	// Observer is set for requests to net/http/pprof, timesink's own among them.
+	Observer bool
+	// Bare is set if the service's own code waits: only the runtime and package sync
+	// are below it, and no rule matches.
+	Bare bool
+	// InService reports whether a frame of the stack is the service's: see Site.
+	InService bool
+	// Served is set if a server goroutine with this stack has a request, not only a
+	// connection.
+	Served bool
 	// NoCall is set if Own is not a step of a call.
 	NoCall bool
 	// Begins is set if a call begins with this stack, or is still beginning.
@@ -36,19 +55,34 @@ type Class struct {
 	Stream, Opens, Opened bool
 	// Whole is set if a wait with this stack ends with a whole response.
 	Whole bool
-	// Follow is how to follow the waker of a wait with this stack, if Own is nil.
-	Follow Follow
-	// Site is the service's frame nearest to the leaf. InService reports whether there
-	// is one; if not, Site is the frame that entered the library.
-	Site      breakdown.Frame
-	InService bool
-	// Bare is set if the service's own code waits: only the runtime and package sync
-	// are below it, and no rule matches.
-	Bare bool
+	// Gathers is set if the fetch may go on after the wait ends.
+	Gathers bool
+	// Streams is set if the request or its response is a stream of messages, Flushes if
+	// a part of the response is being sent ahead of the rest.
+	Streams, Flushes bool
+	// Dials is set if a goroutine that starts with this stack makes a connection for
+	// its creator.
+	Dials bool
+	// Writes is set if a goroutine that starts with this stack writes a request for its
+	// creator, and waits for the response like the creator.
+	Writes bool
+	// Cut is set if the outermost frames may be missing.
+	Cut  bool
+	Kind string
 	// Handler is the function that the innermost dispatch calls, and Depth the number
 	// of dispatches that lead to it.
 	Handler string
-	Depth   int
+
+	Depth int
+	Stack []breakdown.Frame // leaf first
+	// Site is the service's frame nearest to the leaf. If there is none, it is the
+	// frame that entered the library.
+	Site breakdown.Frame
+	// System is the rule's, or what the stack shows of it.
+	System string
+	// Answers is the rule for waits that a goroutine with this stack ends, if their own
+	// stacks do not decide.
+	Answers *Rule
 	// Below are the frames, from Handler inwards, that may have passed the request on,
 	// as indexes into Stack, Handler's first: Handler may be middleware that calls the
 	// next function directly. It is nil if Handler calls no such function.
@@ -56,37 +90,9 @@ type Class struct {
 	// Library is the package of the library that the service's code called, or that the
 	// goroutine belongs to. It is "" if there is none or Own is set.
 	Library string
-	// Role is the stack's part in a server's loop, Kind the server's protocol.
-	Role Role
-	Kind string
-	// Answers is the rule for waits that a goroutine with this stack ends, if their own
-	// stacks do not decide.
-	Answers *Rule
-	// Served is set if a server goroutine with this stack has a request, not only a
-	// connection.
-	Served bool
-	// Gathers is set if the fetch may go on after the wait ends.
-	Gathers bool
-	// Streams is set if the request or its response is a stream of messages, Flushes if
-	// a part of the response is being sent ahead of the rest.
-	Streams, Flushes bool
-	// Wakes is the phase of a caller's wait that a goroutine with this stack ends. For
-	// example, an HTTP connection's writer ends request_write.
-	Wakes breakdown.Phase
-	// Dials is set if a goroutine that starts with this stack makes a connection for
-	// its creator.
-	Dials bool
-	// Writes is set if a goroutine that starts with this stack writes a request for its
-	// creator, and waits for the response like the creator.
-	Writes bool
-	// Observer is set for requests to net/http/pprof, timesink's own among them.
-	Observer bool
 	// Unit is the outermost function that the user declared a unit of work, "" if there
-	// is none. Cut is set if the outermost frames may be missing.
+	// is none.
 	Unit string
-	Cut  bool
-	// GC is set if the garbage collector causes a wait with this stack.
-	GC bool
 }
 
 // Root returns the outermost frame's function, "" for an empty stack. If Cut is set,

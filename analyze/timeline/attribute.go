@@ -434,8 +434,7 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 		}
 		a = born
 	}
-	i, _ := slices.BinarySearchFunc(g.past, a+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
-	for ; i < len(g.past) && a < b; i++ {
+	for i := endingAfter(g.past, a); i < len(g.past) && a < b; i++ {
 		iv := &g.past[i]
 		if iv.start > a {
 			w.gone(g, a, min(iv.start, b))
@@ -537,8 +536,22 @@ func (m *machine) causeOf(c *class, state trace.State, why trace.Reason, at *cla
 		}
 		return slot.cause
 	}
-	return m.newCause(c, state, why, at)
+	if at.others == nil {
+		at.others = new([trace.NumStates]otherReason)
+	}
+	slot := &at.others[state]
+	if slot.cause != nil && slot.class == c && slot.reason.reason == why {
+		return slot.cause
+	}
+	cause := m.newCause(c, state, why, at)
+	if !m.causesFull() { // otherwise it may be a plain one, and each use of that is counted
+		*slot = otherReason{reason{cause, why}, c}
+	}
+	return cause
 }
+
+// causesFull reports whether there is no room for more causes.
+func (m *machine) causesFull() bool { return len(m.cause)*causeSize > m.causesRoom }
 
 // newCause makes a cause. Equal causes are made once.
 func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *class) *breakdown.Cause {
@@ -546,7 +559,7 @@ func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *cl
 	if cause, ok := m.cause[key]; ok {
 		return cause
 	}
-	if len(m.cause)*causeSize > m.causesRoom {
+	if m.causesFull() {
 		return m.plainCause(c, state, why, at)
 	}
 	cause := &breakdown.Cause{State: state.String(), Reason: m.reasonName(why)}

@@ -54,17 +54,18 @@ type callState struct {
 	answered, ended bool
 	begins          bool     // the call was at its beginning when last seen
 	asked           []*class // stacks that wrote, or waited for an answer
-	from            []breakdown.Frame
+	from            *class   // the stack it came by
 }
 
-// noteCall updates a goroutine's calls from an interval, for the request that it
-// works for, or for one not yet known if r is nil. A trace does not show where a call
+// mayCall reports whether the interval may be a step of a call: the goroutine was
+// waiting or in the kernel, with a stack.
+func (iv *interval) mayCall() bool { return iv.class != nil && iv.state >= trace.StateWaiting }
+
+// noteCall updates a goroutine's calls from an interval that may be a step of one, for
+// the request that it works for, or for one not yet known if r is nil. A trace does not show where a call
 // begins, only what it waits for. A new call is assumed if the phases start over, or
 // if after an answer the same stack asks again or the service came by another path.
 func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
-	if iv.class == nil || (iv.state != trace.StateWaiting && iv.state != trace.StateSyscall) {
-		return
-	}
 	c, rule := iv.class, iv.rule()
 	if rule == nil || !rule.Bucket.External() || c.opening != nil {
 		return
@@ -90,7 +91,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 	call.End = iv.end
 	if getsReady(s.phase) && !getsReady(phase) {
-		call.Site, s.from = c.Site, c.caller() // the connection may have been requested elsewhere
+		call.Site, s.from = c.Site, c // the connection may have been requested elsewhere
 	}
 	s.phase, s.begins = max(s.phase, phase), c.Begins || c.Opens
 	if call.System == rules.GenericSQL {
@@ -130,7 +131,7 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rule *rules.Rule, at int64) bool {
 	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Site: c.Site}
 	a := g.call
-	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c.caller()}
+	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c}
 	switch {
 	case !s.open:
 	case r == nil:
@@ -261,7 +262,10 @@ func (g *goroutine) helps(c *class) bool {
 func (m *machine) noteOpen(r *request, at int64) {
 	for _, g := range r.branches {
 		if m.worksFor(g) == r && !g.dead && g.since < at {
-			m.noteCall(r, g, &interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true})
+			iv := interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true}
+			if iv.mayCall() {
+				m.noteCall(r, g, &iv)
+			}
 		}
 	}
 }
@@ -278,10 +282,14 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	case phase < s.phase, c.Begins && !s.begins:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !slices.Equal(c.caller(), s.from))
+		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from))
 	}
-	return writes && s.answered && (slices.Contains(s.asked, c) || !slices.Equal(c.caller(), s.from))
+	return writes && s.answered && (slices.Contains(s.asked, c) || !c.comesLike(s.from))
 }
+
+// comesLike reports whether the service came to its calls into the library by the same
+// path in two stacks.
+func (c *class) comesLike(o *class) bool { return c == o || slices.Equal(c.caller(), o.caller()) }
 
 // caller returns the service's part of a stack: from its call into the library
 // outward.

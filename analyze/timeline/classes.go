@@ -9,29 +9,36 @@ import (
 // A class is a distinct stack, classified, with what the machine remembers about it.
 type class struct {
 	*rules.Class
-	root *Root // of the goroutines that begin with it
+	opening *opening // the opening it stands in for, nil for a real stack
+	// Evidence about states before it that no goroutine ended, and about waits that it
+	// ended; nil if not needed.
+	before, ends *evidence
+	waits        *waits // of requests; nil if there were none that have to be followed
 	// The claims on a goroutine that starts with it, and on an unclaimed one that
 	// shows it; unseen if there is none.
 	starting, showing claim
 	// What a goroutine with this stack does: it receives from a channel, reads from
 	// or writes to the network, or unlocks a lock.
 	receives, reads, writes, unlocks bool
-	key                              string                  // the program counters
-	chain                            *breakdown.Chain        // nil if the stack leads no further than to its handler
-	admitted                         bool                    // by the machine
-	waiting                          int                     // requests that wait with this stack, if it is Bare
-	causes                           [trace.NumStates]reason // evidence from this stack alone, by state
-	// Evidence about states before it that no goroutine ended, and about waits that it
-	// ended; nil if not needed.
-	before, ends *evidence
-	waits        *waits   // of requests; nil if there were none that have to be followed
-	opening      *opening // the opening it stands in for, nil for a real stack
+	admitted                         bool                          // by the machine
+	chain                            *breakdown.Chain              // nil if the stack leads no further than to its handler
+	root                             *Root                         // of the goroutines that begin with it
+	causes                           [trace.NumStates]reason       // evidence from this stack alone, by state
+	others                           *[trace.NumStates]otherReason // latest evidence from other stacks, while a request waits with this one; may be nil
+	waiting                          int                           // requests that wait with this stack, if it is Bare
+	key                              string                        // the program counters
 }
 
 // A reason is a cause for one of the runtime's reasons.
 type reason struct {
 	cause  *breakdown.Cause
 	reason trace.Reason
+}
+
+// An otherReason is a reason with the stack that it is from.
+type otherReason struct {
+	reason
+	class *class // nil for none
 }
 
 // classify returns a function that attaches a class to each distinct stack. It runs

@@ -31,8 +31,8 @@ type waits struct {
 	others   bool                                  // there were more, or some that serve requests
 	latest   []int64                               // starts of ended waits, the latest first
 	n        int
-	disorder bool // one ended after too many that had begun later
-	open     int  // counted when the window closes
+	disorder bool  // one ended after too many that had begun later
+	open     int32 // counted when the window closes
 }
 
 // endedWait records a request's wait that ended, and how it was attributed.
@@ -173,7 +173,7 @@ func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 // older than, or nil if there is none. Workers that end such waits come first, in the
 // order in which they last ended one, then those that pass something to them. any
 // reports whether any worker is at work.
-func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
+func (e *waits) worker(rank int32) (worker *goroutine, passes, any bool) {
 	stage := slices.Clone(e.enders)
 	var seen []*goroutine
 	for len(stage) > 0 && len(seen) <= mostEnders {
@@ -181,10 +181,10 @@ func (e *waits) worker(rank int) (worker *goroutine, passes, any bool) {
 		atWork := slices.DeleteFunc(slices.Clone(stage), func(g *goroutine) bool { return g.dead || !g.busy() })
 		slices.SortStableFunc(atWork, func(x, y *goroutine) int { return cmp.Compare(x.lastHanded(), y.lastHanded()) })
 		any = any || len(atWork) > 0
-		if rank < len(atWork) {
+		if rank < int32(len(atWork)) {
 			return atWork[rank], passes, true
 		}
-		rank -= len(atWork)
+		rank -= int32(len(atWork))
 		passes = true
 		var before []*goroutine
 		for _, g := range stage {

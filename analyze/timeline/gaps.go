@@ -41,7 +41,7 @@ func (m *machine) interrupt() {
 	m.stops, m.stopped = nil, 0
 	m.forgetEvidence()
 	clear(m.tasks)
-	clear(m.procs)
+	m.procs = byid.Table[processor]{}
 	m.procsRunning, m.busySince = 0, 0
 	m.sum.Covered, m.from = m.covered(), 0
 }

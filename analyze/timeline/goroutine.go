@@ -61,7 +61,6 @@ type rare struct {
 
 	early   []interval // before the first stack showed what it is
 	opening *opening
-	rank    int        // how many requests wait longer with the same stack when the window closes
 	aide    *goroutine // the last one it created to make a connection or to write a request
 	wrote   int64      // of an aide that writes: until when
 	call    *asking
@@ -69,6 +68,7 @@ type rare struct {
 	memo    any        // state of the recognizer that claimed it
 	ran     []interval // since its last stack, and
 	outside bool       // whether one of them was outside a unit
+	rank    int32      // how many requests wait longer with the same stack when the window closes
 
 	called *class // the last system call it made on a file, until its next event
 

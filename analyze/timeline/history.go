@@ -158,18 +158,33 @@ func (h *history) remember(g *goroutine, iv *interval) {
 
 // forget drops what a goroutine did before the horizon.
 func (h *history) forget(g *goroutine, horizon int64) {
-	i, _ := slices.BinarySearchFunc(g.past, horizon+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	i := endingAfter(g.past, horizon)
 	h.kept -= i
 	g.past = slices.Delete(g.past, 0, i)
-	if g.rare == &nothing {
-		return
+	if len(g.handed) > 0 && g.handed[0].at < horizon {
+		i, _ := slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
+		h.kept -= i
+		g.handed = slices.Delete(g.handed, 0, i)
 	}
-	i, _ = slices.BinarySearchFunc(g.handed, horizon, func(h handover, t int64) int { return cmp.Compare(h.at, t) })
-	h.kept -= i
-	g.handed = slices.Delete(g.handed, 0, i)
-	i, _ = slices.BinarySearchFunc(g.passes, horizon, func(p pass, t int64) int { return cmp.Compare(p.at, t) })
-	h.kept -= i
-	g.passes = slices.Delete(g.passes, 0, i)
+	if len(g.passes) > 0 && g.passes[0].at < horizon {
+		i, _ := slices.BinarySearchFunc(g.passes, horizon, func(p pass, t int64) int { return cmp.Compare(p.at, t) })
+		h.kept -= i
+		g.passes = slices.Delete(g.passes, 0, i)
+	}
+}
+
+// endingAfter returns the index of the first interval that ends after a moment. The
+// intervals are ordered.
+func endingAfter(past []interval, moment int64) int {
+	lo, hi := 0, len(past)
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); past[mid].end <= moment {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo
 }
 
 // makeRoom drops what is kept since the opening of the window. If that is not enough,

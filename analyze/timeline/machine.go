@@ -35,7 +35,7 @@ type machine struct {
 	free         []*request
 	seq          uint32 // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
 	cause        map[causeKey]*breakdown.Cause
-	procs        map[int64]bool
+	procs        byid.Table[processor]
 	procsRunning int
 	maxProcs     int
 	busySince    int64 // since when every processor has been busy, 0 if not all are
@@ -43,7 +43,8 @@ type machine struct {
 	clocks       []Clock // one for each generation
 	roots        map[string]*Root
 	openings     map[*breakdown.Cause]openingCause
-	openingsLeft int // how many more openings may be kept
+	openingsLeft int   // how many more openings may be kept
+	openingsEnd  int64 // when the last opening ended
 	mostOpenings int
 	evident      []*class   // the ones with evidence
 	held         []*request // the ones that may turn out to be something else
@@ -53,7 +54,7 @@ type machine struct {
 
 func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
 	m := &machine{reasonName: trace.Reason.String, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		procs: map[int64]bool{}, roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits()}
+		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits()}
 	m.bound(sharesOf(DefaultMemory))
 	m.holdUntil = math.MaxInt64
 	return m
@@ -186,7 +187,7 @@ func (m *machine) enter(g *goroutine, at int64, state trace.State, class *class,
 	}
 	if g.state >= trace.StateWaiting {
 		if g.class == nil && g.claim == unseen {
-			m.opened(g, wakerClass)
+			m.opened(g, at, wakerClass)
 		}
 		if waker != nil {
 			g.was = nil
@@ -461,7 +462,9 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 			r.finished = iv.end
 		}
 	}
-	m.noteCall(r, g, iv)
+	if iv.mayCall() {
+		m.noteCall(r, g, iv)
+	}
 	if r != nil && r.parts() >= r.weighAt {
 		m.weigh(r)
 	}
@@ -523,10 +526,18 @@ func (m *machine) sample(r *trace.Record) {
 	}
 }
 
+// A processor is one of the GOMAXPROCS that run goroutines.
+type processor struct{ running bool }
+
 // proc updates how long every processor was busy.
 func (m *machine) proc(id int64, runs bool, at int64) {
-	if m.procs[id] != runs {
-		m.procs[id] = runs
+	p := m.procs.Find(id)
+	if p == nil {
+		p = &processor{}
+		m.procs.Add(id, p)
+	}
+	if p.running != runs {
+		p.running = runs
 		if runs {
 			m.procsRunning++
 		} else {

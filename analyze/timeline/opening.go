@@ -59,12 +59,13 @@ type handedOpening struct {
 
 var noRules rules.Class
 
-// opened handles the end of a goroutine's opening.
-func (m *machine) opened(g *goroutine, wakerClass *class) {
+// opened handles the end of a goroutine's opening at a moment.
+func (m *machine) opened(g *goroutine, at int64, wakerClass *class) {
 	if g.opening != nil || g.since != g.born || m.openingsLeft == 0 {
 		return
 	}
 	m.openingsLeft--
+	m.openingsEnd = max(m.openingsEnd, at)
 	o := &opening{state: g.state, by: wakerClass}
 	o.class = class{Class: &noRules, opening: o}
 	if wakerClass != nil && wakerClass.ends == nil {
@@ -111,7 +112,13 @@ func (iv *interval) hasNoStack() bool { return iv.class == nil || iv.class.openi
 const mostMeanings = 16
 
 // Evidence holds the meanings of states that ended in one way.
-type evidence struct{ seen []meant }
+type evidence struct {
+	seen []meant
+	// The spell learned last, and its index in seen, -1 if it is not kept: often the next
+	// one is the same.
+	last   spell
+	lastAt int
+}
 
 // A meant counts states with the same meaning.
 type meant struct {
@@ -153,19 +160,31 @@ func (s spell) meaning() meaning {
 }
 
 func (e *evidence) learn(s spell) {
+	if s != e.last {
+		e.last, e.lastAt = s, e.place(s)
+	}
+	if e.lastAt >= 0 {
+		e.seen[e.lastAt].n++
+	}
+}
+
+// place returns the index in seen of the states with the same meaning, to which it adds the
+// spell's stack. It returns -1 if there are too many meanings.
+func (e *evidence) place(s spell) int {
 	m := s.meaning()
 	for i := range e.seen {
 		if have := &e.seen[i]; have.meaning == m && have.state == s.state {
-			have.n++
 			if len(have.stacks) < mostMeanings && !slices.Contains(have.stacks, s.class) {
 				have.stacks = append(have.stacks, s.class)
 			}
-			return
+			return i
 		}
 	}
-	if len(e.seen) < mostMeanings {
-		e.seen = append(e.seen, meant{s, m, 1, []*class{s.class}})
+	if len(e.seen) == mostMeanings {
+		return -1
 	}
+	e.seen = append(e.seen, meant{s, m, 0, []*class{s.class}})
+	return len(e.seen) - 1
 }
 
 // most returns what nearly all states were that ended as an opening did: at least
@@ -286,8 +305,8 @@ func (o *opening) causeOf(m *machine, at *class) *breakdown.Cause {
 // mayTurnOut reports whether the request's path may still change when openings are
 // settled.
 func (m *machine) mayTurnOut(r *request) bool {
-	if len(m.openings) == 0 && r.handed.opening == nil {
-		return false
+	if r.Start >= m.openingsEnd {
+		return false // no opening is on its path
 	}
 	return r.handed.opening != nil || slices.ContainsFunc(r.Path, func(s breakdown.Segment) bool {
 		_, ok := m.openings[s.Cause]
