@@ -85,9 +85,12 @@ const (
 
 // see decides the fate of a request.
 func (m *matcher) see(r *breakdown.Request) fate {
+	if m.limit == 0 {
+		return fateFold
+	}
 	s := m.byG[r.Goroutine]
 	m.full = m.full || m.held >= maxHeld || m.room < 0 || len(m.byG) >= 2*maxHeld
-	if m.limit == 0 || r.Incomplete || s == nil && m.full || s != nil && s.over {
+	if r.Incomplete || s == nil && m.full || s != nil && s.over {
 		return fateFold
 	}
 	if s == nil {

@@ -101,9 +101,12 @@ type bucketSums struct {
 	cause                *breakdown.Cause // the last one, and its sum: often the next is the same
 	caused               *int64
 	calls                map[breakdown.Frame]*callSums
+	site                 breakdown.Frame // of calls, the last one, and its sums, as above
+	called               *callSums
 	queued, shadowed     int64
 	callCount, dialCount int64
 	systems              map[string]bool
+	system               string // the last one
 	holders              map[holderKey]int64
 }
 
@@ -243,10 +246,13 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 }
 
 func (b *bucketSums) addSystem(name string) {
+	if name == b.system && b.systems != nil {
+		return
+	}
 	if b.systems == nil {
 		b.systems = map[string]bool{}
 	}
-	b.systems[name] = true
+	b.systems[name], b.system = true, name
 }
 
 // addCalls adds a request's calls, which must be in the order of their start.
@@ -256,16 +262,7 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		b := &e.buckets[c.Bucket]
-		if b.calls == nil {
-			b.calls = map[breakdown.Frame]*callSums{}
-		}
-		s := b.calls[c.Site]
-		if s == nil {
-			s = &callSums{}
-			if e.spend(sumSize) {
-				b.calls[c.Site] = s
-			}
-		}
+		s := e.callsAt(b, &c.Site)
 		if s.seq != e.seq {
 			s.seq, s.until = e.seq, r.Start
 		}
@@ -290,6 +287,27 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 	if hidden {
 		e.addShadows(r)
 	}
+}
+
+// callsAt returns the sums for a bucket's calls from a site. If there is no room for
+// them, nothing keeps what it returns.
+func (e *endpoint) callsAt(b *bucketSums, site *breakdown.Frame) *callSums {
+	if b.called != nil && b.site == *site {
+		return b.called
+	}
+	if b.calls == nil {
+		b.calls = map[breakdown.Frame]*callSums{}
+	}
+	s := b.calls[*site]
+	if s == nil {
+		s = &callSums{}
+		if !e.spend(sumSize) {
+			return s
+		}
+		b.calls[*site] = s
+	}
+	b.site, b.called = *site, s
+	return s
 }
 
 // addShadows adds, to each bucket on the path, the time in which calls of other buckets

@@ -211,7 +211,8 @@ func (r *Request) Check() error {
 	if at != r.End {
 		return fmt.Errorf("request on goroutine %d: the path ends at %d, the request at %d", r.Goroutine, at, r.End)
 	}
-	for i, c := range r.Calls {
+	for i := range r.Calls {
+		c := &r.Calls[i]
 		if c.End < c.Start || c.OnPath < 0 || c.OnPath > c.End-c.Start {
 			return fmt.Errorf("request on goroutine %d: call %d of %d ns has %d ns on the path", r.Goroutine, i, c.End-c.Start, c.OnPath)
 		}
