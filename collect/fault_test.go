@@ -146,7 +146,7 @@ func TestAMissingCPUProfileIsAWarning(t *testing.T) {
 func TestTheIndexIsOptional(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/internal/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/internal/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/internal/pprof/profile", briefly(pprof.Profile))
 	mux.Handle("/internal/pprof/mutex", pprof.Handler("mutex"))
 	mux.Handle("/internal/pprof/goroutine", pprof.Handler("goroutine"))
 	m, c := run(t, context.Background(), short(t, serve(t, mux)+"/internal/pprof"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"go/version"
+	"net/http/pprof"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 )
 
 func TestACollectionHasAllItsParts(t *testing.T) {
-	url := serve(t, newMux())
+	url := serve(t, with("profile", pprof.Profile))
 	cfg := short(t, url)
 	cfg.Probing = collect.Probing{
 		URLs: []string{url + "/v1/vin/{vin}?full={vin}"}, Values: map[string][]string{"vin": {"A", "B/C"}},

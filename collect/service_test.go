@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +28,24 @@ func newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/profile", briefly(pprof.Profile))
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/v1/vin/{vin}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "{\"vin\":%q}\n", r.PathValue("vin"))
 	})
 	return mux
+}
+
+// briefly makes a profile end after 0.3 s for each second requested: profiles are
+// requested for whole seconds, and most tests do not depend on their length.
+func briefly(profile http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		seconds, _ := strconv.Atoi(r.FormValue("seconds"))
+		ctx, cancel := context.WithTimeout(r.Context(), time.Duration(seconds)*300*time.Millisecond)
+		defer cancel()
+		profile(w, r.WithContext(ctx))
+	}
 }
 
 func serve(t *testing.T, h http.Handler) string {

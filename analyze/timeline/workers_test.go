@@ -42,7 +42,7 @@ func told(t testing.TB, data []byte, workers int) []byte {
 func TestWorkersDoNotAffectFixtures(t *testing.T) {
 	small := tracetest.Recorded(t)
 	maps.Copy(small, tracetest.ReaderFixtures(t))
-	if testing.Short() { // for the race detector
+	if !tracetest.Long {
 		sameByWorkers(t, small, 3)
 		return
 	}

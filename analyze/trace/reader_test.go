@@ -101,7 +101,7 @@ func sameReading(t *testing.T, name string, got, want reading) {
 // Any number of workers read the same from damaged traces too, errors included.
 func TestWorkersMakeNoDifference(t *testing.T) {
 	all, counts := tracetest.Recorded(t), []int{3}
-	if !testing.Short() { // the short test is for the race detector
+	if tracetest.Long {
 		counts = []int{-1, 2, 5}
 		maps.Copy(all, tracetest.ReaderFixtures(t))
 		for i, data := range tracetest.FaultyTraces(t) {

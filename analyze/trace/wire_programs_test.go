@@ -100,7 +100,7 @@ func TestDecodersAgreeOnGosOwnPrograms(t *testing.T) {
 	if _, err := os.Stat(folder); err != nil {
 		t.Skip("this Go came without its test data: ", err)
 	}
-	if testing.Short() {
+	if !tracetest.Long {
 		t.Skip("it builds and runs ten programs")
 	}
 	var seen [256]int

@@ -87,6 +87,7 @@ var inTest = strings.NewReplacer(
 	"localhost:6060", "$TARGET -d 1s",
 	"http://localhost:8080/v1/vin/1HGCM82633A004352", "$URL",
 	"-d 10s", "-d 1s",
+	"timesink demo", "timesink demo -d 2s",
 	"+10%", "+1000%", // two captures of one build differ by chance, but not by that much
 )
 

@@ -21,6 +21,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect"
 	"timesink/collect/capture"
 	"timesink/collect/redact"
@@ -385,7 +386,7 @@ func TestARedactedTraceGivesTheSameAnswer(t *testing.T) {
 	if err != nil || len(files) < 9 {
 		t.Fatalf("%d traces, %v", len(files), err)
 	}
-	if testing.Short() { // skip those of services under load
+	if !tracetest.Long { // skip those of services under load
 		files = slices.DeleteFunc(files, func(file string) bool { return !strings.HasPrefix(filepath.Base(file), "go1.2") })[:2]
 	}
 	for _, file := range files {

@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -28,6 +29,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Most scripts wait for a window to end, so run more of them at once than there are
+	// processors, unless -parallel is given.
+	flag.Set("test.parallel", "8")
 	testscript.Main(m, map[string]func(){"timesink": main, "service": serviceMain})
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/exp/trace"
+
+	"timesink/analyze/trace/tracetest"
 )
 
 // events returns the events of a trace from its reader, as text without their
@@ -60,7 +62,7 @@ func TestAMaskedTraceHasTheSameEvents(t *testing.T) {
 			continue
 		}
 		parts := 5
-		if testing.Short() {
+		if !tracetest.Long {
 			parts = 1
 		}
 		for part := range parts { // once cut, once damaged

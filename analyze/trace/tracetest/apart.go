@@ -172,8 +172,8 @@ func Padded(part []byte, batches int) []byte {
 }
 
 // Rows returns recorded traces of at least three generations by name: one for each version of
-// Go, and one from another architecture. With -short it returns only one in which an event
-// ends each generation, and one in which none does.
+// Go, and one from another architecture. Unless Long is set, it returns only one in which an
+// event ends each generation, and one in which none does.
 func Rows(t testing.TB) map[string]Apart {
 	t.Helper()
 	all, rows := Recorded(t), map[string]Apart{}
@@ -189,7 +189,7 @@ func Rows(t testing.TB) map[string]Apart {
 			t.Fatalf("no trace of Go 1.%d has three generations", version)
 		}
 	}
-	if testing.Short() {
+	if !Long {
 		return map[string]Apart{"go1.22": rows["go1.22"], "go1.26": rows["go1.26"]}
 	}
 	return rows

@@ -9,6 +9,10 @@ import (
 	"testing"
 )
 
+// Long is set if tests run their long versions: with the build tag servers, as the tests do
+// that start servers.
+const Long = long
+
 // Recorded returns recorded traces of a busy program by name, such as "go1.22", one for each
 // version of Go.
 //

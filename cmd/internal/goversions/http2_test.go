@@ -20,6 +20,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 	"timesink/cmd/internal/accuracy"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
@@ -63,7 +64,7 @@ func TestHTTP2(t *testing.T) {
 	}
 	recorded := slices.Clone(rows)
 	live := []string{*toolchain}
-	if testing.Short() {
+	if !tracetest.Long {
 		live = nil
 	}
 	if *whole && *toolchain == "" {

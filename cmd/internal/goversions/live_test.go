@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/cmd/internal/accuracy"
 )
 
@@ -32,7 +33,7 @@ var builds = []struct {
 func TestBuilds(t *testing.T) {
 	var rows []accuracy.Row
 	for _, b := range builds {
-		if testing.Short() || !b.sample && !*whole && *toolchain == "" { // every one must be compiled
+		if !tracetest.Long || !b.sample && !*whole && *toolchain == "" { // every one must be compiled
 			continue
 		}
 		t.Run(b.name, func(t *testing.T) { rows = append(rows, hold(t, b.name, record(t, live(b.how), traced))) })
@@ -42,7 +43,7 @@ func TestBuilds(t *testing.T) {
 
 // TestOtherSources tests timesink on traces from sources other than net/http/pprof.
 func TestOtherSources(t *testing.T) {
-	if testing.Short() { // the recorded traces are tested
+	if !tracetest.Long { // the recorded traces are tested
 		return
 	}
 	var rows []accuracy.Row

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"testing"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/cmd/internal/testbin"
 )
 
@@ -75,7 +76,7 @@ func TestTheAnalysisStaysWithinItsMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	services := hostile
-	if testing.Short() { // each takes some seconds and 500 MB
+	if !tracetest.Long { // each takes some seconds and 500 MB
 		services = services[:1]
 	}
 	for i, h := range services {

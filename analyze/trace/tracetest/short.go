@@ -1,0 +1,5 @@
+//go:build !servers
+
+package tracetest
+
+const long = false
