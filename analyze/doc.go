@@ -38,7 +38,9 @@
 //     created, its creator stands in. So a fan-out under a WaitGroup shows the slowest
 //     branch's upstream call, not "sync".
 //   - Attribution stays inside the request. Time that a shared worker spends on another
-//     request's job is wait. A lock stays lock, with the lock holder's activity as
+//     request's job is wait. If it works for several requests at once and releases them
+//     in a row, each of them waited for that work, and in wait for the batch before. A
+//     lock stays lock, with the lock holder's activity as
 //     evidence. An exhausted pool is pool_wait, whichever requests hold its
 //     connections.
 //   - No event marks a call. A call is what a goroutine waits for below one client,
@@ -85,6 +87,12 @@
 //     such as from a goroutine that only writes, is not a request. Both ends of a
 //     connection use the same functions, so what a service waits for as a WebSocket
 //     client counts as client_io.
+//   - A batch in memory is known only by its requests' release in a row, with next to no
+//     work in between. A worker that serves requests one by one looks the same where a
+//     job that takes no time follows a long one, unless it leaves requests behind or
+//     takes some that came later. What it does in the kernel between two batches belongs
+//     to neither if requests that come meanwhile are in the next one; what it computes
+//     counts for the next.
 //   - A long poll waits in the service's own code until there is news, and queueing
 //     looks much like it. An endpoint counts as polling, kind "http/1 long poll", if it
 //     spends most of its time at lines where requests waited for news: from requests to

@@ -134,6 +134,7 @@ type Segment struct {
 type Behind struct {
 	Release *Cause // where the holder released the request
 	Bucket  Bucket
+	Batch   bool // the holder serves several requests at once
 	Time    int64
 }
 

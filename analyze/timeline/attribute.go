@@ -41,6 +41,9 @@ const (
 // attribute appends a closed interval of the request's own goroutine to its path.
 func (m *machine) attribute(r *request, g *goroutine, iv *interval) {
 	at := m.upTo(r, g, iv.start)
+	if r.shared.class != nil && iv.work() > ranWork {
+		r.shared.class = nil // not straight back to the same wait
+	}
 	w := walk{m: m, r: r, out: &r.Path, at: iv.class}
 	if iv.state == trace.StateWaiting && iv.class != nil && iv.class.Bare && iv.end > at {
 		w.news = m.waited(r, iv, iv.end-at)
@@ -141,6 +144,8 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.timer(g, iv, a, b, depth)
 	case iv.answers() != nil:
 		w.steps(g, iv, iv.answers(), a, b, depth)
+	case w.gathers(g, iv):
+		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	default:
 		inner := *w
 		inner.whole = w.whole || followsWhole(c) || followsWhole(iv.wakerClass)
@@ -295,19 +300,29 @@ func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Se
 
 // follow attributes [a, b) to what the waker was doing. A branch of the request is
 // followed all the way. A worker that also serves others did this request's work
-// since it last handed something to another request; before that, the request queued.
-// A goroutine that serves another request did nothing for this one.
+// since it last handed something to another request, or to another batch of them; before
+// that, the request queued. A goroutine that serves another request did nothing for this
+// one, unless it released others together with it.
 func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, depth int) {
 	if depth >= maxDepth {
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		return
 	}
-	from := w.sharedUntil(waker, a, b)
+	from, leads := w.sharedUntil(waker, a, b), false
+	if !w.whole && !w.holder {
+		from, leads = w.batched(g, iv, waker, a, from, b)
+	}
 	if from < b && (slices.Contains(w.busy, waker) || w.gives(iv, waker)) {
 		from = b
 	}
+	if from < b {
+		w.noteShared(g, iv, waker, a, from, leads)
+	}
 	w.queue(g, iv, waker, a, from, b, depth)
+	whole := w.whole
+	w.whole = whole || leads
 	w.worked(waker, from, b, depth)
+	w.whole = whole
 }
 
 // gives reports whether the wait ended when a shared worker took something. The
@@ -334,7 +349,7 @@ func (w *walk) queue(g *goroutine, iv *interval, worker *goroutine, a, until, b 
 		return
 	}
 	carrier, at := w.carrier(worker, a, until, b)
-	if carrier == nil || depth >= maxDepth {
+	if carrier == nil || carrier == g || depth >= maxDepth {
 		w.add(g, breakdown.Wait, breakdown.NoPhase, w.cause(iv), a, until, w.m.behind(worker, iv.wakerClass, a, until, depth))
 		return
 	}
@@ -389,7 +404,7 @@ func (w *walk) carriedSince(g *goroutine, a, at int64) int64 {
 // sharedUntil returns the moment in [a, b] from which the waker worked for the walk's
 // request.
 func (w *walk) sharedUntil(waker *goroutine, a, b int64) int64 {
-	if w.whole || w.holder {
+	if w.whole || w.holder || waker.relays() {
 		return a
 	}
 	r := w.m.worksFor(waker)
@@ -471,10 +486,14 @@ func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth in
 	for _, s := range steps {
 		spent[s.Bucket] += s.End - s.Start
 	}
-	var out []breakdown.Behind
+	return m.spentBehind(holder, release, &spent)
+}
+
+// spentBehind returns what a holder did, from its time in each bucket.
+func (m *machine) spentBehind(holder *goroutine, release *class, spent *[breakdown.NumBuckets]int64) (out []breakdown.Behind) {
 	for bucket, t := range spent {
 		if t > 0 && breakdown.Bucket(bucket) != breakdown.Unknown {
-			out = append(out, breakdown.Behind{Release: m.causeOf(release, trace.StateRunning, trace.ReasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t})
+			out = append(out, breakdown.Behind{Release: m.causeOf(release, trace.StateRunning, trace.ReasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t, Batch: release.endsBatches(holder)})
 		}
 	}
 	return out

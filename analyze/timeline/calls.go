@@ -417,6 +417,7 @@ func newClass(of *rules.Class) *class {
 	c.writes = c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
 	c.unlocks = c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock",
 		"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
+	c.toAll = c.endsIn("runtime.closechan", "sync.(*Cond).Broadcast", "sync.(*WaitGroup).Add")
 	return c
 }
 

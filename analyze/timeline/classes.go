@@ -27,6 +27,10 @@ type class struct {
 	others                           *[trace.NumStates]otherReason // latest evidence from other stacks, while a request waits with this one; may be nil
 	waiting                          int                           // requests that wait with this stack, if it is Bare
 	key                              string                        // the program counters
+	toAll                            bool                          // it wakes everyone who waits
+	expires                          bool                          // a timer has ended a worker's select with it
+	ended                            releases                      // the waits of requests that goroutines ended with it
+	taking                           taking                        // of requests that came while a goroutine was blocked with it
 }
 
 // A reason is a cause for one of the runtime's reasons.

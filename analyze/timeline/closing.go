@@ -28,6 +28,7 @@ type waits struct {
 	spent    [breakdown.NumBuckets]int64
 	phase    [breakdown.NumBuckets]breakdown.Phase // the last one seen
 	enders   []*goroutine                          // the ones that serve no request
+	by       *class                                // the stack with which one last did
 	others   bool                                  // there were more, or some that serve requests
 	latest   []int64                               // starts of ended waits, the latest first
 	n        int
@@ -62,6 +63,7 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 		}
 		e.enders = append(e.enders, iv.waker)
 	}
+	e.by = iv.wakerClass
 	e.inOrder(iv.start)
 }
 
@@ -151,7 +153,14 @@ func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 	var worker *goroutine
 	var passes, any bool
 	if idle := only && bucket.Idle(); !idle && !e.others && !e.disorder && e.n >= 2*mostEnders {
-		worker, passes, any = e.worker(g.rank)
+		if e.by != nil && e.by.ended.batches() {
+			worker, passes, any = e.worker(0) // it works on all that came before
+			if worker != nil && worker.lastHanded() <= iv.start && worker.wasBusy(iv.start) {
+				worker = nil
+			}
+		} else {
+			worker, passes, any = e.worker(g.rank)
+		}
 	}
 	switch {
 	case !any && only:

@@ -12,8 +12,8 @@
 //     them (recognizers.go, then connections.go, streams.go, consumers.go, units.go).
 //   - Requests: what is known about each, from its opening to its end (requests.go).
 //   - Attribution: where a request's time went. It follows wake-ups through
-//     the history (attribute.go, waits.go; opening.go and closing.go at the
-//     window's edges).
+//     the history (attribute.go, waits.go; batches.go and shared.go for work that
+//     several requests share; opening.go and closing.go at the window's edges).
 //   - Calls: what requests asked of other systems (calls.go).
 //   - Bounds: if goroutines, requests and stacks take too much memory, detail is
 //     dropped in steps that the Summary counts (memory.go).

@@ -58,6 +58,7 @@ type rare struct {
 	// gave something to, or took it from, another goroutine.
 	handed []handover
 	passes []pass
+	batch  toil // what it did before the last run of handovers
 
 	early   []interval // before the first stack showed what it is
 	opening *opening

@@ -43,13 +43,19 @@ type interval struct {
 }
 
 // A handover records that a goroutine ended the wait of another request. req is nil
-// if it was not yet known which request the woken goroutine belongs to.
+// if it was not yet known which request the woken goroutine belongs to. nth is its
+// position in a run of handovers, with no work between them, or tookNth.
 type handover struct {
 	at     int64
 	to     *goroutine
 	req    *request
 	reqSeq uint32
+	nth    int32
 }
+
+// tookNth is the position of a handover where the goroutine took what the other one was
+// waiting to give. It is in no run.
+const tookNth = -1
 
 // A pass records that a goroutine gave something to another one that waited for it,
 // or took it from one that waited to give it.
@@ -78,14 +84,19 @@ func (h *history) pass(g *goroutine, at int64, with *goroutine, took bool) {
 	h.kept++
 }
 
-// handOver records that a goroutine woke another one, which works for r. r is nil if
-// that is not yet known.
-func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request) {
-	rare := g.ensureRare()
+// handOver records that a goroutine woke another one, which works for r; took is set if
+// that one was waiting to give it something. r is nil if the request is not yet known.
+func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request, took bool) {
+	rare, nth := g.ensureRare(), int32(0)
 	if n := len(rare.handed); n > 0 {
 		at = max(at, rare.handed[n-1].at)
 	}
-	rare.handed = append(rare.handed, handover{at, to, r, to.reqSeq})
+	if took {
+		nth = tookNth
+	} else if g.stillReleases(at) {
+		nth = rare.handed[len(rare.handed)-1].nth + 1
+	}
+	rare.handed = append(rare.handed, handover{at, to, r, to.reqSeq, nth})
 	h.kept++
 }
 

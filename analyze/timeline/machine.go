@@ -219,6 +219,9 @@ func (m *machine) mayWatch(g *goroutine) {
 			g.waitsAt.waiting++
 		}
 		m.watch(g)
+		if r.g == g && r.shared.class == g.class && g.class != nil {
+			m.waitsAgain(r)
+		}
 	}
 }
 
@@ -244,8 +247,11 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 	if received(reason, wakerClass) {
 		from, to = g, waker
 	}
-	if r := m.worksFor(from); r != nil && !from.borrowed && m.worksFor(to) != r {
-		r.asked = true
+	if r := m.worksFor(from); r != nil && !from.borrowed {
+		if r.g == from {
+			r.gaveTo, r.gaveAt = to, at
+		}
+		r.asked = r.asked || m.worksFor(to) != r
 	}
 	if to.isWorker() {
 		m.borrow(to, from)
@@ -287,12 +293,10 @@ func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
 	if r == nil && g.claim != unseen || !m.remembers() || !followable(g.class, g.reason) {
 		return
 	}
-	if r == nil || m.worksFor(waker) != r || waker.borrowed {
-		m.handOver(waker, at, g, r)
-		if r != nil && waker.borrowed && !g.borrowed && !received(g.reason, wakerClass) {
-			waker.req, waker.borrowed = nil, false // the work is done
-		}
+	if waker.relays() {
+		m.noteRelease(waker.creator, waker.created, waker.born, g, r)
 	}
+	m.noteRelease(waker, wakerClass, at, g, r)
 }
 
 // borrow marks a shared worker as working for the request that handed it something,
@@ -414,6 +418,9 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 		if g.aide != nil {
 			g.aide = nil
 		}
+	}
+	if g.reason == trace.ReasonSelect && g.state == trace.StateWaiting && waker == nil && wakerClass == nil && g.class != nil && g.isWorker() {
+		g.class.expires = true
 	}
 	g.since = at
 	m.intervalEnded(g, &iv)

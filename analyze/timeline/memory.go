@@ -282,7 +282,9 @@ func summed(path []breakdown.Segment, g int64) []breakdown.Segment {
 // addBehind adds up what holders did.
 func addBehind(sums, more []breakdown.Behind) []breakdown.Behind {
 	for _, b := range more {
-		i := slices.IndexFunc(sums, func(o breakdown.Behind) bool { return o.Release == b.Release && o.Bucket == b.Bucket })
+		i := slices.IndexFunc(sums, func(o breakdown.Behind) bool {
+			return o.Release == b.Release && o.Bucket == b.Bucket && o.Batch == b.Batch
+		})
 		if i < 0 {
 			sums = append(sums, b)
 		} else {
@@ -429,7 +431,7 @@ func (m *machine) outlineOf(c *class) *class {
 		if n := len(c.Stack); n > outlineFrames {
 			short.Stack = append(short.Stack, c.Stack[n-1])
 		}
-		known = &class{Class: &short, starting: c.starting, showing: c.showing, receives: c.receives, chain: key.chain, admitted: true}
+		known = &class{Class: &short, starting: c.starting, showing: c.showing, receives: c.receives, toAll: c.toAll, chain: key.chain, admitted: true}
 		m.outlines[key] = known
 	}
 	return known

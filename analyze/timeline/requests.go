@@ -25,6 +25,11 @@ type request struct {
 	handed  handedOpening
 	worker  *goroutine // working on it when the window closes
 	asked   bool       // it gave something to a goroutine that is not its own
+	// The worker that last took something from its own goroutine, and when.
+	gaveTo *goroutine
+	gaveAt int64
+	shared sharing   // its last wait, if that was for such a goroutine
+	led    []sharing // its waits that other requests ended
 	// streams is set if it arrives or is answered piece by piece. flushes counts how
 	// often a part of the answer was sent early, one after another.
 	streams  bool
@@ -132,10 +137,10 @@ func (m *machine) begin(g *goroutine, at int64) *request {
 	}
 	m.seq++
 	// Cleared in place, as in close, and its slices are reused.
-	path, calls, samples, chains, waits, branches := r.Path[:0], r.Calls[:0], r.Samples[:0], r.Chains[:0], r.Waits[:0], r.branches[:0]
+	path, calls, samples, chains, waits, branches, led := r.Path[:0], r.Calls[:0], r.Samples[:0], r.Chains[:0], r.Waits[:0], r.branches[:0], r.led[:0]
 	*r = request{}
 	r.Goroutine, r.Start = g.id, at
-	r.Path, r.Calls, r.Samples, r.Chains, r.Waits, r.branches = path, calls, samples, chains, waits, branches
+	r.Path, r.Calls, r.Samples, r.Chains, r.Waits, r.branches, r.led = path, calls, samples, chains, waits, branches, led
 	r.seq, r.g, r.life = m.seq, g, open
 	g.req, g.reqSeq, g.borrowed = r, r.seq, false
 	return r
@@ -184,6 +189,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		if r.streams {
 			r.Kind += breakdown.Streaming
 		}
+		m.settleLed(r)
 		m.placeCalls(r)
 		m.sum.Requests++
 		if m.mayTurnOut(r) {
