@@ -28,6 +28,7 @@ var looks = []struct {
 	{"lock-contended", lockContended},
 	{"many-queries", manyQueries},
 	{"worker-queue", workerQueue},
+	{"batch-queue", batchQueue},
 	{"no-processor", noProcessor},
 }
 
@@ -169,10 +170,53 @@ func manyQueries(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 
 func workerQueue(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Wait]
-	if !worth(e, t.Mean) {
+	if h := t.Culprit(); !worth(e, t.Mean) || h != nil && h.Batch {
 		return nil, 0
 	}
 	return waitedFor(e, t), t.Mean
+}
+
+// batchQueue finds queueing behind batches. Each request waits for its own batch as well.
+func batchQueue(e *breakdown.Endpoint, sums *endpoint) (*breakdown.Facts, int64) {
+	t := &e.Buckets[breakdown.Wait]
+	h := t.Culprit()
+	if sums == nil || !worth(e, t.Mean) || h == nil || !h.Batch {
+		return nil, 0
+	}
+	facts := waitedFor(e, t)
+	facts.Batch = batchOf(&sums.buckets[h.Doing[0].Doing], h, sums.requests)
+	return facts, t.Mean
+}
+
+// batchOf returns what a holder does for a batch: in the holder's own function if there is
+// such a site, else the largest part of the bucket.
+func batchOf(b *bucketSums, h *breakdown.Holding, requests int64) *breakdown.BatchFact {
+	fact := &breakdown.BatchFact{Doing: h.Doing[0].Doing}
+	var best *breakdown.Cause
+	rank := func(c *breakdown.Cause) (own int, time int64) {
+		if c.Site.Function == h.Function {
+			own = 1
+		}
+		return own, *b.causes[c]
+	}
+	for c := range b.causes {
+		own, time := rank(c)
+		if best != nil {
+			bestOwn, bestTime := rank(best)
+			if cmp.Or(cmp.Compare(own, bestOwn), cmp.Compare(time, bestTime), compareFrames(best.Site, c.Site), cmp.Compare(evidence(best), evidence(c))) <= 0 {
+				continue
+			}
+		}
+		best = c
+	}
+	if best == nil {
+		return fact
+	}
+	fact.Site, fact.Busy = best.Site, mean(*b.causes[best], requests)
+	if i := slices.Index(best.Stack, best.Site); i > 0 {
+		fact.Called = best.Stack[i-1].Function
+	}
+	return fact
 }
 
 func noProcessor(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {

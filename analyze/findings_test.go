@@ -60,6 +60,8 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 	parallel.calls = append(parallel.calls, parallel.calls[0], parallel.calls[0])
 	parallel.calls[1].OnPath, parallel.calls[2].OnPath = 0, 0
 	cpu := made{}.spend(breakdown.CPU, breakdown.NoPhase, 10*msec)
+	batches := cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, breakdown.Behind{Release: release, Bucket: breakdown.File, Batch: true, Time: 20 * msec}).spend(breakdown.File, breakdown.NoPhase, 30*msec)
+	batches.path[2].Cause = &breakdown.Cause{State: "syscall", Site: release.Site, Stack: []breakdown.Frame{{Function: "syscall.fdatasync"}, {Function: "syscall.Fdatasync"}, release.Site}}
 	for _, c := range []struct {
 		name  string
 		made  made
@@ -90,6 +92,8 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"many queries", queries, "many-queries", 11 * msec, "12.0 queries per request"},
 		{"busy workers", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
 			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), busy in an upstream call for 20.0 ms"},
+		{"batches", batches,
+			"batch-queue", 20 * msec, "the request's own batch is in syscall.Fdatasync for 30.0 ms per request"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
 		f := newFold(0)

@@ -198,15 +198,21 @@ func evidence(c *breakdown.Cause) string {
 	return strings.Join(parts, " ")
 }
 
-// holdersOf returns what kept the bucket's requests waiting, the longest first.
+// holdersOf returns what kept the bucket's requests waiting, the longest first. A holder
+// served batches if it did so for most of that time.
 func holdersOf(b *bucketSums) []breakdown.Holder {
 	sums := map[breakdown.Holder]int64{}
+	batches := map[breakdown.Frame]int64{}
 	for k, t := range b.holders {
 		sums[breakdown.Holder{Frame: k.release.Site, Doing: k.doing}] += t
+		if !k.batch {
+			t = -t
+		}
+		batches[k.release.Site] += t
 	}
 	var out []breakdown.Holder
 	for h, t := range sums {
-		h.Total = t
+		h.Total, h.Batch = t, batches[h.Frame] > 0
 		out = append(out, h)
 	}
 	slices.SortFunc(out, func(x, y breakdown.Holder) int {

@@ -119,6 +119,7 @@ type callSums struct {
 type holderKey struct {
 	release *breakdown.Cause
 	doing   breakdown.Bucket
+	batch   bool
 }
 
 func newEndpoint(a *account, key endpointKey, nth int) *endpoint {
@@ -209,7 +210,7 @@ func (e *endpoint) addPath(r *breakdown.Request) {
 			if b.holders == nil {
 				b.holders = map[holderKey]int64{}
 			}
-			holder := holderKey{h.Release, h.Bucket}
+			holder := holderKey{h.Release, h.Bucket, h.Batch}
 			if _, ok := b.holders[holder]; ok || e.spend(sumSize) {
 				b.holders[holder] += h.Time
 			}

@@ -67,6 +67,13 @@ var findingWordings = map[string]findingWording{
 		evidence: func(f *breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("queued behind", f)...) },
 		try:      "use more workers, or give them less to do",
 	},
+	"batch-queue": {
+		title: says("requests wait for the batch in front of theirs, then for their own"),
+		evidence: func(f *breakdown.Facts) []string {
+			return append(append(waitedAt(f), keptWaiting("queued behind the batches of", f)...), ownBatch(f)...)
+		},
+		try: "make a batch's own work faster (for a sync, a faster disk), or take more requests into each; more workers make no batch faster",
+	},
 	"no-processor": {
 		title:    says("requests are ready to run and wait for a processor"),
 		evidence: func(f *breakdown.Facts) []string { return []string{ofRequest(f)} },
@@ -100,6 +107,19 @@ func keptWaiting(how string, f *breakdown.Facts) (list []string) {
 		list = append(list, fmt.Sprintf("%s %s, busy in %s for %s of %s per request", how, spot(h.Frame), busyIn(h.Doing), threeDigits(h.Busy), threeDigits(h.Total)))
 	}
 	return list
+}
+
+// ownBatch says what a request's own batch is busy with.
+func ownBatch(f *breakdown.Facts) []string {
+	b := f.Batch
+	if b == nil || b.Busy == 0 {
+		return nil
+	}
+	what := busyIn(b.Doing)
+	if b.Called != "" {
+		what = function(b.Called)
+	}
+	return append([]string{fmt.Sprintf("the request's own batch is in %s for %s per request", what, threeDigits(b.Busy))}, siteAt("called at", b.Site)...)
 }
 
 // busyIn returns what a goroutine is doing while in a bucket: "a database call", "cpu".

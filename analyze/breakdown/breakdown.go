@@ -290,6 +290,8 @@ type Holder struct {
 	Frame
 	Doing Bucket `json:"doing"`
 	Total int64  `json:"total_ns"`
+	// Batch is set if it serves several requests at once.
+	Batch bool `json:"batch,omitempty"`
 }
 
 // CPUFunction is a leaf function of CPU samples. Self is an estimate: the

@@ -30,6 +30,17 @@ type Facts struct {
 	Dialed   int
 	// Holders are those that kept requests waiting, the longest first.
 	Holders []HolderFact
+	// Batch is the request's own batch: Spent was spent waiting for others. It is nil if
+	// there are no batches.
+	Batch *BatchFact
+}
+
+// A BatchFact is what a request's own batch was busy with for most of its time.
+type BatchFact struct {
+	Site   Frame  // in the service's code
+	Called string // the function that Site called, "" if none is known
+	Doing  Bucket
+	Busy   int64
 }
 
 // A HolderFact is how long one holder kept a request waiting, and what it was busy with

@@ -9,6 +9,7 @@ import (
 type Holding struct {
 	Frame
 	Total int64 // ns, over complete requests
+	Batch bool  // it serves several requests at once
 	// Doing is by bucket, the longest first, and never empty. What the runtime delayed,
 	// in the scheduler and the garbage collector, comes last unless it is nearly all: a
 	// holder in a call on busy processors is held up by both, and the call is what it did.
@@ -25,7 +26,7 @@ func (t *BucketTime) Holdings() []Holding {
 		i := slices.IndexFunc(list, func(o Holding) bool { return o.Frame == h.Frame })
 		if i < 0 {
 			i = len(list)
-			list = append(list, Holding{Frame: h.Frame})
+			list = append(list, Holding{Frame: h.Frame, Batch: h.Batch})
 		}
 		list[i].Total += h.Total
 		list[i].Doing = append(list[i].Doing, h)
