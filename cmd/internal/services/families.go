@@ -40,6 +40,7 @@ var families = []family{
 	{"timeouts", causality.Timeouts, []string{"hedged call"}},
 	{"shared", causality.Shared, []string{"singleflight"}},
 	{"workers", causality.Workers, []string{"workers one after another"}},
+	{"batches", causality.Batches, []string{"writer, a sync for all"}},
 	{"queue", queue.Scenarios, []string{"kafka-go"}},
 	{"consumers", queue.Consumers, []string{"franz-go group"}},
 	{"mysql and mongodb", slices.Concat(db.MySQL, db.MongoDB), []string{"mysql starved"}},

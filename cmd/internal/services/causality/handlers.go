@@ -24,3 +24,7 @@ func queueHandler(do func(context.Context) error) http.HandlerFunc {
 func condHandler(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
 }
+
+func writerHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
