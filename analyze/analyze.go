@@ -167,6 +167,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 		read(a, c)
 	}
 	a.pair(match, probes, sum.Clock)
+	a.f.routing.lead(sum.Led)
 	a.roots.add(sum.Roots)
 	source(&a.b.Source, c, sum, match)
 	if a.opts.Detail {

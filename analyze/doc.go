@@ -76,6 +76,16 @@
 //     another closure that it did not create. If middleware wraps a single handler that
 //     is not a closure, the endpoint carries the middleware's name: a handler that
 //     calls a function looks the same. This never merges two endpoints.
+//   - A router with a call for each route, as in a switch on the path, looks like a
+//     handler too. A handler that no router led to counts as one if requests go to
+//     several functions, each request to one, so often that chance does not explain it.
+//   - Where a request ends in a library's handler, such as a reverse proxy, its name is
+//     that of the service's function that leads there, unless that is middleware around
+//     the service's own handlers too.
+//   - The service's own code is what lies outside of dependencies, by the paths of its
+//     files. In a binary built from the module cache everything lies in dependencies:
+//     there it is the module of main, and, if that has no handlers, the modules that
+//     the handlers are in, other than well-known routers and middleware.
 //   - For a queue consumer (franz-go, sarama's groups, kafka-go, nats.go, amqp091) a
 //     request is what it does between two waits for more messages. The records of one
 //     poll are one request. So are messages that were already there, unless taking them

@@ -19,8 +19,10 @@ type routing struct {
 	*account
 	calls   map[sourceLine]*callSite
 	of      map[string][]*callSite // by the function that calls
+	boards  map[string]*board      // by the function that calls
 	chains  map[*breakdown.Chain][]*callee
-	called  map[string]int // the number of call sites of a function
+	called  map[string]int  // the number of call sites of a function
+	led     map[string]bool // the functions of the service's that were seen to lead requests on to its handlers
 	callees int
 	groups  map[string]*group
 	one     []*callee // for the request at hand
@@ -37,6 +39,7 @@ type sourceLine struct {
 type callSite struct {
 	callers []string
 	callees []*callee
+	board   *board // that it is a part of, nil for a line
 	// users are the endpoints whose requests passed here while only one function had
 	// been called here.
 	users []*endpoint
@@ -49,11 +52,17 @@ type callee struct {
 	function string
 	// own is set for a closure in the caller's source: nothing was passed on to it.
 	own bool
+	// dispatched is set for a library's handler, within if the caller is one too.
+	dispatched, within bool
 	// from are the calls, each as a compiled function and an address in it.
 	from []origin
 	// requests counts the requests seen to call it, alone those of them not seen to
 	// call another callee here.
 	requests, alone int64
+	// lines and beside are for a callee of a board: where it is called, and the number
+	// of others that requests were seen to call too.
+	lines  []sourceLine
+	beside int
 }
 
 type origin struct {
@@ -67,7 +76,14 @@ type group struct{ callees []*callee }
 
 func newRouting(a *account) *routing {
 	return &routing{account: a, calls: map[sourceLine]*callSite{}, of: map[string][]*callSite{}, chains: map[*breakdown.Chain][]*callee{},
-		called: map[string]int{}, groups: map[string]*group{}}
+		called: map[string]int{}, led: map[string]bool{}, boards: map[string]*board{}, groups: map[string]*group{}}
+}
+
+// lead takes the functions that a trace showed to lead requests on.
+func (t *routing) lead(functions []string) {
+	for _, f := range functions {
+		t.led[f] = true
+	}
 }
 
 // calleeSize is the size of a callee with its map entries, in bytes.
@@ -97,6 +113,9 @@ func (t *routing) see(r *breakdown.Request) (seen []*callee, outdated []*endpoin
 			k.alone++
 		}
 	}
+	if i := slices.IndexFunc(seen, func(k *callee) bool { return k.at.board != nil }); i >= 0 {
+		seen[i].at.board.note(seen)
+	}
 	t.one = seen
 	return seen, outdated
 }
@@ -110,6 +129,9 @@ func (k *callee) isAlone(seen []*callee) bool {
 // learn records the calls of a chain. It returns the callees and the outdated
 // endpoints: see see.
 func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endpoint) {
+	if route, more := t.learnRoute(c); route != nil {
+		callees, outdated = append(callees, route), more
+	}
 	for i := range len(*c) - 1 {
 		step, next := (*c)[i], (*c)[i+1].Function
 		if step.File == "" || !t.spend(calleeSize) {
@@ -130,7 +152,8 @@ func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endp
 			j = len(s.callees)
 			t.callees++
 			t.called[next]++
-			s.callees = append(s.callees, &callee{at: s, id: t.callees, function: next, own: isWithin(next, step.Function)})
+			s.callees = append(s.callees, &callee{at: s, id: t.callees, function: next, own: isWithin(next, step.Function),
+				dispatched: (*c)[i+1].Dispatched, within: step.Dispatched && (*c)[i+1].Dispatched})
 			if s.several() {
 				outdated = append(outdated, s.users...)
 				s.users = nil
@@ -153,10 +176,17 @@ func isWithin(closure, function string) bool {
 }
 
 // several reports whether more than one function has been called at the site, not
-// counting the caller's own closures.
+// counting the caller's own closures. A library's handler counts as several: only the
+// whole trace tells whether the caller leads other requests elsewhere.
 func (s *callSite) several() bool {
 	n := 0
+	if s.board != nil && s.board.plain {
+		return false
+	}
 	for _, k := range s.callees {
+		if k.dispatched {
+			return true
+		}
 		if !k.own {
 			n++
 		}
@@ -170,7 +200,11 @@ func (t *routing) groupOf(seen []*callee) *group {
 	var key strings.Builder
 	var g group
 	for _, k := range seen {
-		if !k.own && k.at.several() && k.isAlone(seen) {
+		apart := k.isAlone(seen)
+		if k.at.board != nil {
+			apart = !k.isShared()
+		}
+		if !k.own && k.at.several() && apart {
 			g.callees = append(g.callees, k)
 		}
 	}
@@ -214,41 +248,75 @@ func (e *endpoint) passedTo(seen []*callee) {
 // A naming decides which calls passed requests on, and so the names of endpoints.
 type naming struct {
 	*routing
-	dispatched map[string]bool // the functions that a dispatch called
+	dispatched map[string]bool  // the functions that a dispatch called
+	requests   map[string]int64 // by the function that a dispatch called
 	known      map[*callee]bool
+	routes     map[*board][]*callee
 }
 
 func newNaming(t *routing, endpoints []*endpoint) *naming {
-	v := &naming{routing: t, dispatched: map[string]bool{}, known: map[*callee]bool{}}
+	v := &naming{routing: t, dispatched: map[string]bool{}, requests: map[string]int64{}, known: map[*callee]bool{}, routes: map[*board][]*callee{}}
 	for _, e := range endpoints {
 		v.dispatched[e.key.name] = true
+		v.requests[e.key.name] += e.seq
 	}
 	return v
 }
 
 // passages returns all calls that passed requests on.
 func (v *naming) passages() breakdown.Passages {
-	out := breakdown.Passages{}
+	out := breakdown.Passages{Calls: map[breakdown.Passage]bool{}, Only: map[string]string{}}
 	for at, s := range v.calls {
 		for _, k := range s.callees {
 			if v.passes(k) {
-				out[breakdown.Passage{File: at.file, Line: at.line, Callee: k.function}] = true
+				out.Calls[breakdown.Passage{File: at.file, Line: at.line, Callee: k.function}] = true
 			}
+		}
+	}
+	for _, b := range v.boards {
+		for _, k := range b.callees {
+			for _, at := range k.lines {
+				if v.passes(k) {
+					out.Calls[breakdown.Passage{File: at.file, Line: at.line, Callee: k.function}] = true
+				}
+			}
+		}
+	}
+	for f := range v.of {
+		if only := v.only(f); only != f {
+			out.Only[f] = only
 		}
 	}
 	return out
 }
 
 // passes reports whether a call passed requests on: it leads requests to several
-// functions, or it is a closure's call of what a dispatch calls elsewhere, or of
-// another closure that it did not create.
+// functions, or it is middleware's call of a library's handler, or a closure's of what
+// a dispatch calls elsewhere, or of another closure that it did not create.
 func (v *naming) passes(k *callee) bool {
 	if passes, ok := v.known[k]; ok {
 		return passes
 	}
 	v.known[k] = false // in case of a cycle
-	v.known[k] = k.answers() && (k.at.leadsApart() || k.at.byClosures() && (v.dispatched[k.function] || v.wraps(k)))
+	if k.at.board != nil {
+		v.known[k] = slices.Contains(v.routedBy(k), k)
+		return v.known[k]
+	}
+	v.known[k] = k.answers() && (k.within || k.at.leadsApart() || v.leads(k) || v.closurePasses(k))
 	return v.known[k]
+}
+
+// leads reports whether a call that ends in a library's handler is made by middleware,
+// which leads other requests to the service's handlers. Otherwise the caller is the
+// route's own function.
+func (v *naming) leads(k *callee) bool {
+	return k.dispatched && slices.ContainsFunc(k.at.callers, func(f string) bool { return v.led[f] })
+}
+
+// closurePasses reports whether a closure passes requests on to k: what it calls is
+// dispatched to elsewhere, or another closure that it did not create.
+func (v *naming) closurePasses(k *callee) bool {
+	return !k.dispatched && k.at.byClosures() && (v.dispatched[k.function] || v.wraps(k))
 }
 
 // answers reports whether requests may be passed on to a callee: most requests called
@@ -302,8 +370,8 @@ func (s *callSite) byClosures() bool {
 func methodOf(function string) string {
 	own := function[strings.LastIndexByte(function, '/')+1:]
 	parts := strings.Split(own, ".")
-	if len(parts) != 3 || rules.IsClosure(function) {
-		return ""
+	if len(parts) != 3 || rules.IsClosure(function) || parts[2] == "ServeHTTP" {
+		return "" // each handler has a ServeHTTP
 	}
 	return parts[2]
 }
@@ -311,30 +379,63 @@ func methodOf(function string) string {
 // wraps reports whether k is a closure wrapped by closures: its callers call no other
 // closure apart from their own, and k is called from nowhere else or passes requests on
 // itself. This recognizes middleware that wraps several functions even if all requests
-// went to one of them.
+// went to one of them. Of two closures of one function the outer is middleware only if
+// the inner, which nothing else calls, passes requests on: a handler may call the
+// closure beside it.
 func (v *naming) wraps(k *callee) bool {
 	if !rules.IsClosure(k.function) {
 		return false
 	}
+	beside := false
 	for _, caller := range k.at.callers {
-		if rules.BaseName(caller) == rules.BaseName(k.function) {
-			return false
-		}
+		beside = beside || rules.BaseName(caller) == rules.BaseName(k.function)
 		for _, s := range v.of[caller] {
 			if slices.ContainsFunc(s.callees, func(o *callee) bool { return !o.own && o.function != k.function && rules.IsClosure(o.function) }) {
 				return false
 			}
 		}
 	}
-	if v.called[k.function] == 1 {
+	switch alone := v.called[k.function] == 1; {
+	case alone && !beside:
 		return true
+	case !alone && beside:
+		return false
 	}
-	for _, s := range v.of[k.function] {
-		if slices.ContainsFunc(s.callees, v.passes) {
-			return true
+	return slices.ContainsFunc(v.of[k.function], func(s *callSite) bool { return slices.ContainsFunc(s.callees, v.passes) })
+}
+
+// only returns the handler that a function leads all requests to, if the compiler made a
+// copy of the function for it: each route that a closure was inlined for has one. A
+// request that is seen no further than in the copy went there too, or would have. It
+// returns the function itself otherwise.
+func (v *naming) only(function string) string {
+	for range deepest {
+		var next *callee
+		for _, s := range v.of[function] {
+			for _, k := range s.callees {
+				if len(s.callers) < 2 || !k.isFrom(function) || !v.passes(k) {
+					continue
+				}
+				if next != nil && next.function != k.function {
+					return function
+				}
+				next = k
+			}
 		}
+		if next == nil {
+			break
+		}
+		function = next.function
 	}
-	return false
+	return function
+}
+
+// deepest bounds how far requests are followed from one copy to the next.
+const deepest = 8
+
+// isFrom reports whether the function was seen to call k.
+func (k *callee) isFrom(function string) bool {
+	return slices.ContainsFunc(k.from, func(o origin) bool { return o.caller == function })
 }
 
 // handler returns the function that most requests of an endpoint were passed on to.
@@ -354,7 +455,7 @@ func (v *naming) handler(e *endpoint) string {
 		}
 		name = next.function
 	}
-	return name
+	return v.only(name)
 }
 
 // keyOf returns the final key of an endpoint.

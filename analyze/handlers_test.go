@@ -12,12 +12,16 @@ import (
 )
 
 // chainOf parses "main.auth.func1@9 main.get": functions, the outermost first, with the
-// line where each called the next, and "@9/7" for one of several calls on a line.
+// line where each called the next, and "@9/7" for one of several calls on a line. A
+// library's handler has a "!" before it, and a handler that no router led to a "^".
 func chainOf(text string) *breakdown.Chain {
 	var c breakdown.Chain
 	for _, step := range strings.Fields(text) {
 		name, at, _ := strings.Cut(step, "@")
-		s := breakdown.Step{Frame: breakdown.Frame{Function: name}}
+		var s breakdown.Step
+		name, s.Dispatched = strings.CutPrefix(name, "!")
+		name, s.Unrouted = strings.CutPrefix(name, "^")
+		s.Function = name
 		if at != "" {
 			var call int
 			fmt.Sscanf(strings.Replace(at, "/", " ", 1), "%d %d", &s.Line, &call)
@@ -74,7 +78,12 @@ func TestMiddlewareThatCallsTheNextFunctionIsNotTheEndpoint(t *testing.T) {
 		{"a handler's closure that calls its neighbor", []string{"main.main.func1@9 main.main.func2"}, "main.main.func1 1"},
 		{"handlers' closures that share one", []string{"main.main.func1@9 main.loader.func1", "main.routes.func2@19 main.loader.func1"}, "main.main.func1 1, main.routes.func2 1"},
 		{"a closure that calls two others", []string{"main.main.func1@9 main.loader.func1; main.main.func1@10 main.saver.func1"}, "main.main.func1 1"},
-		{"compiled once for each route", []string{"main.main.auth.func1@9 main.get", "main.main.auth.func2@9 main.put", "main.main.auth.func1@5 main.user"}, "main.get 1, main.main.auth.func1 1, main.put 1"},
+		{"compiled once for each route", []string{"main.main.auth.func1@9 main.get", "main.main.auth.func2@9 main.put", "main.main.auth.func1@5 main.user"}, "main.get 2, main.put 1"},
+		{"compiled once for each route, but one copy is for two", []string{"main.main.auth.func1@9 main.get", "main.main.auth.func2@9 main.put", "main.main.auth.func2@9 main.list", "main.main.auth.func2@5 main.user"}, "main.get 1, main.list 1, main.main.auth.func2 1, main.put 1"},
+		{"two closures of one function", []string{"main.(*api).register.func1.1@9 main.(*api).register.func2.1@14 main.(*api).one", "main.(*api).register.func1.1@9 main.(*api).register.func2.1@14 main.(*api).two"}, "main.(*api).one 1, main.(*api).two 1"},
+		{"two closures of one function around one handler", []string{"main.(*api).register.func1.1@9 main.(*api).register.func2.1@14 main.(*api).one"}, "main.(*api).register.func1.1 1"},
+		{"two closures of one function, some routes through one", []string{"main.(*api).register.func1.1@9 main.(*api).register.func2.1@14 main.(*api).one", "main.(*api).register.func1.1@9 main.(*api).register.func2.1@14 main.(*api).three", "main.(*api).register.func1.1@9 main.(*api).two"}, "main.(*api).one 1, main.(*api).three 1, main.(*api).two 1"},
+		{"handlers' closures that share one which leads apart", []string{"main.main.func1@9 main.main.func3@30 main.a", "main.main.func2@19 main.main.func3@30 main.b"}, "main.main.func1 1, main.main.func2 1"},
 		{"two calls on a line, compiled twice", []string{"main.main.show.func1@9/1 main.load; main.main.show.func1@9/2 main.render", "main.main.show.func2@9/1 main.load; main.main.show.func2@9/2 main.render"}, "main.main.show.func1 1, main.main.show.func2 1"},
 		{"one adapter for handlers of several types", []string{"main.handle[...].func1@9/1 main.get", "main.handle[...].func1@9/2 main.put"}, "main.get 1, main.put 1"},
 		{"a handler with and without middleware", []string{"main.auth.func1@9 main.get", "main.get", "main.get@20 main.load"}, "main.get 3"},
@@ -86,12 +95,89 @@ func TestMiddlewareThatCallsTheNextFunctionIsNotTheEndpoint(t *testing.T) {
 			for i, text := range c.requests {
 				f.add(request(int64(100*i), text, known))
 			}
-			var got []string
-			for _, e := range rendered(f) {
-				got = append(got, fmt.Sprint(e.Name, " ", e.Requests))
+			if got := endpointsOf(f); got != c.want {
+				t.Errorf("%s, not %s", got, c.want)
 			}
-			if slices.Sort(got); strings.Join(got, ", ") != c.want {
-				t.Errorf("%s, not %s", strings.Join(got, ", "), c.want)
+		})
+	}
+}
+
+// A library's handler, such as a reverse proxy, has the name of the route's function
+// that leads to it, unless that is middleware.
+func TestTheRoutesOwnFunctionIsTheEndpoint(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		led      []string
+		requests []string
+		want     string
+	}{
+		{"a reverse proxy", nil, []string{"main.gate@9 !proxy.(*Proxy).ServeHTTP", "main.gate", "main.gate@9 !proxy.(*Proxy).ServeHTTP"}, "main.gate 3"},
+		{"behind a library's middleware", nil, []string{"main.gate@9 !tel.serve.func1@3 !proxy.(*Proxy).ServeHTTP", "main.gate@9 !tel.serve.func1"}, "main.gate 2"},
+		{"work before", nil, []string{"main.gate@5 main.authorize; main.gate@9 !proxy.(*Proxy).ServeHTTP", "main.gate@5 main.authorize"}, "main.gate 2"},
+		{"a closure", nil, []string{"main.main.func3@9 !metrics.Handler.func1", "main.main.func3@9 !metrics.Handler.func1"}, "main.main.func3 2"},
+		{"two routes to one library's handler", nil, []string{"main.main.func3@9 !proxy.(*Proxy).ServeHTTP", "main.main.func4@19 !proxy.(*Proxy).ServeHTTP"}, "main.main.func3 1, main.main.func4 1"},
+		{"a library's handler with and without the service's function", nil, []string{"main.main.func3@9 !proxy.(*Proxy).ServeHTTP", "proxy.(*Proxy).ServeHTTP"}, "main.main.func3 1, proxy.(*Proxy).ServeHTTP 1"},
+		{"middleware around the service's handlers too", []string{"main.logged.func1"}, []string{"main.logged.func1@9 !proxy.(*Proxy).ServeHTTP", "main.logged.func1@9 !proxy.(*Proxy).ServeHTTP", "main.logged.func1", "main.get"},
+			"main.get 1, main.logged.func1 1, proxy.(*Proxy).ServeHTTP 2"},
+		{"middleware around several libraries' handlers", nil, []string{"main.logged.func1@9 !proxy.(*Proxy).ServeHTTP", "main.logged.func1@9 !files.(*Files).ServeHTTP"}, "files.(*Files).ServeHTTP 1, proxy.(*Proxy).ServeHTTP 1"},
+		{"middleware around a library's router", []string{"main.logged.func1"}, []string{"main.logged.func1@9 !router.(*Router).ServeHTTP@40 main.get", "main.logged.func1@9 !router.(*Router).ServeHTTP@40 main.put"}, "main.get 1, main.put 1"},
+		{"a route's function before a library that calls the service back", nil, []string{"main.query@9 !graph.(*Server).ServeHTTP@40 main.resolveA", "main.query@9 !graph.(*Server).ServeHTTP@40 main.resolveB"}, "main.query 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, known := newFold(0), map[string]*breakdown.Chain{}
+			for i, text := range c.requests {
+				f.add(request(int64(100*i), text, known))
+			}
+			f.routing.lead(c.led)
+			if got := endpointsOf(f); got != c.want {
+				t.Errorf("%s, not %s", got, c.want)
+			}
+		})
+	}
+}
+
+// endpointsOf returns "main.get 2, main.put 1".
+func endpointsOf(f *fold) string {
+	var got []string
+	for _, e := range rendered(f) {
+		got = append(got, fmt.Sprint(e.Name, " ", e.Requests))
+	}
+	slices.Sort(got)
+	return strings.Join(got, ", ")
+}
+
+// A handler that no router led to may be one, with a call for each route.
+func TestARouterWithACallForEachRoute(t *testing.T) {
+	times := func(n int, requests ...string) (all []string) {
+		for range n {
+			all = append(all, requests...)
+		}
+		return all
+	}
+	const a, b, log = "^main.route@9 main.a", "^main.route@12 main.b", "^main.route@20 main.log"
+	for _, c := range []struct {
+		name     string
+		requests []string
+		want     string
+	}{
+		{"two routes", times(20, a, b), "main.a 20, main.b 20"},
+		{"two routes, and requests that are seen no further", times(30, a, b, "^main.route"), "main.a 30, main.b 30, main.route 30"},
+		{"a log after each", append(times(20, a, b), times(20, a+"; "+log, b+"; "+log, log)...), "main.a 40, main.b 40, main.route 20"},
+		{"too few to tell", times(3, a, b), "main.route 6"},
+		{"a handler with two steps", times(20, a+"; "+b), "main.route 20"},
+		{"a handler with two steps, rarely seen both", append(times(100, a, b), a+"; "+b), "main.route 201"},
+		{"a handler with three steps", times(20, a+"; "+b+"; "+log, a, b, log), "main.route 80"},
+		{"a handler whose steps are seen too rarely to be seen both", append(times(3, a, b), times(200, "main.route")...), "main.route 206"},
+		{"behind a router", times(20, "main.route@9 main.a", "main.route@12 main.b"), "main.route 40"},
+		{"one route by a library", times(20, a, "^main.route@12 !files.(*Files).ServeHTTP"), "files.(*Files).ServeHTTP 20, main.a 20"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, known := newFold(0), map[string]*breakdown.Chain{}
+			for i, text := range c.requests {
+				f.add(request(int64(100*i), text, known))
+			}
+			if got := endpointsOf(f); got != c.want {
+				t.Errorf("%s, not %s", got, c.want)
 			}
 		})
 	}

@@ -46,6 +46,11 @@ type Chain []Step
 type Step struct {
 	Frame
 	PC uint64 // the call's
+	// Dispatched is set if it is a library's handler: the function before may be the
+	// endpoint, or middleware around it.
+	Dispatched bool
+	// Unrouted is set for an Endpoint that no router led to: it may be one itself.
+	Unrouted bool
 }
 
 // A Waited is one or more similar waits of a request.
@@ -86,8 +91,14 @@ type Teller struct {
 	Chain    *Chain
 }
 
-// Passages are the calls by which middleware passed requests on.
-type Passages map[Passage]bool
+// Passages tell how middleware passed requests on.
+type Passages struct {
+	// Calls are the calls by which it did.
+	Calls map[Passage]bool
+	// Only holds the functions that were compiled for a single handler, with that
+	// handler.
+	Only map[string]string
+}
 
 // A Passage is a call of one function at one place.
 type Passage struct {
@@ -102,12 +113,15 @@ func (p Passages) Handler(r *Request) string {
 	handler, furthest := r.Endpoint, 0
 	for _, c := range r.Chains {
 		i := 0
-		for i+1 < len(*c) && p[Passage{(*c)[i].File, (*c)[i].Line, (*c)[i+1].Function}] {
+		for i+1 < len(*c) && p.Calls[Passage{(*c)[i].File, (*c)[i].Line, (*c)[i+1].Function}] {
 			i++
 		}
 		if i > furthest {
 			handler, furthest = (*c)[i].Function, i
 		}
+	}
+	if only, ok := p.Only[handler]; ok {
+		return only
 	}
 	return handler
 }

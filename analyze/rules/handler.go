@@ -14,6 +14,7 @@ const (
 	dispatchAdapter          // calls the function that is the handler
 	dispatchServer           // the same, but functions of its own library and of the standard library are not the handler
 	dispatchRouter           // passes the request on to another ServeHTTP
+	dispatchEntry            // the same, to one and the same for all requests
 )
 
 // dispatchOf returns a function's part in dispatching, judged by its name. Every
@@ -26,7 +27,10 @@ func dispatchOf(name string) dispatch {
 		return d
 	}
 	if slices.Contains(http2Routers, name) {
-		return dispatchRouter
+		return dispatchEntry
+	}
+	if strings.HasSuffix(name, ".HandlerFunc.ServeHTTP") {
+		return dispatchAdapter // like net/http's, of functions that also return an error
 	}
 	if strings.HasSuffix(name, ".ServeHTTP") {
 		return dispatchHandler
@@ -44,13 +48,13 @@ func dispatchOf(name string) dispatch {
 var dispatchers = map[string]dispatch{
 	"net/http.HandlerFunc.ServeHTTP":                     dispatchAdapter,
 	"net/http.(*ServeMux).ServeHTTP":                     dispatchRouter,
-	"net/http.serverHandler.ServeHTTP":                   dispatchRouter,
-	"net/http.initALPNRequest.ServeHTTP":                 dispatchRouter,
-	"net/http.unencryptedHTTP2Request.ServeHTTP":         dispatchRouter,
-	"net/http.http2Handler.ServeHTTP":                    dispatchRouter,
-	"net/http.(*timeoutHandler).ServeHTTP":               dispatchRouter,
-	"golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP":    dispatchRouter,
-	"golang.org/x/net/http2/h2c.(*h2cHandler).ServeHTTP": dispatchRouter,
+	"net/http.serverHandler.ServeHTTP":                   dispatchEntry,
+	"net/http.initALPNRequest.ServeHTTP":                 dispatchEntry,
+	"net/http.unencryptedHTTP2Request.ServeHTTP":         dispatchEntry,
+	"net/http.http2Handler.ServeHTTP":                    dispatchEntry,
+	"net/http.(*timeoutHandler).ServeHTTP":               dispatchEntry,
+	"golang.org/x/net/http2/h2c.h2cHandler.ServeHTTP":    dispatchEntry,
+	"golang.org/x/net/http2/h2c.(*h2cHandler).ServeHTTP": dispatchEntry,
 
 	"github.com/go-chi/chi/v5.(*Mux).ServeHTTP":          dispatchRouter,
 	"github.com/go-chi/chi/v5.(*ChainHandler).ServeHTTP": dispatchRouter,
@@ -79,44 +83,74 @@ var dispatchers = map[string]dispatch{
 	"connectrpc.com/connect.NewBidiStreamHandler":   dispatchServer,
 }
 
-// findHandler finds the innermost dispatch and what it calls. It returns the index of
+// findHandler finds the handler: the innermost function of the service's that a dispatch
+// calls, within the innermost router. What it calls may be a library's handler, such as a
+// reverse proxy. Without such a function it is the innermost that a dispatch calls. findHandler returns the index of
 // the innermost function that led the request on, len(funcs) if there is none.
 func findHandler(c *Class, funcs []*function) (led int) {
 	led = len(funcs)
-	handler := -1
+	var called []int // by dispatches, the outermost first
 	for i := len(funcs) - 1; i >= 0; i-- {
 		switch d := funcs[i].dispatch; {
 		case d == dispatchNone && isHandler(c, funcs, i, led):
-			led, handler = i+1, i
-			c.name(i)
+			led, called = i+1, append(called, i)
 		case d == dispatchHandler:
-			led, handler = i, i
-			c.name(i)
+			led, called = i, append(called, i)
 		case d != dispatchNone && d != dispatchServer:
 			led = i
 		}
 	}
 	c.Served = c.Served || led < len(funcs)
-	c.Below = below(c, funcs, handler)
+	c.Origin = origin(c, funcs, called)
+	if len(called) == 0 {
+		return led
+	}
+	// What lies around a router is not the route's own function.
+	router := slices.IndexFunc(funcs, func(f *function) bool { return f.dispatch == dispatchRouter })
+	handler := len(called) - 1
+	for i := handler; i >= 0 && (router < 0 || called[i] < router); i-- {
+		if funcs[called[i]].service {
+			handler = i
+			break
+		}
+	}
+	c.Handler, c.Depth = c.handler(called[handler]), handler+1
+	for _, i := range called[:handler] {
+		if funcs[i].service && funcs[called[handler]].service {
+			c.Led = append(c.Led, c.handler(i))
+		}
+	}
+	c.Unrouted = !slices.ContainsFunc(funcs[called[handler]+1:], isRouting)
+	c.Dispatched = min(len(called)-1-handler, deepest-1)
+	c.Below = below(c, funcs, called[handler:])
 	return led
 }
+
+// isRouting reports whether a function around a handler may lead other requests to other
+// handlers. fasthttp's server has a single one.
+func isRouting(f *function) bool {
+	return f.dispatch == dispatchRouter || f.dispatch == dispatchHandler || f.dispatch == dispatchServer && len(f.loops) == 0
+}
+
+// handler returns the name that the function at index i has as a handler.
+func (c *Class) handler(i int) string { return strings.TrimSuffix(c.Stack[i].Function, "-fm") }
 
 // deepest bounds the number of functions that may pass a request on, one to the next.
 const deepest = 8
 
-// below returns the handler and the service's functions that it may have passed the
-// request on to: the one that it calls, directly or through a library, and, while these
-// are closures, the one that each calls in turn. Only closures continue the chain,
-// because middleware has to remember what comes next.
-func below(c *Class, funcs []*function, handler int) []int {
-	if handler < 1 {
-		return nil
+// below returns the handler and the functions that it may have passed the request on
+// to: those of libraries that were dispatched to, and then the service's function that
+// the last of these calls, directly or through a library, and, while these are closures,
+// the one that each calls in turn. Only closures continue the chain, because middleware
+// has to remember what comes next.
+func below(c *Class, funcs []*function, called []int) []int {
+	out := called[:min(len(called), deepest):min(len(called), deepest)]
+	last := out[len(out)-1]
+	if name, ok := strings.CutSuffix(c.Stack[last].Function, "-fm"); ok && last > 0 && name == c.Stack[last-1].Function {
+		last--
+		out = append(out[:len(out)-1], last)
 	}
-	if name, ok := strings.CutSuffix(c.Stack[handler].Function, "-fm"); ok && name == c.Stack[handler-1].Function {
-		handler--
-	}
-	out := []int{handler}
-	for i := handler - 1; i >= 0 && !funcs[i].standard && len(out) < deepest; i-- {
+	for i := last - 1; i >= 0 && !funcs[i].standard && len(out) < deepest; i-- {
 		if !funcs[i].service {
 			continue // a library's wrapper around the next one
 		}
@@ -128,11 +162,6 @@ func below(c *Class, funcs []*function, handler int) []int {
 		return nil
 	}
 	return out
-}
-
-// name makes the function at index i the handler.
-func (c *Class) name(i int) {
-	c.Handler, c.Depth = strings.TrimSuffix(c.Stack[i].Function, "-fm"), c.Depth+1
 }
 
 // isHandler reports whether the function at index i was dispatched to. led is the index

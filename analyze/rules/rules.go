@@ -69,7 +69,8 @@ type Class struct {
 	// Cut is set if the outermost frames may be missing.
 	Cut  bool
 	Kind string
-	// Handler is the function that the innermost dispatch calls, and Depth the number
+	// Handler is the innermost function of the service's that a dispatch calls, within the
+	// innermost router, or, if none is the service's, the innermost. Depth is the number
 	// of dispatches that lead to it.
 	Handler string
 
@@ -85,8 +86,17 @@ type Class struct {
 	Answers *Rule
 	// Below are the frames, from Handler inwards, that may have passed the request on,
 	// as indexes into Stack, Handler's first: Handler may be middleware that calls the
-	// next function directly. It is nil if Handler calls no such function.
-	Below []int
+	// next function directly. It is nil if Handler calls no such function. The first
+	// Dispatched of those behind Handler are a library's that were dispatched to.
+	Below      []int
+	Dispatched int
+	// Unrouted is set if no router lies between the server and Handler, which may then be
+	// one itself.
+	Unrouted bool
+	// Led are the service's functions that led the request on to Handler.
+	Led []string
+	// Origin is what the stack shows of whose code the service's is, nil if nothing.
+	Origin *Origin
 	// Library is the package of the library that the service's code called, or that the
 	// goroutine belongs to. It is "" if there is none or Own is set.
 	Library string
@@ -115,6 +125,7 @@ type Table struct {
 	loop   map[string][]int
 	known  map[string]*function
 	units  *regexp.Regexp
+	home   home
 }
 
 // function is what is known about a function from its name and file.
@@ -123,7 +134,11 @@ type function struct {
 	local    *Rule // decides for a bucket of this process
 	phase    *Rule // refines any bucket
 	loops    []*Loop
+	module   string // see moduleOf
+	repo     string // see workspaceOf
+	gopath   bool   // a library's, where GOPATH has it
 	service  bool
+	certain  bool // service, and not only because of its handlers
 	library  bool // written by others: not the service, GOROOT, glue, or a package that only joins goroutines
 	standard bool // of the standard library
 	dispatch dispatch
@@ -174,6 +189,12 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	}
 	callback := t.findRole(c, funcs)
 	led := findHandler(c, funcs)
+	if adopted := adopt(c, funcs); adopted != nil {
+		funcs, c.Led = adopted, nil
+		origin := c.Origin
+		led = findHandler(c, funcs)
+		c.Origin = origin
+	}
 	findCallback(c, funcs[:callback])
 	c.Streams, c.Flushes = c.Streams && c.Depth > 0, c.Flushes && c.Depth > 0
 	site := findSite(c, funcs)
@@ -455,13 +476,16 @@ func (t *Table) function(f breakdown.Frame) *function {
 		return known
 	}
 	name := BaseName(f.Function)
-	fn := &function{service: IsService(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
+	fn := &function{module: moduleOf(f), repo: workspaceOf(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
+	fn.gopath = fn.repo != "" && isInfrastructure(packageOf(f.Function))
+	certain, adopted := t.owns(f, fn)
+	fn.service, fn.certain = certain || adopted, certain
 	fn.unit = t.units != nil && t.units.MatchString(f.Function)
-	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(strings.ReplaceAll(f.File, `\`, "/")))
+	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(slashed(f.File)))
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {
 			fn.add(&t.own[i])
-			fn.service = false
+			fn.service, fn.certain = false, false
 		}
 	}
 	for _, i := range t.exact[name] {

@@ -14,13 +14,15 @@ import (
 //	/go/pkg/mod/github.com/jackc/pgx/v5@v5.7.1/conn.go           a module
 //	github.com/jackc/pgx/v5@v5.7.1/conn.go                       the same, trimmed
 //	/home/me/shop/vendor/github.com/jackc/pgx/v5/conn.go         vendored
+//	external/com_github_jackc_pgx_v5/conn.go                     Bazel
 //	/usr/local/go/src/vendor/golang.org/x/net/idna/idna.go       vendored in GOROOT
 //	/usr/local/go/src/net/http/server.go, net/http/server.go     GOROOT
 //
-// Package main is the service wherever its files are.
+// Package main is the service wherever its files are. A Home finds the service's code in
+// binaries for which this is not enough.
 func IsService(f breakdown.Frame) bool {
 	pkg := packageOf(f.Function)
-	file := strings.ReplaceAll(f.File, `\`, "/")
+	file := slashed(f.File)
 	switch {
 	case isCgo(file):
 		return false // whichever package calls C through it
@@ -28,7 +30,7 @@ func IsService(f breakdown.Frame) bool {
 		return true
 	case isGlue(f):
 		return false
-	case versioned(file), strings.Contains(file, "/vendor/"+pkg+"/"), strings.HasPrefix(pkg, "vendor/"):
+	case moduleOf(f) != "", strings.HasPrefix(pkg, "vendor/"):
 		return false
 	}
 	return !isStandard(pkg, path.Dir(file))
@@ -38,26 +40,12 @@ func IsService(f breakdown.Frame) bool {
 // compiler wrote it, in the package of the code that needs it. Its name does not
 // tell the service's package from a library's.
 func isGlue(f breakdown.Frame) bool {
-	return f.File == "" || strings.HasPrefix(f.File, "<") || isCgo(strings.ReplaceAll(f.File, `\`, "/"))
+	return f.File == "" || strings.HasPrefix(f.File, "<") || isCgo(slashed(f.File))
 }
 
 // isCgo reports whether cgo generated a file: _cgo_gotypes.go holds the Go side of
 // each C function.
 func isCgo(file string) bool { return strings.HasPrefix(path.Base(file), "_cgo_") }
-
-// versioned reports whether a path contains a module's version: "…@v1.7.2/…".
-func versioned(file string) bool {
-	for {
-		_, after, ok := strings.Cut(file, "@v")
-		if !ok {
-			return false
-		}
-		if after != "" && '0' <= after[0] && after[0] <= '9' {
-			return true
-		}
-		file = after
-	}
-}
 
 // isStandard reports whether a package belongs to GOROOT: its first element is one that
 // GOROOT has, and its files are in GOROOT/src or, trimmed, in the package's own path.

@@ -1,6 +1,9 @@
 package timeline
 
 import (
+	"maps"
+	"slices"
+
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
 	"timesink/analyze/trace"
@@ -78,4 +81,49 @@ func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
 		known = append(known, c)
 	}
 	return known
+}
+
+// reclassify replaces what the stack means.
+func (c *class) reclassify(as *rules.Class) {
+	c.Class, c.causes = as, [trace.NumStates]reason{}
+	c.starting, c.showing = unseen, unseen
+	c.offer()
+}
+
+// mostMoves bounds the passes over the stacks after the service's code turned out to be
+// elsewhere: in the module of main, then in those of handlers.
+const mostMoves = 4
+
+// move classifies the stacks so far anew, and the latest, because what they showed
+// together changed whose code the service's is.
+func (m *machine) move(latest *class) {
+	all := append(slices.Collect(maps.Values(m.admitted)), latest)
+	for range mostMoves {
+		changed := false
+		for _, c := range all {
+			c.reclassify(m.home.Classify(c.Stack))
+		}
+		for _, c := range all {
+			changed = m.home.See(c.Class) || changed
+		}
+		if !changed {
+			break
+		}
+	}
+	clear(m.led)
+	for _, c := range m.admitted {
+		c.chain = m.chainOf(c)
+		m.lead(c)
+	}
+	clear(m.cause)
+}
+
+// lead records the functions that were seen to lead requests on to handlers.
+func (m *machine) lead(c *class) {
+	for _, f := range c.Led {
+		if m.led == nil {
+			m.led = map[string]bool{}
+		}
+		m.led[f] = true
+	}
 }

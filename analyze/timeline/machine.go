@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 
@@ -48,13 +49,16 @@ type machine struct {
 	mostOpenings int
 	evident      []*class   // the ones with evidence
 	held         []*request // the ones that may turn out to be something else
+	home         *rules.Home
+	led          map[string]bool // functions of the service that led requests on to its handlers
 	history
 	bounds
 }
 
 func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
 	m := &machine{reasonName: trace.Reason.String, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits()}
+		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits(),
+		home: rules.NewHome(table)}
 	m.bound(sharesOf(DefaultMemory))
 	m.holdUntil = math.MaxInt64
 	return m
@@ -596,5 +600,6 @@ func (m *machine) finish() *Summary {
 	m.sum.Missing, m.sum.Late, m.sum.Repeated = m.sequence.Missing, m.sequence.Late, m.sequence.Repeated
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
 	m.sum.Covered = m.covered()
+	m.sum.Led = slices.Sorted(maps.Keys(m.led))
 	return &m.sum
 }

@@ -339,6 +339,12 @@ func (m *machine) classOf(c *class) *class {
 	if known, ok := m.admitted[c.key]; ok {
 		return known
 	}
+	if m.home.Moved() {
+		c.reclassify(m.home.Classify(c.Stack))
+	}
+	if m.home.See(c.Class) {
+		m.move(c)
+	}
 	if m.classBytes+c.size() > m.stacksRoom {
 		return m.outlineOf(c)
 	}
@@ -348,6 +354,7 @@ func (m *machine) classOf(c *class) *class {
 	m.classBytes += c.size()
 	c.admitted, c.chain = true, m.chainOf(c)
 	m.admitted[c.key] = c
+	m.lead(c)
 	return c
 }
 
@@ -359,16 +366,21 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 	}
 	chain := make(breakdown.Chain, len(c.Below))
 	key := make([]byte, 0, 8*len(chain)+64)
+	key = append(key, byte(c.Dispatched))
+	if c.Unrouted {
+		key = append(key, 1)
+	}
 	for i, at := range c.Below {
 		frame := c.Stack[at]
 		frame.Function = strings.TrimSuffix(frame.Function, "-fm")
+		dispatched := 0 < i && i <= c.Dispatched
 		if i == len(chain)-1 {
-			chain[i] = breakdown.Step{Frame: breakdown.Frame{Function: frame.Function}}
+			chain[i] = breakdown.Step{Frame: breakdown.Frame{Function: frame.Function}, Dispatched: dispatched}
 			key = append(key, frame.Function...)
 			break
 		}
 		pc := c.key[8*at : 8*at+8]
-		chain[i] = breakdown.Step{Frame: frame, PC: binary.LittleEndian.Uint64([]byte(pc))}
+		chain[i] = breakdown.Step{Frame: frame, PC: binary.LittleEndian.Uint64([]byte(pc)), Dispatched: dispatched, Unrouted: i == 0 && c.Unrouted}
 		key = append(key, pc...)
 	}
 	known := m.chains[string(key)]

@@ -136,6 +136,12 @@ func TestOutlineKeepsMeaningOfStack(t *testing.T) {
 	plain := &class{Class: &rules.Class{}}
 	fields := reflect.TypeFor[rules.Class]()
 	for i := range fields.NumField() {
+		switch fields.Field(i).Name {
+		case "Dispatched", "Unrouted":
+			continue // the chain holds them
+		case "Origin":
+			continue // it is seen before stacks are cut
+		}
 		other := &class{Class: &rules.Class{}}
 		switch f := reflect.ValueOf(other.Class).Elem().Field(i); f.Kind() {
 		case reflect.Bool:
