@@ -47,6 +47,7 @@ var families = []family{
 	{"embedded", db.Embedded, []string{"sqlite3 by cgo transaction"}},
 	{"http servers", server.HTTP, []string{"net/http HTTP/2 over TLS"}},
 	{"middleware", server.Wrapped, []string{"echo, next(c)", "echo, next(c) to another"}},
+	{"handlers", server.LedOn, []string{"net/http, two closures of one function", "net/http, two closures of one function, to another"}},
 	{"rpc servers", server.RPC, []string{"grpc-go streaming"}},
 	{"streams", server.Streams, []string{"gorilla/websocket"}},
 	{"long polls", server.Polls, []string{"publish", "long poll by a hub"}},

@@ -19,7 +19,10 @@ var (
 	HTTP = slices.Concat(standard, routers, gins, fast)
 	// Wrapped lists the scenarios of wrapped handlers.
 	Wrapped = wrapped
-	RPC     = slices.Concat(grpcs, connects)
+	// LedOn lists the scenarios of handlers that other functions lead to, or that lead
+	// on themselves.
+	LedOn = ledOn
+	RPC   = slices.Concat(grpcs, connects)
 )
 
 // shop is the service behind all servers.
