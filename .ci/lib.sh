@@ -11,6 +11,7 @@ export GOFLAGS="${GOFLAGS:-} -pgo=off"
 in_services() { (cd cmd/internal/services && "$@"); }
 in_ticket() { (cd cmd/internal/ticket && "$@"); }
 in_otlp() { (cd cmd/internal/otlp && "$@"); }
+in_programs() { (cd cmd/internal/programs && "$@"); }
 in_release() { (cd cmd/internal/release && "$@"); }
 in_web() { (cd report/web && "$@"); }
 

@@ -1,0 +1,238 @@
+package programs
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"timesink/analyze"
+	"timesink/analyze/breakdown"
+	"timesink/cmd/internal/accuracy"
+	"timesink/collect"
+	"timesink/collect/capture"
+)
+
+var (
+	only   = flag.String("only", "", "run only the programs with these `names`, separated by commas")
+	bin    = flag.String("bin", "", "keep the executables in this `folder`, and use those that are there")
+	keep   = flag.String("keep", "", "keep the captures in this `folder`")
+	window = flag.Duration("window", 5*time.Second, "how long a capture lasts")
+)
+
+// The bounds. Off is for counts, and for means, against what the program counts itself;
+// its counters are read a moment before and after the window, and what it times is not
+// quite what a request is.
+const (
+	offCount = 0.03
+	offMean  = 0.10
+	offTime  = 500 * time.Microsecond
+)
+
+// TestPrograms observes each program under load and holds the answer against its clients
+// and its own metrics.
+func TestPrograms(t *testing.T) {
+	var names []string
+	if *only != "" {
+		names = strings.Split(*only, ",")
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-12s %-12s %9s %9s %9s %9s %10s %10s %10s\n", "program", "route", "clients", "itself", "known", "inferred", "client", "itself", "timesink")
+	for _, p := range Find(names) {
+		t.Run(p.Name, func(t *testing.T) {
+			folder := cmp.Or(*bin, t.TempDir())
+			observe(t, p, start(t, p, install(t, p, folder)), &table)
+		})
+	}
+	fmt.Printf("\n%s\n", table.String())
+}
+
+// observe sends a program its traffic, takes a capture, and checks the answer.
+func observe(t *testing.T, p Program, r Running, table *strings.Builder) {
+	traffic := Send(t.Context(), r.Base, p.Traffic)
+	time.Sleep(2 * time.Second)
+	before, err := read(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := collect.ParseTarget(r.Pprof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(cmp.Or(*keep, t.TempDir()), p.Name+".zip")
+	if _, err := collect.Run(t.Context(), collect.Config{Target: target, Window: *window}, path); err != nil {
+		t.Fatal(err)
+	}
+	after, err := read(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered, err := traffic.Stop()
+	if err != nil {
+		t.Errorf("a request failed: %v", err)
+	}
+	cp, err := capture.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cp.Close()
+	said, err := accuracy.Analyze(t.Context(), cp, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := check{t: t, p: p, said: said}
+	sum := 0
+	for _, route := range p.Traffic {
+		sum += c.route(route, answered[route.Name], before, after, table)
+	}
+	c.names()
+	c.total(sum)
+}
+
+// A check compares an answer with the facts.
+type check struct {
+	t    *testing.T
+	p    Program
+	said *accuracy.Analysis
+}
+
+// route checks the endpoint of a route, and returns how many of its requests the clients
+// saw in the window.
+func (c *check) route(route Route, clients []Answered, before, after reading, table *strings.Builder) int {
+	seen, clientTime := 0, int64(0)
+	for _, a := range clients {
+		if a.Start >= c.said.Start && a.End <= c.said.End {
+			seen++
+			clientTime += a.End - a.Start
+		}
+	}
+	itself, itsTime := c.counted(route, clients, before, after)
+	e := c.endpoint(route)
+	known, mean := int64(0), time.Duration(0)
+	if e != nil {
+		known, mean = e.Requests, time.Duration(e.Wall.Mean)
+	}
+	fmt.Fprintf(table, "%-12s %-12s %9d %9.0f %9d %9s %10s %10s %10s\n", c.p.Name, route.Name, seen, itself, known, "-",
+		short(time.Duration(clientTime/int64(max(seen, 1)))), short(itsTime), short(mean))
+	switch edges := float64(2 * max(route.Clients, 1)); {
+	case e == nil && !route.Blocks && c.unnamed() >= int64(float64(seen)*(1-offCount)-edges):
+		return seen // none of them was seen
+	case e == nil:
+		c.t.Errorf("%s: there is no endpoint %s", route.Name, route.Endpoint)
+		return seen
+	case float64(known) > float64(seen)+edges:
+		c.t.Errorf("%s: %d requests are known, but the clients sent %d", route.Name, known, seen)
+	case route.Blocks && float64(known) < float64(seen)*(1-offCount)-edges:
+		c.t.Errorf("%s: %d requests are known of the clients' %d", route.Name, known, seen)
+	}
+	if off := mean - itsTime; route.Blocks && itsTime > 0 && off.Abs() > offTime && math.Abs(float64(off)) > offMean*float64(itsTime) {
+		c.t.Errorf("%s: the mean is %v, by its own metrics %v", route.Name, mean, itsTime)
+	}
+	c.split(route, e)
+	return seen
+}
+
+// counted returns what the program counted between the readings, scaled to the window,
+// and its mean time. It checks the clients' count with it.
+func (c *check) counted(route Route, clients []Answered, before, after reading) (requests float64, mean time.Duration) {
+	n := after.counts[route.Name].Requests - before.counts[route.Name].Requests
+	if before.counts == nil {
+		return 0, 0
+	}
+	sent := 0
+	for _, a := range clients {
+		if a.End > before.at.UnixNano() && a.End <= after.at.UnixNano() {
+			sent++
+		}
+	}
+	if math.Abs(n-float64(sent)) > offCount*float64(sent)+10 {
+		c.t.Errorf("%s: it counted %.0f requests, its clients %d", route.Name, n, sent)
+	}
+	if n > 0 {
+		mean = time.Duration(float64(after.counts[route.Name].Time-before.counts[route.Name].Time) / n)
+	}
+	return n * float64(c.said.End-c.said.Start) / float64(after.at.Sub(before.at)), mean
+}
+
+// unnamed returns how many requests have no name.
+func (c *check) unnamed() (n int64) {
+	for _, e := range c.said.Breakdown.Endpoints {
+		if e.Name == breakdown.Unnamed {
+			n += e.Requests
+		}
+	}
+	return n
+}
+
+// endpoint returns the endpoint of a route, of several kinds the one with most requests,
+// nil if there is none. A stream that the window cuts may look like an ordinary request.
+func (c *check) endpoint(route Route) (most *breakdown.Endpoint) {
+	for i := range c.said.Breakdown.Endpoints {
+		e := &c.said.Breakdown.Endpoints[i]
+		if e.Name == route.Endpoint && (most == nil || e.Requests > most.Requests) {
+			most = e
+		}
+	}
+	return most
+}
+
+// split checks where an endpoint's time goes, and its call sites.
+func (c *check) split(route Route, e *breakdown.Endpoint) {
+	var sites []string
+	for _, b := range e.Buckets {
+		if least, ok := route.Split[b.Bucket]; ok && b.Share < least {
+			c.t.Errorf("%s: %s is %.1f%% of the time, less than %.0f%%", route.Name, b.Bucket, 100*b.Share, 100*least)
+		}
+		for _, s := range b.Sites {
+			sites = append(sites, s.Function)
+			if b.Share*float64(s.Total) > 0.05*float64(b.Total) && b.Bucket.External() && !strings.HasPrefix(s.Function, c.p.Own) {
+				c.t.Errorf("%s: the call site %s (%s:%d) of %s is not the program's own", route.Name, s.Function, s.File, s.Line, b.Bucket)
+			}
+		}
+	}
+	for _, want := range route.Sites {
+		if !slices.ContainsFunc(sites, func(f string) bool { return strings.HasPrefix(f, want) }) {
+			c.t.Errorf("%s: no call site is in %s: %s", route.Name, want, strings.Join(slices.Compact(sites), ", "))
+		}
+	}
+}
+
+// names checks that all endpoints have names that an engineer would know: no closures
+// besides those that are expected.
+func (c *check) names() {
+	for _, e := range c.said.Breakdown.Endpoints {
+		expected := slices.ContainsFunc(c.p.Traffic, func(r Route) bool { return r.Endpoint == e.Name })
+		c.t.Logf("%-90s %6d %s", e.Name, e.Requests, short(time.Duration(e.Wall.Mean)))
+		if !expected && strings.Contains(e.Name, ".func") {
+			c.t.Errorf("an endpoint is named %s", e.Name)
+		}
+	}
+}
+
+// total checks that no request is lost or counted twice, whatever its name.
+func (c *check) total(clients int) {
+	all := int64(0)
+	for _, e := range c.said.Breakdown.Endpoints {
+		all += e.Requests
+	}
+	edges := 0
+	for _, r := range c.p.Traffic {
+		edges += 2 * max(r.Clients, 1)
+	}
+	if float64(all) < float64(clients)*(1-offCount)-float64(edges) {
+		c.t.Errorf("%d requests in all, but the clients sent %d", all, clients)
+	}
+}
+
+// short returns a duration with three digits.
+func short(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}

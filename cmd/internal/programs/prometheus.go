@@ -1,0 +1,44 @@
+package programs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// prometheus is a time series database that scrapes itself.
+var prometheus = Program{
+	Name: "prometheus", Package: "github.com/prometheus/prometheus/cmd/prometheus", Version: "v0.316.0",
+	Own:   "github.com/prometheus/prometheus",
+	Start: startPrometheus,
+	Traffic: []Route{
+		{Name: "query", Path: "/api/v1/query_range?query=sum(rate(prometheus_http_requests_total[30s]))&start=1&end=3000&step=1", Rate: 30, Clients: 2,
+			Endpoint: "github.com/prometheus/prometheus/web/api/v1.(*API).queryRange"},
+		{Name: "labels", Path: "/api/v1/label/__name__/values", Rate: 30, Clients: 2,
+			Endpoint: "github.com/prometheus/prometheus/web/api/v1.(*API).labelValues"},
+		{Name: "metrics", Path: "/metrics", Rate: 10,
+			Endpoint: "github.com/prometheus/client_golang/prometheus/promhttp.HandlerForTransactional.func1"},
+	},
+}
+
+func startPrometheus(p Place) (Running, error) {
+	address := p.Free()
+	config := filepath.Join(p.Folder, "prometheus.yml")
+	err := os.WriteFile(config, fmt.Appendf(nil, `global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: itself
+    static_configs:
+      - targets: ["%s"]
+`, address), 0o644)
+	base := "http://" + address
+	return Running{
+		Args:  []string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(p.Folder, "data"), "--web.listen-address=" + address, "--log.level=error"},
+		Pprof: base, Base: base, Ready: base + "/-/ready",
+		Count: scrape(base+"/metrics", map[string]Series{
+			"query":   {"prometheus_http_request_duration_seconds", []string{`handler="/api/v1/query_range"`}},
+			"labels":  {"prometheus_http_request_duration_seconds", []string{`handler="/api/v1/label/:name/values"`}},
+			"metrics": {"prometheus_http_request_duration_seconds", []string{`handler="/metrics"`}},
+		}),
+	}, err
+}
