@@ -69,6 +69,7 @@ func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
 // An answer runs the pipeline. Its stages for each capture, in order:
 //
 //	read      the trace becomes requests (analyze/timeline)
+//	decide    time in C code becomes cpu, or remains unknown (ccalls.go)
 //	match     requests that may have answered a probe are noted, or held back (probes.go)
 //	fold      requests become sums by what may be their endpoint (fold.go, sums.go)
 //	complete  the rest of the capture is read (readers.go); probes and requests are
@@ -86,7 +87,8 @@ type answer struct {
 	b            breakdown.Breakdown
 	f            *fold
 	roots        rootSums
-	samplePeriod int64 // ns of CPU time that a sample stands for; 0 until the first capture is complete
+	samplePeriod int64      // ns of CPU time that a sample stands for; 0 until the first capture is complete
+	samplings    []sampling // by capture
 	warn         warnings
 }
 
@@ -126,11 +128,11 @@ func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 // read folds a trace's requests, except for those that match holds back.
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
-	reader := a.opts.reader()
+	reader, decided := a.opts.reader(), newCCalls(defaultPeriod)
 	if a.opts.Grown != nil {
 		reader.After = func(covered int64) { a.opts.Grown(a.f.snapshot(covered)) }
 	}
-	sum, err := reader.Read(ctx, trace, func(r *breakdown.Request) {
+	each := func(r *breakdown.Request) {
 		if err := r.Check(); err != nil && broken == nil {
 			broken = fmt.Errorf("the parts of a request do not add up, which is a bug in timesink: %w", err)
 		}
@@ -138,7 +140,9 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 			a.opts.Each(r)
 		}
 		a.take(r, match)
-	})
+	}
+	sum, err := reader.Read(ctx, trace, func(r *breakdown.Request) { decided.add(r, each) })
+	decided.release(each)
 	if err == nil {
 		err = broken
 	}
@@ -166,6 +170,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	for _, read := range readers {
 		read(a, c)
 	}
+	a.samplings = append(a.samplings, newSampling(sum, a.samplePeriod))
 	a.pair(match, probes, sum.Clock)
 	a.f.routing.lead(sum.Led)
 	a.roots.add(sum.Roots)
@@ -173,7 +178,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	if a.opts.Detail {
 		a.evidence(c, sum, match)
 	}
-	a.warn.capture(c, sum, match)
+	a.warn.capture(c, sum, match, a.samplings)
 }
 
 // pair matches the probes and folds the requests that were held back for them.
@@ -190,7 +195,7 @@ func (a *answer) pair(match *matcher, probes []capture.Probe, clock *timeline.Cl
 // finish settles the sums, renders them, and diagnoses what they say.
 func (a *answer) finish() (*breakdown.Breakdown, error) {
 	b, s := &a.b, settle(a.f)
-	b.Endpoints, b.Passages = render(s, a.samplePeriod), s.passages
+	b.Endpoints, b.Passages = render(s, a.samplePeriod, a.samplings), s.passages
 	if s.requests == 0 {
 		b.Roots = a.roots.render()
 	}

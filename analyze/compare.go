@@ -329,6 +329,9 @@ func apportion(parts []ratio, whole int64) []int64 {
 
 func phaseChanges(p pair, b breakdown.Bucket, delta int64) []breakdown.PartChange {
 	out, parts := []breakdown.PartChange{}, []ratio(nil)
+	if b == breakdown.CPU && phaseTotal(&p.before.Buckets[b], breakdown.OffCPU)+phaseTotal(&p.after.Buckets[b], breakdown.OffCPU) == 0 {
+		return out // all of it on a core, as far as anything shows
+	}
 	for phase := breakdown.NoPhase + 1; phase < breakdown.NumPhases; phase++ {
 		before, after := phaseTotal(&p.before.Buckets[b], phase), phaseTotal(&p.after.Buckets[b], phase)
 		if before != 0 || after != 0 {

@@ -35,7 +35,7 @@ func invented(r *rand.Rand, name, route string, slow int64) breakdown.Endpoint {
 		req.End = at
 		f.addTo(e, &req)
 	}
-	out := renderEndpoint(e, defaultPeriod)
+	out := renderEndpoint(e, defaultPeriod, nil)
 	out.Route = route
 	return out
 }

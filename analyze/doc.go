@@ -5,10 +5,11 @@
 // pipeline (analyze.go). Each stage uses only what the one before it returned:
 //
 //	read      trace → records → requests     analyze/trace, analyze/timeline
+//	decide    C code that computes           ccalls.go
 //	match     probes ↔ requests              probes.go
 //	fold      requests → sums by endpoint    fold.go, sums.go
 //	settle    names of endpoints             settle.go, handlers.go, polls.go
-//	render    sums → Breakdown               render.go
+//	render    sums → Breakdown               render.go, oncpu.go
 //	diagnose  findings and warnings          findings.go, warnings.go, unruled.go
 //
 // Findings and warnings are facts here; package report puts them into words.
@@ -114,8 +115,17 @@
 //     times in the window, if one handler both waits and wakes, or if a goroutine wakes
 //     only some of those who wait. Work that is gathered in memory and released by a
 //     timer looks like a long poll.
-//   - Only the runtime says what runs: if the kernel took the core away, cpu is too
-//     long. The CPU samples are compared with it, and a warning reports a large gap.
+//   - The runtime says what runs, but not whether there is a core. For how long there was
+//     one is estimated from the CPU samples, in the phases on_cpu and off_cpu, with bounds
+//     that are wide if there are few samples. off_cpu is 0 unless the samples exclude
+//     that. They say nothing if no CPU profile ran during the whole window, on Windows,
+//     and for Go before 1.22.
+//   - Why there was no core is inferred: a CPU limit stops the whole process at regular
+//     intervals, a page fault stops only the code in which it occurs, and neighbors slow
+//     all code down.
+//   - Of a C function only all calls together show whether it computes, which counts as
+//     cpu, or waits, which is unknown with the phase c_call. One that does both counts as
+//     what it does more.
 //   - When every processor is busy, arriving data is noticed late, so waits look
 //     longer. A warning says how often that happened.
 //   - Go 1.22 to 1.27 are supported, and later versions unless they rename functions.

@@ -29,6 +29,8 @@ var looks = []struct {
 	{"many-queries", manyQueries},
 	{"worker-queue", workerQueue},
 	{"batch-queue", batchQueue},
+	{"child-process", childProcess},
+	{"no-core", noCore},
 	{"no-processor", noProcessor},
 }
 
@@ -203,7 +205,7 @@ func batchOf(b *bucketSums, h *breakdown.Holding, requests int64) *breakdown.Bat
 		own, time := rank(c)
 		if best != nil {
 			bestOwn, bestTime := rank(best)
-			if cmp.Or(cmp.Compare(own, bestOwn), cmp.Compare(time, bestTime), compareFrames(best.Site, c.Site), cmp.Compare(evidence(best), evidence(c))) <= 0 {
+			if cmp.Or(cmp.Compare(own, bestOwn), cmp.Compare(time, bestTime), compareFrames(best.Site, c.Site), cmp.Compare(evidence(best, fact.Doing), evidence(c, fact.Doing))) <= 0 {
 				continue
 			}
 		}
@@ -219,8 +221,46 @@ func batchOf(b *bucketSums, h *breakdown.Holding, requests int64) *breakdown.Bat
 	return fact
 }
 
-func noProcessor(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+func childProcess(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+	t := &e.Buckets[breakdown.Unknown]
+	f := &breakdown.Facts{}
+	for _, p := range t.Phases {
+		if p.Phase == breakdown.ChildProcess {
+			f.Spent = p.Mean
+		}
+	}
+	if !worth(e, f.Spent) {
+		return nil, 0
+	}
+	if 2*f.Spent > t.Mean && len(t.Sites) > 0 {
+		f.Site = t.Sites[0].Frame
+	}
+	return f, f.Spent
+}
+
+// noCore finds time in which the kernel had taken the core. Where a CPU limit stops the
+// whole process, goroutines that are ready wait for the same reason.
+func noCore(e *breakdown.Endpoint, _ *endpoint) (*breakdown.Facts, int64) {
+	f := &breakdown.Facts{}
+	for _, p := range e.Buckets[breakdown.CPU].Phases {
+		if p.Phase == breakdown.OffCPU {
+			f.Spent, f.Cause = p.Mean, p.Cause
+		}
+	}
+	if f.Cause == breakdown.ByLimit {
+		f.Waited = e.Buckets[breakdown.Scheduler].Mean
+	}
+	if f.Spent == 0 || !worth(e, f.Spent+f.Waited) {
+		return nil, 0
+	}
+	return f, f.Spent + f.Waited
+}
+
+func noProcessor(e *breakdown.Endpoint, sums *endpoint) (*breakdown.Facts, int64) {
 	t := &e.Buckets[breakdown.Scheduler]
+	if f, _ := noCore(e, sums); f != nil && f.Waited > 0 {
+		return nil, 0 // more processors would be stopped as well
+	}
 	if !worth(e, t.Mean) {
 		return nil, 0
 	}

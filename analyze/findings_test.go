@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
 	"timesink/collect/capture"
 	"timesink/report"
 )
@@ -94,6 +95,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), busy in an upstream call for 20.0 ms"},
 		{"batches", batches,
 			"batch-queue", 20 * msec, "the request's own batch is in syscall.Fdatasync for 30.0 ms per request"},
+		{"a child process", cpu.spend(breakdown.Unknown, breakdown.ChildProcess, 20*msec), "child-process", 20 * msec, "20.0 ms of 30.0 ms"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
 		f := newFold(0)
@@ -105,7 +107,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 			f.add(r)
 		}
 		sums := settle(f)
-		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod)}
+		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod, nil)}
 		if err := b.Check(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -130,6 +132,41 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// Under a CPU limit, more processors would not help.
+func TestALimitIsNoLackOfProcessors(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   sampling
+		want []string
+	}{
+		{"a limit", sampling{usable: true, per: 1e-7, perMost: 1e-7, perLeast: 9e-8, Kernel: timeline.Kernel{Every: 1e8, Still: 2e9}, process: exposure{4e9, 40}}, []string{"no-core 30.0 ms of 100 ms per request ran without a core"}},
+		{"neighbors", sampling{usable: true, per: 1e-7, perMost: 1e-7, perLeast: 9e-8, process: exposure{8e9, 80}}, []string{"no-processor 60.0 ms of 100 ms per request", "no-core 30.0 ms of 100 ms per request ran without a core"}},
+		{"no profile", sampling{}, []string{"no-processor 60.0 ms of 100 ms per request"}},
+	} {
+		f := newFold(0)
+		for range 100 {
+			r := made{}.spend(breakdown.CPU, breakdown.NoPhase, 40*msec).spend(breakdown.Scheduler, breakdown.NoPhase, 60*msec).request()
+			r.Ran, r.RanSampled = 40*msec, 1
+			f.add(r)
+		}
+		sums := settle(f)
+		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod, []sampling{c.of})}
+		if err := b.Check(); err != nil {
+			t.Error(err)
+		}
+		var got []string
+		for _, f := range report.Worded(&breakdown.Breakdown{Findings: findings(b, sums)}).Findings {
+			got = append(got, f.ID+" "+f.Evidence[0])
+			if f.Title == "" || f.Try == "" {
+				t.Errorf("%s: %+v has no words", c.name, f)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+}
+
 // Streams have findings only if there are no other requests.
 func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 	for _, ordinary := range []bool{true, false} {
@@ -143,7 +180,7 @@ func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 			}
 		}
 		sums := settle(f)
-		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod)}
+		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod, nil)}
 		want := map[bool]string{true: "main.get", false: "main.events"}[ordinary]
 		if found := findings(b, sums); len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
 			t.Errorf("with ordinary requests, %v: the first is %s, and there is found %+v", ordinary, b.Endpoints[0].Name, found)

@@ -111,7 +111,7 @@ func BenchmarkEndpoints(b *testing.B) {
 	sums := settle(foldAll(benchRequests(b)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if len(render(sums, defaultPeriod)) == 0 {
+		if len(render(sums, defaultPeriod, nil)) == 0 {
 			b.Fatal("no endpoints")
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // rendered settles and renders a fold, which must not be used afterwards.
-func rendered(f *fold) []breakdown.Endpoint { return render(settle(f), defaultPeriod) }
+func rendered(f *fold) []breakdown.Endpoint { return render(settle(f), defaultPeriod, nil) }
 
 // manySums adds requests to many endpoints, each with its own call site, and returns
 // their wall time.

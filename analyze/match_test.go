@@ -48,7 +48,7 @@ func sited(sites ...breakdown.SiteTime) breakdown.Endpoint {
 		req.End = end
 	}
 	f.addTo(e, &req)
-	return renderEndpoint(e, defaultPeriod)
+	return renderEndpoint(e, defaultPeriod, nil)
 }
 
 func TestSitesAreMatched(t *testing.T) {

@@ -417,7 +417,7 @@ func TestAPlaceWhereRequestsPoll(t *testing.T) {
 				Path: []breakdown.Segment{{Start: start, End: start + 100, Bucket: breakdown.Wait, Cause: &breakdown.Cause{Site: *site}}}})
 		}
 		sums := settle(f)
-		got := render(sums, defaultPeriod)
+		got := render(sums, defaultPeriod, nil)
 		want := map[bool]string{false: "http/1", true: "http/1 long poll"}[c.polls]
 		if len(got) != 1 || got[0].Kind != want {
 			t.Errorf("%s: %s, not %s", c.name, got[0].Kind, want)

@@ -15,11 +15,11 @@ const topSites = 12
 
 // render returns the endpoints of the answer, the one with the most request time first,
 // and streams and long polls after the others. A CPU sample stands for samplePeriod ns.
-func render(s *settled, samplePeriod int64) []breakdown.Endpoint {
+func render(s *settled, samplePeriod int64, samplings []sampling) []breakdown.Endpoint {
 	out := []breakdown.Endpoint{}
 	for _, e := range s.byKey {
 		if e.requests > 0 || e.incomplete > 0 {
-			out = append(out, renderEndpoint(e, samplePeriod))
+			out = append(out, renderEndpoint(e, samplePeriod, samplings))
 		}
 	}
 	last := func(e breakdown.Endpoint) int {
@@ -35,7 +35,7 @@ func render(s *settled, samplePeriod int64) []breakdown.Endpoint {
 	return out
 }
 
-func renderEndpoint(e *endpoint, samplePeriod int64) breakdown.Endpoint {
+func renderEndpoint(e *endpoint, samplePeriod int64, samplings []sampling) breakdown.Endpoint {
 	out := breakdown.Endpoint{
 		Name: e.key.name, Kind: e.key.kind, Route: routeOf(e), Requests: e.requests,
 		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
@@ -46,6 +46,7 @@ func renderEndpoint(e *endpoint, samplePeriod int64) breakdown.Endpoint {
 	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
 		out.Buckets = append(out.Buckets, renderBucket(e, b))
 	}
+	renderPresence(e, &out.Buckets[breakdown.CPU], samplings)
 	out.CPU = []breakdown.CPUFunction{}
 	for _, s := range e.samples {
 		out.CPU = append(out.CPU, breakdown.CPUFunction{Frame: s.frame, Samples: s.n, Self: s.n * samplePeriod})
@@ -59,6 +60,17 @@ func renderEndpoint(e *endpoint, samplePeriod int64) breakdown.Endpoint {
 		out.Detail = e.detail.render()
 	}
 	return out
+}
+
+// renderPresence splits the running time by whether there was a core, if CPU samples
+// tell.
+func renderPresence(e *endpoint, t *breakdown.BucketTime, samplings []sampling) {
+	if slices.ContainsFunc(samplings, func(s sampling) bool { return s.old }) {
+		return
+	}
+	if p, ok := presenceOf(e.exposed, samplings); ok && t.Total+t.IncompleteTotal > 0 {
+		t.Phases = p.phases(t.Total, t.IncompleteTotal, e.requests, why(e.exposed, p, samplings))
+	}
 }
 
 // cpuLibraries estimates the running time in calls to other systems from their share of
@@ -104,7 +116,8 @@ func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 		out.CallsPerRequest = round(float64(b.callCount)/float64(e.requests), 1000)
 	}
 	for p, t := range b.phases {
-		if incomplete := b.incompletePhases[p]; (t > 0 || incomplete > 0) && p != int(breakdown.NoPhase) {
+		// Time in no phase is listed only beside other phases.
+		if incomplete := b.incompletePhases[p]; (t > 0 || incomplete > 0) && (p != int(breakdown.NoPhase) || t+incomplete != b.total+b.incomplete) {
 			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests), IncompleteTotal: incomplete})
 		}
 	}
@@ -112,7 +125,7 @@ func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 	for _, c := range b.calls {
 		out.CallTime += c.time
 	}
-	out.Sites = sitesOf(b, e.requests)
+	out.Sites = sitesOf(which, b, e.requests)
 	out.Holders = holdersOf(b)
 	return out
 }
@@ -132,7 +145,7 @@ func systems(set map[string]bool) []string {
 
 // sitesOf groups the causes of a bucket by call site. The endpoint has that many
 // complete requests.
-func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
+func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.SiteTime {
 	type siteSum struct {
 		total, top int64
 		why        string
@@ -145,7 +158,7 @@ func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
 			sums[c.Site] = s
 		}
 		s.total += *t
-		if why := evidence(c); *t > s.top || *t == s.top && why < s.why {
+		if why := evidence(c, which); *t > s.top || *t == s.top && why < s.why {
 			s.top, s.why = *t, why
 		}
 	}
@@ -184,14 +197,18 @@ func sitesOf(b *bucketSums, requests int64) []breakdown.SiteTime {
 }
 
 // evidence describes a cause: the state, the runtime's reason, and the frame that the
-// attribution rests on.
-func evidence(c *breakdown.Cause) string {
+// attribution to a bucket rests on.
+func evidence(c *breakdown.Cause, b breakdown.Bucket) string {
 	parts := []string{c.State}
 	if c.Reason != "" {
 		parts = append(parts, "("+c.Reason+")")
 	}
-	if c.Rule != "" {
+	if c.Timer != "" && c.State == "waiting" && b == breakdown.Sleep {
+		parts = append(parts, "for a timer of", c.Timer)
+	} else if c.Rule != "" {
 		parts = append(parts, "in", strings.TrimSuffix(c.Rule, "."))
+	} else if name := cName(c); name != "" {
+		parts = append(parts, "in", name)
 	} else if len(c.Stack) > 0 {
 		parts = append(parts, "in", c.Stack[0].Function)
 	}

@@ -58,8 +58,8 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 		return err
 	}
 	defer trace.Close()
-	left := len(wanted)
-	_, err = opts.completed().reader().Read(ctx, trace, func(r *breakdown.Request) {
+	left, decided := len(wanted), newCCalls(defaultPeriod)
+	each := func(r *breakdown.Request) {
 		id := breakdown.RequestID{Capture: number, Goroutine: r.Goroutine, Start: r.Start}
 		if !wanted[id] || found[id] != nil {
 			return
@@ -68,7 +68,9 @@ func pick(ctx context.Context, c *capture.Capture, number int, opts Options, wan
 		if left--; left == 0 {
 			cancel()
 		}
-	})
+	}
+	_, err = opts.completed().reader().Read(ctx, trace, func(r *breakdown.Request) { decided.add(r, each) })
+	decided.release(each)
 	if left == 0 || err == nil {
 		return nil
 	}

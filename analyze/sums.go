@@ -68,6 +68,7 @@ type endpoint struct {
 	wallTotal      int64
 	buckets        [breakdown.NumBuckets]bucketSums
 	samples        map[string]*cpuSum
+	exposed        []exposure           // by capture
 	running        int64                // samples that hit a running goroutine
 	libraries      map[libraryKey]int64 // those of them in calls to a system
 	seq            int64                // of the request being added
@@ -132,6 +133,8 @@ func newEndpoint(a *account, key endpointKey, nth int) *endpoint {
 
 // add adds a request. Its path and calls must be in the order of their start.
 func (e *endpoint) add(r *breakdown.Request) {
+	e.exposed = exposedIn(e.exposed, e.capture)
+	e.exposed[e.capture].add(r)
 	if r.Incomplete {
 		e.addCut(r)
 		return
@@ -144,6 +147,14 @@ func (e *endpoint) add(r *breakdown.Request) {
 			e.sample(c)
 		}
 	}
+}
+
+// exposedIn returns the exposures with room for that of a capture.
+func exposedIn(list []exposure, capture int) []exposure {
+	for len(list) <= capture {
+		list = append(list, exposure{})
+	}
+	return list
 }
 
 // addCut adds a request that an edge of the window cut.
@@ -229,6 +240,9 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 	}
 	if s.Bucket.External() && cause.System != "" {
 		b.addSystem(cause.System)
+	}
+	if s.Bucket == breakdown.Sleep && cause.Timer != "" {
+		b.addSystem(cause.Timer)
 	}
 	if b.causes == nil {
 		b.causes = map[*breakdown.Cause]*int64{}

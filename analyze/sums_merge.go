@@ -24,6 +24,11 @@ func (e *endpoint) merge(o *endpoint) {
 		}
 		e.samples[leaf].n += s.n
 	}
+	for capture, x := range o.exposed {
+		e.exposed = exposedIn(e.exposed, capture)
+		e.exposed[capture].ran += x.ran
+		e.exposed[capture].samples += x.samples
+	}
 	e.running += o.running
 	addAll(e.libraries, o.libraries)
 	maps.Copy(e.routes, o.routes)

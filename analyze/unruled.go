@@ -66,20 +66,12 @@ func unruledBy(c *breakdown.Cause, b breakdown.Bucket, e *breakdown.Endpoint) *b
 	case b != breakdown.Unknown || len(c.Stack) == 0 || !rules.IsService(c.Site):
 		return nil
 	}
-	u := &breakdown.Unruled{InC: inC(c)}
+	u := &breakdown.Unruled{InC: cName(c) != ""}
 	u.Stack, u.Cut = waitingAt(c)
 	if of := c.Site.Function; of == rules.BaseName(of) && of != rules.BaseName(e.Name) && of != "main.main" {
 		u.Rule = of
 	}
 	return u
-}
-
-// inC reports whether a cause's goroutine was in a call to C. The names are those that
-// cgo gives to the Go side of a C function.
-func inC(c *breakdown.Cause) bool {
-	return slices.ContainsFunc(c.Stack, func(f breakdown.Frame) bool {
-		return strings.Contains(f.Function, "._Cfunc_") || strings.Contains(f.Function, "._C2func_")
-	})
 }
 
 // waitingAt returns the frames from the function that a cause waits in outwards, and

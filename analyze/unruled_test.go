@@ -50,7 +50,7 @@ func TestRulesAreSuggestedForLibrariesNotForTheServicesPackage(t *testing.T) {
 		f.add(m.request())
 		var w warnings
 		sums := settle(f)
-		w.unruled(&render(sums, defaultPeriod)[0], sums)
+		w.unruled(&render(sums, defaultPeriod, nil)[0], sums)
 		if c.says == "" {
 			if len(w.list) > 0 {
 				t.Errorf("%s: %+v", c.name, w.list)

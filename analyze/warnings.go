@@ -3,7 +3,6 @@ package analyze
 import (
 	"cmp"
 	"math"
-	"time"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/timeline"
@@ -34,8 +33,8 @@ func (w *warnings) pass(from breakdown.Warning, side string) {
 	w.list = append(w.list, from)
 }
 
-// capture adds the warnings about one capture.
-func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher) {
+// capture adds the warnings about one capture, whose sampling is the last.
+func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher, samplings []sampling) {
 	for _, from := range c.Warnings() {
 		w.list = append(w.list, breakdown.Warning{Code: from.Code, Message: from.Message})
 	}
@@ -54,7 +53,7 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 	if window := sum.Covered; window > 0 && float64(sum.Saturated) > 0.5*float64(window) {
 		w.add("cores-saturated", breakdown.Doubt{Processors: sum.GOMAXPROCS, Share: float64(sum.Saturated) / float64(window)})
 	}
-	w.offCPU(sum)
+	w.offCPU(samplings)
 	answered := 0
 	for i := range match.probes {
 		if match.probes[i].Status != 0 {
@@ -108,16 +107,17 @@ func (w *warnings) given(sum *timeline.Summary) {
 	}
 }
 
-// offCPU warns if the goroutines ran for much longer than their CPU samples account
+// offCPU warns if the goroutines ran for notably longer than their CPU samples account
 // for: the kernel had taken the core away.
-func (w *warnings) offCPU(sum *timeline.Summary) {
-	if sum.Samples < 200 {
-		return
+func (w *warnings) offCPU(samplings []sampling) {
+	s := samplings[len(samplings)-1:]
+	all := []exposure{s[0].process}
+	least := notable
+	if s[0].old {
+		least = 0.4 // goroutines also seem to run while they are in system calls
 	}
-	sampled := sum.SamplesRunning * defaultPeriod
-	// In an old trace, goroutines also seem to run while they are in system calls.
-	if gap := sum.Running - sum.AfterCalls - sampled; float64(gap) > 0.4*float64(sum.Running) && gap > int64(time.Second) {
-		w.add("cpu-throttled", breakdown.Doubt{Running: sum.Running, Sampled: sampled})
+	if p, ok := presenceOf(all, s); ok && p.deprived && 1-p.share >= least {
+		w.add("cpu-throttled", breakdown.Doubt{Running: s[0].process.ran, Sampled: int64(p.share * float64(s[0].process.ran)), Deprived: why(all, p, s)})
 	}
 }
 
@@ -156,8 +156,8 @@ const negligible = 0.01
 
 // endpoint adds the warnings about one endpoint's figures.
 func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
-	if u := e.Buckets[breakdown.Unknown]; u.Share > 0.005 {
-		w.add("unknown-time", breakdown.Doubt{Endpoint: title(e), Share: u.Share})
+	if of := unexplained(e); of > 0.005 {
+		w.add("unknown-time", breakdown.Doubt{Endpoint: title(e), Share: of})
 	}
 	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() {
 		w.add("incomplete-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Incomplete, Share: float64(e.IncompleteTime) / float64(whole)})
@@ -165,6 +165,18 @@ func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
 	if e.Requests > 0 && e.Requests < 20 {
 		w.add("few-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Requests})
 	}
+}
+
+// unexplained returns the share of the wall time of which nothing is known.
+func unexplained(e *breakdown.Endpoint) float64 {
+	u := &e.Buckets[breakdown.Unknown]
+	rest := u.Total
+	for _, p := range u.Phases {
+		if p.Phase != breakdown.NoPhase {
+			rest -= p.Total
+		}
+	}
+	return share(rest, e.Wall.Total)
 }
 
 // title returns an endpoint's route, or its name if it has none.

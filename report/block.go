@@ -217,6 +217,9 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 		rows = append(rows, noted(b.libraries()...)...)
 		rows = append(rows, noted(b.functions()...)...)
 	}
+	if t.Bucket == breakdown.Sleep && len(t.Systems) > 0 {
+		rows = append(rows, noted(wrap("timers of "+clean(list(t.Systems)), b.notes)...)...)
+	}
 	if t.Bucket == breakdown.Lock || t.Bucket == breakdown.Wait {
 		rows = append(rows, noted(b.holders(t)...)...)
 	}
@@ -238,6 +241,9 @@ func phaseName(p breakdown.Phase) string {
 // phases returns the phases worth a row, the longest first.
 func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
 	var list []breakdown.PhaseTime
+	if t.Bucket == breakdown.CPU && deprived(t) == nil {
+		return nil // all of it on a core, as far as anything shows
+	}
 	for _, p := range t.Phases {
 		if b.in(&p) > 0 && (b.verbose || ratio(b.in(&p), b.of(t)) >= 0.01) {
 			list = append(list, p)
@@ -251,10 +257,31 @@ func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
 	if p.Stage() == breakdown.Pooling {
 		return b.holders(t)
 	}
-	if text := b.dials(t, p); text != "" {
+	text := b.remark(t, p)
+	switch {
+	case text == "":
+		return nil
+	case b.notes == 0:
 		return []string{text}
 	}
-	return nil
+	return wrap(text, b.notes)
+}
+
+// remark says what a phase's name does not, "" if there is nothing to say.
+func (b *block) remark(t *breakdown.BucketTime, p breakdown.Phase) string {
+	if off := deprived(t); off != nil && p == breakdown.OffCPU {
+		return b.estimate(off)
+	}
+	return b.dials(t, p)
+}
+
+// estimate says why running goroutines had no core, and how exact the figure is.
+func (b *block) estimate(off *breakdown.PhaseTime) string {
+	text := deprivedBy(off.Cause)
+	if ci := off.MeanCI95; ci != nil && b.e.Requests > 0 {
+		text += fmt.Sprintf("; estimated, %s to %s", b.scale.atLeastVisible(ci[0]), b.scale.atLeastVisible(ci[1]))
+	}
+	return text
 }
 
 // dials says how many of a bucket's calls dial. It returns "" for all phases but the

@@ -280,7 +280,7 @@ func constants(t *testing.T) map[string]bool {
 	}
 	// Constants that are neither buckets nor phases, or that mean none or all of them.
 	for _, other := range []string{"NumBuckets", "NumPhases", "NoPhase", "External", "Processor", "Blocked", "Unexplained", "Plain", "Lines", "Grid", "Dots",
-		"NoStage", "Pooling", "Dialing", "Batching", "Asking"} {
+		"NoStage", "Pooling", "Dialing", "Batching", "Asking", "Deprived", "Apart"} {
 		delete(names, other)
 	}
 	if len(names) != int(breakdown.NumBuckets)+int(breakdown.NumPhases)-1 {

@@ -12,6 +12,7 @@ type findingWording struct {
 	title    func(f *breakdown.Facts) string
 	evidence func(f *breakdown.Facts) []string
 	try      string
+	tries    func(f *breakdown.Facts) string // if set, instead of try
 }
 
 // findingWordings holds the wording of every finding, by ID. JSON uses the same words.
@@ -73,6 +74,42 @@ var findingWordings = map[string]findingWording{
 			return append(append(waitedAt(f), keptWaiting("queued behind the batches of", f)...), ownBatch(f)...)
 		},
 		try: "make a batch's own work faster (for a sync, a faster disk), or take more requests into each; more workers make no batch faster",
+	},
+	"child-process": {
+		title:    says("requests wait for child processes"),
+		evidence: func(f *breakdown.Facts) []string { return append([]string{ofRequest(f)}, siteAt("run at", f.Site)...) },
+		try:      "do the work within the process, or keep the child running and send it requests",
+	},
+	"no-core": {
+		title: func(f *breakdown.Facts) string {
+			switch f.Cause {
+			case breakdown.ByLimit:
+				return "a CPU limit stops the process"
+			case breakdown.ByStalls:
+				return "code stands still in the kernel, as in page faults"
+			case breakdown.ByNeighbors:
+				return "other processes take the cores"
+			}
+			return "requests run without a core"
+		},
+		evidence: func(f *breakdown.Facts) []string {
+			list := []string{ofRequest(f) + " ran without a core"}
+			if f.Waited > 0 {
+				list = append(list, threeDigits(f.Waited)+" more was ready to run")
+			}
+			return list
+		},
+		tries: func(f *breakdown.Facts) string {
+			switch f.Cause {
+			case breakdown.ByLimit:
+				return "raise the container's CPU limit, or set GOMAXPROCS no higher than it"
+			case breakdown.ByStalls:
+				return "give it memory enough that mapped files and the heap stay resident, or read files instead of mapping them"
+			case breakdown.ByNeighbors:
+				return "move the neighbors away, or reserve cores for the service"
+			}
+			return "look for a CPU limit (cpu.stat: nr_throttled), major page faults (pgmajfault), and busy neighbors"
+		},
 	},
 	"no-processor": {
 		title:    says("requests are ready to run and wait for a processor"),

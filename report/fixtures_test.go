@@ -34,6 +34,8 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"hostile":           hostile,
 	"hidden-calls":      hiddenCalls,
 	"held-connections":  heldConnections,
+	"limited":           limited,
+	"beyond-go":         beyondGo,
 	"ticket":            ticket,
 }
 
@@ -389,6 +391,35 @@ func hostile() *breakdown.Breakdown {
 	b := of(src, e, endpoint(long, 10, part{bucket: breakdown.CPU, mean: 2 * ms}))
 	b.Findings = []breakdown.Finding{{ID: "x", Endpoint: long, Title: "title\x1b[0m with\nnewline", Evidence: []string{strings.Repeat("evidence ", 30), strings.Repeat("x", 200), ""}, Try: "\u009b31mtry"}}
 	b.Warnings = []breakdown.Warning{{Code: "code-only"}, {Code: "w", Message: "the service said: \"<html>\r\n\t<b>\x7f\xff\""}}
+	return b
+}
+
+// limited runs under a CPU limit.
+func limited() *breakdown.Breakdown {
+	e := decode(189,
+		part{bucket: breakdown.Upstream, mean: 30 * ms, calls: 1, systems: []string{"http"}, phases: phases(breakdown.ResponseWait, 30*ms)},
+		part{bucket: breakdown.CPU, mean: 22 * ms, phases: phases(breakdown.OnCPU, 2*ms, breakdown.OffCPU, 20*ms)},
+		part{bucket: breakdown.Scheduler, mean: 9 * ms})
+	for i, bounds := range []breakdown.Interval{{1 * ms, 4 * ms}, {18 * ms, 21 * ms}} {
+		p := &e.Buckets[breakdown.CPU].Phases[i]
+		p.MeanCI95, p.TotalCI95 = &bounds, &breakdown.Interval{bounds[0] * 189, bounds[1] * 189}
+	}
+	e.Buckets[breakdown.CPU].Phases[1].Cause = breakdown.ByLimit
+	b := of(source(), e)
+	b.Findings = []breakdown.Finding{{ID: "no-core", Endpoint: e.Name, SavesUpTo: 29 * ms, Facts: &breakdown.Facts{Wall: 61 * ms, Spent: 20 * ms, Waited: 9 * ms, Cause: breakdown.ByLimit}}}
+	b.Warnings = []breakdown.Warning{{Code: "cpu-throttled", Facts: &breakdown.Doubt{Running: 4200 * ms, Sampled: 400 * ms, Deprived: breakdown.ByLimit}}}
+	return b
+}
+
+// beyondGo waits for child processes, C code, and timers of libraries.
+func beyondGo() *breakdown.Breakdown {
+	e := decode(300,
+		part{bucket: breakdown.Unknown, mean: 50 * ms, phases: phases(breakdown.ChildProcess, 40*ms, breakdown.CCall, 9*ms, breakdown.NoPhase, 1*ms),
+			sites: []breakdown.SiteTime{site("main.describe", "main.go", 13, 0, 0, 0), site("main.hash", "main.go", 22, 9*ms, 0, 0)}},
+		part{bucket: breakdown.Sleep, mean: 30 * ms, systems: []string{"go-retryablehttp", "net (dual-stack fallback)"}, sites: []breakdown.SiteTime{site("main.fetch", "main.go", 40, 0, 0, 0)}},
+		part{bucket: breakdown.CPU, mean: 4 * ms, phases: phases(breakdown.OnCPU, 4*ms)})
+	b := of(source(), e)
+	b.Findings = []breakdown.Finding{{ID: "child-process", Endpoint: e.Name, SavesUpTo: 40 * ms, Facts: &breakdown.Facts{Wall: 84 * ms, Spent: 40 * ms, Site: breakdown.Frame{Function: "main.describe", File: "main.go", Line: 13}}}}
 	return b
 }
 

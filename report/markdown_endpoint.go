@@ -95,7 +95,7 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 	}
 	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.scale.atLeastVisible(b.of(t))), m.plain(percent(share)), drawn, free, m.how(b, t))
 	for _, p := range b.phases(t) {
-		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(b.in(&p))), m.plain(percent(ratio(b.in(&p), b.whole))), "", "", m.plain(b.dials(t, p.Phase)))
+		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(b.in(&p))), m.plain(percent(ratio(b.in(&p), b.whole))), "", "", prose(m, b.remark(t, p.Phase)))
 	}
 	return rows
 }

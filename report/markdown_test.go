@@ -42,7 +42,7 @@ func compareMarkdown(t testing.TB, c *breakdown.Comparison, o report.MarkdownOpt
 }
 
 func TestMarkdownGoldens(t *testing.T) {
-	for _, name := range []string{"ticket", "hostile", "held-lock", "no-requests", "nothing", "incomplete-only"} {
+	for _, name := range []string{"ticket", "hostile", "held-lock", "no-requests", "nothing", "incomplete-only", "limited"} {
 		github := markdown(t, fixtures[name](), report.MarkdownOptions{})
 		golden(t, name+".md", []byte(github))
 		golden(t, name+".jira", []byte(markdown(t, fixtures[name](), report.MarkdownOptions{Flavor: report.Jira})))

@@ -7,8 +7,9 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// An ownPart is a part of another system's bucket that is spent on the service's own
-// side: it would remain if the other side took no time.
+// An ownPart is a part of a bucket that would remain if the bucket's work took no time:
+// what another system's bucket spends on the service's own side, and running without a
+// core.
 type ownPart struct {
 	stage breakdown.Stage
 	spent string // "Most time is spent …"
@@ -20,6 +21,31 @@ var ownParts = []ownPart{
 	poolWait,
 	{breakdown.Dialing, "dialing connections"},
 	{breakdown.Batching, "waiting for the client's own batches to fill"},
+	{breakdown.Deprived, "running without a core"},
+}
+
+// deprived returns the part of the running time that was without a core, or nil if
+// nothing shows any.
+func deprived(t *breakdown.BucketTime) *breakdown.PhaseTime {
+	for i := range t.Phases {
+		if p := &t.Phases[i]; p.Phase == breakdown.OffCPU && p.Total+p.IncompleteTotal > 0 {
+			return p
+		}
+	}
+	return nil
+}
+
+// deprivedBy says why running goroutines had no core.
+func deprivedBy(cause breakdown.Deprivation) string {
+	switch cause {
+	case breakdown.ByLimit:
+		return "a CPU limit"
+	case breakdown.ByStalls:
+		return "page faults, or other waits in the kernel without a system call"
+	case breakdown.ByNeighbors:
+		return "noisy neighbors"
+	}
+	return "a CPU limit, page faults, or noisy neighbors"
 }
 
 func (p *ownPart) total(t *breakdown.BucketTime) int64 { return p.time(t, totalIn) }
@@ -36,6 +62,9 @@ func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) in
 // instead says what a bucket's time is spent on if it is mostly this part. It clears
 // the other system, unless the pool's connections were busy with it.
 func (p *ownPart) instead(t *breakdown.BucketTime) string {
+	if off := deprived(t); off != nil {
+		return p.spent + " (" + deprivedBy(off.Cause) + ")"
+	}
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
 		return p.spent
 	}

@@ -195,7 +195,7 @@ func (w *walker) value(at string, s node, of reflect.Type) {
 	}
 	s = w.resolved(at, s)
 	want := map[reflect.Kind]string{reflect.Int: "integer", reflect.Int64: "integer", reflect.Float64: "number", reflect.String: "string",
-		reflect.Bool: "boolean", reflect.Slice: "array", reflect.Struct: "object"}[of.Kind()]
+		reflect.Bool: "boolean", reflect.Slice: "array", reflect.Array: "array", reflect.Struct: "object"}[of.Kind()]
 	if of.Implements(textMarshaler) {
 		want = "string"
 	}

@@ -74,8 +74,12 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 		return fmt.Sprintf("all %d processors were busy for %.0f%% of the window: the service sees arrived data late, so waits look longer than they were", d.Processors, 100*d.Share)
 	},
 	"cpu-throttled": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("goroutines ran for %s, but CPU samples account for %s: the kernel took the processor away (a CPU limit, or noisy neighbors), so part of cpu is waiting for a core",
-			threeDigits(d.Running), threeDigits(d.Sampled))
+		text := fmt.Sprintf("goroutines ran for %s, but CPU samples account for %s: the kernel took the processor away (%s), so part of cpu is waiting for a core",
+			threeDigits(d.Running), threeDigits(d.Sampled), deprivedBy(d.Deprived))
+		if d.Deprived == breakdown.ByLimit {
+			text += "; while the process is stopped, it also sees answers late, so waits look longer than they were"
+		}
+		return text
 	},
 	"probes-unmatched": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("only %d of %d probes were found among the requests: another instance behind a load balancer may have answered, or a proxy shares its connections", d.Count, d.Of)

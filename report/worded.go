@@ -12,6 +12,9 @@ func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 		f := &w.Findings[i]
 		if words, ok := findingWordings[f.ID]; ok && f.Facts != nil {
 			f.Title, f.Evidence, f.Try = words.title(f.Facts), words.evidence(f.Facts), words.try
+			if words.tries != nil {
+				f.Try = words.tries(f.Facts)
+			}
 		}
 	}
 	w.Warnings = copied(b.Warnings)

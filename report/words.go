@@ -58,9 +58,15 @@ func label(t *breakdown.BucketTime) string {
 	return info.Label
 }
 
-// spoken names a bucket in a sentence: "upstream HTTP", "the database".
+// spoken names a bucket in a sentence: "upstream HTTP", "the database". It names a phase
+// that has most of the time if that says more.
 func spoken(t *breakdown.BucketTime) string {
 	info := t.Bucket.Info()
+	for i := range t.Phases {
+		if p := &t.Phases[i]; p.Phase.Spoken() != "" && 2*totalIn(p) > t.Total && t.Total > 0 {
+			return p.Phase.Spoken()
+		}
+	}
 	if s := systems(t); info.Protocols && s != "" {
 		return info.Noun + " " + s
 	}

@@ -266,7 +266,31 @@ type PhaseTime struct {
 	Mean  int64 `json:"mean_ns"`
 	// IncompleteTotal is the incomplete requests' time in this phase.
 	IncompleteTotal int64 `json:"incomplete_ns"`
+	// TotalCI95 and MeanCI95 are set if the phase is an estimate: they hold the true
+	// values with a probability of 95% or more.
+	TotalCI95 *Interval `json:"total_ci95_ns,omitempty"`
+	MeanCI95  *Interval `json:"mean_ci95_ns,omitempty"`
+	// Cause is set for OffCPU, as far as the evidence tells.
+	Cause Deprivation `json:"cause,omitempty"`
 }
+
+// An Interval is the lower and the upper bound of an estimate, both included.
+type Interval [2]int64
+
+// A Deprivation is why a goroutine that runs, as far as the runtime knows, has no core.
+type Deprivation string
+
+const (
+	// ByLimit: the kernel stops the whole process at regular intervals, as a CPU limit
+	// does.
+	ByLimit Deprivation = "limit"
+	// ByStalls: this code stands still while other code of the process runs. It waits in
+	// the kernel without a system call that the runtime knows of, as in a page fault.
+	ByStalls Deprivation = "stalls"
+	// ByNeighbors: all code of the process is slowed down, at no regular intervals.
+	// Others use the cores.
+	ByNeighbors Deprivation = "neighbors"
+)
 
 // Other names the site that sums the rest of a bucket, beyond the listed sites.
 const Other = "other"

@@ -42,9 +42,9 @@ type BucketInfo struct {
 	// Idle marks a bucket in which a goroutine that serves no request may have nothing
 	// to do.
 	Idle bool
-	// Phases are the steps of the bucket's calls, in the order in which a call takes
-	// them. Usual is the phase of a rule that names none; NoPhase if rules must name
-	// one.
+	// Phases are the steps of an External bucket's calls, in the order in which a call
+	// takes them, or the kinds of time in another bucket. Usual is the phase of a rule
+	// that names none; NoPhase if rules must name one, or have none to name.
 	Phases []Phase
 	Usual  Phase
 	// Light and Dark are its colors on a light and on a dark background: "#1d5fbf".
@@ -109,6 +109,7 @@ var buckets = [NumBuckets]BucketInfo{
 	CPU: {
 		Name: "cpu", Kind: Processor, Label: "CPU", Spoken: "CPU",
 		Meaning: "the goroutine was running",
+		Phases:  []Phase{OnCPU, OffCPU},
 		Light:   "#0b7a5e", Dark: "#3fcf9f",
 	},
 	GC: {
@@ -149,6 +150,7 @@ var buckets = [NumBuckets]BucketInfo{
 	Unknown: {
 		Name: "unknown", Kind: Unexplained, Label: "unknown", Spoken: "what no rule explains (unknown)",
 		Meaning: "time that no rule explains; always shown, never guessed away",
+		Phases:  []Phase{CCall, ChildProcess},
 		Light:   "#6b6f76", Dark: "#a3a8b0", Pattern: Pattern{Lines, 9, 1.5, -45},
 	},
 }
@@ -176,7 +178,9 @@ func (b Bucket) External() bool { return kinds[b] == External }
 func (b Bucket) Idle() bool { return buckets[b].Idle }
 
 // NeedsPhase reports whether a rule for the bucket must name a phase.
-func (b Bucket) NeedsPhase() bool { return len(buckets[b].Phases) > 0 && buckets[b].Usual == NoPhase }
+func (b Bucket) NeedsPhase() bool {
+	return b.External() && len(buckets[b].Phases) > 0 && buckets[b].Usual == NoPhase
+}
 
 // BucketsOf returns the buckets of the given kinds, in their order.
 func BucketsOf(kinds ...Kind) (list []Bucket) {

@@ -30,7 +30,7 @@ func TestEveryBucketIsDescribed(t *testing.T) {
 		if !name.MatchString(info.Name) || info.Kind == 0 || info.Label == "" || info.Spoken == "" || info.Meaning == "" {
 			t.Errorf("bucket %d is described as %+v", b, info)
 		}
-		if info.Noun != "" != b.External() || info.Protocols && !b.External() || len(info.Phases) > 0 && !b.External() {
+		if info.Noun != "" != b.External() || info.Protocols && !b.External() || info.Usual != breakdown.NoPhase && !b.External() {
 			t.Errorf("%s has External %v: %+v", b, b.External(), info)
 		}
 		if info.Usual != breakdown.NoPhase && !slices.Contains(info.Phases, info.Usual) || slices.Contains(info.Phases, breakdown.NoPhase) {

@@ -28,6 +28,10 @@ type Facts struct {
 	Calls    float64
 	InFlight float64
 	Dialed   int
+	// Cause is, of time spent without a core, why; Waited is the time spent ready to run
+	// for the same reason.
+	Cause  Deprivation
+	Waited int64
 	// Holders are those that kept requests waiting, the longest first.
 	Holders []HolderFact
 	// Batch is the request's own batch: Spent was spent waiting for others. It is nil if

@@ -2,7 +2,8 @@ package breakdown
 
 import "fmt"
 
-// A Phase is a step within a bucket, in the order in which a call takes them.
+// A Phase is a part of a bucket: a step of a call, in the order in which a call takes
+// them, or for buckets without calls, a kind of time.
 type Phase uint8
 
 // The phases. NoPhase is that of buckets without phases. Adding one takes a constant
@@ -23,6 +24,10 @@ const (
 	RequestWrite
 	ResponseWait
 	BodyRead
+	OnCPU
+	OffCPU
+	CCall
+	ChildProcess
 	NumPhases
 )
 
@@ -42,6 +47,8 @@ const (
 	Dialing        // it makes a connection
 	Batching       // it waits for the client's own batch to fill
 	Asking         // it asks the other side, and waits for the answer
+	Deprived       // it is no call: it runs, but the kernel has taken the core
+	Apart          // it is no call that can be seen into
 )
 
 var phases = [NumPhases]PhaseInfo{
@@ -60,6 +67,10 @@ var phases = [NumPhases]PhaseInfo{
 	RequestWrite: {"request_write", Asking, "sending the request"},
 	ResponseWait: {"response_wait", Asking, "until the response began: the other service's time, and the network's"},
 	BodyRead:     {"body_read", Asking, "reading the response body"},
+	OnCPU:        {"on_cpu", Apart, "running on a core: an estimate from CPU samples"},
+	OffCPU:       {"off_cpu", Deprived, "running as far as the runtime knows, but without a core: a CPU limit, page faults, or noisy neighbors; an estimate from CPU samples"},
+	CCall:        {"c_call", Apart, "in C code that used no CPU"},
+	ChildProcess: {"child_process", Apart, "starting a child process, or waiting for one"},
 }
 
 // Info describes a phase. It panics if there is no such phase.
@@ -67,6 +78,18 @@ func (p Phase) Info() PhaseInfo { return phases[p] }
 
 // Stage returns the phase's stage, as in Info.
 func (p Phase) Stage() Stage { return phases[p].Stage }
+
+// Spoken names a phase in a sentence, after "in", if it says what its bucket does not. It
+// returns "" for the others.
+func (p Phase) Spoken() string {
+	switch p {
+	case CCall:
+		return "C code"
+	case ChildProcess:
+		return "child processes"
+	}
+	return ""
+}
 
 // String returns the phase's name in JSON and in rules.
 func (p Phase) String() string {

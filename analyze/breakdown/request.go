@@ -35,6 +35,12 @@ type Request struct {
 	// Samples are the CPU samples of this request's goroutines, each with the
 	// goroutine's state.
 	Samples []*Cause
+	// Ran is how long the request's goroutines ran, on all its branches, without helping
+	// the garbage collector; RanSampled counts the CPU samples in that time.
+	Ran        int64
+	RanSampled int64
+	// InC is set if a segment of Path is in C code that no rule explains.
+	InC bool
 }
 
 // A Chain is the functions on a stack through which a request may have been passed on,
@@ -164,8 +170,11 @@ type Cause struct {
 	// Library is the package of the library that the service's code called, if no rule
 	// matched. It is "" if there is none.
 	Library string
-	Site    Frame   // in the service's own code, or the nearest to it
-	Stack   []Frame // leaf first
+	// Timer names the library whose timer it is, for time in Sleep. It is "" if it is the
+	// service's own.
+	Timer string
+	Site  Frame   // in the service's own code, or the nearest to it
+	Stack []Frame // leaf first
 }
 
 // A Call is something a request asked of another system.

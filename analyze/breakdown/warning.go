@@ -28,8 +28,9 @@ type Doubt struct {
 	Generations    []GenerationRun
 	Processors     int
 	// Running is how long goroutines ran, Sampled how long they ran according to the
-	// CPU samples.
+	// CPU samples, and Deprived why the rest was without a core.
 	Running, Sampled int64
+	Deprived         Deprivation
 	// In an old trace, InCalls is the time that is an estimate, and AfterCalls the time
 	// that may have been spent in files.
 	InCalls, AfterCalls int64

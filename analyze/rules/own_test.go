@@ -114,6 +114,11 @@ func TestUnruledStacksNameTheirLibrary(t *testing.T) {
 		for i := range frames {
 			frames[i].File = cmp.Or(glue[frames[i].Function], frames[i].File)
 		}
+		for _, leaf := range []int{0, 1} { // a trace may leave the runtime's function out
+			if c := New().Classify(frames[leaf:]); strings.HasPrefix(of, "runtime.cgocall < ") != c.InC {
+				t.Errorf("%s: InC is %v", of, c.InC)
+			}
+		}
 		if got := New().Classify(frames).Library; got != want {
 			t.Errorf("%s: the library is %q, not %q", of, got, want)
 		}

@@ -6,7 +6,14 @@ import "timesink/analyze/breakdown"
 var process = []Rule{
 	{Func: "time.Sleep", Bucket: breakdown.Sleep},
 	{Func: "golang.org/x/time/rate.(*Limiter).", Bucket: breakdown.Sleep},
-	{Func: "os.(*Process).", Bucket: breakdown.Unknown}, // a child process has no bucket
+	// A child process has no bucket: nothing shows what it does.
+	{Func: "os/exec.", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess, Covers: true},
+	{Func: "os.(*Process).", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess, Covers: true},
+	{Func: "os.StartProcess", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess, Covers: true},
+	{Func: "syscall.forkExec", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess, Covers: true},
+	{Func: "syscall.Wait4", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess},
+	{Func: "golang.org/x/sys/unix.Wait4", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess},
+	{Func: "golang.org/x/sys/unix.Waitid", Bucket: breakdown.Unknown, Phase: breakdown.ChildProcess},
 	{Func: "os.", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Open", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Fsync", Bucket: breakdown.File, System: "os"},

@@ -47,6 +47,11 @@ type Class struct {
 	Served bool
 	// NoCall is set if Own is not a step of a call.
 	NoCall bool
+	// Timer names the library that a wait with this stack is in if a timer ends it, "" if
+	// the wait may be for something else.
+	Timer string
+	// InC is set if the goroutine is in C code, and no rule says what for.
+	InC bool
 	// Begins is set if a call begins with this stack, or is still beginning.
 	Begins bool
 	// Stream is set if the wait is for a stream of messages, Opens if the stream is
@@ -133,6 +138,7 @@ type function struct {
 	client   *Rule // decides for a bucket of another system
 	local    *Rule // decides for a bucket of this process
 	phase    *Rule // refines any bucket
+	timer    *Rule // decides for waits for a timer
 	loops    []*Loop
 	module   string // see moduleOf
 	repo     string // see workspaceOf
@@ -294,6 +300,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		c.Answers = funcs[i].client
 	}
 	within := funcs[:inner]
+	c.Timer = timer(c, within)
 	from, i := 0, outermost(within, isClient)
 	if i < 0 && onlyNetwork(c.Stack[:inner]) {
 		from, i = calledBack(c, funcs, inner)
@@ -314,6 +321,9 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	}
 	if f := followed(c, within); f != FollowWaker {
 		c.Follow = f
+	} else if i := outermost(within, func(f *function) bool { return f.local != nil && f.local.Covers }); i >= 0 {
+		c.own(within[i].local, within[i].local.Phase, i)
+		return
 	} else if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil && f.local.Follow == FollowWaker }); i >= 0 {
 		c.own(within[i].local, within[i].local.Phase, i)
 		return
@@ -321,12 +331,39 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		c.own(within[i].phase, innermostPhase(within[i].phase, funcs[:i+1]), i)
 		return
 	}
+	c.InC = inC(c.Stack)
 	if i := outermost(within, func(f *function) bool { return f.library }); i >= 0 {
 		c.Library = packageOf(c.Stack[i].Function)
 	}
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
 	}
+}
+
+// timer returns the library that a timer belongs to if one ends a wait with these
+// frames, "" if none does for certain: the innermost function outside the runtime waits
+// for one, or sleeps.
+func timer(c *Class, within []*function) string {
+	for i, f := range within {
+		switch name := c.Stack[i].Function; {
+		case f.timer != nil:
+			return f.timer.System
+		case name == "time.Sleep":
+			if i := outermost(within, isClient); i >= 0 {
+				return system(within[i].client, within[:i+1])
+			}
+			return ""
+		case packageOf(name) != "runtime":
+			return ""
+		}
+	}
+	return ""
+}
+
+// inC reports whether the frames lead into C code: to the function in which the runtime
+// enters it, or, where the trace leaves that out, to the Go side of a C function.
+func inC(frames []breakdown.Frame) bool {
+	return len(frames) > 0 && (frames[0].Function == "runtime.cgocall" || isCgo(strings.ReplaceAll(frames[0].File, `\`, "/")))
 }
 
 // noCall reports whether the innermost function with NoCall contains no later step of a
@@ -507,6 +544,8 @@ func (t *Table) function(f breakdown.Frame) *function {
 func (fn *function) add(r *Rule) {
 	slot := &fn.local
 	switch {
+	case r.Timer:
+		slot = &fn.timer
 	case r.Any:
 		slot = &fn.phase
 	case r.Bucket.External() && r.Follow == FollowWaker:

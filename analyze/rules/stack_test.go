@@ -73,6 +73,7 @@ func describe(c *Class) string {
 		{"whole-answer", c.Whole},
 		{"streams", c.Streams},
 		{"flushes", c.Flushes},
+		{"in-c", c.InC},
 	} {
 		if flag.is {
 			say("%s", flag.name)
@@ -92,6 +93,9 @@ func describe(c *Class) string {
 	}
 	if c.InService {
 		say("at %s", c.Site.Function)
+	}
+	if c.Timer != "" {
+		say("timer:%s", c.Timer)
 	}
 	return strings.Join(out, " ")
 }

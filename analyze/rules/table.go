@@ -41,6 +41,13 @@ type Rule struct {
 	// Answers: a wait that a goroutine ends below this function, or in the service's
 	// code called back there, is a wait for this rule's system.
 	Answers bool
+	// Covers: all that is done below this function is this rule's, also reading files or
+	// taking locks.
+	Covers bool
+	// Timer: a wait of this very function that no goroutine ended is for a timer of the
+	// library, whichever client it waits in. System names the library, and the timer if
+	// it has several.
+	Timer bool
 	// Follow, if set, decides how to follow a wait's end, and no bucket.
 	Follow Follow
 }
@@ -108,7 +115,7 @@ const GenericSQL = "sql"
 // table holds the built-in rules. If several rows match one function, a whole name
 // takes precedence over a prefix, then the first row wins. The rows of a client are its
 // entry, with the default phase, and its steps.
-var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, process)
+var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, process, timers)
 
 // loops are the loops of servers, and the goroutines of clients and of the runtime
 // whose part matters.

@@ -28,7 +28,7 @@ const (
 type tableCase struct{ name, stack, want string }
 
 // cases are those for each file of rows, and firstCases.
-var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases)
+var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, processCases, timerCases)
 
 var firstCases = []tableCase{
 	// database/sql without its driver.
@@ -174,7 +174,7 @@ var firstCases = []tableCase{
 	{"a file is synchronized", "syscall.fdatasync < syscall.Fsync < example.com/wal.Commit < " + handler, "file os" + served},
 	{"a file is synchronized by the poller", "internal/poll.(*FD).Fsync < example.com/wal.Commit < " + handler, "file os" + served},
 	{"a child process is waited for", "syscall.wait6 < os.(*Process).blockUntilWaitable < os.(*Process).wait < os.(*Process).Wait < os/exec.(*Cmd).Wait < " + handler,
-		"unknown" + served},
+		"unknown/child_process" + served},
 	{"a semaphore is full", "golang.org/x/sync/semaphore.(*Weighted).Acquire < " + handler, "lock" + served},
 	{"a mutex is held", "internal/sync.(*Mutex).lockSlow < internal/sync.(*Mutex).Lock < sync.(*Mutex).Lock < " + handler, "lock" + served},
 	{"a mutex is held, its Lock inlined", "internal/sync.(*Mutex).lockSlow < " + handler, "lock" + served},

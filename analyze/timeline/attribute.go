@@ -86,6 +86,11 @@ func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
 	case trace.StateSyscall:
 		if c := iv.class; c != nil && c.Own != nil {
 			w.add(g, c.Own.Bucket, c.Phase, w.cause(iv), a, b, nil)
+		} else if c != nil && c.InC {
+			if w.r != nil {
+				w.r.InC = true
+			}
+			w.add(g, breakdown.Unknown, breakdown.CCall, w.cause(iv), a, b, nil)
 		} else {
 			w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		}
@@ -132,6 +137,8 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, breakdown.GC, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case c != nil && c.opening != nil:
 		w.opening(g, iv, a, b, depth)
+	case iv.forTimer():
+		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case c != nil && c.Own != nil:
 		w.known(g, iv, a, b, depth)
 	case iv.reason == trace.ReasonSleep:
@@ -175,8 +182,26 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 	case queued && !w.holder && iv.waker != nil:
 		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	default:
+		if iv.waker != nil && iv.waker.idled.end > a {
+			a = w.idled(g, iv, a, b)
+		}
 		w.add(g, bucket, iv.phase(), w.cause(iv), a, b, nil)
 	}
+}
+
+// idled attributes [a, b) up to the end of a wait in which the waker idled for a timer. It
+// returns that end.
+func (w *walk) idled(g *goroutine, iv *interval, a, b int64) int64 {
+	t := &iv.waker.idled
+	from, to := min(max(t.start, a), b), min(max(t.end, a), b)
+	w.add(g, iv.class.Own.Bucket, iv.phase(), w.cause(iv), a, from, nil)
+	w.add(iv.waker, breakdown.Sleep, breakdown.NoPhase, w.m.causeOf(t.class, trace.StateWaiting, t.reason, w.at), from, to, nil)
+	return to
+}
+
+// forTimer reports whether a timer of a library ended the wait.
+func (iv *interval) forTimer() bool {
+	return iv.class != nil && iv.class.Timer != "" && iv.waker == nil && !iv.open && iv.reason != trace.ReasonNetwork
 }
 
 // dialing splits a wait for a connection by what the goroutine that dials one for
@@ -201,6 +226,10 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 	inner.stretch(dial, a, end, depth+1)
 	phase := breakdown.Connect
 	for _, s := range steps {
+		if s.Bucket == breakdown.Sleep && s.Cause.Timer != "" {
+			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, nil)
+			continue
+		}
 		// Running time between two steps, as in a handshake, belongs to the first.
 		if s.Bucket == bucket && s.Phase.Stage() == breakdown.Dialing {
 			phase = s.Phase
@@ -219,6 +248,10 @@ func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, dept
 	inner.stretch(iv.waker, a, b, depth+1)
 	phase, cause := r.Phase, w.cause(iv)
 	for _, s := range parts {
+		if s.Bucket == breakdown.Sleep && s.Cause.Timer != "" && r.Bucket != breakdown.Queue {
+			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, nil)
+			continue
+		}
 		switch {
 		case s.Bucket == r.Bucket && s.Phase != breakdown.NoPhase:
 			phase = s.Phase
@@ -583,7 +616,7 @@ func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *cl
 	}
 	cause := &breakdown.Cause{State: state.String(), Reason: m.reasonName(why)}
 	if c != nil {
-		cause.Site, cause.Stack, cause.System, cause.Library = c.Site, c.Stack, c.System, c.Library
+		cause.Site, cause.Stack, cause.System, cause.Library, cause.Timer = c.Site, c.Stack, c.System, c.Library, c.Timer
 		if c.Own != nil {
 			cause.Rule, cause.Of = c.Own.Func, c.Own.Bucket
 		}

@@ -71,12 +71,21 @@ type rare struct {
 	outside bool       // whether one of them was outside a unit
 	rank    int32      // how many requests wait longer with the same stack when the window closes
 
+	idled idle // the last time that it waited for a timer of its library
+
 	called *class // the last system call it made on a file, until its next event
 
 	// waitsAt is the stack its request waits with, if that is Bare; then comes when
 	// the goroutine, if it has no request, last had news.
 	waitsAt *class
 	news    int64
+}
+
+// An idle is a wait for a timer of a library.
+type idle struct {
+	start, end int64
+	class      *class
+	reason     trace.Reason
 }
 
 var nothing rare

@@ -51,6 +51,7 @@ type machine struct {
 	held         []*request // the ones that may turn out to be something else
 	home         *rules.Home
 	led          map[string]bool // functions of the service that led requests on to its handlers
+	kernel
 	history
 	bounds
 }
@@ -93,6 +94,9 @@ func (m *machine) apply(records []trace.Record, t tables) {
 		// into the old generation, and the events of all other threads in that time
 		// follow with earlier times. Time advances monotonically only for each
 		// goroutine.
+		if r.At-m.now > shortestStill && m.procsRunning > 0 {
+			m.stoodStill(m.now, r.At)
+		}
 		m.now = max(m.now, r.At)
 		m.step(r)
 		if m.kept > m.limit || m.now > m.holdUntil {
@@ -463,9 +467,15 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	}
 	if iv.state == trace.StateRunning {
 		m.sum.Running += length
+		if r != nil && !iv.assist {
+			r.Ran += length
+		}
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
 		g.ensureRare().wrote = iv.end
+	}
+	if iv.state == trace.StateWaiting && iv.forTimer() {
+		g.ensureRare().idled = idle{iv.start, iv.end, iv.class, iv.reason}
 	}
 	if r != nil && r.g == g {
 		m.attribute(r, g, iv)
@@ -508,6 +518,7 @@ func followable(c *class, reason trace.Reason) bool {
 
 func (m *machine) sample(r *trace.Record) {
 	m.sum.Samples++
+	m.sampled(r.At)
 	if r.G < 0 {
 		return
 	}
@@ -530,6 +541,9 @@ func (m *machine) sample(r *trace.Record) {
 		unnamed := req.depth == 0 || req.NamedBySample
 		req.note(class)
 		req.NamedBySample = unnamed && req.depth > 0
+	}
+	if g.state == trace.StateRunning && !g.assist {
+		req.RanSampled++
 	}
 	if len(req.Samples) < 1<<16 {
 		req.Samples = append(req.Samples, m.causeOf(class, g.state, trace.ReasonNone, nil))
@@ -599,7 +613,7 @@ func (m *machine) finish() *Summary {
 	})
 	m.sum.Missing, m.sum.Late, m.sum.Repeated = m.sequence.Missing, m.sequence.Late, m.sequence.Repeated
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
-	m.sum.Covered = m.covered()
+	m.sum.Covered, m.sum.Kernel = m.covered(), m.kernel.result(m.sum.Samples)
 	m.sum.Led = slices.Sorted(maps.Keys(m.led))
 	return &m.sum
 }

@@ -66,6 +66,7 @@ type Summary struct {
 	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
+	Kernel                  Kernel
 	// InCalls is how much of the time counted as file is uncertain: a trace of Go
 	// before 1.22 rarely says when a system call ended. AfterCalls is how long
 	// goroutines of requests ran after a file's system call. It counts as cpu, though
