@@ -31,7 +31,7 @@ type cFunction struct {
 
 const (
 	// enoughInC is how much time in a C function decides what it does, in samples that
-	// it would get if it computed.
+	// it is expected to get if it computes.
 	enoughInC = 12
 	// mostHeld bounds the number of requests held back.
 	mostHeld = 4096
@@ -91,7 +91,7 @@ func (c *cCalls) judge(f *cFunction) {
 		expected *= min(1, float64(c.goCode.samples)/ran)
 	}
 	f.computes = f.samples > 0 && 2*float64(f.samples) >= expected
-	if enough := f.ran >= enoughInC*c.period; f.awaited == enough {
+	if enough := expected >= enoughInC; f.awaited == enough {
 		f.awaited = !enough
 		if enough {
 			c.undecided--

@@ -398,25 +398,25 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 // An outline is what is kept of a stack when there are too many: its classification
 // and its innermost functions.
 type outline struct {
-	rule, answers                                                                          *rules.Rule
-	chain                                                                                  *breakdown.Chain
-	phase, wakes                                                                           breakdown.Phase
-	system, handler, kind, root, library, unit                                             string
-	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare bool
-	begins, stream, opens, opened, streams, flushes, cut                                   bool
-	follow                                                                                 rules.Follow
-	role                                                                                   rules.Role
-	starting, showing                                                                      claim
-	site                                                                                   breakdown.Frame
-	depth                                                                                  int
-	inner                                                                                  [outlineFrames]string
+	rule, answers                                                                               *rules.Rule
+	chain                                                                                       *breakdown.Chain
+	phase, wakes                                                                                breakdown.Phase
+	system, handler, kind, root, library, timer, unit                                           string
+	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare, inC bool
+	begins, stream, opens, opened, streams, flushes, cut                                        bool
+	follow                                                                                      rules.Follow
+	role                                                                                        rules.Role
+	starting, showing                                                                           claim
+	site                                                                                        breakdown.Frame
+	depth                                                                                       int
+	inner                                                                                       [outlineFrames]string
 }
 
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
-	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, unit: c.Unit,
-		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare,
+	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, unit: c.Unit,
+		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare, inC: c.InC,
 		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut,
 		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth}
 	for i := range min(outlineFrames, len(c.Stack)) {
