@@ -474,10 +474,18 @@ func (row *Row) Check() (broken []error) {
 			fail("%s %s: the tool says %d ns, the stopwatches around it %d, of which %d running or ready to: more than %d apart", what.Bucket, what.Phase, p.Tool, p.Service, row.Ran[what], most)
 		}
 	}
-	if u := float64(row.Buckets[breakdown.Unknown]) / float64(max(row.Wall.Tool, 1)); u > 0.005 {
+	if u := float64(unexplained(row.Buckets[breakdown.Unknown], func(p Phase) int64 { return row.Phases[p].Tool })) / float64(max(row.Wall.Tool, 1)); u > 0.005 {
 		fail("%.2f%% is unknown", 100*u)
 	}
 	return broken
+}
+
+// unexplained returns the part of the unknown time of which no phase says what it is.
+func unexplained(unknown int64, in func(Phase) int64) int64 {
+	for _, p := range breakdown.Unknown.Info().Phases {
+		unknown -= in(Phase{breakdown.Unknown, p})
+	}
+	return unknown
 }
 
 // fewest is the smallest number of requests for a result.

@@ -35,7 +35,7 @@ func (row *Row) cut(onGoroutine map[int64][]*Request, service []truth.Request, w
 			if t.Incomplete {
 				c.Requests++
 				c.Time += t.End - t.Start
-				c.Unknown += t.Buckets[breakdown.Unknown]
+				c.Unknown += unexplained(t.Buckets[breakdown.Unknown], func(p Phase) int64 { return t.Phases[p] })
 			}
 		}
 	}

@@ -43,7 +43,7 @@ const window = 4 * time.Second
 // Scenarios and samples are found by name, in any family.
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]string{}
-	for _, f := range append(slices.Clone(families), beside) {
+	for _, f := range append(slices.Clone(families), beside, deprived) {
 		for _, name := range f.sample {
 			if !slices.ContainsFunc(f.scenarios, func(s scenario.Scenario) bool { return s.Name == name }) {
 				t.Errorf("%s has no scenario %q", f.name, name)

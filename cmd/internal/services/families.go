@@ -6,6 +6,7 @@ import (
 
 	"timesink/cmd/internal/services/cache"
 	"timesink/cmd/internal/services/causality"
+	"timesink/cmd/internal/services/cores"
 	"timesink/cmd/internal/services/db"
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/queue"
@@ -36,6 +37,7 @@ var families = []family{
 	{"file", local.Files, []string{"log to a slow pipe"}},
 	{"sleep", local.Sleeps, []string{"back-off with jitter"}},
 	{"lock", local.Locks, []string{"mutex over a query"}},
+	{"processes", local.Processes, []string{"child process", "C that computes"}},
 	{"branches", causality.Branches, []string{"pipeline of three"}},
 	{"timeouts", causality.Timeouts, []string{"hedged call"}},
 	{"shared", causality.Shared, []string{"singleflight"}},
@@ -54,14 +56,17 @@ var families = []family{
 	{"units", server.Units, []string{"task that another goroutine ends"}},
 }
 
-var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers)
+var peers = slices.Concat(db.Peers, queue.Peers, cache.Peers, upstream.Peers, causality.Peers, local.Peers, cores.Peers)
 
 // beside holds scenarios that are not in the table.
 var beside = family{"beside the table", []scenario.Scenario{unruled.Beanstalk}, []string{unruled.Beanstalk.Name}}
 
+// deprived holds the scenarios of TestCores.
+var deprived = family{"cores", cores.Scenarios, []string{"computes"}}
+
 // find returns a scenario with its defaults filled in.
 func find(name string) (scenario.Scenario, error) {
-	for _, f := range append(slices.Clone(families), beside) {
+	for _, f := range append(slices.Clone(families), beside, deprived) {
 		for _, s := range f.scenarios {
 			if s.Name == name {
 				if s.Clients == 0 {

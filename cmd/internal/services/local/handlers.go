@@ -32,3 +32,11 @@ func channelHandler(do func(context.Context) error) http.HandlerFunc {
 func logHandler(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
 }
+
+func childHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func computingHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}

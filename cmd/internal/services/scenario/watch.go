@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,19 @@ func (w *Watch) Time(b breakdown.Bucket, p breakdown.Phase, do func() error) err
 // in Unix nanoseconds from Now.
 func (w *Watch) Note(b breakdown.Bucket, p breakdown.Phase, start, end int64) {
 	w.request.Steps = append(w.request.Steps, truth.Step{Kind: accuracy.StepOf(b, p), Start: start, End: end})
+}
+
+// Run does a step that only computes, and times it. On a thread of its own, that thread's
+// processor time says for how much of it there was a core.
+func (w *Watch) Run(do func()) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start, cpu := w.clock.Now(), meter.ThreadCPU()
+	do()
+	cpu = meter.ThreadCPU() - cpu
+	end := w.clock.Now()
+	w.Note(breakdown.CPU, breakdown.OnCPU, start, start+cpu)
+	w.Note(breakdown.CPU, breakdown.OffCPU, start+cpu, max(start+cpu, end))
 }
 
 // Now reads the watch's clock, for Note.
