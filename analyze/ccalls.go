@@ -90,7 +90,9 @@ func (c *cCalls) judge(f *cFunction) {
 	if ran := float64(c.goCode.ran) / float64(c.period); ran >= enoughInC {
 		expected *= min(1, float64(c.goCode.samples)/ran)
 	}
-	f.computes = f.samples > 0 && 2*float64(f.samples) >= expected
+	// Once it seems to compute, a few samples less do not change that.
+	n := float64(f.samples)
+	f.computes = n > 0 && (2*n >= expected || f.computes && 4*n >= expected)
 	if enough := expected >= enoughInC; f.awaited == enough {
 		f.awaited = !enough
 		if enough {

@@ -139,8 +139,8 @@ func TestALimitIsNoLackOfProcessors(t *testing.T) {
 		of   sampling
 		want []string
 	}{
-		{"a limit", sampling{usable: true, per: 1e-7, perMost: 1e-7, perLeast: 9e-8, Kernel: timeline.Kernel{Every: 1e8, Still: 2e9}, process: exposure{4e9, 40}}, []string{"no-core 30.0 ms of 100 ms per request ran without a core"}},
-		{"neighbors", sampling{usable: true, per: 1e-7, perMost: 1e-7, perLeast: 9e-8, process: exposure{8e9, 80}}, []string{"no-processor 60.0 ms of 100 ms per request", "no-core 30.0 ms of 100 ms per request ran without a core"}},
+		{"a limit", sampling{usable: true, per: rate{1e-7, 1e-7, 9e-8}, Kernel: timeline.Kernel{Every: 1e8, Still: 2e9}, process: exposure{4e9, 0, 40}}, []string{"no-core 30.0 ms of 100 ms per request ran without a core"}},
+		{"neighbors", sampling{usable: true, per: rate{1e-7, 1e-7, 9e-8}, process: exposure{8e9, 0, 80}}, []string{"no-processor 60.0 ms of 100 ms per request", "no-core 30.0 ms of 100 ms per request ran without a core"}},
 		{"no profile", sampling{}, []string{"no-processor 60.0 ms of 100 ms per request"}},
 	} {
 		f := newFold(0)

@@ -27,6 +27,7 @@ func (e *endpoint) merge(o *endpoint) {
 	for capture, x := range o.exposed {
 		e.exposed = exposedIn(e.exposed, capture)
 		e.exposed[capture].ran += x.ran
+		e.exposed[capture].briefly += x.briefly
 		e.exposed[capture].samples += x.samples
 	}
 	e.running += o.running

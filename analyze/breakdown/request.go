@@ -36,9 +36,10 @@ type Request struct {
 	// goroutine's state.
 	Samples []*Cause
 	// Ran is how long the request's goroutines ran, on all its branches, without helping
-	// the garbage collector; RanSampled counts the CPU samples in that time.
-	Ran        int64
-	RanSampled int64
+	// the garbage collector, and RanBriefly the part of it in stretches of less than 2
+	// ms. RanSampled counts the CPU samples in Ran.
+	Ran, RanBriefly int64
+	RanSampled      int64
 	// InC is set if a segment of Path is in C code that no rule explains.
 	InC bool
 }

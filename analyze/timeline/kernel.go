@@ -39,6 +39,10 @@ var periods = [...]int64{100_000_000, 50_000_000, 25_000_000, 20_000_000}
 // that computes gets a sample every 10 ms, and so does not look still for longer.
 const shortestStill = 5_000_000
 
+// briefRun is the length below which a stretch of running is brief: between two ticks
+// there may be several, in which no sample can be taken.
+const briefRun = 2_000_000
+
 // A wheel finds out whether times are multiples of a period apart: it sums them as
 // directions.
 type wheel struct{ x, y float64 }

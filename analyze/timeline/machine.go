@@ -467,8 +467,14 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	}
 	if iv.state == trace.StateRunning {
 		m.sum.Running += length
+		briefly := length
+		if length >= briefRun {
+			briefly = 0
+		}
+		m.sum.RunningBriefly += briefly
 		if r != nil && !iv.assist {
 			r.Ran += length
+			r.RanBriefly += briefly
 		}
 	}
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {

@@ -63,6 +63,8 @@ type Summary struct {
 	GOMAXPROCS int
 	Saturated  int64 // how long every processor was busy
 	Running    int64 // running time of all goroutines
+	// RunningBriefly is the part of Running in stretches of less than 2 ms.
+	RunningBriefly int64
 	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
