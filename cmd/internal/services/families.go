@@ -37,6 +37,7 @@ var families = []family{
 	{"file", local.Files, []string{"log to a slow pipe"}},
 	{"sleep", local.Sleeps, []string{"back-off with jitter"}},
 	{"lock", local.Locks, []string{"mutex over a query"}},
+	{"retries", local.Retries, []string{"go-retryablehttp"}},
 	{"processes", local.Processes, []string{"child process", "C that computes"}},
 	{"branches", causality.Branches, []string{"pipeline of three"}},
 	{"timeouts", causality.Timeouts, []string{"hedged call"}},

@@ -40,3 +40,15 @@ func childHandler(do func(context.Context) error) http.HandlerFunc {
 func computingHandler(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
 }
+
+func retryableHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func backoffHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
+
+func retryHandler(do func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { scenario.Answer(w, do(r.Context())) }
+}
