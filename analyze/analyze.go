@@ -13,6 +13,31 @@ import (
 
 // Captures analyzes captures of instances of one service into one Breakdown.
 func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*breakdown.Breakdown, error) {
+	b, err := once(ctx, captures, opts.seeking())
+	return again(ctx, captures, opts, b, err)
+}
+
+// seeking returns the options for reading captures to find units of work in them.
+func (o Options) seeking() Options {
+	if o.FindUnits && o.Units == nil {
+		o.Each, o.Detail, o.Series = nil, false, false
+	}
+	return o
+}
+
+// again analyzes captures once more if units of work were looked for.
+func again(ctx context.Context, captures []*capture.Capture, opts Options, b *breakdown.Breakdown, err error) (*breakdown.Breakdown, error) {
+	if err != nil || !opts.FindUnits || opts.Units != nil {
+		return b, err
+	}
+	if opts.Units = allUnits(b.Roots); opts.Units == nil && opts.Each == nil && !opts.Detail && !opts.Series {
+		return b, nil
+	}
+	opts.FindUnits = false
+	return once(ctx, captures, opts)
+}
+
+func once(ctx context.Context, captures []*capture.Capture, opts Options) (*breakdown.Breakdown, error) {
 	if len(captures) == 0 {
 		return nil, errors.New("no capture to analyze")
 	}
@@ -34,6 +59,7 @@ func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*
 // A Live analysis reads a trace while it is being collected, so that little is left to
 // do when the window closes. Its answer is the same as that of Captures.
 type Live struct {
+	opts  Options
 	a     *answer
 	match *matcher
 	sum   *timeline.Summary
@@ -44,8 +70,8 @@ type Live struct {
 // NewLive returns an analysis of a window in which at most that many probes will be
 // sent.
 func NewLive(probes int, opts Options) *Live {
-	a := newAnswer(opts)
-	return &Live{a: a, match: a.matcher(probes), done: make(chan struct{})}
+	a := newAnswer(opts.seeking())
+	return &Live{opts: opts, a: a, match: a.matcher(probes), done: make(chan struct{})}
 }
 
 // Read analyzes the trace as it arrives, to its end. It must be called once, and keeps
@@ -56,14 +82,15 @@ func (l *Live) Read(ctx context.Context, trace io.Reader) {
 }
 
 // Finish waits for Read and completes the answer with the rest of the capture. It
-// returns Read's error, if there was one.
-func (l *Live) Finish(c *capture.Capture) (*breakdown.Breakdown, error) {
+// returns Read's error, if there was one. Looking for units, it reads the capture again.
+func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Breakdown, error) {
 	<-l.done
 	if l.err != nil {
 		return nil, hinted(l.err, c)
 	}
 	l.a.complete(c, l.sum, l.match, l.a.probes(c))
-	return l.a.finish()
+	b, err := l.a.finish()
+	return again(ctx, []*capture.Capture{c}, l.opts, b, err)
 }
 
 // An answer runs the pipeline. Its stages for each capture, in order:
@@ -97,6 +124,9 @@ func newAnswer(opts Options) *answer {
 	b := breakdown.Breakdown{Schema: breakdown.Schema}
 	for _, r := range opts.Rules {
 		b.Source.Rules = append(b.Source.Rules, r.String())
+	}
+	if opts.Units != nil {
+		b.Source.Units = opts.Units.String()
 	}
 	f := newFold(opts.Memory)
 	f.keepSeries, f.keepDetail = opts.Series, opts.Detail
@@ -174,6 +204,8 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.pair(match, probes, sum.Clock)
 	a.f.routing.lead(sum.Led)
 	a.roots.add(sum.Roots)
+	a.b.Coverage.Add(sum.Coverage)
+	a.acceptLoops(sum.AcceptLoops)
 	source(&a.b.Source, c, sum, match)
 	if a.opts.Detail {
 		a.evidence(c, sum, match)
@@ -196,7 +228,7 @@ func (a *answer) pair(match *matcher, probes []capture.Probe, clock *timeline.Cl
 func (a *answer) finish() (*breakdown.Breakdown, error) {
 	b, s := &a.b, settle(a.f)
 	b.Endpoints, b.Passages = render(s, a.samplePeriod, a.samplings), s.passages
-	if s.requests == 0 {
+	if s.requests == 0 || b.WorksElsewhere() {
 		b.Roots = a.roots.render()
 	}
 	b.Findings = findings(b, s)

@@ -93,6 +93,18 @@
 //     wakes the library: a consumer that never runs out of work may show as one request
 //     that the window cuts. Work that it hands to other goroutines without waiting for
 //     it is not included.
+//   - For a loop that handles one message after another (a broker's connection, or a
+//     goroutine that the user names) a request is one turn: from when the goroutine has
+//     a message until it waits for the next at the same place. Of several places where
+//     it waits again and again, the first in the source is taken for that one.
+//     Messages that arrive together in a buffer are one. What it writes to the network,
+//     in no known client, counts as client_io.
+//   - Which part of the process the answer covers is in Breakdown.Coverage. If it is
+//     small, the goroutines by root come with the answer. There, waiting for a client,
+//     a message or a signal is nothing to do, also in a client that no rule knows.
+//   - How long requests wait before the server reads them is known only from probes
+//     that dial, one in four. The trace shows whether the accept loop was held up, not
+//     for how long each connection waited.
 //   - For a WebSocket session (gorilla's, coder's) a request, of kind websocket, is
 //     what the service does between two waits for a message. What it sends unprompted,
 //     such as from a goroutine that only writes, is not a request. Both ends of a
@@ -168,6 +180,9 @@
 //	stream          a request that lasts as long as messages come; long poll, one that waits
 //	                for news
 //	unit            a request that the service or the user marks: region, task, function
+//	message         what a loop waits for, and handles in one turn; its head, where it waits
+//	accept loop     a goroutine that accepts connections
+//	coverage        how much of what the process does is done for requests
 //	recognizer      what knows one way in which requests begin and end
 //	claim           which recognizer a goroutine belongs to
 //	history         what goroutines did, as far back as it may still be needed

@@ -64,6 +64,9 @@ func findings(b *breakdown.Breakdown, s *settled) []breakdown.Finding {
 			}
 		}
 	}
+	if f := acceptQueue(b); f != nil {
+		out = append(out, *f)
+	}
 	slices.SortStableFunc(out, func(x, y breakdown.Finding) int { return cmp.Compare(y.SavesUpTo, x.SavesUpTo) })
 	return out
 }

@@ -104,7 +104,7 @@ func TestFaultyGenerationsAreWarnedOf(t *testing.T) {
 			saved := written(t, c.trace)
 			live := analyze.NewLive(0, analyze.Options{Memory: analyze.MinMemory})
 			live.Read(t.Context(), iotest.OneByteReader(bytes.NewReader(c.trace)))
-			grown, err := live.Finish(saved)
+			grown, err := live.Finish(t.Context(), saved)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -143,7 +143,7 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	c := s.save(t, 0)
 	live := analyze.NewLive(100, analyze.Options{})
 	live.Read(t.Context(), bytes.NewReader(s.trace))
-	b, err := live.Finish(c)
+	b, err := live.Finish(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	}
 	cut := analyze.NewLive(100, analyze.Options{})
 	cut.Read(t.Context(), bytes.NewReader(s.trace[:len(s.trace)/2]))
-	if _, err := cut.Finish(c); err == nil || capture.Hint(err) == "" {
+	if _, err := cut.Finish(t.Context(), c); err == nil || capture.Hint(err) == "" {
 		t.Errorf("half a generation: error %v", err)
 	}
 }

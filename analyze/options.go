@@ -39,6 +39,9 @@ type Options struct {
 	// goroutine does below such a function is one, unless the goroutine serves a
 	// request.
 	Units *regexp.Regexp
+	// FindUnits looks for such functions if the requests are not what the process does:
+	// the captures are then read twice. It has no effect if Units is set.
+	FindUnits bool
 }
 
 // completed returns the options with their defaults filled in.

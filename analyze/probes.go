@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -61,6 +62,7 @@ type matched struct {
 type probePair struct {
 	probe  *capture.Probe
 	server int64 // ns, the request's wall time
+	unread int64 // ns, from when the client could write the request until the server began to read it
 }
 
 // maxHeld bounds the number of candidates, for services whose clients open a connection
@@ -161,6 +163,9 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released
 			m.base = append(m.base, p)
 		case capture.InWindow:
 			m.probes = append(m.probes, p)
+			if p.Fresh {
+				continue
+			}
 			onConn[p.Conn]++
 			busiest = max(busiest, onConn[p.Conn])
 		}
@@ -182,6 +187,8 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released
 	if m.pairs = pairs; pairs > 0 {
 		m.offset = best
 		found = m.assign(all, best)
+		found = append(found, m.assignFresh(all, found)...)
+		m.pairs = len(found)
 	}
 	answered := map[*candidate]bool{}
 	for _, f := range found {
@@ -221,6 +228,9 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	for _, c := range all[:min(len(all), 2000)] {
 		for i := range m.probes {
 			p := &m.probes[i]
+			if p.Fresh {
+				continue // it may wait for long before it is read
+			}
 			if lo, hi := p.Sent()-c.start, min(p.End-c.start, p.End-c.end+slackAfter); lo <= hi {
 				edges = append(edges, edge{lo, 1}, edge{hi + 1, -1})
 			}
@@ -249,20 +259,16 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	for _, c := range all {
 		c.used = false
 	}
-	byConn := map[int]int64{}
+	byConn := m.ownGoroutines(all, offset)
 	for i := range m.probes {
 		p := &m.probes[i]
-		if p.Error != "" || p.Status == 0 {
+		if p.Fresh || p.Error != "" || p.Status == 0 {
 			continue
 		}
-		lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
 		own, known := byConn[p.Conn]
 		var found *candidate
 		best := int64(0)
-		for _, c := range all[lo:] {
-			if c.start+offset > p.End {
-				break
-			}
+		for c := range during(all, p, offset) {
 			// On the connection's known goroutine a request matches no matter how late
 			// the goroutine is seen idle again. Until it is known, a goroutine
 			// qualifies only if it served no more requests than the connection has
@@ -270,7 +276,7 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 			if c.used || known && c.g != own || !known && (c.end+offset > p.End+slackAfter || len(m.byG[c.g].requests) > m.onConn[p.Conn]) {
 				continue
 			}
-			if within := min(c.end+offset, p.End) - max(c.start+offset, p.Start); within > best {
+			if within := c.within(p, offset); within > best {
 				found, best = c, within
 			}
 		}
@@ -286,11 +292,74 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	return pairs
 }
 
+// during returns the requests that began during a probe, or a little before.
+func during(all []*candidate, p *capture.Probe, offset int64) iter.Seq[*candidate] {
+	lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
+	return func(yield func(*candidate) bool) {
+		for _, c := range all[lo:] {
+			if c.start+offset > p.End || !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// within returns how much of the request lies within the probe, in ns.
+func (c *candidate) within(p *capture.Probe, offset int64) int64 {
+	return min(c.end+offset, p.End) - max(c.start+offset, p.Start)
+}
+
+// ownGoroutines returns the goroutine that served each HTTP/1 connection with several
+// probes: the one whose requests lie within the most of them. By a single probe it could
+// not be told from that of another client, whose request happened to be under way.
+func (m *matcher) ownGoroutines(all []*candidate, offset int64) map[int]int64 {
+	type fit struct {
+		probes int
+		within int64 // ns
+	}
+	fits := map[int]map[int64]*fit{}
+	for i := range m.probes {
+		p := &m.probes[i]
+		if p.Fresh || p.Error != "" || p.Status == 0 || p.Proto == "HTTP/2.0" || m.onConn[p.Conn] < 2 {
+			continue
+		}
+		of := fits[p.Conn]
+		if of == nil {
+			of = map[int64]*fit{}
+			fits[p.Conn] = of
+		}
+		for c := range during(all, p, offset) {
+			within := c.within(p, offset)
+			if within <= 0 || c.end+offset > p.End+slackAfter || len(m.byG[c.g].requests) > m.onConn[p.Conn] {
+				continue
+			}
+			if of[c.g] == nil {
+				of[c.g] = &fit{}
+			}
+			of[c.g].probes++
+			of[c.g].within += within
+		}
+	}
+	own := map[int]int64{}
+	for conn, of := range fits {
+		var best fit
+		for g, f := range of {
+			if f.probes > best.probes || f.probes == best.probes && (f.within > best.within || f.within == best.within && g < own[conn]) {
+				best, own[conn] = *f, g
+			}
+		}
+		if best.probes < 2 {
+			delete(own, conn)
+		}
+	}
+	return own
+}
+
 // addProbe adds a probe that a request of the endpoint answered. The probe's clock is
 // offset ns ahead of the trace's.
 func (e *endpoint) addProbe(c *candidate, p *capture.Probe, offset int64) {
 	e.routes[p.Route] = true
-	e.probes = append(e.probes, probePair{probe: p, server: c.end - c.start})
+	e.probes = append(e.probes, probePair{probe: p, server: c.end - c.start, unread: max(0, c.start+offset-p.Sent())})
 	e.addProbed(c, p, offset)
 }
 
@@ -303,10 +372,11 @@ func clientTimes(p *capture.Probe) []int64 {
 }
 
 // clientOf summarizes an endpoint's probes. It returns nil if there are none.
-func clientOf(probes []probePair) *breakdown.Client {
-	if len(probes) == 0 {
+func clientOf(all []probePair) *breakdown.Client {
+	if len(all) == 0 {
 		return nil
 	}
+	probes, fresh := apart(all)
 	names := append(slices.Clone(clientPhases), "outside_server")
 	sums := make([]int64, len(names))
 	out := &breakdown.Client{Probes: len(probes), Matched: len(probes)}
@@ -319,6 +389,7 @@ func clientOf(probes []probePair) *breakdown.Client {
 		wall += p.End - p.Start
 		server += pair.server
 	}
+	out.Fresh = freshOf(fresh, probes)
 	n := int64(len(probes))
 	out.Mean, out.Server = mean(wall, n), mean(server, n)
 	for i, name := range names {
@@ -327,11 +398,15 @@ func clientOf(probes []probePair) *breakdown.Client {
 	return out
 }
 
+// fewestCosts is the fewest probes, before the window and in it, that the cost of looking
+// is estimated from.
+const fewestCosts = 4
+
 // cost compares the probes before the window with those in it. It returns nil if there
 // are too few of either.
 func (m *matcher) cost() *breakdown.Cost {
 	base, window := latencies(m.base), latencies(m.probes)
-	if len(base) < 5 || len(window) < 5 {
+	if len(base) < fewestCosts || len(window) < fewestCosts {
 		return nil
 	}
 	c := &breakdown.Cost{BaselineProbes: len(base), WindowProbes: len(window), BaselineP50: median(base), WindowP50: median(window)}
@@ -357,7 +432,7 @@ func latencies(probes []capture.Probe) []int64 {
 	var all, reused []int64
 	for i := range probes {
 		p := &probes[i]
-		if p.Error != "" || p.Status == 0 {
+		if p.Fresh || p.Error != "" || p.Status == 0 {
 			continue
 		}
 		all = append(all, p.End-p.Start)

@@ -3,6 +3,7 @@ package analyze
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -14,6 +15,13 @@ import (
 // or was dropped to stay within memory, is left out. It reads no further than it has
 // to.
 func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b *breakdown.Breakdown, ids []breakdown.RequestID) ([]breakdown.Specimen, error) {
+	if opts.FindUnits && opts.Units == nil && b.Source.Units != "" {
+		units, err := regexp.Compile(b.Source.Units)
+		if err != nil {
+			return nil, err
+		}
+		opts.Units = units
+	}
 	found := map[breakdown.RequestID]*breakdown.Request{}
 	for i, c := range captures {
 		wanted := map[breakdown.RequestID]bool{}

@@ -24,7 +24,9 @@ import (
 // The loop is open: each probe is sent when it is due, whether or not earlier
 // ones have been answered, so that a slow service cannot hide its slowness by
 // delaying the client. Connections are kept alive and reused, as by a client of
-// the service.
+// the service. In the window, one probe in four dials a new connection instead,
+// as the service's new clients do: only these wait until the service accepts
+// them. See freshConns for their limits.
 type Probing struct {
 	// URLs are probed in turn. They may name sockets: unix:///socket:/path. A
 	// {name} in one is replaced with the values in Values and stays in the
@@ -105,6 +107,7 @@ type prober struct {
 	clock   clock
 	turn    int          // probes due so far
 	dialed  atomic.Int64 // connections so far
+	fresh   freshConns
 	slots   chan struct{}
 
 	ctx    context.Context // for the probes in flight
@@ -125,6 +128,9 @@ type probeCount struct {
 	refused int // an answer of status 400 or above
 	cut     int // unanswered when the collection ended
 
+	fresh      int // dialed a connection of their own
+	handshakes int // those of them with a TLS handshake
+
 	failure, refusal string // the first of each
 }
 
@@ -134,6 +140,8 @@ func (c *probeCount) add(d probeCount) {
 	c.failed += d.failed
 	c.refused += d.refused
 	c.cut += d.cut
+	c.fresh += d.fresh
+	c.handshakes += d.handshakes
 	c.failure = cmp.Or(c.failure, d.failure)
 	c.refusal = cmp.Or(c.refusal, d.refusal)
 }
@@ -219,6 +227,7 @@ func (b *prober) send(ctx context.Context, phase string, d time.Duration) {
 func (b *prober) launch(phase string, due time.Time) {
 	r := b.routes[b.turn%len(b.routes)]
 	b.turn++
+	fresh := phase == capture.InWindow && b.fresh.take(r, due)
 	target := r.url()
 	select {
 	case b.slots <- struct{}{}:
@@ -233,7 +242,7 @@ func (b *prober) launch(phase string, due time.Time) {
 	b.mu.Unlock()
 	b.flight.Go(func() {
 		defer func() { <-b.slots }()
-		b.record(b.probe(r, target, phase, due))
+		b.record(b.probe(r, target, phase, due, fresh))
 	})
 }
 
@@ -265,9 +274,9 @@ func (b *prober) close() error {
 	return b.failed
 }
 
-// probe sends one request and reads its answer.
-func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Probe {
-	p := capture.Probe{Route: r.name, Method: b.probing.method(), Host: r.host, Phase: phase, Scheduled: b.clock.unix(due)}
+// probe sends one request, on a new connection if fresh is set, and reads its answer.
+func (b *prober) probe(r *route, target, phase string, due time.Time, fresh bool) capture.Probe {
+	p := capture.Probe{Route: r.name, Method: b.probing.method(), Host: r.host, Phase: phase, Fresh: fresh, Scheduled: b.clock.unix(due)}
 	var m marks
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(b.ctx, m.hooks()), p.Method, target, bytes.NewReader(b.probing.Body))
 	if err != nil {
@@ -283,8 +292,12 @@ func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Pr
 	}
 	setHost(req)
 	setHeader(req, b.probing.Header)
+	client, done := b.http, func() {}
+	if fresh {
+		client, done = freshClient(b.http)
+	}
 	start := time.Now()
-	resp, err := b.http.Do(req)
+	resp, err := client.Do(req)
 	if err == nil {
 		p.Status, p.Proto = resp.StatusCode, resp.Proto
 		p.Bytes, err = io.Copy(io.Discard, resp.Body)
@@ -296,6 +309,10 @@ func (b *prober) probe(r *route, target, phase string, due time.Time) capture.Pr
 	}
 	p.Start, p.End = b.clock.unix(start), b.clock.unix(end)
 	m.fill(&p, start, end)
+	done()
+	if fresh && m.conn != nil {
+		m.conn.Close() // HTTP/2 may not count it as idle yet
+	}
 	return p
 }
 
@@ -322,6 +339,12 @@ func (b *prober) record(p capture.Probe) {
 		b.failed = err
 	}
 	count := b.counts[p.Phase]
+	if p.Fresh {
+		count.fresh++
+		if p.TLS > 0 {
+			count.handshakes++
+		}
+	}
 	switch {
 	case p.Error == unanswered:
 		count.cut++

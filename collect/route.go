@@ -21,6 +21,7 @@ type route struct {
 	user    *url.Userinfo
 	values  map[string][]string
 	next    int // number of probes made so far
+	window  int // number of those in the window
 }
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)

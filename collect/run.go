@@ -295,7 +295,8 @@ func (c *collector) stopProbes() {
 	c.part(capture.Part{Name: capture.ProbesPart}, err)
 	total := c.prober.count(capture.Baseline)
 	window := c.prober.count(capture.InWindow)
-	c.log("probes", fmt.Sprintf("sent %d before the window, %d in it", total.sent, window.sent), 0, 0, nil)
+	c.log("probes", fmt.Sprintf("sent %d before the window, %d in it; %d of these dialed anew, with %d TLS handshakes",
+		total.sent, window.sent, window.fresh, window.handshakes), 0, 0, nil)
 	total.add(window)
 	if total.dropped > 0 {
 		c.warn("probes-dropped", "%d probes were due but not sent: %d others were waiting for an answer", total.dropped, cap(c.prober.slots))

@@ -17,10 +17,16 @@ func answer(b *breakdown.Breakdown) string {
 	case e == nil:
 		return withoutRequests(b)
 	case e.Requests == 0:
-		return withoutCompleted(b, e)
+		return strings.TrimPrefix(elsewhere(b)+" "+withoutCompleted(b, e), " ")
 	}
 	sentences := []string{whereTheTimeIs(b, e)}
+	if s := elsewhere(b); s != "" {
+		sentences = []string{s, "In the requests: " + lower(sentences[0])}
+	}
 	if s := besides(e); s != "" {
+		sentences = append(sentences, s)
+	}
+	if s := unread(e); s != "" {
 		sentences = append(sentences, s)
 	}
 	if s := butIncomplete(e); s != "" {
@@ -31,6 +37,20 @@ func answer(b *breakdown.Breakdown) string {
 	}
 	return strings.Join(sentences, " ")
 }
+
+// unread returns a sentence about the time that requests on new connections wait before
+// the server reads them, else "".
+func unread(e *breakdown.Endpoint) string {
+	if e.Client == nil || !e.Client.Fresh.Queues() {
+		return ""
+	}
+	f := e.Client.Fresh
+	return fmt.Sprintf("But a client with a new connection waits another %s (%s of its %s) before the server reads its request.",
+		threeDigits(f.Longer()), percent(ratio(f.Longer(), f.Mean)), threeDigits(f.Mean))
+}
+
+// lower returns a sentence as the continuation of another one.
+func lower(sentence string) string { return strings.ToLower(sentence[:1]) + sentence[1:] }
 
 // busiest returns the endpoint with the most request time, or nil if there is none.
 // Streams and long polls count only if there is nothing else.

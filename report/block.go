@@ -124,6 +124,21 @@ func (b *block) client(c *breakdown.Client) string {
 			text += fmt.Sprintf(", %s %s", clean(p.Phase), b.scale.short(p.Mean))
 		}
 	}
+	if c.Fresh.Queues() || b.verbose && c.Fresh != nil {
+		text += "; " + fresh(c.Fresh)
+	}
+	return text
+}
+
+// fresh says what the probes on new connections measured.
+func fresh(f *breakdown.Fresh) string {
+	unit := scaleOf(f.Mean)
+	rest := max(f.Mean-f.Server-f.Unread, 0)
+	text := fmt.Sprintf("%s, mean %s: %s before the server read them, %s in the server, %s on the way",
+		counted(int64(f.Probes), "more dialed a new connection", "more dialed a new connection each"), unit.short(f.Mean), unit.short(f.Unread), unit.short(f.Server), unit.short(rest))
+	if f.Handshakes > 0 {
+		text += fmt.Sprintf(" (%s)", counted(int64(f.Handshakes), "TLS handshake", "TLS handshakes"))
+	}
 	return text
 }
 

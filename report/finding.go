@@ -111,6 +111,16 @@ var findingWordings = map[string]findingWording{
 			return "look for a CPU limit (cpu.stat: nr_throttled), major page faults (pgmajfault), and busy neighbors"
 		},
 	},
+	"accept-queue": {
+		title: func(f *breakdown.Facts) string {
+			if f.Fresh == 0 {
+				return "new connections wait until the service accepts them"
+			}
+			return fmt.Sprintf("requests wait before the server reads them: %s of %s", threeDigits(f.Spent), threeDigits(f.Wall))
+		},
+		evidence: acceptEvidence,
+		try:      "raise the limit of connections, close idle ones sooner, or accept in a goroutine that does nothing else",
+	},
 	"no-processor": {
 		title:    says("requests are ready to run and wait for a processor"),
 		evidence: func(f *breakdown.Facts) []string { return []string{ofRequest(f)} },
@@ -165,4 +175,25 @@ func busyIn(b breakdown.Bucket) string {
 		return call
 	}
 	return b.String()
+}
+
+// acceptEvidence says what the probes and the accept loop show about connections that
+// wait to be accepted.
+func acceptEvidence(f *breakdown.Facts) (list []string) {
+	if f.Fresh > 0 {
+		list = append(list, fmt.Sprintf("%s waited %s each until the server read them, %s %s",
+			counted(int64(f.Fresh), "probe on a new connection", "probes on new connections"), threeDigits(f.FreshWait),
+			counted(int64(f.Kept), "on a kept one", "on kept ones"), threeDigits(f.KeptWait)))
+	}
+	a := f.Accept
+	if a == nil {
+		return list
+	}
+	if a.Waited.Function != "" {
+		list = append(list, fmt.Sprintf("the accept loop was held up for %s in %s", duration(a.Held), spot(a.Waited)))
+	}
+	if a.Accepted > 0 {
+		list = append(list, fmt.Sprintf("%s of %s had come while it was held up", count(a.Queued), counted(a.Accepted, "connection", "connections")))
+	}
+	return append(list, siteAt("it accepts at", a.Site)...)
 }

@@ -37,6 +37,8 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"limited":           limited,
 	"beyond-go":         beyondGo,
 	"ticket":            ticket,
+	"accept-queue":      acceptQueue,
+	"elsewhere":         elsewhere,
 }
 
 const (
@@ -473,5 +475,32 @@ func ticket() *breakdown.Breakdown {
 	owner := heldLock().Endpoints[0]
 	owner.Name, owner.Route = "main.(*API).Owner", "GET /v1/vin/{vin}/owner"
 	b.Endpoints = slices.Insert(b.Endpoints, 1, owner)
+	return b
+}
+
+// acceptQueue has clients that wait until their connections are accepted.
+func acceptQueue() *breakdown.Breakdown {
+	e := endpoint("main.item", 726, part{bucket: breakdown.Sleep, mean: 20500 * us, sites: []breakdown.SiteTime{site("main.item", "/build/main.go", 20, 0, 0, 0)}},
+		part{bucket: breakdown.Scheduler, mean: 400 * us}, part{bucket: breakdown.ClientIO, mean: 200 * us})
+	e.Route = "GET /item"
+	e.Client = &breakdown.Client{Probes: 15, Matched: 15, Mean: 22900 * us, Server: 22300 * us, Phases: []breakdown.ClientPhase{},
+		Fresh: &breakdown.Fresh{Probes: 5, Mean: 110 * ms, Server: 21500 * us, Connect: 100 * us, TLS: 3 * ms, Handshakes: 5, Unread: 87 * ms, KeptUnread: 100 * us, Low: 81 * ms, High: 93 * ms}}
+	b := of(source(), e)
+	b.AcceptLoops = []breakdown.AcceptLoop{{Site: breakdown.Frame{Function: "main.main.func2", File: "/build/main.go", Line: 25},
+		Waited: breakdown.Frame{Function: "golang.org/x/net/netutil.(*limitListener).acquire", File: "/mod/listen.go", Line: 47}, Held: 8700 * ms, Accepted: 731, Queued: 729}}
+	b.Findings = []breakdown.Finding{{ID: "accept-queue", Endpoint: e.Name, Evidence: []string{}, SavesUpTo: 86900 * us, Facts: &breakdown.Facts{Wall: 110 * ms, Spent: 86900 * us,
+		Fresh: 5, Kept: 15, FreshWait: 87 * ms, KeptWait: 100 * us, Accept: &b.AcceptLoops[0]}}}
+	return b
+}
+
+// elsewhere is a process whose only requests are scrapes of its metrics.
+func elsewhere() *breakdown.Breakdown {
+	b := noRequests()
+	b.Source = source()
+	b.Endpoints = []breakdown.Endpoint{endpoint("main.metrics", 20, part{bucket: breakdown.CPU, mean: 2 * ms})}
+	b.Warnings = nil
+	b.Coverage = breakdown.Coverage{Samples: 912, SamplesInRequests: 4, Running: 9140 * ms, RunningInRequests: 40 * ms, AtWork: 40100 * ms, AtWorkInRequests: 40 * ms}
+	b.Roots[0].Units = &breakdown.RootUnits{Kind: breakdown.OneEach, Count: 2410, Root: `^example\.com/batch/internal/mill\.\(\*Mill\)\.grind$`}
+	b.Roots[1].Units = &breakdown.RootUnits{Kind: breakdown.InTurn, Count: 120, Root: `^main\.main$`}
 	return b
 }

@@ -22,6 +22,7 @@ type reportPage struct {
 	Others    string
 	Roots     []rootRow
 	RootsLeft string
+	Units     []string
 	Warnings  []string
 	Dropped   []string
 	Buckets   []meaning
@@ -81,9 +82,8 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 	if len(b.Endpoints) > top && t.worthNaming(b.Endpoints[top:]) {
 		p.Others = t.othersText(b.Endpoints[top:])
 	}
-	if len(b.Endpoints) == 0 {
-		p.addRoots(ofService(b.Roots))
-	}
+	p.addRoots(rootsToShow(b))
+	p.Units = unitsOf(rootsToShow(b))
 	p.Dropped = charts.dropped
 	return p, &charts.chartData
 }
@@ -139,8 +139,7 @@ const (
 	maxRows   = 100
 )
 
-// addRoots shows the goroutines by the function they began in, for a window without
-// requests.
+// addRoots shows the goroutines by the function they began in.
 func (p *reportPage) addRoots(roots []breakdown.Root) {
 	whole := int64(0)
 	for i := range roots {

@@ -92,6 +92,7 @@ const mostEvidence = 6
 const (
 	headPlace = iota
 	findingsPlace
+	rootsPlace
 	endpointsPlace // then the endpoint, then the place in it
 	othersPlace
 	warningsPlace
@@ -109,8 +110,8 @@ func (m *markdown) write(top int) {
 	m.left -= noteRoom
 	m.add(part{head: m.bold(prose(m, answer(m.b))) + "\n\n" + m.source()}, headPlace)
 	m.findings(limit * 3 / 4)
-	shown := m.endpoints(m.b.Endpoints[:min(top, len(m.b.Endpoints))], limit*2/5)
 	m.roots(limit * 2 / 5)
+	shown := m.endpoints(m.b.Endpoints[:min(top, len(m.b.Endpoints))], limit*2/5)
 	m.warnings(limit / 3)
 	m.provenance(limit / 4)
 	for i := range m.b.Endpoints[:shown] {

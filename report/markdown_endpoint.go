@@ -229,9 +229,9 @@ func (m *markdown) others(list []breakdown.Endpoint) {
 	}
 }
 
-// roots adds the goroutines by root, if no request was seen.
+// roots adds the goroutines by root, if requests are not what the process does.
 func (m *markdown) roots(spare int) {
-	list, whole := ofService(m.b.Roots), int64(0)
+	list, whole := rootsToShow(m.b), int64(0)
 	for i := range list {
 		whole += list[i].AtWork()
 	}
@@ -246,7 +246,10 @@ func (m *markdown) roots(spare int) {
 				m.plain(unit.atLeastVisible(work)), m.plain(percent(ratio(work, whole))), bar(ratio(work, whole), barColumns), prose(m, largest(r.Buckets, work, worked)))
 		})
 	}
-	if len(m.b.Endpoints) == 0 && len(list) > 0 {
-		m.add(p, endpointsPlace)
+	if len(list) > 0 {
+		for _, line := range unitsOf(list) {
+			p.foot += prose(m, line) + "\n\n"
+		}
+		m.add(p, rootsPlace)
 	}
 }

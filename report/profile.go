@@ -33,7 +33,7 @@ func WallProfile(w io.Writer, b *breakdown.Breakdown) error {
 		pb.addWall(&b.Endpoints[i])
 	}
 	about := "wall time of " + counted(requests, "complete request", "complete requests") + ", by timesink"
-	if len(b.Roots) > 0 {
+	if len(b.Roots) > 0 && requests == 0 {
 		about = "wall time of goroutines, by timesink: the trace holds no request"
 		pb.addRoots(b.Roots)
 	}

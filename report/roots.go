@@ -15,8 +15,8 @@ const (
 	rootAtLeast = 20
 )
 
-// roots is the middle of the page if there was no request: the goroutines by the
-// function they began in. A row takes at most two lines.
+// roots comes first on the page if requests are not what the process does: the
+// goroutines by the function they began in. A row takes at most two lines.
 func (t *text) roots(roots []breakdown.Root) error {
 	whole := int64(0)
 	for i := range roots {
@@ -38,6 +38,9 @@ func (t *text) roots(roots []breakdown.Root) error {
 	}
 	if len(roots) > shownRoots {
 		t.line(plain, fmt.Sprintf("  and %d more", len(roots)-shownRoots))
+	}
+	for _, line := range unitsOf(roots) {
+		t.text(plain, 2, "", line)
 	}
 	t.line(plain, "")
 	return nil

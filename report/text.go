@@ -71,6 +71,11 @@ type text struct {
 func (t *text) write(top int) error {
 	t.fields(plain, 0, t.source()...)
 	t.line(plain, "")
+	if roots := rootsToShow(t.b); len(roots) > 0 {
+		if err := t.roots(roots); err != nil {
+			return err
+		}
+	}
 	for i := range t.b.Endpoints[:min(top, len(t.b.Endpoints))] {
 		if err := t.endpoint(&t.b.Endpoints[i]); err != nil {
 			return err
@@ -78,11 +83,6 @@ func (t *text) write(top int) error {
 	}
 	if len(t.b.Endpoints) > top && t.worthNaming(t.b.Endpoints[top:]) {
 		t.others(t.b.Endpoints[top:])
-	}
-	if roots := ofService(t.b.Roots); len(t.b.Endpoints) == 0 && len(roots) > 0 {
-		if err := t.roots(roots); err != nil {
-			return err
-		}
 	}
 	t.findings()
 	t.warnings()
@@ -110,6 +110,9 @@ func (t *text) source() []string {
 	parts = append(parts, windowText(s))
 	if s.Saturated >= 0.1 || t.verbose && s.GOMAXPROCS > 0 {
 		parts = append(parts, saturated(s))
+	}
+	if text := inRequests(t.b); text != "" {
+		parts = append(parts, text)
 	}
 	return append(append(parts, "cost of looking: "+t.cost(s.Cost)), identity(s)...)
 }

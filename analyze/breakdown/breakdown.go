@@ -23,16 +23,56 @@ const Schema = "timesink.report/1"
 type Breakdown struct {
 	Schema string `json:"schema"`
 	Source Source `json:"source"`
+	// Coverage is how much of what the process does is done for the requests.
+	Coverage Coverage `json:"coverage"`
 	// Endpoints are sorted by request time, the largest first. Streams and long polls
 	// follow the others.
 	Endpoints []Endpoint `json:"endpoints"`
-	// Roots is set only if the trace holds no requests. It is the wall time of
-	// goroutines by root, sorted by AtWork, the longest first.
-	Roots    []Root    `json:"roots,omitempty"`
-	Findings []Finding `json:"findings"`
-	Warnings []Warning `json:"warnings"`
+	// Roots is set only if the trace holds no requests or WorksElsewhere. It is the wall
+	// time of goroutines by root, sorted by AtWork, the longest first.
+	Roots []Root `json:"roots,omitempty"`
+	// AcceptLoops are the loops that accept connections and were kept from it while
+	// clients waited, the longest first.
+	AcceptLoops []AcceptLoop `json:"accept_loops,omitempty"`
+	Findings    []Finding    `json:"findings"`
+	Warnings    []Warning    `json:"warnings"`
 	// Passages determine which endpoint a single request belongs to.
 	Passages Passages `json:"-"`
+}
+
+// Coverage is what goroutines did in total and, of that, for requests. The runtime's own
+// goroutines, such as the collector's workers, and the requests that observe the service
+// count in neither. Times are nanoseconds.
+type Coverage struct {
+	Samples           int64 `json:"cpu_samples"`
+	SamplesInRequests int64 `json:"cpu_samples_in_requests"`
+	Running           int64 `json:"running_ns"`
+	RunningInRequests int64 `json:"running_in_requests_ns"`
+	// AtWork is the time in which the goroutines neither waited for others, or for
+	// something to do, nor slept. A request's own goroutine is at work as long as the
+	// request lasts.
+	AtWork           int64 `json:"at_work_ns"`
+	AtWorkInRequests int64 `json:"at_work_in_requests_ns"`
+}
+
+// WorksElsewhere reports whether requests are not what the process does: less than a
+// quarter of the time in which its goroutines ran, or were at work, is in requests, and
+// it runs for more than a two-hundredth of a processor's time outside of them. An idle
+// process fails the latter.
+func (b *Breakdown) WorksElsewhere() bool {
+	c := &b.Coverage
+	return 4*c.RunningInRequests < c.Running && 4*c.AtWorkInRequests < c.AtWork &&
+		200*(c.Running-c.RunningInRequests) > b.Source.Covered
+}
+
+// Add adds the coverage of another instance.
+func (c *Coverage) Add(o Coverage) {
+	c.Samples += o.Samples
+	c.SamplesInRequests += o.SamplesInRequests
+	c.Running += o.Running
+	c.RunningInRequests += o.RunningInRequests
+	c.AtWork += o.AtWork
+	c.AtWorkInRequests += o.AtWorkInRequests
 }
 
 // Source describes what the answer was read from. What is unknown, such as the target
@@ -55,6 +95,9 @@ type Source struct {
 	ProbeRate float64 `json:"probe_rate,omitempty"`
 	// Rules are the user's rules that the answer was made with.
 	Rules []string `json:"rules,omitempty"`
+	// Units is the regular expression for the functions that count as units of work
+	// beside requests, "" if there is none.
+	Units string `json:"units,omitempty"`
 	// Cost is how the capture affected the service's latency. It is nil unless probes
 	// ran both before the window and in it.
 	Cost *Cost `json:"cost,omitempty"`
@@ -338,14 +381,61 @@ type CPULibrary struct {
 	Estimate  int64  `json:"estimate_mean_ns"`
 }
 
-// Client is what the probes of this endpoint saw from outside.
+// Client is what the probes of this endpoint saw from outside, on connections that they
+// kept.
 type Client struct {
 	Probes  int           `json:"probes"`
 	Matched int           `json:"matched"`
 	Mean    int64         `json:"mean_ns"`
 	Server  int64         `json:"server_mean_ns"` // of the matched requests, from the trace
 	Phases  []ClientPhase `json:"phases"`
+	// Fresh are the probes that dialed a connection of their own. It is nil if there
+	// were none.
+	Fresh *Fresh `json:"fresh,omitempty"`
 }
+
+// AcceptLoop is the loops that accept connections and were held up at one place: by a
+// limit of connections, by work of their own, by a back-off.
+type AcceptLoop struct {
+	// Site is the place in the service's code, Waited the function that it waited in.
+	Site   Frame `json:"site"`
+	Waited Frame `json:"waited_in"`
+	// Held is how long, in ns, the loop waited for anything but clients. Accepted counts
+	// the connections that it took, Queued those of them for which it did not wait after
+	// it had been held up: they had come meanwhile.
+	Held     int64 `json:"held_ns"`
+	Accepted int64 `json:"accepted"`
+	Queued   int64 `json:"queued"`
+}
+
+// Fresh is what those probes saw that dialed a connection each. Times are means per
+// probe, in nanoseconds.
+type Fresh struct {
+	Probes     int   `json:"probes"` // all found among the requests
+	Mean       int64 `json:"mean_ns"`
+	Server     int64 `json:"server_mean_ns"`
+	Connect    int64 `json:"connect_ns"`
+	TLS        int64 `json:"tls_ns"`
+	Handshakes int   `json:"tls_handshakes"`
+	// Unread is how long a request waited from when the client could send it, because
+	// the connection was established, until the server began to read it: until the
+	// connection was accepted. KeptUnread is the same for the probes on kept
+	// connections, which have been accepted.
+	Unread     int64 `json:"unread_ns"`
+	KeptUnread int64 `json:"kept_unread_ns"`
+	// Low and High bound the difference between Unread and KeptUnread at 95%
+	// (bootstrap over the probes). Both are 0 if there are too few probes.
+	Low  int64 `json:"unread_longer_low_ns"`
+	High int64 `json:"unread_longer_high_ns"`
+}
+
+// Longer returns how much longer requests wait on new connections than on kept ones
+// before the server reads them, in ns.
+func (f *Fresh) Longer() int64 { return max(0, f.Unread-f.KeptUnread) }
+
+// Queues reports whether new connections wait to be accepted: requests on them wait
+// longer than chance explains, and for at least a tenth of the client's time.
+func (f *Fresh) Queues() bool { return f != nil && f.Low > 0 && 10*f.Longer() >= f.Mean }
 
 // ClientPhase is a part of the time of a probe, as the client sees it.
 type ClientPhase struct {
@@ -354,14 +444,32 @@ type ClientPhase struct {
 }
 
 // Root is the wall time of all goroutines that started in one function. Its wait bucket
-// is all waiting for other goroutines: without requests, queueing cannot be told from
-// having nothing to do.
+// is all waiting for other goroutines, and for a client, a message or a signal to come:
+// outside of requests, queueing cannot be told from having nothing to do.
 type Root struct {
 	Function   string       `json:"function"`
 	Goroutines int64        `json:"goroutines"`
 	Wall       int64        `json:"wall_ns"`
 	Buckets    []BucketTime `json:"buckets"`
+	// Units is how to see what the goroutines do as units of work. It is nil if they
+	// seem to do none.
+	Units *RootUnits `json:"units,omitempty"`
 }
+
+// RootUnits are the units of work that the goroutines of one root seem to do.
+type RootUnits struct {
+	Kind  string `json:"kind"` // OneEach or InTurn
+	Count int64  `json:"count"`
+	// Root is the regular expression that declares the root's function a unit of work.
+	Root string `json:"root"`
+}
+
+// The ways in which goroutines do units of work: one each, and then they end; or one
+// after another, waiting for the next in between.
+const (
+	OneEach = "goroutine"
+	InTurn  = "loop"
+)
 
 // AtWork returns the time, in nanoseconds, in which the goroutines neither waited for
 // others nor slept.

@@ -37,6 +37,12 @@ type Facts struct {
 	// Batch is the request's own batch: Spent was spent waiting for others. It is nil if
 	// there are no batches.
 	Batch *BatchFact
+	// Fresh and Kept count the probes on new and on kept connections; FreshWait and
+	// KeptWait are how long each waited before the server read it, in the mean. Accept is
+	// the loop that accepts the connections, nil if nothing is known about it.
+	Fresh, Kept         int
+	FreshWait, KeptWait int64
+	Accept              *AcceptLoop
 }
 
 // A BatchFact is what a request's own batch was busy with for most of its time.

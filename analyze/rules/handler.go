@@ -18,7 +18,7 @@ const (
 )
 
 // dispatchOf returns a function's part in dispatching, judged by its name. Every
-// http.Handler has a ServeHTTP, so the innermost one is the handler, even behind
+// http.Handler has a ServeHTTP, and every DNS server's handler a ServeDNS, so the innermost one is the handler, even behind
 // middleware that is not listed here; only those that never answer themselves are known
 // by name. The code that protoc generates for gRPC has a function for each method,
 // which calls the service's.
@@ -32,7 +32,7 @@ func dispatchOf(name string) dispatch {
 	if strings.HasSuffix(name, ".HandlerFunc.ServeHTTP") {
 		return dispatchAdapter // like net/http's, of functions that also return an error
 	}
-	if strings.HasSuffix(name, ".ServeHTTP") {
+	if strings.HasSuffix(name, ".ServeHTTP") || strings.HasSuffix(name, ".ServeDNS") {
 		return dispatchHandler
 	}
 	if own := name[len(packagePath(name)):]; strings.HasPrefix(own, "._") && strings.HasSuffix(own, "_Handler") {
@@ -75,6 +75,20 @@ var dispatchers = map[string]dispatch{
 	"google.golang.org/grpc.(*Server).processStreamingRPC": dispatchServer,
 	"google.golang.org/grpc.(*Server).processRPC":          dispatchServer,
 	"google.golang.org/grpc.(*Server).wrapUnaryHandler":    dispatchServer,
+
+	"github.com/miekg/dns.HandlerFunc.ServeDNS": dispatchAdapter,
+	"github.com/miekg/dns.(*ServeMux).ServeDNS": dispatchRouter,
+
+	"github.com/robfig/cron/v3.(*Cron).startJob":       dispatchServer,
+	"github.com/robfig/cron/v3.FuncJob.Run":            dispatchServer,
+	"github.com/robfig/cron/v3.Recover":                dispatchServer,
+	"github.com/robfig/cron/v3.SkipIfStillRunning":     dispatchServer,
+	"github.com/robfig/cron/v3.DelayIfStillRunning":    dispatchServer,
+	"github.com/robfig/cron.(*Cron).runWithRecovery":   dispatchServer,
+	"github.com/robfig/cron.FuncJob.Run":               dispatchServer,
+	"github.com/hibiken/asynq.(*processor).perform":    dispatchServer,
+	"github.com/hibiken/asynq.HandlerFunc.ProcessTask": dispatchServer,
+	"github.com/hibiken/asynq.(*ServeMux).ProcessTask": dispatchServer,
 
 	"connectrpc.com/connect.(*Handler).ServeHTTP":   dispatchRouter,
 	"connectrpc.com/connect.NewUnaryHandler":        dispatchServer,

@@ -50,9 +50,12 @@ var runtimeLoops = []Loop{
 	{Func: "runtime.gcParkAssist", GC: true},
 }
 
-// listeners wait for clients to connect, which counts as having nothing to do.
+// listeners wait for clients to connect or for signals, which counts as having nothing
+// to do. The goroutine of an HTTP server's listener does nothing else.
 var listeners = []Loop{
-	{Func: "internal/poll.(*FD).Accept", Role: Background},
+	{Func: "net/http.(*Server).Serve", Accepts: true},
+	{Func: "os/signal.signal_recv", Role: Background},
+	{Func: "internal/poll.(*FD).Accept", Role: Background, Accepts: true},
 }
 
 // observers are the endpoints through which timesink observes a service.

@@ -23,5 +23,8 @@ var processCases = []tableCase{
 	{"a child is waited for by its id, by x/sys", "golang.org/x/sys/unix.Waitid < " + handler, "unknown/child_process" + served},
 	{"C code runs", "runtime.cgocall < example.com/c._Cfunc_work < " + handler, "connection http/1 served in-c by main.(*API).Get at main.(*API).Get"},
 	{"a listener waits for a client", "internal/poll.(*FD).Accept < net.(*netFD).accept < net.(*TCPListener).accept < net.(*TCPListener).Accept < net/http.(*Server).Serve < net/http.(*Server).ListenAndServe < main.main",
-		"background at main.main"},
+		"background accepts at main.main"},
+	{"a listener waits for a connection to end", "runtime.selectgo < golang.org/x/net/netutil.(*limitListener).acquire < golang.org/x/net/netutil.(*limitListener).Accept < net/http.(*Server).Serve < net/http.Serve < main.main",
+		"accepts at main.main"},
+	{"signals are waited for", "runtime.notetsleepg < os/signal.signal_recv < os/signal.loop", "background"},
 }

@@ -34,6 +34,20 @@ var queues = []Rule{
 	{Func: "github.com/rabbitmq/amqp091-go.(*Channel).Get", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "amqp", Whole: true},
 	{Func: "github.com/rabbitmq/amqp091-go.Delivery.", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "amqp"},
 	{Func: "github.com/rabbitmq/amqp091-go.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "amqp", Default: true, Whole: true},
+
+	// NSQ.
+	{Func: "github.com/nsqio/go-nsq.(*Consumer).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nsq"},
+	{Func: "github.com/nsqio/go-nsq.(*Message).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "nsq"},
+	{Func: "github.com/nsqio/go-nsq.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "nsq", Default: true, Whole: true},
+
+	// Pulsar.
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*consumer).Receive", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "pulsar"},
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*multiTopicConsumer).Receive", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "pulsar"},
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*consumer).Ack", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "pulsar"},
+	{Func: "github.com/apache/pulsar-client-go/pulsar.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "pulsar", Default: true, Whole: true},
+
+	// MQTT.
+	{Func: "github.com/eclipse/paho%2emqtt%2egolang.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "mqtt", Default: true, Whole: true},
 }
 
 // queueLoops are the goroutines of consumers, and those that hand work to them.
@@ -54,4 +68,14 @@ var queueLoops = []Loop{
 	{Func: "github.com/nats-io/nats%2ego.(*Conn).processMsg", Role: Feed, Kind: "nats"},
 
 	{Func: "github.com/rabbitmq/amqp091-go.(*consumers).buffer", Role: Feed, Kind: "amqp"},
+
+	{Func: "github.com/nsqio/go-nsq.(*Consumer).handlerLoop", Role: Callback, Kind: "nsq"},
+	{Func: "runtime.chanrecv2", Caller: "github.com/nsqio/go-nsq.(*Consumer).handlerLoop", Role: Fetch},
+
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*consumer).Receive", Role: Fetch, Kind: "pulsar"},
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*multiTopicConsumer).Receive", Role: Fetch, Kind: "pulsar"},
+	{Func: "github.com/apache/pulsar-client-go/pulsar.(*partitionConsumer).dispatcher", Role: Feed, Kind: "pulsar"},
+
+	{Func: "github.com/eclipse/paho%2emqtt%2egolang.(*router).matchAndDispatch", Role: Callback, Kind: "mqtt"},
+	{Func: "runtime.chanrecv2", Caller: "github.com/eclipse/paho%2emqtt%2egolang.(*router).matchAndDispatch", Role: Fetch},
 }

@@ -93,4 +93,25 @@ var queueCases = []tableCase{
 	{"deliveries are ranged over", "runtime.chanrecv2 < " + consume, "at main.(*Worker).Run"},
 	{"a delivery is handed out", "runtime.selectgo < github.com/rabbitmq/amqp091-go.(*consumers).buffer",
 		"queue/produce amqp feed amqp whole-answer"},
+
+	// NSQ.
+	{"a message is published to NSQ", "runtime.chanrecv1 < github.com/nsqio/go-nsq.(*Producer).sendCommand < github.com/nsqio/go-nsq.(*Producer).Publish < " + handler,
+		"queue/produce nsq" + serves("whole-answer")},
+	{"a message of NSQ is waited for", "runtime.chanrecv2 < github.com/nsqio/go-nsq.(*Consumer).handlerLoop", "queue/fetch nsq fetch nsq"},
+	{"a message of NSQ is handled", "time.Sleep < main.(*Worker).HandleMessage < github.com/nsqio/go-nsq.(*Consumer).handlerLoop", "sleep callback nsq served by main.(*Worker).HandleMessage at main.(*Worker).HandleMessage"},
+	{"a message of NSQ is finished", "runtime.selectgo < github.com/nsqio/go-nsq.(*Message).Finish < main.(*Worker).HandleMessage < github.com/nsqio/go-nsq.(*Consumer).handlerLoop",
+		"queue/commit nsq callback nsq served by main.(*Worker).HandleMessage at main.(*Worker).HandleMessage"},
+
+	// Pulsar.
+	{"a message is sent to Pulsar", "runtime.chanrecv1 < github.com/apache/pulsar-client-go/pulsar.(*producer).Send < " + handler, "queue/produce pulsar" + serves("whole-answer")},
+	{"a consumer receives a message from Pulsar", "runtime.selectgo < github.com/apache/pulsar-client-go/pulsar.(*consumer).Receive < " + consume, "queue/fetch pulsar fetch pulsar at main.(*Worker).Run"},
+	{"a consumer receives a message from topics of Pulsar", "runtime.selectgo < github.com/apache/pulsar-client-go/pulsar.(*multiTopicConsumer).Receive < " + consume, "queue/fetch pulsar fetch pulsar at main.(*Worker).Run"},
+	{"a message is acknowledged to Pulsar", "runtime.selectgo < github.com/apache/pulsar-client-go/pulsar.(*consumer).Ack < " + consume, "queue/commit pulsar at main.(*Worker).Run"},
+	{"Pulsar hands a message out", "runtime.selectgo < github.com/apache/pulsar-client-go/pulsar.(*partitionConsumer).dispatcher < github.com/apache/pulsar-client-go/pulsar.newPartitionConsumer.gowrap1", "queue/produce pulsar feed pulsar whole-answer"},
+
+	// MQTT.
+	{"a message is published over MQTT", "runtime.chanrecv1 < github.com/eclipse/paho%2emqtt%2egolang.(*baseToken).Wait < " + handler, "queue/produce mqtt" + serves("whole-answer")},
+	{"a message over MQTT is waited for", "runtime.chanrecv2 < github.com/eclipse/paho%2emqtt%2egolang.(*router).matchAndDispatch.func2", "queue/produce mqtt fetch mqtt whole-answer"},
+	{"a message over MQTT is handled", "time.Sleep < main.(*Worker).Handle-fm < github.com/eclipse/paho%2emqtt%2egolang.(*router).matchAndDispatch.func2",
+		"sleep callback mqtt served by main.(*Worker).Handle at main.(*Worker).Handle-fm"},
 }

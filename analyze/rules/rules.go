@@ -71,6 +71,12 @@ type Class struct {
 	// Writes is set if a goroutine that starts with this stack writes a request for its
 	// creator, and waits for the response like the creator.
 	Writes bool
+	// Inner is the index of the innermost frame that is not of the standard library,
+	// len(Stack) if there is none.
+	Inner int
+	// Accepts is set if the goroutine is in a loop that accepts connections. It waits
+	// for a client if its Role is Background.
+	Accepts bool
 	// Cut is set if the outermost frames may be missing.
 	Cut  bool
 	Kind string
@@ -160,6 +166,16 @@ func New(own ...Rule) *Table {
 	return t
 }
 
+// NamesUnits reports whether the function that goroutines began in says what they do. It
+// does not if it is one of the standard library, as of a server whose requests are known
+// otherwise, or of a package that only joins goroutines.
+func NamesUnits(root string) bool {
+	return root != "" && !ofStandard(packageOf(root)) && !strings.HasPrefix(root, joins) && strings.Contains(root, ".")
+}
+
+// joins begins the names of functions in packages that only join goroutines.
+const joins = "golang.org/x/sync/"
+
 // Units declares that the functions that match are units of work. They are matched as
 // stacks name them, such as "main.(*Worker).handle". It must be called before Classify.
 func (t *Table) Units(functions *regexp.Regexp) { t.units = functions }
@@ -212,6 +228,9 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	if i := outermost(funcs, func(f *function) bool { return f.unit }); i >= 0 {
 		c.Unit = c.Stack[i].Function
 	}
+	if c.Inner = slices.IndexFunc(funcs, func(f *function) bool { return !f.standard }); c.Inner < 0 {
+		c.Inner = len(frames)
+	}
 	c.Cut = len(frames) >= maxFrames
 	return c
 }
@@ -221,11 +240,14 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
 	for i := len(funcs) - 1; i >= 0; i-- {
 		for _, l := range funcs[i].loops {
-			if !l.calledBy(c.Stack[i+1:]) {
-				continue
+			if !l.calledBy(c.Stack[i+1:]) || l.Accepts && c.Stack[i].Function != l.Func {
+				continue // a goroutine's root may be named like what created it
 			}
-			if c.take(l); l.Role == Callback {
+			switch c.take(l); {
+			case l.Role == Callback, l.Calls:
 				callback = i
+			case l.Role == Message && i+1 < len(funcs):
+				c.Handler = c.Stack[i+1].Function // the loop
 			}
 		}
 	}
@@ -269,7 +291,7 @@ func (c *Class) take(l *Loop) {
 	case l.Role != NoRole:
 		c.Role = l.Role // the innermost decides
 	}
-	c.Gathers = l.Gathers
+	c.Gathers, c.Accepts = l.Gathers, c.Accepts || l.Accepts
 	if l.Kind != "" {
 		c.Kind = l.Kind
 	}
@@ -518,7 +540,7 @@ func (t *Table) function(f breakdown.Frame) *function {
 	certain, adopted := t.owns(f, fn)
 	fn.service, fn.certain = certain || adopted, certain
 	fn.unit = t.units != nil && t.units.MatchString(f.Function)
-	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, "golang.org/x/sync/") && !isStandard(packageOf(f.Function), path.Dir(slashed(f.File)))
+	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, joins) && !isStandard(packageOf(f.Function), path.Dir(slashed(f.File)))
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {
 			fn.add(&t.own[i])

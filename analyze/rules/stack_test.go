@@ -50,7 +50,7 @@ func describe(c *Class) string {
 		say("whole")
 	}
 	if c.Role != NoRole {
-		say("%s", [...]string{"", "idle", "read-header", "beginning", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "unconnected", "fetch", "callback", "feed"}[c.Role])
+		say("%s", [...]string{"", "idle", "read-header", "beginning", "finishing", "closing", "hijacked", "connection", "stream", "not-request", "background", "unconnected", "fetch", "callback", "feed", "message"}[c.Role])
 	}
 	if c.Kind != "" {
 		say("%s", c.Kind)
@@ -64,6 +64,7 @@ func describe(c *Class) string {
 		{"writes", c.Writes},
 		{"observer", c.Observer},
 		{"gc-wait", c.GC},
+		{"accepts", c.Accepts},
 		{"no-call", c.NoCall},
 		{"stream-of-messages", c.Stream},
 		{"opens", c.Opens},

@@ -82,6 +82,7 @@ const (
 	Fetch            // waiting for, or taking, a consumer's next unit of work
 	Callback         // a goroutine that calls the service's code for each unit
 	Feed             // handing units of work to the goroutines that it wakes
+	Message          // waiting for, or reading, the next message of a loop that handles one after another
 )
 
 // A Loop is a function's part in a server, a queue consumer, an HTTP client's
@@ -102,6 +103,9 @@ type Loop struct {
 	Writes    bool
 	GC        bool
 	Observer  bool
+	Accepts   bool // in a loop that accepts connections
+	// Calls: the function calls the service's code for a unit of work, as a Callback's.
+	Calls bool
 	// Gathers: a fetch may wait several times before it returns.
 	Gathers bool
 	// Session: messages are fetched from a connection that a handler has taken over, so
@@ -115,8 +119,8 @@ const GenericSQL = "sql"
 // table holds the built-in rules. If several rows match one function, a whole name
 // takes precedence over a prefix, then the first row wins. The rows of a client are its
 // entry, with the default phase, and its steps.
-var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, process, timers)
+var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, dns, process, timers)
 
 // loops are the loops of servers, and the goroutines of clients and of the runtime
 // whose part matters.
-var loops = slices.Concat(http2ServerLoops, serverLoops, queueLoops, http2ClientLoops, clientLoops, runtimeLoops, listeners, observers)
+var loops = slices.Concat(http2ServerLoops, serverLoops, dnsLoops, queueLoops, brokerLoops, schedulerLoops, http2ClientLoops, clientLoops, runtimeLoops, listeners, observers)

@@ -91,6 +91,8 @@ func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
 				w.r.InC = true
 			}
 			w.add(g, breakdown.Unknown, breakdown.CCall, w.cause(iv), a, b, nil)
+		} else if w.answers(g, c) {
+			w.add(g, breakdown.ClientIO, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		} else {
 			w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		}
@@ -99,6 +101,15 @@ func (w *walk) explain(g *goroutine, iv *interval, a, b int64, depth int) {
 	default:
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	}
+}
+
+// answers reports whether the stack writes to the client of a message, or reads it.
+func (w *walk) answers(g *goroutine, c *class) bool {
+	if c == nil || w.r == nil || !w.r.talks || w.r.g != g {
+		return false
+	}
+	l, ok := g.memo.(*loop)
+	return c.sends || ok && l.heads(c)
 }
 
 // runnable separates the stops of the world from the wait for a processor.
@@ -143,6 +154,8 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.known(g, iv, a, b, depth)
 	case iv.reason == trace.ReasonSleep:
 		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
+	case iv.reason == trace.ReasonNetwork && w.answers(g, c):
+		w.add(g, breakdown.ClientIO, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.reason == trace.ReasonNetwork, c == nil && iv.waker == nil:
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.open && w.r != nil && g == w.r.g && !w.branch && !w.holder:
@@ -627,34 +640,4 @@ func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *cl
 	}
 	m.cause[key] = cause
 	return cause
-}
-
-// ownBucket returns the bucket of an interval by its own stack, for goroutines that
-// serve no request.
-func ownBucket(iv *interval) breakdown.Bucket {
-	c := iv.class
-	switch {
-	case iv.state == trace.StateRunning && !iv.assist:
-		return breakdown.CPU
-	case iv.state == trace.StateRunnable && !iv.assist:
-		return breakdown.Scheduler
-	case iv.assist, iv.reason == trace.ReasonGC, iv.state == trace.StateWaiting && c != nil && c.GC:
-		return breakdown.GC
-	case iv.state == trace.StateWaiting && idles(c):
-		return breakdown.Wait
-	case c != nil && c.Own != nil:
-		return c.Own.Bucket
-	case iv.reason == trace.ReasonSleep:
-		return breakdown.Sleep
-	case iv.state != trace.StateWaiting || iv.reason == trace.ReasonNetwork || iv.hasNoStack():
-		return breakdown.Unknown
-	case iv.waker == nil && !iv.open && iv.reason != trace.ReasonSync && iv.reason != trace.ReasonCond:
-		return breakdown.Sleep // a timer ended it
-	}
-	return breakdown.Wait
-}
-
-// idles reports whether the stack waits for a client to connect or to send a request.
-func idles(c *class) bool {
-	return c != nil && (c.Role == rules.Idle || c.Role == rules.NotRequest || c.Role == rules.Background)
 }

@@ -415,6 +415,9 @@ func newClass(of *rules.Class) *class {
 	c.receives = strings.HasPrefix(c.Stack[0].Function, "runtime.chanrecv")
 	c.reads = c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
 	c.writes = c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
+	c.sends = c.writes || c.endsIn("internal/poll.(*FD).WriteTo", "internal/poll.(*FD).WriteToInet4", "internal/poll.(*FD).WriteToInet6",
+		"internal/poll.(*FD).WriteMsg", "internal/poll.(*FD).WriteMsgInet4", "internal/poll.(*FD).WriteMsgInet6")
+	c.closes = slices.ContainsFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == "net.(*conn).Close" })
 	c.unlocks = c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock",
 		"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
 	c.toAll = c.endsIn("runtime.closechan", "sync.(*Cond).Broadcast", "sync.(*WaitGroup).Add")

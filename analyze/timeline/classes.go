@@ -29,9 +29,11 @@ type class struct {
 	causes                           [trace.NumStates]reason       // evidence from this stack alone, by state
 	others                           *[trace.NumStates]otherReason // latest evidence from other stacks, while a request waits with this one; may be nil
 	waiting                          int                           // requests that wait with this stack, if it is Bare
+	rested                           int64                         // waits as for a message, of goroutines without requests
 	key                              string                        // the program counters
 	toAll                            bool                          // it wakes everyone who waits
 	expires                          bool                          // a timer has ended a worker's select with it
+	sends, closes                    bool                          // like writes, also to an address; closes a connection
 	ended                            releases                      // the waits of requests that goroutines ended with it
 	taking                           taking                        // of requests that came while a goroutine was blocked with it
 }

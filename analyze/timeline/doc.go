@@ -9,11 +9,13 @@
 //   - Goroutines: the current state of each (goroutine.go).
 //   - History: what goroutines did recently, within a budget (history.go).
 //   - Recognizers: one for each way in which requests begin and end, and the list of
-//     them (recognizers.go, then connections.go, streams.go, consumers.go, units.go).
+//     them (recognizers.go, then connections.go, streams.go, consumers.go, loops.go, units.go).
 //   - Requests: what is known about each, from its opening to its end (requests.go).
 //   - Attribution: where a request's time went. It follows wake-ups through
 //     the history (attribute.go, waits.go; batches.go and shared.go for work that
 //     several requests share; opening.go and closing.go at the window's edges).
+//   - The whole: the time of all goroutines by root, how much of it is for requests, and
+//     what held up the loops that accept connections (whole.go, accepting.go).
 //   - Calls: what requests asked of other systems (calls.go).
 //   - Bounds: if goroutines, requests and stacks take too much memory, detail is
 //     dropped in steps that the Summary counts (memory.go).

@@ -41,6 +41,7 @@ func (m *machine) interrupt() {
 	m.stops, m.stopped = nil, 0
 	m.forgetEvidence()
 	clear(m.tasks)
+	clear(m.named)
 	m.procs = byid.Table[processor]{}
 	m.procsRunning, m.busySince = 0, 0
 	m.sum.Covered, m.from = m.covered(), 0
@@ -60,11 +61,9 @@ func (m *machine) leave() []*goroutine {
 	for _, g := range gs {
 		if g.state != trace.StateUnknown && m.now > g.since {
 			iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, open: true}
-			if g.class == nil || !g.class.Observer {
-				g.root.Spent[ownBucket(&iv)] += m.now - g.since
-			}
-			if g.state == trace.StateRunning {
-				m.sum.Running += m.now - g.since
+			m.account(m.worksFor(g), g, &iv)
+			if a := g.acceptor; a != nil {
+				a.spend(&iv)
 			}
 		}
 	}

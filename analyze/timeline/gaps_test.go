@@ -37,10 +37,13 @@ func (r *reading) add(t testing.TB, o reading) {
 	for _, root := range b.Roots {
 		i := slices.IndexFunc(a.Roots, func(r Root) bool { return r.Function == root.Function })
 		if i < 0 {
-			a.Roots = append(a.Roots, Root{Function: root.Function})
+			a.Roots = append(a.Roots, Root{Function: root.Function, runtime: root.runtime})
 			i = len(a.Roots) - 1
 		}
 		a.Roots[i].Goroutines += root.Goroutines
+		a.Roots[i].Jobs += root.Jobs
+		a.Roots[i].Turns += root.Turns
+		a.Roots[i].ended += root.ended
 		for b := range root.Spent {
 			a.Roots[i].Spent[b] += root.Spent[b]
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
@@ -52,13 +53,15 @@ type machine struct {
 	home         *rules.Home
 	led          map[string]bool // functions of the service that led requests on to its handlers
 	kernel
+	acceptors    []*acceptor
+	named        map[string]*named // the loops among the functions that the user named
 	history
 	bounds
 }
 
 func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
 	m := &machine{reasonName: trace.Reason.String, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, units: table != nil && table.HasUnits(),
+		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, named: map[string]*named{}, units: table != nil && table.HasUnits(),
 		home: rules.NewHome(table)}
 	m.bound(sharesOf(DefaultMemory))
 	m.holdUntil = math.MaxInt64
@@ -348,6 +351,9 @@ func (m *machine) create(r *trace.Record) {
 	m.met[r.G] = g
 	if parent != nil {
 		g.creator = parent
+		if a := parent.acceptor; a != nil {
+			a.accepts()
+		}
 		switch {
 		case g.created == nil:
 		case g.start != nil && g.start.Role == rules.Background:
@@ -377,6 +383,12 @@ func (m *machine) end(g *goroutine, at int64) {
 	}
 	m.close(g, at, nil, nil)
 	at = g.since
+	if g.fresh {
+		g.root.ended++
+		if g.claim == unclaimed && m.worksFor(g) == nil {
+			g.root.Jobs++
+		}
+	}
 	m.ended(g, at)
 	g.dead, g.died, g.state = true, at, trace.StateUnknown
 	m.gs.Remove(g.id)
@@ -460,23 +472,8 @@ func aideOf(g, waker *goroutine) *goroutine {
 // intervalEnded attributes a closed interval and keeps it as long as it may be
 // needed.
 func (m *machine) intervalEnded(g *goroutine, iv *interval) {
-	length := iv.end - iv.start
 	r := m.worksFor(g)
-	if observed := r != nil && r.observer || iv.class != nil && iv.class.Observer; !observed {
-		g.root.Spent[ownBucket(iv)] += length
-	}
-	if iv.state == trace.StateRunning {
-		m.sum.Running += length
-		briefly := length
-		if length >= briefRun {
-			briefly = 0
-		}
-		m.sum.RunningBriefly += briefly
-		if r != nil && !iv.assist {
-			r.Ran += length
-			r.RanBriefly += briefly
-		}
-	}
+	m.account(r, g, iv)
 	if iv.class != nil && iv.class.Phase == breakdown.RequestWrite {
 		g.ensureRare().wrote = iv.end
 	}
@@ -489,6 +486,9 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 			r.finished = iv.end
 		}
 	}
+	if a := g.acceptor; a != nil {
+		a.spend(iv)
+	}
 	if iv.mayCall() {
 		m.noteCall(r, g, iv)
 	}
@@ -496,6 +496,9 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 		m.weigh(r)
 	}
 	if r == nil {
+		if iv.state == trace.StateWaiting && iv.class != nil && g.claim == unclaimed && iv.getsMessage() {
+			iv.class.rested++
+		}
 		g.mayBe(iv)
 		if m.units {
 			g.runs(iv)
@@ -536,11 +539,9 @@ func (m *machine) sample(r *trace.Record) {
 		m.sum.SamplesRunning++
 	}
 	class := m.stacks[r.Stack]
-	if class == nil {
-		return
-	}
 	req := m.worksFor(g)
-	if req == nil {
+	m.covers(req, g, class)
+	if class == nil || req == nil {
 		return
 	}
 	if req.g == g {
@@ -599,7 +600,7 @@ func (m *machine) rootOf(c *class) *Root {
 	}
 	r := m.roots[name]
 	if r == nil {
-		r = &Root{Function: name}
+		r = &Root{Function: name, runtime: strings.HasPrefix(name, "runtime.")}
 		m.roots[name] = r
 	}
 	if c != nil {
@@ -611,6 +612,7 @@ func (m *machine) rootOf(c *class) *Root {
 // finish closes everything that is open at the end of the window.
 func (m *machine) finish() *Summary {
 	m.leave()
+	m.countTurns()
 	for _, r := range m.roots {
 		m.sum.Roots = append(m.sum.Roots, *r)
 	}
@@ -621,5 +623,6 @@ func (m *machine) finish() *Summary {
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
 	m.sum.Covered, m.sum.Kernel = m.covered(), m.kernel.result(m.sum.Samples)
 	m.sum.Led = slices.Sorted(maps.Keys(m.led))
+	m.sum.AcceptLoops = m.acceptLoops()
 	return &m.sum
 }

@@ -403,12 +403,12 @@ type outline struct {
 	phase, wakes                                                                                breakdown.Phase
 	system, handler, kind, root, library, timer, unit                                           string
 	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare, inC bool
-	begins, stream, opens, opened, streams, flushes, cut                                        bool
+	begins, stream, opens, opened, streams, flushes, cut, accepts                               bool
 	follow                                                                                      rules.Follow
 	role                                                                                        rules.Role
 	starting, showing                                                                           claim
 	site                                                                                        breakdown.Frame
-	depth                                                                                       int
+	depth, innermost                                                                            int
 	inner                                                                                       [outlineFrames]string
 }
 
@@ -417,8 +417,8 @@ const outlineFrames = 4
 func (m *machine) outline(c *class) outline {
 	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, unit: c.Unit,
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare, inC: c.InC,
-		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut,
-		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth}
+		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut, accepts: c.Accepts,
+		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth, innermost: c.Inner}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function
 	}

@@ -45,6 +45,7 @@ var recognizers = [...]recognizer{
 	stream{},
 	connection{},
 	consumers{},
+	loops{},
 	units{},
 }
 
@@ -110,8 +111,10 @@ func (c *class) offer() {
 
 // isWorker reports whether the goroutine receives no requests by itself, so that
 // others may hand it work. A goroutine in a unit counts, since it may be a worker
-// between units.
-func (g *goroutine) isWorker() bool { return g.claim == unclaimed || g.claim == ofUnits }
+// between units, and so does a loop that the user named.
+func (g *goroutine) isWorker() bool {
+	return g.claim == unclaimed || g.claim == ofUnits || g.claim == ofLoops && g.memo.(*loop).of != nil
+}
 
 // begun handles a new goroutine by the stack it was created with.
 func (m *machine) begun(g *goroutine, at int64) {
@@ -134,6 +137,9 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	g.was = nil
 	if g.claim == unseen {
 		m.recognize(g, c)
+	}
+	if c.Accepts && g.acceptor == nil {
+		m.accepting(g)
 	}
 	if m.units && g.isWorker() {
 		m.below(g, at, c)

@@ -38,6 +38,7 @@ type request struct {
 	// finished is when the goroutine was last seen ending the answer, or 0.
 	finished int64
 	observer bool
+	talks    bool // its goroutine writes answers to the network
 	depth    int
 	branch   string // a handler seen on a branch, as with http.TimeoutHandler
 	branches []*goroutine

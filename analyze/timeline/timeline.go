@@ -65,6 +65,7 @@ type Summary struct {
 	Running    int64 // running time of all goroutines
 	// RunningBriefly is the part of Running in stretches of less than 2 ms.
 	RunningBriefly int64
+	Coverage   breakdown.Coverage
 	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
@@ -96,6 +97,9 @@ type Summary struct {
 	// Roots is the time of all goroutines by the function they began in, largest
 	// first.
 	Roots []Root
+	// AcceptLoops are the goroutines that accept connections and were held up in that,
+	// by what held them up; the longest first.
+	AcceptLoops []AcceptLoop
 }
 
 // Window returns how much time the trace spans, covered or lost, in ns.
@@ -112,6 +116,11 @@ type Root struct {
 	Function   string
 	Goroutines int64
 	Spent      [breakdown.NumBuckets]int64 // ns
+	// Jobs counts the goroutines that began and ended in the window, and Turns the waits
+	// of all as for a message. None of them served, or worked for, a request.
+	Jobs, Turns int64
+	ended       int64 // goroutines that began and ended in the window
+	runtime     bool  // of the runtime's own goroutines
 }
 
 // Wall returns the sum over the buckets, in ns.

@@ -12,7 +12,19 @@ func (units) claims(c *class) (starting, showing bool) { return c.Unit != "", fa
 
 func (units) start(m *machine, g *goroutine, at int64) {
 	if m.mayMark(g) {
-		m.open(g, at, kindFunction, g.start.Unit, unit{task: noTask, named: true})
+		m.open(g, at, kindFunction, g.start.Unit, unit{task: noTask, named: true}).talks = true
+	}
+}
+
+// resume learns whether the function is a loop: see named.
+func (units) resume(m *machine, g *goroutine, w wakeup) {
+	u := g.memo.(*unit)
+	if r := m.served(g); r == nil || !u.named || w.waker != nil && m.worksFor(w.waker) == r {
+		return // a branch of its own ended the wait
+	}
+	if l := m.learnHead(g, &u.rests, w); l != nil {
+		m.turn(g, l, &u.rests)
+		recognizers[g.claim].resume(m, g, w)
 	}
 }
 
@@ -23,6 +35,7 @@ type unit struct {
 	task  int64 // its id, or noTask
 	open  int   // open regions; the outermost is the unit
 	named bool  // by the user
+	rests rests // the waits of a function that the user names
 }
 
 const noTask = -1
@@ -128,6 +141,9 @@ func (m *machine) seenAt(g *goroutine, r *trace.Record) {
 func (m *machine) below(g *goroutine, at int64, c *class) {
 	u := m.marked(g)
 	switch {
+	case c.Unit != "" && (u == nil && m.mayMark(g) || u != nil && u.named) && m.named[c.Unit].heads(c):
+		m.turn(g, m.named[c.Unit], nil)
+		return
 	case u != nil && u.named && c.Unit == "" && !c.Cut:
 		m.done(g, at, false)
 	case u == nil && c.Unit != "" && m.mayMark(g):

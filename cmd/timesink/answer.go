@@ -86,7 +86,7 @@ func (a *answerFlags) register(cmd *cobra.Command) {
 	a.memory = analyze.DefaultMemory
 	cmd.Flags().Var(&a.memory, "memory", "limit the memory of the analysis to `size`; it drops detail beyond this limit and warns")
 	cmd.Flags().StringArrayVar(&a.rules, "rule", nil, "attribute time under FUNCTION to BUCKET: `BUCKET[/PHASE][:SYSTEM]=FUNCTION`, such as db=github.com/acme/driver (repeatable)")
-	cmd.Flags().StringVar(&a.root, "root", "", "count the work under functions that match `REGEXP` as units of work, in addition to requests")
+	cmd.Flags().StringVar(&a.root, "root", "", "count the work under functions that match `REGEXP` as units of work, in addition to requests; auto finds them if the process does little else than work outside of requests")
 	cmd.Flags().StringVar(&a.rulesFile, "rules", "", "read such rules from `FILE`, one per line")
 }
 
@@ -100,7 +100,7 @@ func (a *answerFlags) check() error {
 	if err := a.readRules(); err != nil {
 		return err
 	}
-	if a.root != "" {
+	if a.root != "" && a.root != rootAuto {
 		units, err := regexp.Compile(a.root)
 		if err != nil {
 			return usagef(`write functions as stacks name them, such as 'main\.\(\*Worker\)\.handle$'`, "--root: %v", err)
@@ -109,6 +109,9 @@ func (a *answerFlags) check() error {
 	}
 	return a.formatFlag.check()
 }
+
+// rootAuto is the value of --root with which the analysis finds the functions.
+const rootAuto = "auto"
 
 // readRules reads the user's rules. Those from --rule come first.
 func (a *answerFlags) readRules() error {
@@ -136,7 +139,7 @@ func (a *answerFlags) readRules() error {
 
 // options returns the options of the analysis.
 func (a *answerFlags) options() analyze.Options {
-	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units}
+	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units, FindUnits: a.root == rootAuto}
 }
 
 // write writes the answer to w, laid out for the terminal if w is one.

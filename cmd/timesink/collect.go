@@ -138,7 +138,7 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 	var showing sync.WaitGroup
 	cfg.Collected = func(c *capture.Capture) {
 		ended := time.Now()
-		b, err := live.Finish(c)
+		b, err := live.Finish(ctx, c)
 		t.log().Info("analyzed", "files", 1, "since_window", time.Since(ended))
 		if unanswered = err; err == nil {
 			showing.Go(func() { unanswered = progress.yield(func() error { return show(b) }) })

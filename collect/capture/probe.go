@@ -56,6 +56,7 @@ type Probe struct {
 	Conn    int    `json:"conn"`
 	ConnSeq int    `json:"conn_seq"`
 	Reused  bool   `json:"reused"`          // not the first probe on its connection
+	Fresh   bool   `json:"fresh,omitempty"` // sent on a connection dialed for it alone
 	Local   string `json:"local,omitempty"` // address and port of the client's end
 	Remote  string `json:"remote,omitempty"`
 	Proto   string `json:"proto,omitempty"` // "HTTP/1.1", "HTTP/2.0"
