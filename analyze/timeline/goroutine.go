@@ -71,7 +71,7 @@ type rare struct {
 	outside bool       // whether one of them was outside a unit
 	rank    int32      // how many requests wait longer with the same stack when the window closes
 
-	idled idle // the last time that it waited for a timer of its library
+	idled    idle      // the last time that it waited for a timer of its library
 	acceptor *acceptor // of a goroutine that accepts connections
 
 	called *class // the last system call it made on a file, until its next event

@@ -53,8 +53,8 @@ type machine struct {
 	home         *rules.Home
 	led          map[string]bool // functions of the service that led requests on to its handlers
 	kernel
-	acceptors    []*acceptor
-	named        map[string]*named // the loops among the functions that the user named
+	acceptors []*acceptor
+	named     map[string]*named // the loops among the functions that the user named
 	history
 	bounds
 }

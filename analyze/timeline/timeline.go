@@ -65,7 +65,7 @@ type Summary struct {
 	Running    int64 // running time of all goroutines
 	// RunningBriefly is the part of Running in stretches of less than 2 ms.
 	RunningBriefly int64
-	Coverage   breakdown.Coverage
+	Coverage       breakdown.Coverage
 	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64

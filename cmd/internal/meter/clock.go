@@ -29,3 +29,17 @@ func Goroutine() int64 {
 	id, _ := strconv.ParseInt(fields[1], 10, 64)
 	return id
 }
+
+// Creator returns the number of the goroutine that created the calling one, parsed from
+// the end of its stack, "created by main.main in goroutine 1". It returns 0 if that is
+// unknown. It is much slower than Goroutine.
+func Creator() int64 {
+	stack := make([]byte, 1<<16)
+	_, after, ok := strings.Cut(string(stack[:runtime.Stack(stack, false)]), " in goroutine ")
+	if !ok {
+		return 0
+	}
+	number, _, _ := strings.Cut(after, "\n")
+	id, _ := strconv.ParseInt(number, 10, 64)
+	return id
+}

@@ -8,6 +8,7 @@ import (
 	"timesink/cmd/internal/services/causality"
 	"timesink/cmd/internal/services/cores"
 	"timesink/cmd/internal/services/db"
+	"timesink/cmd/internal/services/job"
 	"timesink/cmd/internal/services/local"
 	"timesink/cmd/internal/services/queue"
 	"timesink/cmd/internal/services/scenario"
@@ -54,6 +55,10 @@ var families = []family{
 	{"rpc servers", server.RPC, []string{"grpc-go streaming"}},
 	{"streams", server.Streams, []string{"gorilla/websocket"}},
 	{"long polls", server.Polls, []string{"publish", "long poll by a hub"}},
+	{"limited listener", []scenario.Scenario{server.Limited}, []string{server.Limited.Name}},
+	{"dns", server.DNS, []string{"miekg/dns over UDP"}},
+	{"messages", server.Messages, []string{"lines over TCP"}},
+	{"schedulers", job.Scenarios, []string{"cron"}},
 	{"units", server.Units, []string{"task that another goroutine ends"}},
 }
 

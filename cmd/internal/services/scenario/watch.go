@@ -95,9 +95,16 @@ type servedKey struct{}
 // Serve makes everything served in a context one request, from beginning to end,
 // on the calling goroutine.
 func Serve(ctx context.Context, serve func(context.Context)) {
-	s := &served{goroutine: meter.Goroutine(), began: time.Now(), end: func() {}}
-	serve(context.WithValue(ctx, servedKey{}, s))
-	s.end()
+	ctx, end := Begin(ctx, meter.Goroutine())
+	serve(ctx)
+	end()
+}
+
+// Begin is Serve for a request of another goroutine, whose end some other code sees. It
+// returns the context to serve in and the function that ends the request.
+func Begin(ctx context.Context, goroutine int64) (context.Context, func()) {
+	s := &served{goroutine: goroutine, began: time.Now(), end: func() {}}
+	return context.WithValue(ctx, servedKey{}, s), func() { s.end() }
 }
 
 // Do does one request on the calling goroutine.

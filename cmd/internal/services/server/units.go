@@ -73,17 +73,18 @@ func listenJobs(handle func(*worker, context.Context) error) func(context.Contex
 		context.AfterFunc(ctx, func() { l.Close() })
 		jobs := make(chan net.Conn)
 		for range 2 {
-			w := &worker{do}
-			go func() {
-				for conn := range jobs {
-					if handle(w, ctx) == nil {
-						conn.Write([]byte{1})
-					}
-				}
-			}()
+			go work(ctx, &worker{do}, jobs, handle)
 		}
 		go accept(l, jobs)
 		return l.Addr().String(), nil
+	}
+}
+
+func work(ctx context.Context, w *worker, jobs <-chan net.Conn, handle func(*worker, context.Context) error) {
+	for conn := range jobs {
+		if handle(w, ctx) == nil {
+			conn.Write([]byte{1})
+		}
 	}
 }
 
