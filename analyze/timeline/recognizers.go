@@ -82,8 +82,6 @@ func (passive) adopt(*machine, *goroutine, int64, *class, trace.State) bool { re
 
 func (passive) show(*machine, *goroutine, int64, *class, trace.State) {}
 
-func (passive) resume(*machine, *goroutine, wakeup) {}
-
 // A wakeup is the end of a wait.
 type wakeup struct {
 	at     int64
