@@ -1,0 +1,184 @@
+package infer
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// A made class is requests as a simulated service serves them.
+type made struct {
+	n       int
+	running func(*rand.Rand) float64 // ms
+}
+
+// even returns running times that spread by half around a mean, evenly.
+func even(mean float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return mean * (0.5 + r.Float64()) }
+}
+
+// wide returns running times whose logarithms are normal with a deviation.
+func wide(median, deviation float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 { return median * math.Exp(deviation*r.NormFloat64()) }
+}
+
+// humps returns running times of one kind or another.
+func humps(share float64, a, b func(*rand.Rand) float64) func(*rand.Rand) float64 {
+	return func(r *rand.Rand) float64 {
+		if r.Float64() < share {
+			return a(r)
+		}
+		return b(r)
+	}
+}
+
+// A truth is what a simulated capture holds, by class.
+type truth struct {
+	walls   [][]float64 // ms, ascending
+	sampled []int
+}
+
+// simulate makes the requests of some classes and samples them as a CPU profile does.
+func simulate(rng *rand.Rand, classes []made) (known []Walls, pools []Pool, t truth) {
+	known = make([]Walls, len(classes))
+	cells := map[int]*Cell{}
+	for j, c := range classes {
+		var walls []float64
+		sampled := 0
+		for range c.n {
+			running := c.running(rng)
+			wall := running*(1+0.3*rng.ExpFloat64()) + 0.05
+			chance := min(0.92, running/10)
+			if running < 2 {
+				chance *= 0.8
+			}
+			walls = append(walls, wall)
+			i := CellOf(int64(running * 1e6))
+			if cells[i] == nil {
+				cells[i] = &Cell{Index: i}
+			}
+			if rng.Float64() < chance {
+				sampled++
+				known[j].add(wall)
+				cells[i].sample(j)
+			} else {
+				cells[i].Unnamed.add(wall)
+			}
+		}
+		slices.Sort(walls)
+		t.walls, t.sampled = append(t.walls, walls), append(t.sampled, sampled)
+	}
+	pool := Pool{}
+	for _, c := range cells {
+		pool.Cells = append(pool.Cells, *c)
+	}
+	slices.SortFunc(pool.Cells, func(a, b Cell) int { return a.Index - b.Index })
+	return known, []Pool{pool}, t
+}
+
+func (w *Walls) add(ms float64) {
+	ns := int64(ms * 1e6)
+	w.N++
+	w.Total += ns
+	w.Hist.Record(ns)
+}
+
+func (c *Cell) sample(class int) {
+	for i := range c.Sampled {
+		if c.Sampled[i].Class == class {
+			c.Sampled[i].N++
+			return
+		}
+	}
+	c.Sampled = append(c.Sampled, Count{class, 1})
+}
+
+func (iv Interval) holds(x float64) bool { return iv.Low <= x+1 && x-1 <= iv.High }
+
+// rankHolds reports whether the interval of a quantile holds the true one, allowing for
+// one in a hundred of the ranks.
+func rankHolds(iv Interval, walls []float64, q float64) bool {
+	at := func(q float64) float64 {
+		return walls[min(max(int(math.Ceil(q*float64(len(walls))))-1, 0), len(walls)-1)] * 1e6
+	}
+	return iv.Low <= at(min(q+0.01, 1)) && at(q-0.01) <= iv.High
+}
+
+// A mix is classes, and how wide the intervals of their counts and means may be. The
+// bound is in units of the figure divided by the root of the number of samples; 0 means
+// none.
+type mix struct {
+	name    string
+	classes []made
+	bound   float64
+}
+
+var mixes = []mix{
+	{"four that differ by factors of two to twenty", []made{{466, even(8)}, {1033, even(3)}, {1399, even(1.2)}, {1422, even(0.35)}}, 2.5},
+	{"five", []made{{900, even(7)}, {900, even(3.5)}, {900, even(1.7)}, {900, even(0.9)}, {900, even(0.45)}}, 2.5},
+	{"five, of which one is rare", []made{{60, even(7)}, {900, even(3.5)}, {3000, even(1.7)}, {900, even(0.9)}, {2000, even(0.6)}}, 2.5},
+	{"wide", []made{{700, wide(5, 0.8)}, {1500, wide(2, 0.8)}, {2000, wide(0.8, 0.8)}}, 0},
+	{"two-humped", []made{{1500, humps(0.5, even(0.5), even(8))}, {1000, even(2)}, {2000, humps(0.8, even(0.4), even(3))}}, 0},
+	{"constant", []made{{466, wide(8, 0.03)}, {1033, wide(3, 0.03)}, {1399, wide(1.2, 0.03)}, {1422, wide(0.35, 0.03)}}, 2.5},
+	{"alike", []made{{1500, even(1)}, {500, even(1)}, {3000, wide(1, 0.2)}}, 0},
+	{"steps", []made{{1500, even(2)}, {1500, wide(2.5, 0.1)}, {1500, func(*rand.Rand) float64 { return 1.5 }}}, 0},
+}
+
+// A tally counts the intervals that hold the truth.
+type tally struct {
+	all            int
+	held           [4]int // count, mean, p50 and p95
+	widest, widths float64
+	wide           int
+}
+
+// add adds what an estimate says about one class.
+func (s *tally) add(f Figure, walls []float64, sampled int) {
+	n, sum := float64(len(walls)), 0.0
+	for _, w := range walls {
+		sum += w * 1e6
+	}
+	s.all++
+	for i, ok := range []bool{f.Requests.holds(n), f.Mean.holds(sum / n), rankHolds(f.P50, walls, 0.5), rankHolds(f.P95, walls, 0.95)} {
+		if ok {
+			s.held[i]++
+		}
+	}
+	if sampled < 30 {
+		return
+	}
+	for _, w := range []float64{f.Requests.half() / n, f.Mean.half() / (sum / n)} {
+		w *= math.Sqrt(float64(sampled))
+		s.widest, s.widths, s.wide = max(s.widest, w), s.widths+w, s.wide+1
+	}
+}
+
+func (iv Interval) half() float64 { return (iv.High - iv.Low) / 2 }
+
+// The truth must lie in the intervals as often as they say, less what chance explains.
+func TestIntervalsHoldTheTruth(t *testing.T) {
+	const captures = 50
+	for _, m := range mixes {
+		t.Run(m.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			var s tally
+			for range captures {
+				known, pools, truth := simulate(rng, m.classes)
+				for j, f := range Estimate(known, pools).Figures {
+					s.add(f, truth.walls[j], truth.sampled[j])
+				}
+			}
+			t.Logf("of %d intervals, the truth is in %d for the count, %d for the mean, %d for p50, %d for p95; half-widths of %.2f/root(samples), at most %.2f",
+				s.all, s.held[0], s.held[1], s.held[2], s.held[3], s.widths/float64(s.wide), s.widest)
+			for i, what := range []string{"count", "mean", "p50", "p95"} {
+				if 100*s.held[i] < 91*s.all {
+					t.Errorf("%s: the truth is in %d of %d intervals", what, s.held[i], s.all)
+				}
+			}
+			if m.bound > 0 && s.widest > m.bound {
+				t.Errorf("an interval is %.2f/root(samples) wide to each side", s.widest)
+			}
+		})
+	}
+}
