@@ -8,7 +8,8 @@
 //	decide    C code that computes           ccalls.go
 //	match     probes ↔ requests              probes.go
 //	fold      requests → sums by endpoint    fold.go, sums.go
-//	settle    names of endpoints             settle.go, handlers.go, polls.go
+//	settle    names of endpoints             settle.go, handlers.go, polls.go,
+//	                                         infer.go, analyze/infer
 //	render    sums → Breakdown               render.go, oncpu.go
 //	diagnose  findings and warnings          findings.go, warnings.go, unruled.go
 //
@@ -69,8 +70,11 @@
 //     rules (Options.Rules).
 //   - A trace holds no SQL and no host names, only call sites.
 //   - A handler that never blocks leaves no stack. Such requests are named by CPU
-//     samples and probes where possible. The rest are counted together, as an endpoint
-//     whose name says so.
+//     samples and probes where possible. The others are assigned to the endpoints of the
+//     sampled requests that ran as long (package infer), and the endpoint says how many
+//     of its requests are inferred, with intervals for its figures. Requests that ran for
+//     much shorter or longer than any sampled one are counted together, as an endpoint
+//     whose name says so. So is an endpoint that was never sampled.
 //   - Middleware that calls the next function directly, as next(w, r), looks like a
 //     handler in any one stack. All stacks together tell the two apart: one call leads
 //     requests to several functions, each request to one of them, or a closure calls
@@ -179,6 +183,8 @@
 //	endpoint        the handler, and the route where it is known
 //	stream          a request that lasts as long as messages come; long poll, one that waits
 //	                for news
+//	known           said of a request whose handler a stack, a CPU sample or a probe shows
+//	inferred        said of a request that was assigned to an endpoint by its running time
 //	unit            a request that the service or the user marks: region, task, function
 //	message         what a loop waits for, and handles in one turn; its head, where it waits
 //	accept loop     a goroutine that accepts connections

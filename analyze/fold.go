@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 
@@ -16,9 +15,12 @@ import (
 type fold struct {
 	*account
 	byKey    map[endpointKey]*endpoint
-	last     *endpoint   // of byKey, that a request was added to: often the next one goes there too
-	sealed   []*endpoint // take no further requests
-	made     int         // the number of endpoints created
+	last     *endpoint            // of byKey, that a request was added to: often the next one goes there too
+	sealed   []*endpoint          // take no further requests
+	lots     map[lotKey]*endpoint // the requests without a name
+	conns    connections
+	ids      map[endpointKey]int // of endpoints, by key without the cell
+	made     int                 // the number of endpoints created
 	routing  *routing
 	polls    *polls
 	requests int64 // complete ones
@@ -27,7 +29,7 @@ type fold struct {
 // newFold returns a fold that uses at most a sixteenth of memory, which is in bytes.
 func newFold(memory int64) *fold {
 	a := newAccount(memory)
-	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, routing: newRouting(a), polls: newPolls(a)}
+	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, lots: map[lotKey]*endpoint{}, conns: connections{}, ids: map[endpointKey]int{}, routing: newRouting(a), polls: newPolls(a)}
 }
 
 // others names the endpoint that takes the requests for which there is no room to keep
@@ -48,33 +50,45 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 	if e == nil {
 		f.made++
 		e = newEndpoint(f.account, key, f.made)
+		e.handler = f.idOf(key)
 		f.byKey[key] = e
 	}
 	f.last = e
 	return e
 }
 
+// idOf returns the id of the endpoints with a key, whichever their cells.
+func (f *fold) idOf(key endpointKey) int {
+	key.in = cellKey{}
+	if f.ids[key] == 0 {
+		f.ids[key] = len(f.ids) + 1
+	}
+	return f.ids[key]
+}
+
 // add adds one request and returns the endpoint that it went to.
 func (f *fold) add(r *breakdown.Request) *endpoint {
-	name := r.Endpoint
-	if name == "" {
-		name = breakdown.Unnamed
+	if r.Endpoint == "" {
+		return f.addTo(f.lot(r), r)
 	}
-	key := endpointKey{name: name, kind: r.Kind}
+	key := endpointKey{name: r.Endpoint, kind: r.Kind}
+	if r.NamedBySample && !r.Incomplete {
+		key.in = f.cellOf(r)
+	}
 	if len(r.Chains) == 0 {
-		return f.addTo(f.endpoint(key), r)
+		return f.addNamed(f.endpoint(key), r)
 	}
 	seen, outdated := f.routing.see(r)
 	f.seal(outdated)
 	key.group = f.routing.groupOf(seen)
 	e := f.endpoint(key)
 	e.passedTo(seen)
-	return f.addTo(e, r)
+	return f.addNamed(e, r)
 }
 
 // addRouted adds a request that has its route from a probe and no name from a stack.
 func (f *fold) addRouted(r *breakdown.Request, route string) *endpoint {
-	return f.addTo(f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind, route: route}), r)
+	return f.addTo(f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind, route: route, in: f.cellOf(r)}), r)
 }
 
 func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
@@ -116,10 +130,17 @@ func (f *fold) seal(outdated []*endpoint) {
 	}
 }
 
-// all returns the endpoints in the order of their creation.
+// all returns the endpoints and the lots in the order of their creation.
 func (f *fold) all() []*endpoint {
+	all := slices.AppendSeq(f.named(), maps.Values(f.lots))
+	slices.SortFunc(all, byCreation)
+	return all
+}
+
+// named returns the endpoints in the order of their creation, without the lots.
+func (f *fold) named() []*endpoint {
 	all := slices.Collect(maps.Values(f.byKey))
 	all = append(all, f.sealed...)
-	slices.SortFunc(all, func(a, b *endpoint) int { return cmp.Compare(a.nth, b.nth) })
+	slices.SortFunc(all, byCreation)
 	return all
 }

@@ -458,6 +458,12 @@ func (v *naming) handler(e *endpoint) string {
 	return v.only(name)
 }
 
+// isMiddleware reports whether a function led requests to others, as another dispatch or
+// a call shows.
+func (v *naming) isMiddleware(name string) bool {
+	return v.led[name] || slices.ContainsFunc(v.of[name], func(s *callSite) bool { return slices.ContainsFunc(s.callees, v.passes) })
+}
+
 // keyOf returns the final key of an endpoint.
 func (v *naming) keyOf(e *endpoint) endpointKey {
 	return endpointKey{name: v.handler(e), kind: e.key.kind, route: e.key.route}

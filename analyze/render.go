@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/infer"
 	"timesink/analyze/rules"
 )
 
@@ -37,7 +38,7 @@ func render(s *settled, samplePeriod int64, samplings []sampling) []breakdown.En
 
 func renderEndpoint(e *endpoint, samplePeriod int64, samplings []sampling) breakdown.Endpoint {
 	out := breakdown.Endpoint{
-		Name: e.key.name, Kind: e.key.kind, Route: routeOf(e), Requests: e.requests,
+		Name: e.key.name, Kind: e.key.kind, Route: routeOf(e), Requests: e.requests, Known: e.requests - e.inferred, Inferred: e.inferred,
 		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
 		Wall: breakdown.Stats{Total: e.wallTotal, Mean: mean(e.wallTotal, e.requests), P50: e.wall.Quantile(0.5),
 			P95: e.wall.Quantile(0.95), P99: e.wall.Quantile(0.99), Max: e.wall.Max(), Hist: &e.wall},
@@ -56,6 +57,9 @@ func renderEndpoint(e *endpoint, samplePeriod int64, samplings []sampling) break
 	})
 	out.CPU = out.CPU[:min(len(out.CPU), 20)]
 	out.CPULibraries = cpuLibraries(e)
+	if e.figures != nil {
+		addIntervals(&out, e.figures)
+	}
 	if e.detail != nil {
 		out.Detail = e.detail.render()
 	}
@@ -71,6 +75,16 @@ func renderPresence(e *endpoint, t *breakdown.BucketTime, samplings []sampling) 
 	if p, ok := presenceOf(e.exposed, samplings); ok && t.Total+t.IncompleteTotal > 0 {
 		t.Phases = p.phases(t.Total, t.IncompleteTotal, e.requests, why(e.exposed, p, samplings))
 	}
+}
+
+// addIntervals adds the intervals of the figures. The figures themselves count requests
+// that were dealt out as whole ones, so they are always within.
+func addIntervals(out *breakdown.Endpoint, f *infer.Figure) {
+	around := func(in infer.Interval, x int64) *breakdown.Range {
+		return &breakdown.Range{min(int64(math.Floor(in.Low)), x), max(int64(math.Ceil(in.High)), x)}
+	}
+	out.RequestsCI95 = around(f.Requests, out.Requests)
+	out.Wall.MeanCI95, out.Wall.P50CI95, out.Wall.P95CI95 = around(f.Mean, out.Wall.Mean), around(f.P50, out.Wall.P50), around(f.P95, out.Wall.P95)
 }
 
 // cpuLibraries estimates the running time in calls to other systems from their share of

@@ -35,18 +35,27 @@ func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b 
 		}
 	}
 	views := map[breakdown.RequestID]*breakdown.ClientView{}
-	for _, e := range b.Endpoints {
+	owners := map[breakdown.RequestID]*breakdown.Endpoint{}
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
 		if e.Detail == nil {
 			continue
 		}
+		owners[e.Detail.Slowest] = e
+		for _, bar := range e.Detail.Bars {
+			owners[bar.Example] = e
+		}
 		for i := range e.Detail.Probed {
 			p := &e.Detail.Probed[i]
-			views[p.ID] = &p.View
+			views[p.ID], owners[p.ID] = &p.View, e
 		}
 	}
 	out := []breakdown.Specimen{}
 	for _, id := range ids {
 		if r := found[id]; r != nil {
+			if e := owners[id]; r.Endpoint == "" && e != nil {
+				r.Endpoint, r.Kind = e.Name, e.Kind
+			}
 			r.Endpoint, r.Kind = b.EndpointOf(r)
 			out = append(out, breakdown.Specimen{ID: id, Request: *r, Client: views[id]})
 		}

@@ -13,22 +13,43 @@ type settled struct {
 }
 
 // settle gives the endpoints their final names, merges those that turn out to be one,
-// and finds the long polls among them. All requests must have been added. The fold must
+// infers where the requests without a name belong, and finds the long polls. All requests must have been added. The fold must
 // not be used afterwards.
 func settle(f *fold) *settled {
 	v := newNaming(f.routing, f.all())
 	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut}
-	for _, e := range f.all() {
-		key := v.keyOf(e)
-		if first := s.byKey[key]; first != nil {
-			first.merge(e)
-			continue
-		}
+	unnamed, final := lotsOf(f), map[int]*endpoint{}
+	for _, e := range f.named() {
+		key, in := v.keyOf(e), e.key.in
 		e.key, e.called = key, nil
-		s.byKey[key] = e
+		if in != (cellKey{}) && v.isMiddleware(key.name) {
+			if route := routeOf(e); route == "" {
+				unnamed = append(unnamed, lot{lotKey{cellKey: in, kind: key.kind}, e})
+				continue
+			} else {
+				e.key = endpointKey{name: breakdown.Unnamed, kind: key.kind, route: route}
+			}
+		}
+		n := e.requests
+		to := s.put(e)
+		final[e.handler] = to
+		if in != (cellKey{}) {
+			to.sampledIn(in, n)
+		}
 	}
+	s.infer(unnamed, final)
 	s.markPolls()
 	return s
+}
+
+// put adds requests to the endpoint of the answer that has their key, and returns it.
+func (s *settled) put(e *endpoint) *endpoint {
+	if first := s.byKey[e.key]; first != nil {
+		first.merge(e)
+		return first
+	}
+	s.byKey[e.key] = e
+	return e
 }
 
 // of returns the sums of an endpoint of the answer. It returns nil if name and kind do

@@ -1,6 +1,9 @@
 package analyze
 
-import "timesink/analyze/breakdown"
+import (
+	"timesink/analyze/breakdown"
+	"timesink/analyze/infer"
+)
 
 // An account is what all sums share: how much memory they may still use, what they keep
 // of each request, and which capture the requests come from.
@@ -48,10 +51,13 @@ const (
 )
 
 // An endpointKey identifies an endpoint. While requests are being added, name is what
-// the dispatch called, and group is where that passed them on.
+// the dispatch called, and group is where that passed them on. The answer's endpoints
+// have neither group nor cell.
 type endpointKey struct {
 	name, kind, route string
 	group             *group
+	// in is set for the complete requests that only a CPU sample or a probe names.
+	in cellKey
 }
 
 // An endpoint is the sums of one endpoint's requests. It does not know other endpoints.
@@ -59,6 +65,7 @@ type endpoint struct {
 	*account
 	key            endpointKey
 	nth            int // by order of creation
+	handler        int // the same for all with this key but for the cell
 	called         map[*callee]*int64
 	waited         map[*waitSite]*int64 // ns
 	requests       int64
@@ -77,10 +84,14 @@ type endpoint struct {
 	// serial is the time that requests would save if their upstream calls, made one
 	// after another, were made at once.
 	serial int64
-	// onlySampled counts the requests that have their name only from a CPU sample.
-	onlySampled int64
-	series      map[int]*breakdown.Series // by capture
-	detail      *detail                   // nil unless asked for
+	// sampled counts the requests by the cells of their keys. It is set when all
+	// requests have been added.
+	sampled map[cellKey]int64
+	// inferred counts the complete requests assigned to the endpoint by inference.
+	inferred int64
+	figures  *infer.Figure             // nil if nothing is inferred
+	series   map[int]*breakdown.Series // by capture
+	detail   *detail                   // nil unless asked for
 }
 
 type cpuSum struct {
@@ -173,9 +184,6 @@ func (e *endpoint) count(r *breakdown.Request) {
 	e.requests++
 	e.wallTotal += r.Wall()
 	e.record(&e.wall, r.Wall())
-	if r.NamedBySample {
-		e.onlySampled++
-	}
 	var spent [breakdown.NumBuckets]int64
 	for i := range r.Path {
 		spent[r.Path[i].Bucket] += r.Path[i].End - r.Path[i].Start

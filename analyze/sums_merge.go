@@ -35,7 +35,7 @@ func (e *endpoint) merge(o *endpoint) {
 	maps.Copy(e.routes, o.routes)
 	e.probes = append(e.probes, o.probes...)
 	e.serial += o.serial
-	e.onlySampled += o.onlySampled
+	e.inferred += o.inferred
 	for capture, s := range o.series {
 		if e.series[capture] == nil {
 			e.series[capture] = s

@@ -129,13 +129,11 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	if s.cut {
 		w.add("sums-merged", breakdown.Doubt{Endpoint: others})
 	}
-	whole, unnamed := map[bool]int64{}, int64(0)
+	whole, inferred := map[bool]int64{}, breakdown.Doubt{}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
 		whole[e.Lasts()] += e.Wall.Total + e.IncompleteTime
-		if e.Name == breakdown.Unnamed {
-			unnamed += e.Requests
-		}
+		inferred.Count, inferred.Of = inferred.Count+e.Inferred, inferred.Of+e.Requests
 	}
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
@@ -143,10 +141,9 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 			w.endpoint(e, own)
 			w.unruled(e, s)
 		}
-		sums := s.of(e)
-		if unnamed > 0 && sums != nil && sums.onlySampled > 0 {
-			w.add("unnamed-biased", breakdown.Doubt{Endpoint: title(e), Count: unnamed})
-		}
+	}
+	if inferred.Count > 0 {
+		w.add("requests-inferred", inferred)
 	}
 }
 

@@ -77,6 +77,9 @@ func (b *block) head() {
 		b.fields(plain, 0, counted(e.Requests, "request", "requests"), "mean "+b.scale.short(e.Wall.Mean),
 			"p50 "+b.scale.short(e.Wall.P50), "p95 "+b.scale.short(e.Wall.P95), "p99 "+b.scale.short(e.Wall.P99))
 	}
+	if text := b.inferred(); text != "" {
+		b.text.text(plain, 0, "", text)
+	}
 	if e.Incomplete > 0 {
 		b.text.text(plain, 0, "", b.incomplete())
 	}

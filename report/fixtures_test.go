@@ -22,6 +22,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"one-matters":       oneMatters,
 	"several-endpoints": severalEndpoints,
 	"fast":              fast,
+	"inferred":          inferred,
 	"long-polls":        longPolls,
 	"slow-batch":        slowBatch,
 	"unexplained":       unexplained,
@@ -63,7 +64,7 @@ type part struct {
 
 // endpoint builds an endpoint with consistent numbers from the means of its parts.
 func endpoint(name string, requests int64, parts ...part) breakdown.Endpoint {
-	e := breakdown.Endpoint{Name: name, Kind: "http/1", Requests: requests, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
+	e := breakdown.Endpoint{Name: name, Kind: "http/1", Requests: requests, Known: requests, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
 	for _, p := range parts {
 		e.Wall.Mean += p.mean
 	}
@@ -316,6 +317,17 @@ func fast() *breakdown.Breakdown {
 	src := source()
 	src.Cost = nil
 	return of(src, endpoint(breakdown.Unnamed, 548213, part{bucket: breakdown.CPU, mean: 14 * us}, part{bucket: breakdown.ClientIO, mean: 3900}, part{bucket: breakdown.Scheduler, mean: 600}))
+}
+
+func inferred() *breakdown.Breakdown {
+	resize := endpoint("main.resize", 1410, part{bucket: breakdown.CPU, mean: 380 * us}, part{bucket: breakdown.ClientIO, mean: 9 * us})
+	resize.Known, resize.Inferred, resize.RequestsCI95 = 40, 1370, &breakdown.Range{1288, 1533}
+	resize.Wall.MeanCI95, resize.Wall.P50CI95, resize.Wall.P95CI95 = &breakdown.Range{361 * us, 404 * us}, &breakdown.Range{350 * us, 401 * us}, &breakdown.Range{520 * us, 566 * us}
+	render := endpoint("main.render", 912, part{bucket: breakdown.CPU, mean: 8 * ms})
+	render.Known, render.Inferred, render.RequestsCI95 = 640, 272, &breakdown.Range{912, 912}
+	b := of(source(), render, resize)
+	b.Warnings = []breakdown.Warning{{Code: "requests-inferred", Facts: &breakdown.Doubt{Count: 1642, Of: 2322}}}
+	return b
 }
 
 func slowBatch() *breakdown.Breakdown {

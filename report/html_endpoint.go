@@ -87,6 +87,9 @@ func (v *endpointView) head(b *block) {
 	if several(b.b) {
 		v.Stats = append(v.Stats, fact{"of the request time", v.Share})
 	}
+	if text := b.inferred(); text != "" {
+		v.Notes = append(v.Notes, text)
+	}
 	if e.Incomplete > 0 {
 		v.Notes = append(v.Notes, b.incomplete())
 	}

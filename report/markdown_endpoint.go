@@ -72,6 +72,9 @@ func (m *markdown) figures(b *block) string {
 			m.plain("p50 "+b.scale.short(e.Wall.P50)), m.plain("p95 "+b.scale.short(e.Wall.P95)), m.plain("p99 "+b.scale.short(e.Wall.P99)))
 	}
 	lines := []string{beside(line...)}
+	if text := b.inferred(); text != "" {
+		lines = append(lines, prose(m, text))
+	}
 	if e.Incomplete > 0 {
 		lines = append(lines, prose(m, b.incomplete()))
 	}

@@ -87,8 +87,9 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 	"no-requests": func(*breakdown.Doubt) string {
 		return "no complete request of a known server lies in the window; the wall time is shown by goroutine root"
 	},
-	"unnamed-biased": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: some of its requests never block and are named only by a CPU sample; others like them are among the %d without a name, so its mean is too high", d.Endpoint, d.Count)
+	"requests-inferred": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%s of %s never blocked and left no stack: their endpoints are inferred from the CPU samples of requests that ran as long, and the intervals say how certain that is",
+			count(d.Count), counted(d.Of, "request", "requests"))
 	},
 	"unknown-time": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("%s: %.1f%% of the time is not explained by any rule", d.Endpoint, 100*d.Share)

@@ -157,8 +157,16 @@ type Endpoint struct {
 	Route string `json:"route,omitempty"`
 	// Kind is the kind of the requests: "http/1", "http/2", "grpc". Streams and long
 	// polls have kinds of their own: "http/1 stream", "http/1 long poll". See Lasts.
-	Kind           string `json:"kind,omitempty"`
-	Requests       int64  `json:"requests"`
+	Kind     string `json:"kind,omitempty"`
+	Requests int64  `json:"requests"`
+	// Known counts the requests whose handler a stack, a CPU sample or a probe shows.
+	// Inferred counts those assigned to this endpoint because requests like them are
+	// its: they never blocked, and no CPU sample hit them. Together they are Requests.
+	// RequestsCI95 is the interval that holds the true number with a probability of 95%.
+	// It is nil if nothing is inferred.
+	Known          int64  `json:"known"`
+	Inferred       int64  `json:"inferred"`
+	RequestsCI95   *Range `json:"requests_ci95,omitempty"`
 	Incomplete     int64  `json:"incomplete"`
 	IncompleteTime int64  `json:"incomplete_ns"`
 	Wall           Stats  `json:"wall"`
@@ -233,21 +241,32 @@ func (b *Breakdown) Only(name string) *Breakdown {
 	return &only
 }
 
-// Unnamed is the endpoint of the requests that left no stack to name their handler:
-// they never blocked, wrote nothing long, and were not hit by a CPU sample.
+// Unnamed is the endpoint of the requests that left no stack to name their handler, and
+// that resemble no other request enough to infer it: they never blocked, wrote nothing
+// long, and were not hit by a CPU sample.
 const Unnamed = "(unnamed: never blocked)"
 
 // Stats describe a distribution of wall times. Total is exact; the percentiles
 // come from a Histogram.
+//
+// If the handler of some requests is inferred, MeanCI95, P50CI95 and P95CI95 are the
+// intervals that hold the true figures with a probability of 95%. Otherwise they are
+// nil.
 type Stats struct {
-	Total int64      `json:"total_ns"`
-	Mean  int64      `json:"mean_ns"`
-	P50   int64      `json:"p50_ns"`
-	P95   int64      `json:"p95_ns"`
-	P99   int64      `json:"p99_ns"`
-	Max   int64      `json:"max_ns"`
-	Hist  *Histogram `json:"-"`
+	Total    int64      `json:"total_ns"`
+	Mean     int64      `json:"mean_ns"`
+	MeanCI95 *Range     `json:"mean_ci95_ns,omitempty"`
+	P50      int64      `json:"p50_ns"`
+	P50CI95  *Range     `json:"p50_ci95_ns,omitempty"`
+	P95      int64      `json:"p95_ns"`
+	P95CI95  *Range     `json:"p95_ci95_ns,omitempty"`
+	P99      int64      `json:"p99_ns"`
+	Max      int64      `json:"max_ns"`
+	Hist     *Histogram `json:"-"`
 }
+
+// A Range is a lower and an upper bound.
+type Range [2]int64
 
 // BucketTime is one bucket's part of an endpoint's wall time.
 type BucketTime struct {

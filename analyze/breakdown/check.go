@@ -11,6 +11,9 @@ func (b *Breakdown) Check() error {
 		if err := checkBuckets(e.Buckets, e.Wall.Total); err != nil {
 			return fmt.Errorf("endpoint %s: %w", e.Name, err)
 		}
+		if sum := e.Known + e.Inferred; sum != e.Requests && sum != 0 { // reports of earlier versions have neither
+			return fmt.Errorf("endpoint %s: %d requests are known and %d inferred of %d", e.Name, e.Known, e.Inferred, e.Requests)
+		}
 		incomplete := int64(0)
 		for _, t := range e.Buckets {
 			incomplete += t.IncompleteTotal

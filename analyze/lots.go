@@ -1,0 +1,115 @@
+package analyze
+
+import (
+	"strings"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/infer"
+)
+
+// Requests without a name are summed in lots until all requests have been seen. Only
+// then is it known which endpoints there are, and each lot goes to one of them
+// (infer.go).
+
+// A cellKey identifies requests that differ in nothing that may tell their endpoint.
+type cellKey struct {
+	// of is the id of the endpoint that the earlier requests of the connection belong
+	// to, 0 if that is unknown or there are several.
+	of   int
+	cell int // from infer.CellOf
+}
+
+// A lotKey identifies the sums of a lot.
+type lotKey struct {
+	cellKey
+	kind string
+	slot int // from infer.SlotOf
+}
+
+// ran returns how long the request's own goroutine ran, in ns.
+func ran(r *breakdown.Request) (sum int64) {
+	for i := range r.Path {
+		s := &r.Path[i]
+		if s.Goroutine == r.Goroutine && (s.Bucket == breakdown.CPU || s.Bucket == breakdown.GC && s.Cause.State == "running") {
+			sum += s.End - s.Start
+		}
+	}
+	return sum
+}
+
+// lot returns the lot for a request without a name. Without room for another lot, it
+// returns that of all requests of the kind for which there was none.
+func (f *fold) lot(r *breakdown.Request) *endpoint {
+	key := lotKey{cellKey: f.cellOf(r), kind: r.Kind, slot: infer.SlotOf(r.Goroutine, r.Start)}
+	e := f.lots[key]
+	if e == nil && !f.spend(endpointSize) {
+		return f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind})
+	}
+	if e == nil {
+		f.made++
+		e = newEndpoint(f.account, endpointKey{name: breakdown.Unnamed, kind: r.Kind}, f.made)
+		f.lots[key] = e
+	}
+	return e
+}
+
+// cellOf returns the cell that a request belongs to.
+func (f *fold) cellOf(r *breakdown.Request) cellKey {
+	return cellKey{of: f.conns.of(f.capture, r), cell: infer.CellOf(ran(r))}
+}
+
+// addNamed adds a request to the endpoint that it names.
+func (f *fold) addNamed(e *endpoint, r *breakdown.Request) *endpoint {
+	if len(f.lots) > 0 { // otherwise there may be nothing to infer
+		f.conns.add(r, e)
+	}
+	return f.addTo(e, r)
+}
+
+// connections know which endpoint the requests of each connection went to so far. They
+// look only back: whether a request is sampled has no influence on what is known before
+// it, so that among the requests of which the same is known the sampled ones are still
+// a random subset.
+type connections map[connectionKey]connection
+
+type connectionKey struct {
+	capture   int
+	goroutine int64
+}
+
+// A connection is the id of the endpoint that its requests went to, and their number.
+// If they went to several endpoints, id is 0.
+type connection struct{ id, requests int }
+
+const (
+	mostConnections = 20_000 // that are followed
+	fewestOnOne     = 3      // requests before a connection counts as the endpoint's own
+)
+
+// of returns the endpoint that the connection's requests went to, 0 if that is unknown
+// or there are several.
+func (c connections) of(capture int, r *breakdown.Request) int {
+	if on := c[connectionKey{capture, r.Goroutine}]; on.requests >= fewestOnOne {
+		return on.id
+	}
+	return 0
+}
+
+// add records the endpoint of a request on its connection.
+func (c connections) add(r *breakdown.Request, e *endpoint) {
+	if !strings.HasPrefix(r.Kind, "http/1") {
+		return // the goroutine serves a single request
+	}
+	key := connectionKey{e.capture, r.Goroutine}
+	on, known := c[key]
+	switch {
+	case !known && len(c) >= mostConnections:
+		return
+	case !known:
+		on.id = e.handler
+	case on.id != e.handler:
+		on.id = 0
+	}
+	on.requests++
+	c[key] = on
+}
