@@ -206,6 +206,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.roots.add(sum.Roots)
 	a.b.Coverage.Add(sum.Coverage)
 	a.acceptLoops(sum.AcceptLoops)
+	a.f.seen(sum)
 	source(&a.b.Source, c, sum, match)
 	if a.opts.Detail {
 		a.evidence(c, sum, match)

@@ -20,6 +20,8 @@ type fold struct {
 	lots     map[lotKey]*endpoint // the requests without a name
 	conns    connections
 	ids      map[endpointKey]int // of endpoints, by key without the cell
+	ran      int64               // running time of all goroutines, ns
+	sampled  int64               // CPU samples that hit them
 	made     int                 // the number of endpoints created
 	routing  *routing
 	polls    *polls

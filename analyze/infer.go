@@ -202,7 +202,7 @@ func (in *inference) divide() {
 	for i, p := range in.strata {
 		pools[i] = p.infer
 	}
-	result := infer.Estimate(known, pools)
+	result := infer.Estimate(known, pools, in.settled.offCPU)
 	in.placeRouted(result.Shares[0])
 	dealer := infer.NewDealer(len(in.classes))
 	for i, p := range in.strata {

@@ -9,7 +9,9 @@ type settled struct {
 	byKey    map[endpointKey]*endpoint
 	passages breakdown.Passages
 	requests int64 // complete ones
-	cut      bool  // sums were merged to stay within memory
+	// offCPU is the share of the running time that the CPU samples do not account for.
+	offCPU float64
+	cut    bool // sums were merged to stay within memory
 }
 
 // settle gives the endpoints their final names, merges those that turn out to be one,
@@ -18,6 +20,7 @@ type settled struct {
 func settle(f *fold) *settled {
 	v := newNaming(f.routing, f.all())
 	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut}
+	s.offCPU = f.offCPU()
 	unnamed, final := lotsOf(f), map[int]*endpoint{}
 	for _, e := range f.named() {
 		key, in := v.keyOf(e), e.key.in

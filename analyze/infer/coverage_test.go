@@ -165,7 +165,7 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 			var s tally
 			for range captures {
 				known, pools, truth := simulate(rng, m.classes)
-				for j, f := range Estimate(known, pools).Figures {
+				for j, f := range Estimate(known, pools, 0).Figures {
 					s.add(f, truth.walls[j], truth.sampled[j])
 				}
 			}

@@ -53,8 +53,9 @@
 //   - A running time far from that of all sampled requests says nothing: such requests
 //     stay unnamed. So do those of a pool with several classes and very few samples.
 //   - A class that was never sampled gets no request.
-//   - Where the kernel takes cores away, running time is more than CPU time. If that
-//     happens to some classes more than to others, p depends on more than c.
+//   - Where the kernel takes cores away, running time is more than CPU time, and p
+//     depends on more than c: of requests that ran as long, those with less CPU time are
+//     sampled less. Intervals are wider by the share that was not CPU time.
 //   - A handler that runs for a few microseconds is sampled less than another with the
 //     same running time around it.
 package infer

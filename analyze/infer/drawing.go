@@ -66,8 +66,8 @@ type drawn struct {
 	free float64
 }
 
-// figures returns the intervals of the classes.
-func (d *drawing) figures() []Figure {
+// figures returns the intervals of the classes, wider than the draws by a factor.
+func (d *drawing) figures(wider float64) []Figure {
 	var all [4][][]float64 // by figure, class and draw
 	for f := range all {
 		all[f] = make([][]float64, len(d.known))
@@ -102,7 +102,8 @@ func (d *drawing) figures() []Figure {
 	}
 	out := make([]Figure, len(d.known))
 	for j := range out {
-		out[j] = Figure{central(all[0][j]), central(all[1][j]), central(all[2][j]), central(all[3][j])}
+		least := float64(d.known[j].N)
+		out[j] = Figure{central(all[0][j], wider, least), central(all[1][j], wider, 0), central(all[2][j], wider, 0), central(all[3][j], wider, 0)}
 		out[j].P50, out[j].P95 = d.grid.outwards(out[j].P50), d.grid.outwards(out[j].P95)
 	}
 	return out
@@ -207,8 +208,9 @@ func (p *pooled) give(w *drawn, begin, end int, k float64, f found) {
 	spread := max((p.log2[end]-p.log2[begin])/m-at*at, 0) + width*width/12
 	deviation := math.Sqrt((1-k/m)*spread/(f.n+1)+(1-k/m)*(1-k/m)*width*width/12) * p.rng.NormFloat64()
 	w.n += k
-	w.total += k*mean + math.Sqrt(k*(1-k/m)*variance)*p.rng.NormFloat64()
-	w.total += k * (p.ran[end] - p.ran[begin]) / m * (f.at + deviation)
+	total := k*mean + math.Sqrt(k*(1-k/m)*variance)*p.rng.NormFloat64()
+	total += k * (p.ran[end] - p.ran[begin]) / m * (f.at + deviation)
+	w.total += max(total, 0)
 	w.free += k * (1 - k/m)
 	from, to := p.steps[begin], p.steps[end]
 	for i := range to {
@@ -218,11 +220,13 @@ func (p *pooled) give(w *drawn, begin, end int, k float64, f found) {
 	}
 }
 
-// central returns the central 95% of draws, which it sorts.
-func central(draws []float64) Interval {
+// central returns the central 95% of draws, wider than that by a factor, but not below
+// least. It sorts the draws.
+func central(draws []float64, wider, least float64) Interval {
 	slices.Sort(draws)
-	tail := len(draws) / 40
-	return Interval{draws[tail], draws[len(draws)-1-tail]}
+	tail, median := len(draws)/40, draws[len(draws)/2]
+	low, high := draws[tail], draws[len(draws)-1-tail]
+	return Interval{max(median-wider*(median-low), least), median + wider*(high-median)}
 }
 
 // A grid is steps of wall time, 16 for each doubling, from the shortest to the longest.

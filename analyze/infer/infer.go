@@ -74,8 +74,9 @@ type Result struct {
 const draws = 400
 
 // Estimate estimates the classes of the unnamed requests. known are the requests of
-// each class whose class is known, including the sampled ones in the pools.
-func Estimate(known []Walls, pools []Pool) *Result {
+// each class whose class is known, including the sampled ones in the pools. off is the
+// share of the running time that was not CPU time, from 0 to 1.
+func Estimate(known []Walls, pools []Pool, off float64) *Result {
 	r := &Result{Shares: make([][][]Share, len(pools))}
 	d := newDrawing(known, pools)
 	for i := range pools {
@@ -89,6 +90,6 @@ func Estimate(known []Walls, pools []Pool) *Result {
 			r.Shares[i][p.cells[k]] = shares
 		}
 	}
-	r.Figures = d.figures()
+	r.Figures = d.figures(1 + off)
 	return r
 }
