@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/infer"
 )
 
 // A fold sums requests by endpoint. It holds only sums and histograms, so it does not
@@ -18,6 +19,8 @@ type fold struct {
 	last     *endpoint            // of byKey, that a request was added to: often the next one goes there too
 	sealed   []*endpoint          // take no further requests
 	lots     map[lotKey]*endpoint // the requests without a name
+	tables   []*lotTable
+	near     [infer.Cells]int // the handler sampled near each cell, 0 for none, or several
 	conns    connections
 	ids      map[endpointKey]int // of endpoints, by key without the cell
 	ran      int64               // running time of all goroutines, ns

@@ -24,8 +24,19 @@ type cellKey struct {
 type lotKey struct {
 	cellKey
 	kind string
-	slot int // from infer.SlotOf
+	slot int // 0, or 1 and up for those from infer.SlotOf
 }
+
+// A lotTable finds the lots of requests of which the same is known but for their
+// running time.
+type lotTable struct {
+	kind string
+	of   int
+	lots [infer.Cells]*[1 + infer.Slots]*endpoint
+}
+
+// lotTableSize is the size of a lotTable, in bytes.
+const lotTableSize = 8 * infer.Cells
 
 // ran returns how long the request's own goroutine ran, in ns.
 func ran(r *breakdown.Request) (sum int64) {
@@ -41,17 +52,59 @@ func ran(r *breakdown.Request) (sum int64) {
 // lot returns the lot for a request without a name. Without room for another lot, it
 // returns that of all requests of the kind for which there was none.
 func (f *fold) lot(r *breakdown.Request) *endpoint {
-	key := lotKey{cellKey: f.cellOf(r), kind: r.Kind, slot: infer.SlotOf(r.Goroutine, r.Start)}
-	e := f.lots[key]
-	if e == nil && !f.spend(endpointSize) {
+	key := lotKey{cellKey: f.cellOf(r), kind: r.Kind}
+	if f.near[key.cell] == several {
+		key.slot = 1 + infer.SlotOf(r.Goroutine, r.Start)
+	}
+	t := f.lotTable(r.Kind, key.of)
+	if t != nil && t.lots[key.cell] != nil {
+		if e := t.lots[key.cell][key.slot]; e != nil {
+			return e
+		}
+	}
+	if t == nil || !f.spend(endpointSize) {
 		return f.endpoint(endpointKey{name: breakdown.Unnamed, kind: r.Kind})
 	}
-	if e == nil {
-		f.made++
-		e = newEndpoint(f.account, endpointKey{name: breakdown.Unnamed, kind: r.Kind}, f.made)
-		f.lots[key] = e
+	f.made++
+	e := newEndpoint(f.account, endpointKey{name: breakdown.Unnamed, kind: r.Kind}, f.made)
+	if t.lots[key.cell] == nil {
+		t.lots[key.cell] = new([1 + infer.Slots]*endpoint)
 	}
+	t.lots[key.cell][key.slot], f.lots[key] = e, e
 	return e
+}
+
+// lotTable returns the table of lots for a kind of requests on connections of an
+// endpoint, nil if there is no room for it.
+func (f *fold) lotTable(kind string, of int) *lotTable {
+	for _, t := range f.tables {
+		if t.kind == kind && t.of == of {
+			return t
+		}
+	}
+	if !f.spend(lotTableSize) {
+		return nil
+	}
+	f.tables = append(f.tables, &lotTable{kind: kind, of: of})
+	return f.tables[len(f.tables)-1]
+}
+
+// several in fold.near says that several endpoints were sampled near a cell.
+const several = -1
+
+// sampledNear records that a request of an endpoint was sampled. Only where there are
+// several endpoints, requests have to be in more than one lot for each cell.
+func (f *fold) sampledNear(cell int, e *endpoint) {
+	const octave = 8
+	for i := max(cell-octave, 0); i <= min(cell+octave, infer.Cells-1); i++ {
+		switch f.near[i] {
+		case 0:
+			f.near[i] = e.handler
+		case e.handler:
+		default:
+			f.near[i] = several
+		}
+	}
 }
 
 // cellOf returns the cell that a request belongs to.
@@ -61,6 +114,9 @@ func (f *fold) cellOf(r *breakdown.Request) cellKey {
 
 // addNamed adds a request to the endpoint that it names.
 func (f *fold) addNamed(e *endpoint, r *breakdown.Request) *endpoint {
+	if e.key.in != (cellKey{}) {
+		f.sampledNear(e.key.in.cell, e)
+	}
 	if len(f.lots) > 0 { // otherwise there may be nothing to infer
 		f.conns.add(r, e)
 	}
@@ -106,6 +162,9 @@ const (
 // of returns the endpoint that the connection's requests went to, 0 if that is unknown
 // or there are several.
 func (c connections) of(capture int, r *breakdown.Request) int {
+	if len(c) == 0 {
+		return 0
+	}
 	if on := c[connectionKey{capture, r.Goroutine}]; on.requests >= fewestOnOne {
 		return on.id
 	}

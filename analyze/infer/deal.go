@@ -1,9 +1,10 @@
 package infer
 
-// slots is the number of slots in each cell.
-const slots = 13 // 3 of each size, and one more of the smallest
+// Slots is the number of slots in each cell: 3 of each size, and one more of the
+// smallest.
+const Slots = 10
 
-// SlotOf returns which of the slots of its cell an unnamed request belongs to, by its
+// SlotOf returns which of the Slots of its cell an unnamed request belongs to, by its
 // goroutine and start. It looks random, so that requests of one class do not gather in
 // one slot. Three slots hold a quarter of the requests each, three a sixteenth, and so
 // on, so that few slots can be dealt out in almost any ratio.
@@ -14,7 +15,7 @@ func SlotOf(goroutine, start int64) int {
 	x ^= x >> 31
 	for slot := 0; ; slot += 3 {
 		digit := int(x & 3)
-		if digit < 3 || slot+3 == slots-1 {
+		if digit < 3 || slot+3 == Slots-1 {
 			return slot + digit
 		}
 		x >>= 2

@@ -2,19 +2,31 @@ package infer
 
 import (
 	"math"
+	"math/bits"
 
 	"timesink/analyze/breakdown"
 )
 
-// perOctave is the number of cells for each doubling of the running time.
-const perOctave = 8
+// Cells is the number of cells that there may be.
+const Cells = 64 * perOctave
 
-// width is that of a cell, in log running time.
-const width = math.Ln2 / perOctave
+// perOctave is the number of cells for each doubling of the running time. They are
+// equally wide in running time, and width is their mean width in log running time.
+const (
+	perOctave = 8
+	width     = math.Ln2 / perOctave
+)
 
-// CellOf returns the index of the cell of a running time in ns.
+// CellOf returns the index of the cell of a running time in ns, from 0 to Cells-1.
 func CellOf(running int64) int {
-	return int(math.Floor(perOctave * math.Log2(float64(max(running, 1)))))
+	x := uint64(max(running, perOctave))
+	octave := bits.Len64(x) - 1
+	return octave*perOctave + int(x>>(octave-3))&(perOctave-1)
+}
+
+// logOf returns the log running time in the middle of a cell.
+func logOf(index int) float64 {
+	return float64(index/perOctave)*math.Ln2 + math.Log1p((float64(index%perOctave)+0.5)/perOctave)
 }
 
 // A Pool is requests that differ in their running time and in nothing else that is

@@ -99,7 +99,7 @@ func TestDealingKeepsToTheShares(t *testing.T) {
 	shares := []Share{{0, 0.61}, {1, 0.27}, {2, 0.12}}
 	d, got, all := NewDealer(3), [3]int64{}, int64(0)
 	for range 40 {
-		sizes := make([]int64, slots)
+		sizes := make([]int64, Slots)
 		for range 500 {
 			sizes[SlotOf(rng.Int64N(1000), rng.Int64())]++
 		}
@@ -116,13 +116,13 @@ func TestDealingKeepsToTheShares(t *testing.T) {
 }
 
 func TestSlotsAreOfManySizes(t *testing.T) {
-	var n [slots]float64
+	var n [Slots]float64
 	const all = 1 << 16
 	for i := range int64(all) {
 		n[SlotOf(7, 1000*i)]++
 	}
 	for slot, got := range n {
-		want := all / math.Pow(4, float64(min(slot/3, 3)+1))
+		want := all / math.Pow(4, float64(min(slot/3, 2)+1))
 		if math.Abs(got-want) > 5*math.Sqrt(want) {
 			t.Errorf("slot %d has %v requests, not about %v", slot, got, want)
 		}

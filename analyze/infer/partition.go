@@ -37,7 +37,7 @@ func newPartition(pool *Pool) *partition {
 	}
 	for _, i := range p.cells {
 		c := &pool.Cells[i]
-		p.at = append(p.at, float64(c.Index)*width)
+		p.at = append(p.at, logOf(c.Index))
 		p.sampled = append(p.sampled, c.Sampled)
 		p.unnamed = append(p.unnamed, &c.Unnamed)
 		for _, s := range c.Sampled {

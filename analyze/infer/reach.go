@@ -71,7 +71,7 @@ func (p *Pool) walk(order []int, limit int, reached []bool) {
 		}
 		distance := max(c.Index-last, last-c.Index)
 		if distance > limit {
-			missed += float64(c.Unnamed.N) * chance(float64(c.Index)*width)
+			missed += float64(c.Unnamed.N) * chance(logOf(c.Index))
 		}
 		if distance <= limit || distance <= far && missed <= fewMissed {
 			reached[i] = true
