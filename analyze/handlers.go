@@ -464,6 +464,27 @@ func (v *naming) isMiddleware(name string) bool {
 	return v.led[name] || slices.ContainsFunc(v.of[name], func(s *callSite) bool { return slices.ContainsFunc(s.callees, v.passes) })
 }
 
+// partly returns the middleware that samples show more often than other stacks: a sample
+// in it does not show the handler. Where the requests of middleware stop in it, they are
+// its own, as far as the answer goes.
+func (v *naming) partly(endpoints []*endpoint) map[string]bool {
+	surplus := map[string]int64{}
+	for _, e := range endpoints {
+		n := e.requests
+		if e.key.in == (cellKey{}) {
+			n = -n
+		}
+		surplus[v.handler(e)] += n
+	}
+	out := map[string]bool{}
+	for name, n := range surplus {
+		if n > 0 && v.isMiddleware(name) {
+			out[name] = true
+		}
+	}
+	return out
+}
+
 // keyOf returns the final key of an endpoint.
 func (v *naming) keyOf(e *endpoint) endpointKey {
 	return endpointKey{name: v.handler(e), kind: e.key.kind, route: e.key.route}

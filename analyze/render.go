@@ -80,7 +80,11 @@ func renderPresence(e *endpoint, t *breakdown.BucketTime, samplings []sampling) 
 // addIntervals adds the intervals of the figures. The figures themselves count requests
 // that were dealt out as whole ones, so they are always within.
 func addIntervals(out *breakdown.Endpoint, f *infer.Figure) {
+	exact := f.Requests.Low == f.Requests.High && f.Mean.Low == f.Mean.High
 	around := func(in infer.Interval, x int64) *breakdown.Range {
+		if exact {
+			return &breakdown.Range{x, x}
+		}
 		return &breakdown.Range{min(int64(math.Floor(in.Low)), x), max(int64(math.Ceil(in.High)), x)}
 	}
 	out.RequestsCI95 = around(f.Requests, out.Requests)

@@ -22,10 +22,11 @@ func settle(f *fold) *settled {
 	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut}
 	s.offCPU = f.offCPU()
 	unnamed, final := lotsOf(f), map[int]*endpoint{}
+	partly := v.partly(f.named())
 	for _, e := range f.named() {
 		key, in := v.keyOf(e), e.key.in
 		e.key, e.called = key, nil
-		if in != (cellKey{}) && v.isMiddleware(key.name) {
+		if in != (cellKey{}) && partly[key.name] {
 			if route := routeOf(e); route == "" {
 				unnamed = append(unnamed, lot{lotKey{cellKey: in, kind: key.kind}, e})
 				continue

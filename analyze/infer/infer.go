@@ -92,7 +92,7 @@ func Estimate(known []Walls, pools []Pool, off float64) *Result {
 	r := &Result{Shares: make([][][]Share, len(pools))}
 	d := newDrawing(known, pools)
 	for i := range pools {
-		p := newPartition(&pools[i])
+		p := newPartition(&pools[i], off)
 		r.Shares[i] = make([][]Share, len(pools[i].Cells))
 		if p == nil {
 			continue

@@ -30,8 +30,9 @@ type partition struct {
 }
 
 // newPartition returns the partition of a pool, nil if all its requests stay unnamed.
-func newPartition(pool *Pool) *partition {
-	p := &partition{cells: pool.inReach()}
+// off is the share of the running time that was not CPU time.
+func newPartition(pool *Pool, off float64) *partition {
+	p := &partition{cells: pool.inReach(off)}
 	if p.cells == nil {
 		return nil
 	}

@@ -23,8 +23,8 @@ const fewest = 5
 
 // inReach returns the indexes of the pool's cells that hold sampled requests or are
 // near to one that does. It returns nil if the pool has no unnamed request to divide,
-// or too few sampled ones.
-func (p *Pool) inReach() (in []int) {
+// or too few sampled ones. off is the share of the running time that was not CPU time.
+func (p *Pool) inReach(off float64) (in []int) {
 	sampled, unnamed, classes := int64(0), int64(0), map[int]bool{}
 	for i := range p.Cells {
 		unnamed += p.Cells[i].Unnamed.N
@@ -45,9 +45,9 @@ func (p *Pool) inReach() (in []int) {
 	for i := range each {
 		each[i] = i
 	}
-	p.walk(each, limit, reached)
+	p.walk(each, limit, off, reached)
 	slices.Reverse(each)
-	p.walk(each, limit, reached)
+	p.walk(each, limit, off, reached)
 	for i, ok := range reached {
 		if ok {
 			in = append(in, i)
@@ -58,7 +58,7 @@ func (p *Pool) inReach() (in []int) {
 
 // walk marks the cells that are in reach of the last sampled request before them, in
 // the given order.
-func (p *Pool) walk(order []int, limit int, reached []bool) {
+func (p *Pool) walk(order []int, limit int, off float64, reached []bool) {
 	last, missed := -1, 0.0
 	for _, i := range order {
 		c := &p.Cells[i]
@@ -71,7 +71,7 @@ func (p *Pool) walk(order []int, limit int, reached []bool) {
 		}
 		distance := max(c.Index-last, last-c.Index)
 		if distance > limit {
-			missed += float64(c.Unnamed.N) * chance(logOf(c.Index))
+			missed += float64(c.Unnamed.N) * chance(logOf(c.Index)) * (1 - off)
 		}
 		if distance <= limit || distance <= far && missed <= fewMissed {
 			reached[i] = true
