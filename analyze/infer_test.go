@@ -63,7 +63,7 @@ func (q *quiet) endpoints(t *testing.T) map[string]breakdown.Endpoint {
 	return out
 }
 
-func holds(r *breakdown.Range, x int64) bool { return r != nil && r[0] <= x && x <= r[1] }
+func holds(r *breakdown.Interval, x int64) bool { return r != nil && r[0] <= x && x <= r[1] }
 
 func TestRequestsWithoutANameGoToTheirEndpoints(t *testing.T) {
 	q := newQuiet()

@@ -81,11 +81,11 @@ func renderPresence(e *endpoint, t *breakdown.BucketTime, samplings []sampling) 
 // that were dealt out as whole ones, so they are always within.
 func addIntervals(out *breakdown.Endpoint, f *infer.Figure) {
 	exact := f.Requests.Low == f.Requests.High && f.Mean.Low == f.Mean.High
-	around := func(in infer.Interval, x int64) *breakdown.Range {
+	around := func(in infer.Interval, x int64) *breakdown.Interval {
 		if exact {
-			return &breakdown.Range{x, x}
+			return &breakdown.Interval{x, x}
 		}
-		return &breakdown.Range{min(int64(math.Floor(in.Low)), x), max(int64(math.Ceil(in.High)), x)}
+		return &breakdown.Interval{min(int64(math.Floor(in.Low)), x), max(int64(math.Ceil(in.High)), x)}
 	}
 	out.RequestsCI95 = around(f.Requests, out.Requests)
 	out.Wall.MeanCI95, out.Wall.P50CI95, out.Wall.P95CI95 = around(f.Mean, out.Wall.Mean), around(f.P50, out.Wall.P50), around(f.P95, out.Wall.P95)

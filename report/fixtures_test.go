@@ -321,10 +321,10 @@ func fast() *breakdown.Breakdown {
 
 func inferred() *breakdown.Breakdown {
 	resize := endpoint("main.resize", 1410, part{bucket: breakdown.CPU, mean: 380 * us}, part{bucket: breakdown.ClientIO, mean: 9 * us})
-	resize.Known, resize.Inferred, resize.RequestsCI95 = 40, 1370, &breakdown.Range{1288, 1533}
-	resize.Wall.MeanCI95, resize.Wall.P50CI95, resize.Wall.P95CI95 = &breakdown.Range{361 * us, 404 * us}, &breakdown.Range{350 * us, 401 * us}, &breakdown.Range{520 * us, 566 * us}
+	resize.Known, resize.Inferred, resize.RequestsCI95 = 40, 1370, &breakdown.Interval{1288, 1533}
+	resize.Wall.MeanCI95, resize.Wall.P50CI95, resize.Wall.P95CI95 = &breakdown.Interval{361 * us, 404 * us}, &breakdown.Interval{350 * us, 401 * us}, &breakdown.Interval{520 * us, 566 * us}
 	render := endpoint("main.render", 912, part{bucket: breakdown.CPU, mean: 8 * ms})
-	render.Known, render.Inferred, render.RequestsCI95 = 640, 272, &breakdown.Range{912, 912}
+	render.Known, render.Inferred, render.RequestsCI95 = 640, 272, &breakdown.Interval{912, 912}
 	b := of(source(), render, resize)
 	b.Warnings = []breakdown.Warning{{Code: "requests-inferred", Facts: &breakdown.Doubt{Count: 1642, Of: 2322}}}
 	return b

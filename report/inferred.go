@@ -20,7 +20,7 @@ func (b *block) inferred() string {
 	}
 	for _, f := range []struct {
 		name string
-		in   *breakdown.Range
+		in   *breakdown.Interval
 	}{{"mean", e.Wall.MeanCI95}, {"p50", e.Wall.P50CI95}, {"p95", e.Wall.P95CI95}} {
 		if f.in != nil && f.in[0] < f.in[1] && len(parts) > 0 {
 			parts = append(parts, f.name+" "+b.scale.between(f.in))
@@ -33,6 +33,6 @@ func (b *block) inferred() string {
 }
 
 // between returns a range, both bounds with the decimals that suit the larger.
-func (s scale) between(r *breakdown.Range) string {
+func (s scale) between(r *breakdown.Interval) string {
 	return s.digits(r[0], r[1]) + " to " + s.digits(r[1], r[1]) + " " + s.unit
 }

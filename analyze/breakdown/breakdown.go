@@ -164,12 +164,12 @@ type Endpoint struct {
 	// its: they never blocked, and no CPU sample hit them. Together they are Requests.
 	// RequestsCI95 is the interval that holds the true number with a probability of 95%.
 	// It is nil if nothing is inferred.
-	Known          int64  `json:"known"`
-	Inferred       int64  `json:"inferred"`
-	RequestsCI95   *Range `json:"requests_ci95,omitempty"`
-	Incomplete     int64  `json:"incomplete"`
-	IncompleteTime int64  `json:"incomplete_ns"`
-	Wall           Stats  `json:"wall"`
+	Known          int64     `json:"known"`
+	Inferred       int64     `json:"inferred"`
+	RequestsCI95   *Interval `json:"requests_ci95,omitempty"`
+	Incomplete     int64     `json:"incomplete"`
+	IncompleteTime int64     `json:"incomplete_ns"`
+	Wall           Stats     `json:"wall"`
 	// Buckets are all of them, in the order of the Bucket constants.
 	Buckets []BucketTime `json:"buckets"`
 	// CPU is the leaf functions of the CPU samples taken on these requests' goroutines.
@@ -255,18 +255,15 @@ const Unnamed = "(unnamed: never blocked)"
 type Stats struct {
 	Total    int64      `json:"total_ns"`
 	Mean     int64      `json:"mean_ns"`
-	MeanCI95 *Range     `json:"mean_ci95_ns,omitempty"`
+	MeanCI95 *Interval  `json:"mean_ci95_ns,omitempty"`
 	P50      int64      `json:"p50_ns"`
-	P50CI95  *Range     `json:"p50_ci95_ns,omitempty"`
+	P50CI95  *Interval  `json:"p50_ci95_ns,omitempty"`
 	P95      int64      `json:"p95_ns"`
-	P95CI95  *Range     `json:"p95_ci95_ns,omitempty"`
+	P95CI95  *Interval  `json:"p95_ci95_ns,omitempty"`
 	P99      int64      `json:"p99_ns"`
 	Max      int64      `json:"max_ns"`
 	Hist     *Histogram `json:"-"`
 }
-
-// A Range is a lower and an upper bound.
-type Range [2]int64
 
 // BucketTime is one bucket's part of an endpoint's wall time.
 type BucketTime struct {

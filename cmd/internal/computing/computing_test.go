@@ -299,10 +299,10 @@ func check(t *testing.T, b *breakdown.Breakdown, m *mix, handler string, walls [
 	for _, f := range e.CPU {
 		samples += f.Samples
 	}
-	exact := breakdown.Range{e.Requests, e.Requests}
+	exact := breakdown.Interval{e.Requests, e.Requests}
 	count := in(e.RequestsCI95, exact)
-	meanIn := in(e.Wall.MeanCI95, breakdown.Range{e.Wall.Mean, e.Wall.Mean})
-	p50, p95 := in(e.Wall.P50CI95, breakdown.Range{e.Wall.P50, e.Wall.P50}), in(e.Wall.P95CI95, breakdown.Range{e.Wall.P95, e.Wall.P95})
+	meanIn := in(e.Wall.MeanCI95, breakdown.Interval{e.Wall.Mean, e.Wall.Mean})
+	p50, p95 := in(e.Wall.P50CI95, breakdown.Interval{e.Wall.P50, e.Wall.P50}), in(e.Wall.P95CI95, breakdown.Interval{e.Wall.P95, e.Wall.P95})
 	t.Logf("%s: %d requests, said %d (%d known, %d samples) %v; mean %d µs, said %d %v; p50 %d, said %d %v; p95 %d, said %d %v", handler, n, e.Requests, e.Known, samples, count,
 		mean/1000, e.Wall.Mean/1000, micro(meanIn), at(0.5)/1000, e.Wall.P50/1000, micro(p50), at(0.95)/1000, e.Wall.P95/1000, micro(p95))
 	sum.all++
@@ -363,21 +363,21 @@ func crowded(b *breakdown.Breakdown) bool {
 
 func abs(x int64) int64 { return max(x, -x) }
 
-func in(r *breakdown.Range, or breakdown.Range) breakdown.Range {
+func in(r *breakdown.Interval, or breakdown.Interval) breakdown.Interval {
 	if r == nil {
 		return or
 	}
 	return *r
 }
 
-func micro(r breakdown.Range) breakdown.Range { return breakdown.Range{r[0] / 1000, r[1] / 1000} }
+func micro(r breakdown.Interval) breakdown.Interval { return breakdown.Interval{r[0] / 1000, r[1] / 1000} }
 
 // width returns half an interval's width as a share of the truth.
-func width(r breakdown.Range, of int64) float64 { return float64(r[1]-r[0]) / 2 / float64(of) }
+func width(r breakdown.Interval, of int64) float64 { return float64(r[1]-r[0]) / 2 / float64(of) }
 
 // holds reports whether an interval, made wider by a factor, meets that from low to
 // high.
-func holds(r breakdown.Range, low, high int64, wider float64) bool {
+func holds(r breakdown.Interval, low, high int64, wider float64) bool {
 	mid, half := float64(r[0]+r[1])/2, wider*float64(r[1]-r[0])/2+1
 	return mid-half <= float64(high) && float64(low) <= mid+half
 }
