@@ -370,7 +370,9 @@ func in(r *breakdown.Interval, or breakdown.Interval) breakdown.Interval {
 	return *r
 }
 
-func micro(r breakdown.Interval) breakdown.Interval { return breakdown.Interval{r[0] / 1000, r[1] / 1000} }
+func micro(r breakdown.Interval) breakdown.Interval {
+	return breakdown.Interval{r[0] / 1000, r[1] / 1000}
+}
 
 // width returns half an interval's width as a share of the truth.
 func width(r breakdown.Interval, of int64) float64 { return float64(r[1]-r[0]) / 2 / float64(of) }
