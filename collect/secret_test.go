@@ -279,9 +279,10 @@ func TestAClientCertificateAuthenticates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The order of the answers is undefined.
+	// The order of the answers is undefined, and so is which of two connections remains if
+	// two probes dial at once.
 	if !slices.ContainsFunc(probes, func(p capture.Probe) bool {
-		return p.Status == 200 && p.TLS != 0 && p.Conn == 1 && p.Proto == "HTTP/2.0"
+		return p.Status == 200 && p.TLS != 0 && p.Conn != 0 && p.Proto == "HTTP/2.0"
 	}) {
 		t.Errorf("over TLS: %+v", probes)
 	}
