@@ -78,7 +78,7 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 	}
 	key := endpointKey{name: r.Endpoint, kind: r.Kind}
 	if r.NamedBySample && !r.Incomplete {
-		key.in = f.cellOf(r)
+		key.in = f.sampledCellOf(r)
 	}
 	if len(r.Chains) == 0 {
 		return f.addNamed(f.endpoint(key), r)

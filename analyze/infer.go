@@ -26,13 +26,13 @@ type inference struct {
 // A stratum is the requests of which the same is known but for their running time.
 type stratum struct {
 	cells map[int]*lots
-	infer infer.Pool
-	order []*lots // of the cells of infer
+	views [len(costs)]infer.Pool
+	order []*lots // of the cells of each view
 }
 
 // lots are the requests of one cell.
 type lots struct {
-	sampled map[int]int64 // by class
+	sampled [len(costs)]map[int]int64 // by class, for each cost of a sample
 	unnamed []lot
 }
 
@@ -112,25 +112,36 @@ func (in *inference) gather(unnamed []lot, final map[int]*endpoint) {
 			in.strata = append(in.strata, own[e])
 		}
 	}
-	cell := func(key cellKey) *lots {
-		p := own[final[key.of]]
-		if p == nil {
-			p = in.strata[0]
+	of := func(key *cellKey) *stratum {
+		if p := own[final[key.of]]; p != nil {
+			return p
 		}
-		if p.cells[key.cell] == nil {
-			p.cells[key.cell] = &lots{sampled: map[int]int64{}}
-		}
-		return p.cells[key.cell]
+		return in.strata[0]
 	}
 	for class, e := range in.classes {
 		for key, n := range e.sampled {
-			cell(key).sampled[class] += n
+			for i := range costs {
+				of(&key).cell(key.at(i)).sampled[i][class] += n
+			}
 		}
 	}
 	for _, u := range unnamed {
-		c := cell(u.key.cellKey)
+		c := of(&u.key.cellKey).cell(u.key.cell)
 		c.unnamed = append(c.unnamed, u)
 	}
+}
+
+// cell returns the lots of a cell.
+func (p *stratum) cell(at int) *lots {
+	l := p.cells[at]
+	if l == nil {
+		l = &lots{}
+		for i := range l.sampled {
+			l.sampled[i] = map[int]int64{}
+		}
+		p.cells[at] = l
+	}
+	return l
 }
 
 // sole returns the only endpoint of a kind that has a name, nil if there are several.
@@ -153,11 +164,9 @@ func (s *settled) sole(kind string) (only *endpoint) {
 // does not they say which running times it has.
 func (in *inference) resemble() {
 	in.classes[0].buckets[breakdown.CPU].hist.Each(func(lo, hi, n int64) {
-		at := infer.CellOf(lo + (hi-lo)/2)
-		if c := in.strata[0].cells[at]; c != nil {
-			c.sampled[0] += n
-		} else {
-			in.strata[0].cells[at] = &lots{sampled: map[int]int64{0: n}}
+		c := in.strata[0].cell(infer.CellOf(lo + (hi-lo)/2))
+		for i := range c.sampled {
+			c.sampled[i][0] += n
 		}
 	})
 }
@@ -181,28 +190,34 @@ func (p *stratum) complete() {
 			return cmp.Or(cmp.Compare(a.key.slot, b.key.slot), cmp.Compare(a.nth, b.nth))
 		})
 		c := infer.Cell{Index: at}
-		for _, class := range slices.Sorted(maps.Keys(l.sampled)) {
-			c.Sampled = append(c.Sampled, infer.Count{Class: class, N: l.sampled[class]})
-		}
 		for _, e := range l.unnamed {
 			c.Unnamed.N += e.requests
 			c.Unnamed.Total += e.wallTotal
 			c.Unnamed.Hist.Merge(&e.wall)
 		}
-		p.infer.Cells, p.order = append(p.infer.Cells, c), append(p.order, l)
+		for i := range p.views {
+			c.Sampled = nil
+			for _, class := range slices.Sorted(maps.Keys(l.sampled[i])) {
+				c.Sampled = append(c.Sampled, infer.Count{Class: class, N: l.sampled[i][class]})
+			}
+			p.views[i].Cells = append(p.views[i].Cells, c)
+		}
+		p.order = append(p.order, l)
 	}
 }
 
 // divide adds the lots to their endpoints.
 func (in *inference) divide() {
-	known, pools := make([]infer.Walls, len(in.classes)), make([]infer.Pool, len(in.strata))
+	known, views := make([]infer.Walls, len(in.classes)), make([][]infer.Pool, len(costs))
 	for i, e := range in.classes {
 		known[i] = infer.Walls{N: e.requests, Total: e.wallTotal, Hist: e.wall}
 	}
-	for i, p := range in.strata {
-		pools[i] = p.infer
+	for i := range views {
+		for _, p := range in.strata {
+			views[i] = append(views[i], p.views[i])
+		}
 	}
-	result := infer.Estimate(known, pools, in.settled.offCPU)
+	result := infer.Estimate(known, views, in.settled.offCPU)
 	in.placeRouted(result.Shares[0])
 	dealer := infer.NewDealer(len(in.classes))
 	for i, p := range in.strata {
@@ -286,8 +301,13 @@ const certain = 0.99
 func (in *inference) likeliest(e *endpoint, shares [][]infer.Share) *endpoint {
 	logs := make([]float64, len(in.classes))
 	found := int64(0)
-	for k, c := range in.strata[0].infer.Cells {
-		n := e.sampled[cellKey{cell: c.Index}]
+	for k, c := range in.strata[0].views[0].Cells {
+		n := int64(0)
+		for key, sampled := range e.sampled {
+			if key.of == 0 && key.cell == c.Index {
+				n += sampled
+			}
+		}
 		if n == 0 || shares[k] == nil {
 			continue
 		}

@@ -39,6 +39,14 @@
 // classes with different running times are told apart where these differ and share
 // where they overlap, whatever the shape of their distributions.
 //
+// # Views
+//
+// A CPU sample holds up the request that it hits, so a sampled request runs longer than
+// it would have without. How much longer is not known: some microseconds on plain
+// hardware, a tenth of a millisecond in a virtual machine. So there are several views of
+// the same pools, one for each supposed cost, with the sampled requests where they would
+// have been. Shares are the mean over the views, and intervals are of draws from all.
+//
 // # Intervals
 //
 // An interval is the central 95% of draws. A draw takes κ, the stretches, in each of
@@ -56,6 +64,8 @@
 //   - Where the kernel takes cores away, running time is more than CPU time, and p
 //     depends on more than c: of requests that ran as long, those with less CPU time are
 //     sampled less. Intervals are wider by the share that was not CPU time.
+//   - Where a sample costs more than the views suppose, short requests seem to be of the
+//     classes that run a little less.
 //   - A handler that runs for a few microseconds is sampled less than another with the
 //     same running time around it.
 package infer

@@ -66,23 +66,33 @@ type drawn struct {
 	free float64
 }
 
-// figures returns the intervals of the classes, wider than the draws by a factor.
-func (d *drawing) figures(wider float64) []Figure {
-	var all [4][][]float64 // by figure, class and draw
-	for f := range all {
-		all[f] = make([][]float64, len(d.known))
+// madeDraws are what draws gave each class: by figure, class and draw. All were made with
+// the same grid, since all views have the same wall times.
+type madeDraws struct {
+	by   [4][][]float64
+	grid grid
+}
+
+func newDraws(classes int) *madeDraws {
+	all := &madeDraws{}
+	for f := range all.by {
+		all.by[f] = make([][]float64, classes)
 	}
+	return all
+}
+
+// drawInto adds that many draws, or one if all would be the same, because there are no
+// several classes.
+func (d *drawing) drawInto(all *madeDraws, times int) {
+	all.grid = d.grid
 	base := make([]drawn, len(d.known))
 	for j := range base {
 		w := &d.known[j]
 		base[j] = drawn{n: float64(w.N), total: float64(w.Total), steps: make([]float64, d.grid.size())}
 		d.grid.spread(w, base[j].steps)
 	}
-	times := 1 // without several classes all draws are the same
-	for _, p := range d.pools {
-		if len(p.classes) > 1 {
-			times = draws
-		}
+	if !slices.ContainsFunc(d.pools, func(p *pooled) bool { return len(p.classes) > 1 }) {
+		times = 1
 	}
 	rng := rand.New(rand.NewPCG(uint64(len(d.known)), uint64(times)))
 	now := make([]drawn, len(base))
@@ -96,15 +106,19 @@ func (d *drawing) figures(wider float64) []Figure {
 		}
 		for j := range now {
 			for f, x := range now[j].figures(rng, &d.grid) {
-				all[f][j] = append(all[f][j], x)
+				all.by[f][j] = append(all.by[f][j], x)
 			}
 		}
 	}
-	out := make([]Figure, len(d.known))
+}
+
+// figures returns the intervals of the classes, wider than the draws by a factor.
+func (all *madeDraws) figures(known []Walls, wider float64) []Figure {
+	out := make([]Figure, len(known))
 	for j := range out {
-		least := float64(d.known[j].N)
-		out[j] = Figure{central(all[0][j], wider, least), central(all[1][j], wider, 0), central(all[2][j], wider, 0), central(all[3][j], wider, 0)}
-		out[j].P50, out[j].P95 = d.grid.outwards(out[j].P50), d.grid.outwards(out[j].P95)
+		least := float64(known[j].N)
+		out[j] = Figure{central(all.by[0][j], wider, least), central(all.by[1][j], wider, 0), central(all.by[2][j], wider, 0), central(all.by[3][j], wider, 0)}
+		out[j].P50, out[j].P95 = all.grid.outwards(out[j].P50), all.grid.outwards(out[j].P95)
 	}
 	return out
 }

@@ -19,7 +19,7 @@ func Example() {
 		Sampled: []infer.Count{{Class: 0, N: 30}, {Class: 1, N: 10}},
 		Unnamed: of(760),
 	}}}
-	r := infer.Estimate([]infer.Walls{of(30), of(10)}, []infer.Pool{pool}, 0)
+	r := infer.Estimate([]infer.Walls{of(30), of(10)}, [][]infer.Pool{{pool}}, 0)
 	for _, s := range r.Shares[0][0] {
 		in := r.Figures[s.Class].Requests
 		fmt.Printf("class %d: about %.0f of 800; fewer than 450 are possible: %v\n", s.Class, 800*s.Part, in.Low < 450)

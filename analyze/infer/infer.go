@@ -1,8 +1,10 @@
 package infer
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
+	"slices"
 
 	"timesink/analyze/breakdown"
 )
@@ -82,26 +84,67 @@ type Result struct {
 	Figures []Figure
 }
 
-// Of how many draws an interval is made.
+// Of how many draws an interval is made, at least.
 const draws = 400
 
 // Estimate estimates the classes of the unnamed requests. known are the requests of
 // each class whose class is known, including the sampled ones in the pools. off is the
 // share of the running time that was not CPU time, from 0 to 1.
-func Estimate(known []Walls, pools []Pool, off float64) *Result {
-	r := &Result{Shares: make([][][]Share, len(pools))}
-	d := newDrawing(known, pools)
-	for i := range pools {
-		p := newPartition(&pools[i], off)
-		r.Shares[i] = make([][]Share, len(pools[i].Cells))
-		if p == nil {
-			continue
+//
+// Each of the views is the same pools, as they are if something that is not known has
+// one of several values, each as likely: the same cells, with the same unnamed requests,
+// but with the sampled ones elsewhere. The intervals are those of draws from all views.
+func Estimate(known []Walls, views [][]Pool, off float64) *Result {
+	r := &Result{Shares: make([][][]Share, len(views[0]))}
+	for i := range views[0] {
+		r.Shares[i] = make([][]Share, len(views[0][i].Cells))
+	}
+	all := newDraws(len(known))
+	for _, pools := range views {
+		d := newDrawing(known, pools)
+		for i := range pools {
+			p := newPartition(&pools[i], off)
+			if p == nil {
+				continue
+			}
+			d.add(p)
+			for k, shares := range p.shares() {
+				at := &r.Shares[i][p.cells[k]]
+				*at = blend(*at, shares)
+			}
 		}
-		d.add(p)
-		for k, shares := range p.shares() {
-			r.Shares[i][p.cells[k]] = shares
+		d.drawInto(all, (draws+len(views)-1)/len(views))
+	}
+	for _, cells := range r.Shares {
+		for _, shares := range cells {
+			normalize(shares)
 		}
 	}
-	r.Figures = d.figures(1 + off)
+	r.Figures = all.figures(known, 1+off)
 	return r
+}
+
+// blend adds the shares of another view to those of a cell.
+func blend(sum, more []Share) []Share {
+	for _, s := range more {
+		i := slices.IndexFunc(sum, func(o Share) bool { return o.Class == s.Class })
+		if i < 0 {
+			sum = append(sum, s)
+		} else {
+			sum[i].Part += s.Part
+		}
+	}
+	return sum
+}
+
+// normalize makes shares sum to 1, in the order of their class.
+func normalize(shares []Share) {
+	sum := 0.0
+	for _, s := range shares {
+		sum += s.Part
+	}
+	for i := range shares {
+		shares[i].Part /= sum
+	}
+	slices.SortFunc(shares, func(a, b Share) int { return cmp.Compare(a.Class, b.Class) })
 }

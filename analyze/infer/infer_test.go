@@ -32,7 +32,7 @@ func walls(ms float64, n int64) (w Walls) {
 
 func TestASingleClassGetsAllRequestsNearIt(t *testing.T) {
 	pool := Pool{Cells: []Cell{cell(0.1, 1000), cell(0.6, 50), cell(1, 900, 100), cell(3, 20)}}
-	r := Estimate([]Walls{walls(1, 100)}, []Pool{pool}, 0)
+	r := Estimate([]Walls{walls(1, 100)}, [][]Pool{{pool}}, 0)
 	for k, want := range [][]Share{nil, {{0, 1}}, {{0, 1}}, {{0, 1}}} {
 		if !reflect.DeepEqual(r.Shares[0][k], want) {
 			t.Errorf("cell %d: %v, not %v", k, r.Shares[0][k], want)
@@ -48,7 +48,7 @@ func TestASingleClassGetsAllRequestsNearIt(t *testing.T) {
 func TestFarRequestsAreNamedIfTheyAreFew(t *testing.T) {
 	for unnamed, named := range map[int64]bool{20: true, 5000: false} {
 		pool := Pool{Cells: []Cell{cell(0.3, unnamed), cell(1, 100, 10, 10)}}
-		if r := Estimate(make([]Walls, 2), []Pool{pool}, 0); (r.Shares[0][0] != nil) != named {
+		if r := Estimate(make([]Walls, 2), [][]Pool{{pool}}, 0); (r.Shares[0][0] != nil) != named {
 			t.Errorf("%d requests far away have the shares %v", unnamed, r.Shares[0][0])
 		}
 	}
@@ -56,7 +56,7 @@ func TestFarRequestsAreNamedIfTheyAreFew(t *testing.T) {
 
 func TestClassesApartInRunningTimeAreToldApart(t *testing.T) {
 	pool := Pool{Cells: []Cell{cell(0.5, 800, 40), cell(4, 60, 0, 40)}}
-	r := Estimate([]Walls{walls(0.5, 40), walls(4, 40)}, []Pool{pool}, 0)
+	r := Estimate([]Walls{walls(0.5, 40), walls(4, 40)}, [][]Pool{{pool}}, 0)
 	for class, want := range []float64{840, 100} {
 		if in := r.Figures[class].Requests; in.Low > want || in.High < want || in.High-in.Low > 0.2*want {
 			t.Errorf("class %d has %v requests, not %v", class, in, want)
@@ -66,7 +66,7 @@ func TestClassesApartInRunningTimeAreToldApart(t *testing.T) {
 
 func TestClassesWithTheSameRunningTimeShareIt(t *testing.T) {
 	pool := Pool{Cells: []Cell{cell(1, 900, 75, 25)}}
-	r := Estimate([]Walls{walls(1, 75), walls(1, 25)}, []Pool{pool}, 0)
+	r := Estimate([]Walls{walls(1, 75), walls(1, 25)}, [][]Pool{{pool}}, 0)
 	if s := r.Shares[0][0]; len(s) != 2 || math.Abs(s[0].Part-0.75) > 1e-9 {
 		t.Errorf("the shares are %v", s)
 	}
@@ -77,18 +77,18 @@ func TestClassesWithTheSameRunningTimeShareIt(t *testing.T) {
 
 func TestTooFewSamplesNameNobody(t *testing.T) {
 	pool := Pool{Cells: []Cell{cell(1, 900, 2, 1)}}
-	r := Estimate([]Walls{walls(1, 2), walls(1, 1)}, []Pool{pool}, 0)
+	r := Estimate([]Walls{walls(1, 2), walls(1, 1)}, [][]Pool{{pool}}, 0)
 	if r.Shares[0][0] != nil || r.Figures[0].Requests != (Interval{2, 2}) {
 		t.Errorf("the shares are %v, the requests %v", r.Shares[0][0], r.Figures[0].Requests)
 	}
-	if r := Estimate(nil, []Pool{{Cells: []Cell{cell(1, 5)}}}, 0); r.Shares[0][0] != nil || len(r.Figures) != 0 {
+	if r := Estimate(nil, [][]Pool{{{Cells: []Cell{cell(1, 5)}}}}, 0); r.Shares[0][0] != nil || len(r.Figures) != 0 {
 		t.Errorf("without classes: %+v", r)
 	}
 }
 
 // The same data must have the same answer.
 func TestEstimatesAreReproducible(t *testing.T) {
-	known, pools, _ := simulate(rand.New(rand.NewPCG(3, 4)), mixes[1].classes)
+	known, pools, _ := simulate(rand.New(rand.NewPCG(3, 4)), mixes[1].classes, 0)
 	if a, b := Estimate(known, pools, 0), Estimate(known, pools, 0); !reflect.DeepEqual(a, b) {
 		t.Error("two estimates of the same differ")
 	}
