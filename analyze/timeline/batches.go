@@ -19,7 +19,7 @@ import (
 //
 // Workers that serve requests one by one must not look like that:
 //
-//   - Their work lies between two releases, which ends the run.
+//   - Their work lies between two releases, which ends the run. So does taking more work.
 //   - If one job takes long and the next takes no time, the two are released in a run. But
 //     such a worker leaves requests behind that were already waiting when it took the
 //     long job, and it takes requests that came in the middle of it.
@@ -50,7 +50,7 @@ func (g *goroutine) stillReleases(at int64) bool {
 	}
 	last := &g.handed[n]
 	gap, free := g.toiled(last.at, at)
-	if free {
+	if free || g.tookUnasked(last.at) {
 		return false
 	}
 	if last.nth == 0 {
@@ -62,6 +62,22 @@ func (g *goroutine) stillReleases(at int64) bool {
 	}
 	work := &g.rare.batch
 	return gap.ran <= work.blocked/runsPerBlocked+work.ran/runsPerRan && gap.blocked <= work.blocked/blockedPerBlocked
+}
+
+// tookUnasked reports whether a goroutine has taken something since a moment from one
+// that it had given nothing since: more work, rather than an answer.
+func (g *goroutine) tookUnasked(since int64) bool {
+	first := len(g.passes)
+	for first > 0 && g.passes[first-1].at > since {
+		first--
+	}
+	for i := first; i < len(g.passes); i++ {
+		p := &g.passes[i]
+		if p.took && !slices.ContainsFunc(g.passes[first:i], func(q pass) bool { return !q.took && q.with == p.with }) {
+			return true
+		}
+	}
+	return false
 }
 
 // toiled returns what a goroutine did in [from, to). free reports whether it waited for

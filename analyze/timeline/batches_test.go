@@ -34,13 +34,14 @@ var batchStacks = map[byte]string{
 	'x': "main.(*wal).run.func1",
 	'y': "runtime.closechan < main.(*wal).run.func1",
 	'p': "runtime.chansend1 < main.(*wal).run",
+	'z': "time.Sleep < main.(*wal).run",
 	'j': "runtime.chanrecv2 < main.(*wal).answer",
 	'a': "runtime.closechan < main.(*wal).answer",
 }
 
 const batchHandler = "main.handle < net/http.HandlerFunc.ServeHTTP < net/http.(*http2serverConn).runHandler"
 
-var batchReasons = map[byte]trace.Reason{'q': trace.ReasonRecv, 'i': trace.ReasonRecv, 'j': trace.ReasonRecv, 'g': trace.ReasonSelect, 'c': trace.ReasonCond, 'k': trace.ReasonSend}
+var batchReasons = map[byte]trace.Reason{'q': trace.ReasonRecv, 'i': trace.ReasonRecv, 'j': trace.ReasonRecv, 'g': trace.ReasonSelect, 'c': trace.ReasonCond, 'k': trace.ReasonSend, 'p': trace.ReasonSend, 'z': trace.ReasonSleep}
 
 // scripted reads steps such as "20:3>1w": at 20 µs goroutine 3 wakes 1 with the stack w.
 // "0>1" wakes it without a waker. "+4h" creates 4, and "2+4xo" lets 2 create it with the
@@ -139,6 +140,10 @@ func TestBatches(t *testing.T) {
 			10:+1h 11:1>9s 12:1q 13:9f 100:+2h 101:2k 110:+3h 111:3k 500:9! 501:9>1w
 			502:9>2v 503:9>3v 504:9f 510:2q 511:3q 900:9! 901:9>2w 902:9>3w 903:9i 950:1. 950:2. 950:3.`,
 			"1 file 487, 2 file 390 wait 401, 3 file 389 wait 392"},
+		{"a dispatcher takes the next result between two answers", `0:+9r 1:9i 2:+8r 3:8i 4:+7r 5:7i
+			10:+1h 11:1>8s 12:1q 13:8f 20:+2h 21:2>7s 22:2q 23:7z 500:8! 501:8>9p 502:8i 503:0>7 504:7p
+			510:9>1w 511:9>7v 512:9>2w 513:9i 514:7i 550:1. 550:2.`,
+			"1 file 487, 2 sleep 480 wait 6"},
 		{"a window, once known", `0:+9r 1:9i 10:+1h 11:1>9s 12:1q 13:9g 213:0>9 214:9f 400:9! 401:9>1w 402:9i
 			510:+2h 511:2>9s 512:2q 513:9g 600:+3h 601:3>9s 602:3q 603:9g 713:0>9 714:9f 900:9! 901:9>2w 902:9>3w 903:9i 950:1. 950:2. 950:3.`,
 			"1 file 186 sleep 200, 2 file 186 sleep 198, 3 file 186 sleep 110"},
