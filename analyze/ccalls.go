@@ -10,6 +10,11 @@ import (
 // computes or waits. CPU samples tell, but only for all calls of a C function together:
 // a short call gets none. So requests are held back until there is evidence about the
 // functions that they call, or too many are held.
+//
+// C code that computes without a core gets no samples either, in that call. But it has a
+// core in others, where C code that waits gets next to no samples at all, however often it
+// is called. So a low rate of samples shows that a function computes, once enough were
+// expected for chance not to explain the lack of them.
 
 // cCalls decides which C functions compute, and counts their time in requests as cpu.
 type cCalls struct {
@@ -31,8 +36,17 @@ type cFunction struct {
 
 const (
 	// enoughInC is how much time in a C function decides what it does, in samples that
-	// it is expected to get if it computes.
-	enoughInC = 12
+	// it is expected to get if it computes. Of 200, one that gets them at 0.4 of the
+	// rate of Go code has fewer than a quarter in one of 2000 captures.
+	enoughInC = 200
+	// enoughInGo is how much running time shows how often Go code has a core, in samples
+	// that it gets on one.
+	enoughInGo = 12
+	// leastComputing is the least rate of samples in a C function that computes, where
+	// that of Go code is 1. The runtime bounds the threads in Go code, but not those in
+	// C. So where cores are scarce, a thread in C takes turns with more others, and Go
+	// code that runs only briefly is let in before it.
+	leastComputing = 0.25
 	// mostHeld bounds the number of requests held back.
 	mostHeld = 4096
 )
@@ -82,17 +96,14 @@ func (c *cCalls) learn(r *breakdown.Request) {
 	}
 }
 
-// judge decides what a function does from the evidence so far, if that is enough. A
-// function that computes gets at least half as many samples as Go code in the same time,
-// which may have to wait for cores as well.
+// judge decides what a function does from the evidence so far, and whether that is
+// enough. Go code, which may lack cores as well, shows how many samples to expect.
 func (c *cCalls) judge(f *cFunction) {
 	expected := float64(f.ran) / float64(c.period)
-	if ran := float64(c.goCode.ran) / float64(c.period); ran >= enoughInC {
+	if ran := float64(c.goCode.ran) / float64(c.period); ran >= enoughInGo {
 		expected *= min(1, float64(c.goCode.samples)/ran)
 	}
-	// Once it seems to compute, a few samples less do not change that.
-	n := float64(f.samples)
-	f.computes = n > 0 && (2*n >= expected || f.computes && 4*n >= expected)
+	f.computes = f.samples > 0 && float64(f.samples) >= leastComputing*expected
 	if enough := expected >= enoughInC; f.awaited == enough {
 		f.awaited = !enough
 		if enough {

@@ -100,7 +100,10 @@
 //   - For a loop that handles one message after another (a broker's connection, or a
 //     goroutine that the user names) a request is one turn: from when the goroutine has
 //     a message until it waits for the next at the same place. Of several places where
-//     it waits again and again, the first in the source is taken for that one.
+//     it waits again and again, the first in the source is taken for that one. What a
+//     goroutine that the user names does in the window before it first waits there is no
+//     request, because the loop is known only once it comes back. If it pauses several
+//     times in a turn, neither may be the turn after that.
 //     Messages that arrive together in a buffer are one. What it writes to the network,
 //     in no known client, counts as client_io.
 //   - Which part of the process the answer covers is in Breakdown.Coverage. If it is
@@ -141,7 +144,7 @@
 //     all code down.
 //   - Of a C function only all calls together show whether it computes, which counts as
 //     cpu, or waits, which is unknown with the phase c_call. One that does both counts as
-//     what it does more.
+//     cpu if it computes for a quarter of the time or more.
 //   - When every processor is busy, arriving data is noticed late, so waits look
 //     longer. A warning says how often that happened.
 //   - Go 1.22 to 1.27 are supported, and later versions unless they rename functions.
