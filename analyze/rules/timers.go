@@ -2,10 +2,10 @@ package rules
 
 import "timesink/analyze/breakdown"
 
-// timers are the libraries' functions that wait for a timer of their own: a back-off
-// before they try again, or a moment that they give the other side. Within a call that
-// would look like the other side's time. A row names the function that waits, or a
-// package in which nothing else is waited for; what it calls is not its timer. Waits in
+// timers are the library functions that wait for the library's own timer: to back off
+// before the next try, or to give the other side some time. Within a call that would look
+// like the other side's time. A row names the function that waits, or a package in which
+// nothing else is waited for; what the function calls is not its timer. Waits in
 // time.Sleep need no row.
 var timers = []Rule{
 	// net/http's client and net's dialer.

@@ -33,6 +33,6 @@ var timerCases = []tableCase{
 	{"go-redis backs off", selects + goRedis + "/internal.Sleep < " + redisProcess + " < " + handler, "cache/command redis" + served + " timer:go-redis"},
 	{"go-redis backs off, version 8", selects + "github.com/go-redis/redis/v8/internal.Sleep < github.com/go-redis/redis/v8.(*baseClient).process < " + handler, served[1:] + " timer:go-redis"},
 	{"a client sleeps", "time.Sleep < github.com/lib/pq.(*conn).QueryContext < " + handler, "db/query postgres" + served + " timer:postgres"},
-	{"a wait of one's own below a retry", received + "main.(*API).try < github.com/avast/retry-go/v4.Do < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.(*ServeMux).ServeHTTP < " + http1,
+	{"the caller's own wait within a retry", received + "main.(*API).try < github.com/avast/retry-go/v4.Do < main.(*API).Get < net/http.HandlerFunc.ServeHTTP < net/http.(*ServeMux).ServeHTTP < " + http1,
 		"connection http/1 served by main.(*API).Get at main.(*API).try"},
 }

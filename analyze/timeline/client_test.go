@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -25,8 +26,17 @@ var delays = map[breakdown.Phase]time.Duration{
 	breakdown.BodyRead:     8 * ms,
 }
 
-// nameserver answers every query for an address with 127.0.0.1, after a delay.
+// nameserver returns a resolver for which every name has the address 127.0.0.1, after a
+// delay.
 func nameserver(t *testing.T) *net.Resolver {
+	return resolver(t, func(query []byte) []byte {
+		time.Sleep(delays[breakdown.DNS])
+		return answerDNS(query)
+	})
+}
+
+// resolver returns a resolver that asks a name server with these answers.
+func resolver(t *testing.T, answer func(query []byte) []byte) *net.Resolver {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -39,11 +49,8 @@ func nameserver(t *testing.T) *net.Resolver {
 			if err != nil {
 				return
 			}
-			answer := append([]byte(nil), buf[:n]...)
-			go func() {
-				time.Sleep(delays[breakdown.DNS])
-				c.WriteTo(answerDNS(answer), from)
-			}()
+			query := slices.Clone(buf[:n])
+			go func() { c.WriteTo(answer(query), from) }()
 		}
 	}()
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {

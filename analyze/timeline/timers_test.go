@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -15,23 +16,21 @@ import (
 	"timesink/analyze/breakdown"
 )
 
-// patience is the time of the timers here, and slack by how much two clocks on either
-// side of a connection may differ about it.
+// patience is how long the timers here run, and slack by how much later than a timer its
+// stopwatch may start.
 const (
 	patience = 50 * ms
 	slack    = 100 * time.Microsecond
 )
 
-// A deaf server does not say that a request's body may be sent. It answers some time
-// after the body came. It returns its address, and where it puts how long it waited for
-// the last body and how long it then took.
-func deaf(t *testing.T) (url string, waited, took *atomic.Int64) {
+// deaf starts a server that never says that a request's body may be sent, and answers
+// some time after the body came. It returns the server's URL.
+func deaf(t *testing.T) (url string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	waited, took = new(atomic.Int64), new(atomic.Int64)
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -45,39 +44,51 @@ func deaf(t *testing.T) (url string, waited, took *atomic.Int64) {
 					if err != nil {
 						return
 					}
-					came := time.Now()
 					io.Copy(io.Discard, r.Body)
-					read := time.Now()
 					time.Sleep(10 * ms)
-					waited.Store(int64(read.Sub(came)))
-					took.Store(int64(time.Since(read)))
 					io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 				}
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String(), waited, took
+	return "http://" + l.Addr().String()
 }
 
-// timerPatterns are handlers whose client waits for a timer of its own.
+// A lateBody is a request's body that notes when it was first read, in ns.
+type lateBody struct {
+	io.Reader
+	readAt atomic.Int64
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	b.readAt.CompareAndSwap(0, time.Now().UnixNano())
+	return b.Reader.Read(p)
+}
+
+// timerPatterns are handlers whose client waits for its own timer.
 var timerPatterns = []pattern{
 	{name: "a server that never says to go on", n: 6, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
-		url, waited, took := deaf(t)
+		const text = "a body"
+		url := deaf(t)
 		c := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: patience}}
 		t.Cleanup(c.CloseIdleConnections)
-		return func(http.ResponseWriter, *http.Request) {
+		return func(_ http.ResponseWriter, r *http.Request) {
 			start := time.Now()
-			r, _ := http.NewRequest("POST", url, strings.NewReader("a body"))
-			r.Header.Set("Expect", "100-continue")
-			answer, err := c.Do(r)
+			var waits atomic.Int64 // since when, in ns
+			ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{Wait100Continue: func() { waits.Store(time.Now().UnixNano()) }})
+			body := &lateBody{Reader: strings.NewReader(text)}
+			call, _ := http.NewRequestWithContext(ctx, "POST", url, body)
+			call.ContentLength = int64(len(text))
+			call.Header.Set("Expect", "100-continue")
+			answer, err := c.Do(call)
 			if err != nil {
 				t.Error(err)
 				return
 			}
 			answer.Body.Close()
-			all := time.Since(start)
-			w.add(breakdown.Sleep, all-time.Duration(took.Load())+slack)
-			w.add(breakdown.Upstream, all-time.Duration(waited.Load())+slack)
+			all, waited := time.Since(start), time.Duration(body.readAt.Load()-waits.Load())
+			w.add(breakdown.Sleep, waited)
+			w.add(breakdown.Upstream, all-waited)
 		}
 	}, holds: both(calls(breakdown.Upstream, 1), timedBy("net/http (Expect: 100-continue)"))},
 	{name: "an address that does not answer", n: 6, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
@@ -109,29 +120,14 @@ var timerPatterns = []pattern{
 
 // twofold returns a resolver for which every name has an address of each family.
 func twofold(t *testing.T) *net.Resolver {
-	c, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	go func() {
-		buf := make([]byte, 512)
-		for {
-			n, from, err := c.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			answer := answerDNS(buf[:n])
-			if answer[7] == 0 {
-				answer[7] = 1
-				answer = append(append(answer, 0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 60, 0, 16), net.IPv6loopback...)
-			}
-			c.WriteTo(answer, from)
+	return resolver(t, func(query []byte) []byte {
+		answer := answerDNS(query)
+		if answer[7] == 0 {
+			answer[7] = 1
+			answer = append(append(answer, 0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 60, 0, 16), net.IPv6loopback...)
 		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", c.LocalAddr().String())
-	}}
+		return answer
+	})
 }
 
 // both combines two conditions.
