@@ -9,7 +9,8 @@
 //   - Goroutines: the current state of each (goroutine.go).
 //   - History: what goroutines did recently, within a budget (history.go).
 //   - Recognizers: one for each way in which requests begin and end, and the list of
-//     them (recognizers.go, then connections.go, streams.go, consumers.go, loops.go, units.go).
+//     them (recognizers.go, then connections.go, streams.go, consumers.go, loops.go
+//     and turns.go, units.go).
 //   - Requests: what is known about each, from its opening to its end (requests.go).
 //   - Attribution: where a request's time went. It follows wake-ups through
 //     the history (attribute.go, waits.go; batches.go and shared.go for work that

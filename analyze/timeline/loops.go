@@ -94,7 +94,7 @@ func (loops) resume(m *machine, g *goroutine, w wakeup) {
 	if w.waited == nil || w.reason == trace.ReasonGC {
 		return
 	}
-	if l.of != nil && !l.heads(w.waited) && (w.waker == nil || m.worksFor(w.waker) != m.served(g)) {
+	if l.of != nil && (w.waker == nil || m.worksFor(w.waker) != m.served(g)) {
 		m.learnHead(g, &l.rests, w)
 	}
 	if m.worksFor(g) != nil || !l.heads(w.waited) {
@@ -111,8 +111,9 @@ func (l *loop) heads(c *class) bool { return c.Role == rules.Message || l.of.hea
 
 // A named is a function that the user named as a unit of work and that turned out to be a
 // loop: a goroutine waited in it at the same place more than once, for something other
-// than its own branches. Of several such places the head is the first in the source: a
-// loop waits for its next message before it works on it.
+// than its own branches. Of several such places, and of those between two waits at one of
+// them, the head is the first in the source: a loop waits for its next message before it
+// works on it.
 type named struct{ head *class }
 
 // heads reports whether the stack is at the loop's head.
@@ -120,22 +121,27 @@ func (n *named) heads(c *class) bool {
 	return n != nil && (c == n.head || c.Unit == n.head.Unit && slices.Equal(c.way(), n.head.way()))
 }
 
-// turn makes a goroutine a loop of a function that the user named. What it did so far is
-// not known to be one unit.
-func (m *machine) turn(g *goroutine, n *named, so *rests) {
+// turn makes a goroutine a loop of a function that the user named. Of what it did
+// so far, only the first turn can be a unit.
+func (m *machine) turn(g *goroutine, n *named, u *unit) {
 	l := &loop{name: n.head.Unit, kind: kindFunction, of: n}
-	if so != nil {
-		l.rests = *so
+	if u != nil {
+		l.rests = u.rests
+		m.firstTurn(g, n, u.rests)
 	}
 	m.drop(g)
 	g.claim, g.ensureRare().memo = ofLoops, l
 }
 
-// rests are places at which a goroutine has waited as for a message.
-type rests []*class
-
-// mostRests bounds how many of them are kept.
-const mostRests = 16
+// dropTurns drops the units that are open when the head of a loop turns out to be
+// elsewhere. They began in the middle of a turn.
+func (m *machine) dropTurns(n *named) {
+	for g := range m.gs.All() {
+		if g.claim == ofLoops && g.memo.(*loop).of == n {
+			m.drop(g)
+		}
+	}
+}
 
 // learnHead updates what is known about the loop that a goroutine's wait belongs to. It
 // returns the loop if the wait is at its head. Only what a goroutine began in is a loop:
@@ -147,21 +153,31 @@ func (m *machine) learnHead(g *goroutine, seen *rests, w wakeup) *named {
 	if c == nil || c.Unit == "" || c.Unit != c.Root() || !restful(c, w.reason) || w.reason != trace.ReasonNetwork && 2*g.root.ended > g.root.Goroutines {
 		return nil
 	}
-	if !slices.ContainsFunc(*seen, func(o *class) bool { return o == c || slices.Equal(o.way(), c.way()) }) {
+	n := m.named[c.Unit]
+	i := slices.IndexFunc(*seen, func(o rest) bool { return o.isAt(c) })
+	if i < 0 {
 		if len(*seen) < mostRests {
-			*seen = append(*seen, c)
+			*seen = append(*seen, rest{class: c, from: markOf(m.served(g), w.at)})
+		}
+		if n != nil && g.claim == ofLoops && c.precedes(n.head) {
+			m.drop(g) // it may have begun in the middle of a turn
 		}
 		return nil
 	}
-	n := m.named[c.Unit]
+	for _, o := range (*seen)[i+1:] {
+		if o.class.precedes(c) {
+			c = o.class // it lies between two waits at one place, so it is in the loop too
+		}
+	}
 	switch {
 	case n == nil:
 		n = &named{c}
 		m.named[c.Unit] = n
 	case !n.heads(c) && c.precedes(n.head):
 		n.head = c
+		m.dropTurns(n)
 	}
-	if n.heads(c) {
+	if n.heads(w.waited) {
 		return n
 	}
 	return nil

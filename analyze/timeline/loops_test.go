@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"regexp"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,11 +34,12 @@ func readUnits(t *testing.T, data []byte, functions string) (*timeline.Summary, 
 	return sum, all
 }
 
-// lineServer answers lines, each after a pause and a helper's work.
+// lineServer answers lines, each after a helper's work and pauses.
 type lineServer struct {
-	mu   sync.Mutex
-	n    int
-	wall time.Duration
+	pauses int // of each line, 0 means 1
+	mu     sync.Mutex
+	n      int
+	wall   time.Duration
 }
 
 func (s *lineServer) serve(conn net.Conn) {
@@ -53,7 +55,9 @@ func (s *lineServer) serve(conn net.Conn) {
 			done <- true
 		}()
 		<-done
-		time.Sleep(3 * time.Millisecond)
+		for range max(1, s.pauses) {
+			time.Sleep(3 * time.Millisecond)
+		}
 		conn.Write([]byte("done\n"))
 		s.mu.Lock()
 		s.n++
@@ -151,6 +155,80 @@ func TestAConnectionsLoopIsAUnitForEachMessage(t *testing.T) {
 	}
 	if unknown := spent[breakdown.Unknown]; unknown > wall/100 {
 		t.Errorf("%v of %v are unknown", time.Duration(unknown), time.Duration(wall))
+	}
+}
+
+// serveOne serves lines on a new connection in a trace, and returns the complete units. If
+// early is set, the first line is there before the server reads it.
+func (s *lineServer) serveOne(t *testing.T, early bool, lines int) (units []breakdown.Request) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := record(t, func() {
+		if !early {
+			go s.serve(server)
+			time.Sleep(clientPause)
+		}
+		for in := bufio.NewReader(client); lines > 0; lines-- {
+			if _, err := client.Write([]byte("work\n")); err != nil {
+				t.Fatal(err)
+			}
+			if early {
+				time.Sleep(clientPause)
+				go s.serve(server)
+				early = false
+			}
+			if _, err := in.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(clientPause)
+		}
+	})
+	_, units = readUnits(t, data, `\(\*lineServer\)\.serve$`)
+	return slices.DeleteFunc(units, func(u breakdown.Request) bool { return u.Incomplete })
+}
+
+// clientPause is long compared with the time that a line takes.
+const clientPause = 50 * time.Millisecond
+
+// That a goroutine is in a loop shows only when it is back at the head. The first turn is
+// over by then.
+func TestTheFirstTurnOfALoop(t *testing.T) {
+	const lines = 6
+	for _, test := range []struct {
+		name   string
+		early  bool
+		pauses int
+		units  int
+	}{
+		{"after a wait for its message is a unit", false, 1, lines},
+		{"whose message was there is not known to begin with it", true, 1, lines - 1},
+		{"with a pause that comes back before the read does is none", true, 2, lines - 2},
+		{"with two pauses after the wait is none", false, 2, lines - 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := lineServer{pauses: test.pauses}
+			units := s.serveOne(t, test.early, lines)
+			if len(units) != test.units {
+				t.Errorf("%d units, not %d", len(units), test.units)
+			}
+			for _, u := range units {
+				if wall := time.Duration(u.Wall()); wall > clientPause || wall < 4*time.Millisecond {
+					t.Errorf("a unit takes %v, a message %v", wall, s.wall/lines)
+				}
+			}
+		})
 	}
 }
 

@@ -23,8 +23,15 @@ func (units) resume(m *machine, g *goroutine, w wakeup) {
 		return // a branch of its own ended the wait
 	}
 	if l := m.learnHead(g, &u.rests, w); l != nil {
-		m.turn(g, l, &u.rests)
+		m.turn(g, l, u)
 		recognizers[g.claim].resume(m, g, w)
+	}
+}
+
+// show notes when the goroutine leaves the places at which it waited, and when it is back.
+func (units) show(m *machine, g *goroutine, at int64, c *class, state trace.State) {
+	if u := g.memo.(*unit); len(u.rests) > 0 && !g.stopped(state) {
+		u.rests.pass(m.served(g), at, c)
 	}
 }
 
@@ -142,7 +149,10 @@ func (m *machine) below(g *goroutine, at int64, c *class) {
 	u := m.marked(g)
 	switch {
 	case c.Unit != "" && (u == nil && m.mayMark(g) || u != nil && u.named) && m.named[c.Unit].heads(c):
-		m.turn(g, m.named[c.Unit], nil)
+		if u != nil {
+			u.rests.pass(m.served(g), at, c)
+		}
+		m.turn(g, m.named[c.Unit], u)
 		return
 	case u != nil && u.named && c.Unit == "" && !c.Cut:
 		m.done(g, at, false)

@@ -39,7 +39,7 @@ var families = []family{
 	{"sleep", local.Sleeps, []string{"back-off with jitter"}},
 	{"lock", local.Locks, []string{"mutex over a query"}},
 	{"retries", local.Retries, []string{"go-retryablehttp"}},
-	{"processes", local.Processes, []string{"child process"}},
+	{"processes", local.Processes, []string{"child process", "C that computes"}},
 	{"branches", causality.Branches, []string{"pipeline of three"}},
 	{"timeouts", causality.Timeouts, []string{"hedged call"}},
 	{"shared", causality.Shared, []string{"singleflight"}},
@@ -57,7 +57,7 @@ var families = []family{
 	{"long polls", server.Polls, []string{"publish", "long poll by a hub"}},
 	{"limited listener", []scenario.Scenario{server.Limited}, []string{server.Limited.Name}},
 	{"dns", server.DNS, []string{"miekg/dns over UDP"}},
-	{"messages", server.Messages, []string{"a goroutine for each packet"}},
+	{"messages", server.Messages, []string{"lines over TCP"}},
 	{"schedulers", job.Scenarios, []string{"cron"}},
 	{"units", server.Units, []string{"task that another goroutine ends"}},
 }

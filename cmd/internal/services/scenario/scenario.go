@@ -27,8 +27,9 @@ type Scenario struct {
 	// Server is how its requests arrive; the zero value is net/http's HTTP/1.
 	Server Server
 	// Root is a regular expression for the function to treat as a unit of work,
-	// "" for none.
-	Root string
+	// "" for none. Loops is set if its goroutines do one request after another.
+	Root  string
+	Loops bool
 	// Open connects to the scenario's needs, once, and returns the work of each
 	// request. The connections stay open until the context ends.
 	Open func(ctx context.Context, env Env) (Work, error)

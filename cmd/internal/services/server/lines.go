@@ -13,8 +13,8 @@ import (
 // Messages lists the scenarios of protocols that no library serves: each goroutine
 // handles one message after another.
 var Messages = []scenario.Scenario{
-	message("lines over TCP", scenario.Server{Listen: listenLines, Dial: dialLines}, "serveLines"),
-	message("workers that receive", scenario.Server{Listen: listenJobs((*worker).handle), Dial: dialJobs}, "work"),
+	loop(message("lines over TCP", scenario.Server{Listen: listenLines, Dial: dialLines}, "serveLines")),
+	loop(message("workers that receive", scenario.Server{Listen: listenJobs((*worker).handle), Dial: dialJobs}, "work")),
 	message("a goroutine for each packet", scenario.Server{Listen: listenPackets, Dial: dialPackets}, "servePacket"),
 }
 
@@ -24,6 +24,12 @@ func message(name string, s scenario.Server, root string) scenario.Scenario {
 	out := serving(name, s, "function", root)
 	out.Root = `server\.` + root + `$`
 	return out
+}
+
+// loop returns the scenario with goroutines that each handle many messages.
+func loop(s scenario.Scenario) scenario.Scenario {
+	s.Loops = true
+	return s
 }
 
 // listenLines serves a protocol of lines: each asks for one piece of work.
