@@ -176,8 +176,8 @@ func isWithin(closure, function string) bool {
 }
 
 // several reports whether more than one function has been called at the site, not
-// counting the caller's own closures. A library's handler counts as several: only the
-// whole trace tells whether the caller leads other requests elsewhere.
+// counting the caller's own closures. A library's handler counts as several, because
+// whether the caller leads other requests elsewhere is known only at the end of the trace.
 func (s *callSite) several() bool {
 	n := 0
 	if s.board != nil && s.board.plain {

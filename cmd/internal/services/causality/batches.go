@@ -469,8 +469,8 @@ func openUneven(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openBroadcastPool lets one request query at a time. Each wakes all that wait when it
-// is done, and all but one of them wait again.
+// openBroadcastPool lets one request query at a time. A request that is done wakes all that
+// wait; one of them queries next and the others wait again.
 func openBroadcastPool(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {

@@ -29,7 +29,7 @@ var crons = []scenario.Scenario{
 	},
 	{
 		Name: "cron, wrapped", Open: waits, Server: scenario.Server{Listen: listenCron(wrapped), Dial: watch, OneWay: true},
-		Want: scenario.Want{Kind: "cron", Endpoint: named("(*report).write-fm")},
+		Want: scenario.Want{Kind: "cron", Endpoint: named("(*report).write")},
 	},
 }
 
