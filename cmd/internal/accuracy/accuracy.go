@@ -139,13 +139,14 @@ type Request struct {
 	Buckets    [breakdown.NumBuckets]int64
 	Phases     map[Phase]int64
 	Calls      int
+	Samples    int64 // CPU samples that hit the request while it ran
 	Incomplete bool
 	chains     []*breakdown.Chain
 }
 
 // Reduce summarizes a request. Its times stay on the trace's clock.
 func Reduce(r *breakdown.Request) Request {
-	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Incomplete: r.Incomplete, Phases: map[Phase]int64{},
+	out := Request{Goroutine: r.Goroutine, Start: r.Start, End: r.End, Endpoint: r.Endpoint, Kind: r.Kind, Path: slices.Clone(r.Path), Calls: len(r.Calls), Samples: r.RanSampled, Incomplete: r.Incomplete, Phases: map[Phase]int64{},
 		chains: slices.Clone(r.Chains)}
 	for i := range r.Path {
 		s := &r.Path[i]

@@ -14,7 +14,7 @@ import (
 type Cores struct {
 	Scenario, Condition string
 	Requests            int
-	Samples             float64 // CPU samples that the running time would have got on a core
+	Samples             int64 // CPU samples that hit the requests while they ran
 	// Ran is the running time within the steps that were measured.
 	Ran int64
 	Off Pair
@@ -45,7 +45,6 @@ func CompareCores(scenario, condition string, tool []Request, service []truth.Re
 		}
 	}
 	n := int64(max(row.Requests, 1))
-	row.Samples = float64(row.Ran) / 1e7
 	row.Ran, row.Off.Service = row.Ran/n, row.Off.Service/n
 	for _, p := range e.Buckets[breakdown.CPU].Phases {
 		if p.Phase == breakdown.OffCPU {
@@ -62,6 +61,7 @@ func CompareCores(scenario, condition string, tool []Request, service []truth.Re
 // without what the goroutine was not running for.
 func (row *Cores) add(t *Request, s *truth.Request) {
 	row.Requests++
+	row.Samples += t.Samples
 	on, off := StepOf(breakdown.CPU, breakdown.OnCPU), StepOf(breakdown.CPU, breakdown.OffCPU)
 	var start, end, ran, without int64
 	for _, step := range s.Steps {
@@ -91,15 +91,27 @@ func (row *Cores) within() bool {
 	return wider(row.Bounds[0])-slack <= off && off <= wider(row.Bounds[1])+slack
 }
 
+// precise reports whether enough samples were taken, and the service ran without a core
+// for long enough, for the tool's figure to be close to the service's: within a tenth,
+// or within what chance does to that many samples in one of a thousand captures.
+func (row *Cores) precise() (within float64, ok bool) {
+	if 2*row.Off.Service < row.Ran || row.Samples < 400 {
+		return 0, false
+	}
+	on := float64(row.Ran - row.Off.Service)
+	return max(0.1, 3.3*on/math.Sqrt(float64(row.Samples))/float64(row.Off.Service)), true
+}
+
 // Check returns the bounds that the row breaks.
 func (row *Cores) Check() (broken []error) {
 	fail := func(format string, a ...any) { broken = append(broken, fmt.Errorf(format, a...)) }
+	within, precise := row.precise()
 	switch off := math.Abs(row.Off.Off()); {
 	case row.Requests < fewest:
 		fail("%d requests matched, which is too few", row.Requests)
 	case !row.within():
 		fail("off CPU: the service measured %d ns, the tool says %d, at least %d and at most %d", row.Off.Service, row.Off.Tool, row.Bounds[0], row.Bounds[1])
-	case 2*row.Off.Service >= row.Ran && row.Samples >= 400 && off > 0.1:
+	case precise && off > within:
 		fail("off CPU: the service measured %d ns, the tool says %d, which is off by %.0f%%", row.Off.Service, row.Off.Tool, 100*off)
 	case row.Off.Tool > 0 && 50*row.Off.Service < row.Ran:
 		fail("off CPU: the tool says %d ns of a service with cores enough", row.Off.Tool)
