@@ -72,15 +72,13 @@ func claimOf(k recognizer) claim {
 // recognizer.
 type stage uint8
 
-// passive has do-nothing methods for recognizers to embed, except claims and start, which
-// each has.
+// passive has do-nothing methods for recognizers to embed, except claims, start and show,
+// which each has.
 type passive struct{}
 
 func (passive) meet(*machine, *goroutine, *class, []interval) bool { return false }
 
 func (passive) adopt(*machine, *goroutine, int64, *class, trace.State) bool { return false }
-
-func (passive) show(*machine, *goroutine, int64, *class, trace.State) {}
 
 // A wakeup is the end of a wait.
 type wakeup struct {
