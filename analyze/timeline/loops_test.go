@@ -223,10 +223,16 @@ func TestTheFirstTurnOfALoop(t *testing.T) {
 			if len(units) != test.units {
 				t.Errorf("%d units, not %d", len(units), test.units)
 			}
+			all := time.Duration(0)
 			for _, u := range units {
-				if wall := time.Duration(u.Wall()); wall > clientPause || wall < 4*time.Millisecond {
-					t.Errorf("a unit takes %v, a message %v", wall, s.wall/lines)
+				all += time.Duration(u.Wall())
+				if u.Wall() < int64(4*time.Millisecond) {
+					t.Errorf("a unit takes %v", time.Duration(u.Wall()))
 				}
+			}
+			// On a busy machine both take longer, but the client's pauses are in neither.
+			if most := s.wall + time.Duration(len(units))*clientPause/2; all > most {
+				t.Errorf("%d units take %v, %d messages %v", len(units), all, lines, s.wall)
 			}
 		})
 	}
