@@ -94,16 +94,21 @@ const draws = 400
 // Each of the views is the same pools, as they are if something that is not known has
 // one of several values, each as likely: the same cells, with the same unnamed requests,
 // but with the sampled ones elsewhere. The intervals are those of draws from all views.
+// Requests out of reach in the first view stay unnamed.
 func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 	r := &Result{Shares: make([][][]Share, len(views[0]))}
 	for i := range views[0] {
 		r.Shares[i] = make([][]Share, len(views[0][i].Cells))
 	}
 	all := newDraws(len(known))
-	for _, pools := range views {
+	for v, pools := range views {
 		d := newDrawing(known, pools)
 		for i := range pools {
-			p := newPartition(&pools[i], off)
+			pool := &pools[i]
+			if v > 0 {
+				pool = pool.within(views[0][i].inReach(off))
+			}
+			p := newPartition(pool, off)
 			if p == nil {
 				continue
 			}
@@ -122,6 +127,18 @@ func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 	}
 	r.Figures = all.figures(known, 1+off)
 	return r
+}
+
+// within returns the pool without the unnamed requests of other cells than those with
+// the given indexes, which ascend.
+func (p *Pool) within(cells []int) *Pool {
+	out := &Pool{Cells: slices.Clone(p.Cells)}
+	for i := range out.Cells {
+		if _, ok := slices.BinarySearch(cells, i); !ok {
+			out.Cells[i].Unnamed = Walls{}
+		}
+	}
+	return out
 }
 
 // blend adds the shares of another view to those of a cell.
