@@ -106,7 +106,8 @@ func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Break
 //
 //	settle    endpoints get their names, and long polls are found (settle.go)
 //	render    sums become what the Breakdown says (render.go)
-//	diagnose  findings, and warnings of what the answer does not cover
+//	diagnose  the causes (analyze/diagnosis), and warnings of what the answer does not
+//	          cover
 //
 // No stage calls another: the answer passes on what each returns.
 type answer struct {
@@ -232,7 +233,7 @@ func (a *answer) finish() (*breakdown.Breakdown, error) {
 	if s.requests == 0 || b.WorksElsewhere() {
 		b.Roots = a.roots.render()
 	}
-	b.Findings = findings(b, s)
+	diagnose(b, s)
 	a.warn.answer(b, s)
 	if b.Warnings = a.warn.list; b.Warnings == nil {
 		b.Warnings = []breakdown.Warning{}

@@ -11,7 +11,8 @@
 //	settle    names of endpoints             settle.go, handlers.go, polls.go,
 //	                                         infer.go, analyze/infer
 //	render    sums → Breakdown               render.go, oncpu.go
-//	diagnose  findings and warnings          findings.go, warnings.go, unruled.go
+//	diagnose  causes and warnings            diagnose.go (package diagnosis), warnings.go,
+//	                                         unruled.go
 //
 // Findings and warnings are facts here; package report puts them into words.
 //

@@ -49,6 +49,12 @@ func (m made) request() *breakdown.Request {
 
 const msec = int64(1e6)
 
+// diagnosed adds the causes to an answer.
+func diagnosed(b *breakdown.Breakdown, s *settled) *breakdown.Breakdown {
+	diagnose(b, s)
+	return b
+}
+
 func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 	behind := func(b breakdown.Bucket, ns int64) breakdown.Behind {
 		return breakdown.Behind{Release: release, Bucket: b, Time: ns}
@@ -111,7 +117,8 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		if err := b.Check(); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		found := findings(b, sums)
+		diagnose(b, sums)
+		found := b.Findings
 		if c.id == "" {
 			if len(found) > 0 {
 				t.Errorf("%s: found %+v", c.name, found)
@@ -155,7 +162,7 @@ func TestALimitIsNoLackOfProcessors(t *testing.T) {
 			t.Error(err)
 		}
 		var got []string
-		for _, f := range report.Worded(&breakdown.Breakdown{Findings: findings(b, sums)}).Findings {
+		for _, f := range report.Worded(diagnosed(b, sums)).Findings {
 			got = append(got, f.ID+" "+f.Evidence[0])
 			if f.Title == "" || f.Try == "" {
 				t.Errorf("%s: %+v has no words", c.name, f)
@@ -182,7 +189,7 @@ func TestFindingsAreAboutOrdinaryRequests(t *testing.T) {
 		sums := settle(f)
 		b := &breakdown.Breakdown{Endpoints: render(sums, defaultPeriod, nil)}
 		want := map[bool]string{true: "main.get", false: "main.events"}[ordinary]
-		if found := findings(b, sums); len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
+		if found := diagnosed(b, sums).Findings; len(found) != 1 || found[0].Endpoint != want || b.Endpoints[0].Name != want {
 			t.Errorf("with ordinary requests, %v: the first is %s, and there is found %+v", ordinary, b.Endpoints[0].Name, found)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 	"timesink/analyze/timeline"
 	"timesink/collect/capture"
 )
@@ -98,9 +99,9 @@ func TestNewConnectionsThatQueue(t *testing.T) {
 		if off := distance(fresh.Longer(), c.unread); off > msec/5 || fresh.Low > fresh.Longer() || fresh.High < fresh.Longer() {
 			t.Errorf("%s: they wait %d ns longer (%d to %d), not %d", c.name, fresh.Longer(), fresh.Low, fresh.High, c.unread)
 		}
-		finding := acceptQueue(&breakdown.Breakdown{Endpoints: []breakdown.Endpoint{{Name: "main.item", Client: client}}})
-		if (finding != nil) != c.queues {
-			t.Errorf("%s: the finding is %+v", c.name, finding)
+		causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{{Name: "main.item", Client: client}}}})
+		if (len(causes) == 1) != c.queues {
+			t.Errorf("%s: the causes are %+v", c.name, causes)
 		}
 	}
 }
@@ -115,18 +116,5 @@ func TestAHandshakeThatWaits(t *testing.T) {
 	pair.probe.TLS = 6 * msec
 	if got := waitsOf([]probePair{pair})[0]; got != msec {
 		t.Errorf("%d ns for an ordinary handshake", got)
-	}
-}
-
-// The accept loop is evidence by itself if most connections had come while it was held up.
-func TestAcceptLoopsThatClientsWaitFor(t *testing.T) {
-	for _, c := range []struct {
-		accepted, queued int64
-		want             bool
-	}{{100, 90, true}, {100, 10, false}, {8, 8, false}} {
-		b := &breakdown.Breakdown{AcceptLoops: []breakdown.AcceptLoop{{Held: 1e9, Accepted: c.accepted, Queued: c.queued}}}
-		if f := acceptQueue(b); (f != nil) != c.want || f != nil && (f.SavesUpTo != 0 || f.Facts.Accept == nil) {
-			t.Errorf("%d of %d connections queued: %+v", c.queued, c.accepted, f)
-		}
 	}
 }

@@ -147,6 +147,9 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	}
 }
 
+// notable is the smallest share of the time that is worth a warning.
+const notable = 0.10
+
 // negligible is the share of all request time below which an endpoint is not worth a
 // warning.
 const negligible = 0.01

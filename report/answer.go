@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -8,6 +9,10 @@ import (
 
 	"timesink/analyze/breakdown"
 )
+
+// conclusion returns the sentences that a page ends with: those of an answer that was
+// read from JSON as they are.
+func conclusion(b *breakdown.Breakdown) string { return cmp.Or(b.Conclusion.Text, answer(b)) }
 
 // answer returns the last line of a page: where the time is, and how much of it the
 // usual suspect, the database, or the next largest part accounts for.

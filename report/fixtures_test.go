@@ -420,7 +420,9 @@ func limited() *breakdown.Breakdown {
 	}
 	e.Buckets[breakdown.CPU].Phases[1].Cause = breakdown.ByLimit
 	b := of(source(), e)
-	b.Findings = []breakdown.Finding{{ID: "no-core", Endpoint: e.Name, SavesUpTo: 29 * ms, Facts: &breakdown.Facts{Wall: 61 * ms, Spent: 20 * ms, Waited: 9 * ms, Cause: breakdown.ByLimit}}}
+	b.Findings = []breakdown.Finding{{ID: "no-core", Endpoint: e.Name, SavesUpTo: 29 * ms, Facts: breakdown.Facts{
+		{Kind: breakdown.FactWall, Value: float64(61 * ms)}, {Kind: breakdown.FactSpent, Value: float64(20 * ms)}, {Kind: breakdown.FactWaited, Value: float64(9 * ms)},
+		{Kind: breakdown.FactDeprivation, Name: string(breakdown.ByLimit)}}}}
 	b.Warnings = []breakdown.Warning{{Code: "cpu-throttled", Facts: &breakdown.Doubt{Running: 4200 * ms, Sampled: 400 * ms, Deprived: breakdown.ByLimit}}}
 	return b
 }
@@ -433,7 +435,9 @@ func beyondGo() *breakdown.Breakdown {
 		part{bucket: breakdown.Sleep, mean: 30 * ms, systems: []string{"go-retryablehttp", "net (dual-stack fallback)"}, sites: []breakdown.SiteTime{site("main.fetch", "main.go", 40, 0, 0, 0)}},
 		part{bucket: breakdown.CPU, mean: 4 * ms, phases: phases(breakdown.OnCPU, 4*ms)})
 	b := of(source(), e)
-	b.Findings = []breakdown.Finding{{ID: "child-process", Endpoint: e.Name, SavesUpTo: 40 * ms, Facts: &breakdown.Facts{Wall: 84 * ms, Spent: 40 * ms, Site: breakdown.Frame{Function: "main.describe", File: "main.go", Line: 13}}}}
+	b.Findings = []breakdown.Finding{{ID: "child-process", Endpoint: e.Name, SavesUpTo: 40 * ms, Facts: breakdown.Facts{
+		{Kind: breakdown.FactWall, Value: float64(84 * ms)}, {Kind: breakdown.FactSpent, Value: float64(40 * ms)},
+		{Kind: breakdown.FactSite, Place: breakdown.Place{Function: "main.describe", File: "main.go", Line: 13}}}}}
 	return b
 }
 
@@ -500,8 +504,13 @@ func acceptQueue() *breakdown.Breakdown {
 	b := of(source(), e)
 	b.AcceptLoops = []breakdown.AcceptLoop{{Site: breakdown.Frame{Function: "main.main.func2", File: "/build/main.go", Line: 25},
 		Waited: breakdown.Frame{Function: "golang.org/x/net/netutil.(*limitListener).acquire", File: "/mod/listen.go", Line: 47}, Held: 8700 * ms, Accepted: 731, Queued: 729}}
-	b.Findings = []breakdown.Finding{{ID: "accept-queue", Endpoint: e.Name, Evidence: []string{}, SavesUpTo: 86900 * us, Facts: &breakdown.Facts{Wall: 110 * ms, Spent: 86900 * us,
-		Fresh: 5, Kept: 15, FreshWait: 87 * ms, KeptWait: 100 * us, Accept: &b.AcceptLoops[0]}}}
+	b.Findings = []breakdown.Finding{{ID: "accept-queue", Endpoint: e.Name, Evidence: []string{}, SavesUpTo: 86900 * us, Facts: breakdown.Facts{
+		{Kind: breakdown.FactWall, Value: float64(110 * ms)}, {Kind: breakdown.FactSpent, Value: float64(86900 * us)},
+		{Kind: breakdown.FactFreshProbes, Value: 5}, {Kind: breakdown.FactFreshWait, Value: float64(87 * ms)},
+		{Kind: breakdown.FactKeptProbes, Value: 15}, {Kind: breakdown.FactKeptWait, Value: float64(100 * us)},
+		{Kind: breakdown.FactAcceptSite, Place: breakdown.Place(b.AcceptLoops[0].Site)},
+		{Kind: breakdown.FactAcceptHeld, Place: breakdown.Place(b.AcceptLoops[0].Waited), Value: float64(b.AcceptLoops[0].Held)},
+		{Kind: breakdown.FactAcceptQueued, Value: 729}, {Kind: breakdown.FactAccepted, Value: 731}}}}
 	return b
 }
 

@@ -61,7 +61,7 @@ type rootRow struct {
 func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top int) (*reportPage, *chartData) {
 	t := &text{page: page{width: 1 << 16}, b: b, verbose: true}
 	p := &reportPage{
-		Title: pageTitle(b), Answer: answer(b), Source: t.source(), Redacted: b.Source.Redacted,
+		Title: pageTitle(b), Answer: conclusion(b), Source: t.source(), Redacted: b.Source.Redacted,
 		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source), Buckets: bucketMeanings(),
 	}
 	for _, r := range b.Source.Rules {

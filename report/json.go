@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -57,7 +58,13 @@ func normalized(b *breakdown.Breakdown) *breakdown.Breakdown {
 		n.Roots[i].Buckets = normalizedBuckets(n.Roots[i].Buckets)
 	}
 	for i := range n.Findings {
-		n.Findings[i].Evidence = copied(n.Findings[i].Evidence)
+		f := &n.Findings[i]
+		f.Evidence, f.Endpoints, f.Facts = copied(f.Evidence), copied(f.Endpoints), append(breakdown.Facts{}, f.Facts...)
+		f.Confidence = cmp.Or(f.Confidence, breakdown.Possible) // of a finding that was read from older JSON
+	}
+	for i := range n.Causes {
+		x := &n.Causes[i]
+		x.Endpoints, x.Facts = copied(x.Endpoints), append(breakdown.Facts{}, x.Facts...)
 	}
 	return &n
 }

@@ -108,7 +108,7 @@ const noteRoom = 600
 func (m *markdown) write(top int) {
 	limit := m.left
 	m.left -= noteRoom
-	m.add(part{head: m.bold(prose(m, answer(m.b))) + "\n\n" + m.source()}, headPlace)
+	m.add(part{head: m.bold(prose(m, conclusion(m.b))) + "\n\n" + m.source()}, headPlace)
 	m.findings(limit * 3 / 4)
 	m.roots(limit * 2 / 5)
 	shown := m.endpoints(m.b.Endpoints[:min(top, len(m.b.Endpoints))], limit*2/5)
@@ -189,6 +189,9 @@ func (m *markdown) finding(n int, f *breakdown.Finding) string {
 	}
 	if f.Endpoint != "" && len(m.b.Endpoints) > 1 {
 		head += m.plain(", in ") + m.code(shorten(m.t.titleOf(f.Endpoint), listLimit))
+		if n := len(f.Endpoints) - 1; n > 0 {
+			head += m.plain(" and " + counted(int64(n), "other endpoint", "other endpoints"))
+		}
 	}
 	var below []string
 	for i, evidence := range f.Evidence {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 )
 
 // schemas are templates: "$buckets", "$phases" and "$count" stand for values from the
@@ -44,8 +45,17 @@ func fromTable() *strings.Replacer {
 	for p := range breakdown.NumPhases {
 		phases = append(phases, quoted(p.String()))
 	}
+	var causes, factKinds, factMeanings []string
+	for _, e := range diagnosis.Catalogue() {
+		causes = append(causes, quoted(e.ID))
+	}
+	for k := range breakdown.NumFacts {
+		factKinds = append(factKinds, quoted(k.String()))
+		factMeanings = append(factMeanings, fmt.Sprintf("%s (%s)", k, k.Info().Meaning))
+	}
 	const apart = ",\n        "
 	return strings.NewReplacer(`"$buckets"`, strings.Join(buckets, apart), `"$phases"`, strings.Join(phases, apart),
+		`"$causes"`, strings.Join(causes, apart), `"$facts"`, strings.Join(factKinds, apart+"    "), "$factMeanings", strings.Trim(quoted(strings.Join(factMeanings, ", ")), `"`),
 		`"$count"`, fmt.Sprint(len(buckets)), "$meanings", strings.Trim(quoted(strings.Join(meanings, ", ")), `"`))
 }
 

@@ -222,7 +222,7 @@ func (w *walker) value(at string, s node, of reflect.Type) {
 	}
 }
 
-// enum compares the names of buckets and phases with those in the code.
+// enum compares the names of buckets, phases and facts with those in the code.
 func (w *walker) enum(at string, s node, of reflect.Type) {
 	var names []any
 	switch of {
@@ -233,6 +233,11 @@ func (w *walker) enum(at string, s node, of reflect.Type) {
 	case reflect.TypeFor[breakdown.Phase]():
 		for p := breakdown.Phase(0); p < breakdown.NumPhases; p++ {
 			names = append(names, p.String())
+		}
+	}
+	if of == reflect.TypeFor[breakdown.FactKind]() {
+		for k := range breakdown.NumFacts {
+			names = append(names, k.String())
 		}
 	}
 	if !reflect.DeepEqual(s["enum"], names) {

@@ -86,7 +86,7 @@ func (t *text) write(top int) error {
 	}
 	t.findings()
 	t.warnings()
-	t.text(bold, 0, "", answer(t.b))
+	t.text(bold, 0, "", conclusion(t.b))
 	return nil
 }
 
@@ -285,6 +285,18 @@ func (t *text) finding(n int, f *breakdown.Finding) {
 	}
 }
 
+// andMore says in how many other endpoints the cause of a finding is, "" if in none.
+func (t *text) andMore(f *breakdown.Finding) string {
+	switch n := len(f.Endpoints); n {
+	case 0, 1:
+		return ""
+	case 2:
+		return " and " + shorten(t.titleOf(f.Endpoints[1]), 50)
+	default:
+		return fmt.Sprintf(" and %d other endpoints", n-1)
+	}
+}
+
 // heading returns a finding's first sentence: its title, what it would save, and its
 // endpoint unless that is obvious.
 func (t *text) heading(f *breakdown.Finding) string {
@@ -293,7 +305,7 @@ func (t *text) heading(f *breakdown.Finding) string {
 		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
 	}
 	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
-		head += ", in " + shorten(t.titleOf(f.Endpoint), 50)
+		head += ", in " + shorten(t.titleOf(f.Endpoint), 50) + t.andMore(f)
 	}
 	return head
 }

@@ -1,19 +1,29 @@
 package report
 
-import "timesink/analyze/breakdown"
+import (
+	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
+)
 
 // Worded returns a copy of b with its findings and warnings in words, made from the
 // facts of the analysis. The formats do this themselves; Worded is for programs that
 // read the words from a Breakdown. A finding or warning without facts keeps its words.
 func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 	w := *b
+	w.Causes = copied(b.Causes)
+	for i := range w.Causes {
+		if entry := diagnosis.Explain(w.Causes[i].ID); entry != nil && w.Causes[i].Confirm == "" {
+			w.Causes[i].Confirm = entry.Check
+		}
+	}
+	w.Conclusion.Text = conclusion(&w)
 	w.Findings = copied(b.Findings)
 	for i := range w.Findings {
 		f := &w.Findings[i]
-		if words, ok := findingWordings[f.ID]; ok && f.Facts != nil {
-			f.Title, f.Evidence, f.Try = words.title(f.Facts), words.evidence(f.Facts), words.try
-			if words.tries != nil {
-				f.Try = words.tries(f.Facts)
+		if words, ok := findingWordings[f.ID]; ok && (f.Title == "" || len(f.Facts) > 0) {
+			f.Title, f.Evidence, f.Try = words.title(f.Facts), words.evidence(f.Facts), diagnosis.Explain(f.ID).Try
+			if words.try != nil {
+				f.Try = words.try(f.Facts)
 			}
 		}
 	}

@@ -57,7 +57,7 @@ func TestWarningsUseSingularAndPlural(t *testing.T) {
 // words. So do those that this version has no words for.
 func TestWordsWithoutFactsStay(t *testing.T) {
 	b := &breakdown.Breakdown{
-		Findings: []breakdown.Finding{{ID: "no-processor", Title: "as it was", Evidence: []string{"seen"}, Try: "this"}, {ID: "of-tomorrow", Title: "new", Facts: &breakdown.Facts{}}},
+		Findings: []breakdown.Finding{{ID: "no-processor", Title: "as it was", Evidence: []string{"seen"}, Try: "this"}, {ID: "of-tomorrow", Title: "new", Facts: breakdown.Facts{}}},
 		Warnings: []breakdown.Warning{{Code: "no-requests", Message: "as it was"}, {Code: "of-tomorrow", Message: "new", Facts: &breakdown.Doubt{}}},
 	}
 	w := report.Worded(b)
@@ -72,7 +72,8 @@ func TestWordsWithoutFactsStay(t *testing.T) {
 func TestFactsAreRedacted(t *testing.T) {
 	secret := breakdown.Frame{Function: "main.secret", File: "/home/secret/secret.go", Line: 3}
 	b := &breakdown.Breakdown{
-		Findings: []breakdown.Finding{{ID: "lock-held-across-call", Facts: &breakdown.Facts{Site: secret, Holders: []breakdown.HolderFact{{Frame: secret, Doing: breakdown.DB}}}}},
+		Findings: []breakdown.Finding{{ID: "lock-held-across-call", Facts: breakdown.Facts{
+			{Kind: breakdown.FactSite, Place: breakdown.Place(secret)}, {Kind: breakdown.FactHolder, Place: breakdown.Place(secret)}, {Kind: breakdown.FactHolderDoing, Place: breakdown.Place(secret), Name: "db"}}}},
 		Warnings: []breakdown.Warning{{Code: "unknown-library", Facts: &breakdown.Doubt{Endpoint: "/secret", Unruled: &breakdown.Unruled{Stack: []breakdown.Frame{secret}, Rule: "main.secret"}}}},
 	}
 	masked, _ := report.Redacted(b, nil, func(text string) string { return strings.ReplaceAll(text, "secret", "***") })

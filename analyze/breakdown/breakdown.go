@@ -12,6 +12,7 @@
 package breakdown
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,8 +35,12 @@ type Breakdown struct {
 	// AcceptLoops are the loops that accept connections and were kept from it while
 	// clients waited, the longest first.
 	AcceptLoops []AcceptLoop `json:"accept_loops,omitempty"`
-	Findings    []Finding    `json:"findings"`
-	Warnings    []Warning    `json:"warnings"`
+	// Conclusion and Causes are the diagnosis; Causes are sorted by the request time that
+	// they account for, the largest first. Findings are those of them worth showing.
+	Conclusion Conclusion    `json:"conclusion"`
+	Causes     []Explanation `json:"causes"`
+	Findings   []Finding     `json:"findings"`
+	Warnings   []Warning     `json:"warnings"`
 	// Passages determine which endpoint a single request belongs to.
 	Passages Passages `json:"-"`
 }
@@ -220,11 +225,11 @@ func named(function, route, name string) bool {
 	return name == route || name == function || strings.HasSuffix(function, "."+name) || strings.HasSuffix(function, "/"+name)
 }
 
-// Only returns a copy of b with only the endpoints that name means and their findings.
+// Only returns a copy of b with only the endpoints that name means and their causes.
 // It shares everything else with b.
 func (b *Breakdown) Only(name string) *Breakdown {
 	only := *b
-	only.Endpoints, only.Findings = []Endpoint{}, []Finding{}
+	only.Endpoints, only.Causes, only.Findings = []Endpoint{}, []Explanation{}, []Finding{}
 	keep := map[string]bool{}
 	for _, e := range b.Endpoints {
 		if e.Is(name) {
@@ -233,11 +238,18 @@ func (b *Breakdown) Only(name string) *Breakdown {
 			keep[e.Route] = e.Route != ""
 		}
 	}
+	kept := func(name string) bool { return keep[name] }
+	for _, x := range b.Causes {
+		if slices.ContainsFunc(x.Endpoints, kept) {
+			only.Causes = append(only.Causes, x)
+		}
+	}
 	for _, f := range b.Findings {
-		if keep[f.Endpoint] {
+		if keep[f.Endpoint] || slices.ContainsFunc(f.Endpoints, kept) {
 			only.Findings = append(only.Findings, f)
 		}
 	}
+	only.Conclusion = Conclusion{}
 	return &only
 }
 

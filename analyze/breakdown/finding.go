@@ -1,63 +1,70 @@
 package breakdown
 
-// A Finding is something worth doing. Analysis sets ID and Facts, and a report writes
-// Title, Evidence and Try from them. A finding that was read from JSON has words and no
-// Facts.
+// An Explanation is a cause of request time as the diagnosis found it; JSON lists it
+// among the causes. It holds facts and no sentences, except that a report fills in
+// Confirm.
+type Explanation struct {
+	ID         string     `json:"id"` // of the catalogue: "dial-per-call", "sequential-calls" …
+	Confidence Confidence `json:"confidence"`
+	// Endpoints are the names of those that it slows down, the one with most of the time
+	// first. It is empty if the cause is not about requests that were served.
+	Endpoints []string `json:"endpoints"`
+	// Explains is how much of a request's wall time it accounts for, and Saves the most
+	// that a request could save: means over the complete requests of Endpoints, in ns; if
+	// there are none, over those cut by the window's edges. Savings of several causes do
+	// not add up where SharesWith names another one.
+	Explains   int64    `json:"explains_ns"`
+	Saves      int64    `json:"saves_ns"`
+	SharesWith []string `json:"shares_with,omitempty"`
+	Facts      Facts    `json:"facts"`
+	// Confirm is what would confirm or refute it. A report sets it.
+	Confirm string `json:"confirm"`
+	// Shown is set if it accounts for enough to be a finding.
+	Shown bool `json:"-"`
+}
+
+// A Confidence says how sure a cause is.
+type Confidence string
+
+const (
+	// Certain: what was recorded admits no other cause.
+	Certain Confidence = "certain"
+	// Likely: other causes would have to imitate what was recorded.
+	Likely Confidence = "likely"
+	// Possible: it fits what was recorded, and so may others.
+	Possible Confidence = "possible"
+)
+
+// A Conclusion is the answer in the end: the cause that accounts for most of the time,
+// and the sentences that the first screen ends with.
+type Conclusion struct {
+	Cause string `json:"cause"` // an ID, "" if no cause accounts for enough
+	Text  string `json:"text"`  // a report sets it
+}
+
+// A Finding is a cause in words. Analysis sets ID, Endpoint and what is numbers, and a
+// report writes Title, Evidence and Try from Facts. A finding that was read from JSON
+// keeps its words.
 type Finding struct {
-	ID       string   `json:"id"` // stable: "dial-per-call", "sequential-calls" …
-	Endpoint string   `json:"endpoint"`
-	Title    string   `json:"title"`
-	Evidence []string `json:"evidence"`
+	ID         string     `json:"id"` // of the Explanation
+	Confidence Confidence `json:"confidence"`
+	// Endpoint is the first of Endpoints, "" if there is none.
+	Endpoint  string   `json:"endpoint"`
+	Endpoints []string `json:"endpoints"`
+	Title     string   `json:"title"`
+	Evidence  []string `json:"evidence"`
 	// SavesUpTo is the most that a request could save: a bound, not a promise.
-	SavesUpTo int64  `json:"saves_up_to_ns"`
-	Try       string `json:"try"`
-	Facts     *Facts `json:"-"`
+	SavesUpTo  int64    `json:"saves_up_to_ns"`
+	SharesWith []string `json:"shares_with,omitempty"`
+	Try        string   `json:"try"`
+	Facts      Facts    `json:"facts"`
 }
 
-// Facts are what a finding rests on. Which fields are set depends on the finding. Times
-// are means per request, in nanoseconds.
-type Facts struct {
-	Wall  int64 // the wall time of a request
-	Spent int64 // the part of Wall that the finding is about
-	// Site is the place in the service's code to look at. Its Function is "" if none is
-	// known.
-	Site Frame
-	// Calls is the number of calls per request, InFlight the number of Site's calls in
-	// flight while there is at least one, Dialed the percentage of calls that make a
-	// connection.
-	Calls    float64
-	InFlight float64
-	Dialed   int
-	// Cause is, of time spent without a core, why; Waited is the time spent ready to run
-	// for the same reason.
-	Cause  Deprivation
-	Waited int64
-	// Holders are those that kept requests waiting, the longest first.
-	Holders []HolderFact
-	// Batch is the request's own batch: Spent was spent waiting for others. It is nil if
-	// there are no batches.
-	Batch *BatchFact
-	// Fresh and Kept count the probes on new and on kept connections; FreshWait and
-	// KeptWait are how long each waited before the server read it, in the mean. Accept is
-	// the loop that accepts the connections, nil if nothing is known about it.
-	Fresh, Kept         int
-	FreshWait, KeptWait int64
-	Accept              *AcceptLoop
-}
-
-// A BatchFact is what a request's own batch was busy with for most of its time.
-type BatchFact struct {
-	Site   Frame  // in the service's code
-	Called string // the function that Site called, "" if none is known
-	Doing  Bucket
-	Busy   int64
-}
-
-// A HolderFact is how long one holder kept a request waiting, and what it was busy with
-// for most of that time.
-type HolderFact struct {
-	Frame
-	Total int64
-	Doing Bucket
-	Busy  int64 // the part of Total spent in Doing
+// Finding returns the cause as a finding without words.
+func (x *Explanation) Finding() Finding {
+	f := Finding{ID: x.ID, Confidence: x.Confidence, Endpoints: x.Endpoints, Evidence: []string{}, SavesUpTo: x.Saves, SharesWith: x.SharesWith, Facts: x.Facts}
+	if len(x.Endpoints) > 0 {
+		f.Endpoint = x.Endpoints[0]
+	}
+	return f
 }

@@ -79,6 +79,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		{"breakdown imports no other package of the project", "analyze/breakdown", []string{"."}},
 		{"collect knows nothing of what comes after it", "collect", []string{"./analyze", "./report", "./cmd", traceReader}},
 		{"analyze is offline", "analyze", []string{"net", "./report", "./cmd"}},
+		{"diagnosis rests on the breakdown, not on how it was made", "analyze/diagnosis", []string{"./collect", "./analyze/timeline", "./analyze/trace", "./analyze/rules"}},
 		{"report reaches neither the trace reader nor the network", "report", []string{"net", traceReader, "./collect", "./cmd"}},
 	} {
 		for _, never := range rule.never {

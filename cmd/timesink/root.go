@@ -42,7 +42,7 @@ CPU, and the rest. The service needs nothing but net/http/pprof.`,
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.PersistentFlags().BoolVarP(&t.verbose, "verbose", "v", false, "log each step and how long it takes, and show every detail of the answer")
 	cmd.PersistentFlags().BoolVar(&t.logJSON, "log-json", false, "log to standard error as JSON")
-	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.reportCommand(), t.redactCommand(), t.doctorCommand(), t.demoCommand(), t.vinCommand())
+	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.reportCommand(), t.redactCommand(), t.doctorCommand(), t.explainCommand(), t.demoCommand(), t.vinCommand())
 	cmd.SetHelpCommand(helpCommand(cmd))
 	cmd.InitDefaultHelpCmd()
 	cmd.InitDefaultCompletionCmd()

@@ -403,7 +403,7 @@ func wanted(want scenario.Want, row *accuracy.Row, requests []accuracy.Request, 
 	if n := len(elsewhere); 100*n > complete {
 		broken = append(broken, fmt.Errorf("of %d requests %d: %w", complete, n, elsewhere[0]))
 	}
-	if want.Finding != "" && !slices.ContainsFunc(b.Findings, func(f breakdown.Finding) bool { return f.ID == want.Finding && f.Endpoint == endpoint }) {
+	if want.Finding != "" && !slices.ContainsFunc(b.Findings, func(f breakdown.Finding) bool { return f.ID == want.Finding && slices.Contains(f.Endpoints, endpoint) }) {
 		broken = append(broken, fmt.Errorf("%s has no finding %q, of %v", endpoint, want.Finding, b.Findings))
 	}
 	if want.Holds == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"timesink/analyze"
+	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/child"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/services/scenario"
@@ -59,7 +60,7 @@ func TestRequestsThatWaitUnread(t *testing.T) {
 	if said := time.Duration(fresh.Unread); !fresh.Queues() || said < unread*2/3 || said > unread*3/2 {
 		t.Errorf("the probes waited %v unread, the clients %v", said, unread)
 	}
-	if len(b.Findings) == 0 || b.Findings[0].ID != "accept-queue" || b.Findings[0].Facts.Accept == nil {
+	if len(b.Findings) == 0 || b.Findings[0].ID != "accept-queue" || !b.Findings[0].Facts.Has(breakdown.FactAcceptSite) {
 		t.Errorf("the findings are %+v", b.Findings)
 	}
 }

@@ -1,0 +1,57 @@
+package diagnosis
+
+import "timesink/analyze/breakdown"
+
+// Clients queue at a loop from this share of its connections that came while it was
+// held up, and this number of them.
+const (
+	mostlyQueued = 0.5
+	enoughQueued = 10
+)
+
+// acceptQueue finds that requests wait before the server reads them. There are two
+// witnesses: the probes on new connections, which wait longer than those on kept ones,
+// and the accept loop, which was held up and then found most connections waiting. It
+// returns nil if neither says so. How long the requests wait is known from the probes
+// alone.
+func acceptQueue(b *breakdown.Breakdown) *breakdown.Explanation {
+	var queue *breakdown.AcceptLoop
+	for i := range b.AcceptLoops {
+		if l := &b.AcceptLoops[i]; l.Queued >= enoughQueued && float64(l.Queued) >= mostlyQueued*float64(l.Accepted) {
+			queue = l
+			break
+		}
+	}
+	var slowest *breakdown.Endpoint
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
+		if e.Client != nil && e.Client.Fresh.Queues() && (slowest == nil || e.Client.Fresh.Longer() > slowest.Client.Fresh.Longer()) {
+			slowest = e
+		}
+	}
+	x := &breakdown.Explanation{ID: "accept-queue", Confidence: breakdown.Likely, Endpoints: []string{}, Facts: breakdown.Facts{}, Shown: true}
+	switch {
+	case slowest != nil:
+		c := slowest.Client
+		x.Endpoints = append(x.Endpoints, slowest.Name)
+		x.Explains, x.Saves = c.Fresh.Longer(), c.Fresh.Longer()
+		x.Facts = breakdown.Facts{
+			{Kind: breakdown.FactWall, Value: float64(c.Fresh.Mean)}, spent(c.Fresh.Longer()),
+			{Kind: breakdown.FactFreshProbes, Value: float64(c.Fresh.Probes)}, {Kind: breakdown.FactFreshWait, Value: float64(c.Fresh.Unread)},
+			{Kind: breakdown.FactKeptProbes, Value: float64(c.Matched)}, {Kind: breakdown.FactKeptWait, Value: float64(c.Fresh.KeptUnread)},
+		}
+		if queue != nil {
+			x.Confidence = breakdown.Certain
+		}
+	case queue == nil:
+		return nil
+	}
+	if queue != nil {
+		x.Facts = append(x.Facts,
+			breakdown.Fact{Kind: breakdown.FactAcceptSite, Place: breakdown.Place(queue.Site)},
+			breakdown.Fact{Kind: breakdown.FactAcceptHeld, Place: breakdown.Place(queue.Waited), Value: float64(queue.Held)},
+			breakdown.Fact{Kind: breakdown.FactAcceptQueued, Value: float64(queue.Queued)},
+			breakdown.Fact{Kind: breakdown.FactAccepted, Value: float64(queue.Accepted)})
+	}
+	return x
+}

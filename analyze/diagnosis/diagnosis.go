@@ -1,0 +1,312 @@
+package diagnosis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// An Input is what a diagnosis rests on.
+type Input struct {
+	*breakdown.Breakdown
+	// Evidence is what is known of each of the Breakdown's endpoints beside its sums, in
+	// their order.
+	Evidence []Evidence
+}
+
+// Evidence is what an endpoint's requests did that its sums by bucket do not show. Times
+// are means per complete request, in nanoseconds.
+type Evidence struct {
+	// Serial is what requests would save if their upstream calls, made one after another,
+	// were made at once.
+	Serial int64
+	// Batch is what the requests' own batch was busy with, if they queue behind batches;
+	// nil otherwise.
+	Batch *Batch
+}
+
+// A Batch is what a request's own batch was busy with for most of its time.
+type Batch struct {
+	Site   breakdown.Frame // in the service's code
+	Called string          // the function that Site called, "" if none is known
+	Doing  breakdown.Bucket
+	Busy   int64
+}
+
+// notable is the smallest share of a request's wall time that a finding explains.
+const notable = 0.10
+
+// negligible is the share of all request time below which an endpoint has no causes.
+const negligible = 0.01
+
+// A subject is an endpoint under examination.
+type subject struct {
+	*breakdown.Endpoint
+	*Evidence
+	in   *Input
+	left [breakdown.NumBuckets][breakdown.NumPhases]int64 // not explained yet, ns per request
+}
+
+// newSubject returns an endpoint with all its time unexplained.
+func newSubject(in *Input, i int) *subject {
+	s := &subject{Endpoint: &in.Endpoints[i], in: in, Evidence: &Evidence{}}
+	if i < len(in.Evidence) {
+		s.Evidence = &in.Evidence[i]
+	}
+	for b := range s.Buckets {
+		t := &s.Buckets[b]
+		rest := t.Mean
+		for _, p := range t.Phases {
+			s.left[b][p.Phase] += p.Mean
+			rest -= p.Mean
+		}
+		s.left[b][breakdown.NoPhase] += max(rest, 0)
+	}
+	return s
+}
+
+// worth reports whether a time per request is a notable part of it.
+func (s *subject) worth(ns int64) bool {
+	return ns > 0 && float64(ns) >= notable*float64(s.Wall.Mean)
+}
+
+// A look searches an endpoint for a kind of cause. It returns nil if there is none.
+type look func(s *subject) *found
+
+// A found is a cause in one endpoint.
+type found struct {
+	sure   breakdown.Confidence
+	claims []claim
+	// saves is what a request saves at most; if it is negative, what the cause explains.
+	saves int64
+	facts breakdown.Facts
+	// key tells causes of the same kind apart. Those of several endpoints with the same
+	// key are one.
+	key string
+	// whole is set if the cause stands although others explain its time.
+	whole bool
+}
+
+// A claim is time of a bucket that a cause explains: of some of its phases, or of all if
+// there are none.
+type claim struct {
+	bucket breakdown.Bucket
+	phases []breakdown.Phase
+	ns     int64
+}
+
+// claimed returns a claim on all time of a bucket in phases of the given stages.
+func (s *subject) claimed(b breakdown.Bucket, stages ...breakdown.Stage) claim {
+	c := claim{bucket: b}
+	for _, p := range s.Buckets[b].Phases {
+		if slices.Contains(stages, p.Phase.Stage()) {
+			c.phases = append(c.phases, p.Phase)
+			c.ns += p.Mean
+		}
+	}
+	return c
+}
+
+// whole returns a claim on all time of a bucket.
+func (s *subject) whole(b breakdown.Bucket) claim { return claim{bucket: b, ns: s.Buckets[b].Mean} }
+
+// available returns how much of a claim is not explained yet, and takes it if asked to.
+func (s *subject) available(c claim, take bool) (ns int64) {
+	for p := range s.left[c.bucket] {
+		if len(c.phases) > 0 && !slices.Contains(c.phases, breakdown.Phase(p)) {
+			continue
+		}
+		part := min(s.left[c.bucket][p], c.ns-ns)
+		ns += part
+		if take {
+			s.left[c.bucket][p] -= part
+		}
+	}
+	return ns
+}
+
+// explain returns how much of its claims a cause explains, and takes it. It returns false
+// if other causes explain most of it.
+func (s *subject) explain(f *found) (ns int64, ok bool) {
+	claimed := int64(0)
+	for _, c := range f.claims {
+		claimed += c.ns
+		ns += s.available(c, false)
+	}
+	if f.whole {
+		return claimed, true
+	}
+	if 2*ns < claimed {
+		return 0, false
+	}
+	for _, c := range f.claims {
+		s.available(c, true)
+	}
+	return ns, true
+}
+
+// A sum is a cause with what it explains in all its endpoints.
+type sum struct {
+	breakdown.Explanation
+	kind            *kind
+	explains, saves int64 // over all requests
+	requests        int64
+	most            int64 // explained in the first endpoint
+	claims          map[[2]int]bool
+}
+
+// Diagnose returns the causes of the time that requests take, the one that explains most
+// of it first, and the conclusion without its text.
+func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
+	sums := map[string]*sum{}
+	for _, i := range examined(in.Breakdown) {
+		s := newSubject(in, i)
+		for k := range kinds {
+			if f := kinds[k].look(s); f != nil {
+				s.add(sums, &kinds[k], f)
+			}
+		}
+	}
+	list := make([]*sum, 0, len(sums))
+	for _, s := range sums {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b *sum) int {
+		return cmp.Or(cmp.Compare(b.explains, a.explains), cmp.Compare(a.ID, b.ID), slices.Compare(a.Endpoints, b.Endpoints))
+	})
+	out := []breakdown.Explanation{}
+	for _, s := range list {
+		s.SharesWith = s.sharing(list)
+		n := max(s.requests, 1)
+		s.Explains, s.Saves = (s.explains+n/2)/n, (s.saves+n/2)/n
+		out = append(out, s.Explanation)
+	}
+	if x := acceptQueue(in.Breakdown); x != nil {
+		out = append(out, *x)
+	}
+	for i := range out {
+		out[i].Facts = out[i].Facts.WithUnits()
+	}
+	return out, conclude(in.Breakdown, list)
+}
+
+// examined returns the indexes of the endpoints with enough of the time. Streams would
+// top the list for no good reason: they last as long as messages come. What a long poll
+// waits for cannot be made faster.
+func examined(b *breakdown.Breakdown) (list []int) {
+	whole, lasting := int64(0), true
+	for i := range b.Endpoints {
+		lasting = lasting && (b.Endpoints[i].Lasts() || b.Endpoints[i].Requests == 0)
+	}
+	for i := range b.Endpoints {
+		if b.Endpoints[i].Lasts() == lasting {
+			whole += b.Endpoints[i].Wall.Total
+		}
+	}
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
+		if e.Lasts() != lasting || strings.HasSuffix(e.Kind, breakdown.LongPolling) {
+			continue
+		}
+		if e.Requests > 0 && float64(e.Wall.Total) >= negligible*float64(whole) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// add adds a cause found in an endpoint to the sums.
+func (s *subject) add(sums map[string]*sum, k *kind, f *found) {
+	ns, ok := s.explain(f)
+	if !ok {
+		return
+	}
+	if f.saves < 0 {
+		f.saves = ns
+	}
+	f.facts = append(breakdown.Facts{{Kind: breakdown.FactWall, Value: float64(s.Wall.Mean)}}, f.facts...)
+	key := k.id + " " + f.key
+	total := sums[key]
+	if total == nil {
+		total = &sum{kind: k, claims: map[[2]int]bool{}}
+		total.ID = k.id
+		sums[key] = total
+	}
+	if explained := ns * s.Requests; explained > total.most || total.Facts == nil {
+		total.most, total.Facts, total.Confidence = explained, f.facts, f.sure
+		total.Endpoints = append([]string{s.Name}, total.Endpoints...)
+	} else {
+		total.Endpoints = append(total.Endpoints, s.Name)
+	}
+	total.explains += ns * s.Requests
+	total.saves += f.saves * s.Requests
+	total.requests += s.Requests
+	total.Shown = total.Shown || k.finding && (f.whole || s.worth(max(ns, f.saves)))
+	for _, c := range f.claims {
+		total.claims[[2]int{int(c.bucket), len(c.phases)}] = true
+	}
+}
+
+// sharing returns the IDs of the other shown causes that claim time of the same buckets
+// in the same endpoints.
+func (s *sum) sharing(all []*sum) (ids []string) {
+	for _, o := range all {
+		if o == s || !o.Shown || !s.Shown || o.ID == s.ID {
+			continue
+		}
+		if !slices.ContainsFunc(s.Endpoints, func(e string) bool { return slices.Contains(o.Endpoints, e) }) {
+			continue
+		}
+		for c := range s.claims {
+			if o.claims[c] && !slices.Contains(ids, o.ID) {
+				ids = append(ids, o.ID)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// conclusive is the share of an endpoint's time from which one cause is the conclusion.
+const conclusive = 0.4
+
+// conclude returns the cause that accounts for most of the time of the endpoint with the
+// most request time.
+func conclude(b *breakdown.Breakdown, list []*sum) breakdown.Conclusion {
+	for _, s := range list {
+		if !s.Shown && s.kind.finding || s.Confidence == breakdown.Possible {
+			continue
+		}
+		for i := range b.Endpoints {
+			e := &b.Endpoints[i]
+			if e.Name == s.Endpoints[0] && float64(s.most) >= conclusive*float64(e.Wall.Total) && 2*e.Wall.Total >= largest(b, e.Lasts()) {
+				return breakdown.Conclusion{Cause: s.ID}
+			}
+		}
+	}
+	return breakdown.Conclusion{}
+}
+
+// largest returns the most time that the complete requests of an endpoint take, of those
+// that last or of the others.
+func largest(b *breakdown.Breakdown, lasting bool) (most int64) {
+	for i := range b.Endpoints {
+		if e := &b.Endpoints[i]; e.Lasts() == lasting {
+			most = max(most, e.Wall.Total)
+		}
+	}
+	return most
+}
+
+// Findings returns the causes that are worth showing, without words.
+func Findings(causes []breakdown.Explanation) []breakdown.Finding {
+	out := []breakdown.Finding{}
+	for i := range causes {
+		if causes[i].Shown {
+			out = append(out, causes[i].Finding())
+		}
+	}
+	return out
+}

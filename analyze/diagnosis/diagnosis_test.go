@@ -1,0 +1,87 @@
+package diagnosis_test
+
+import (
+	"slices"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
+)
+
+const ms = int64(1e6)
+
+// endpoint returns an endpoint with 10 requests that take these times in each bucket.
+func endpoint(name string, times map[breakdown.Bucket]int64, phases ...breakdown.PhaseTime) breakdown.Endpoint {
+	e := breakdown.Endpoint{Name: name, Requests: 10}
+	for b := range breakdown.NumBuckets {
+		t := breakdown.BucketTime{Bucket: b, Mean: times[b], Total: 10 * times[b]}
+		for _, p := range phases {
+			if slices.Contains(b.Info().Phases, p.Phase) && times[b] > 0 {
+				p.Total = 10 * p.Mean
+				t.Phases = append(t.Phases, p)
+			}
+		}
+		e.Wall.Mean += times[b]
+		e.Buckets = append(e.Buckets, t)
+	}
+	e.Wall.Total = 10 * e.Wall.Mean
+	return e
+}
+
+func diagnose(endpoints ...breakdown.Endpoint) ([]breakdown.Explanation, breakdown.Conclusion) {
+	return diagnosis.Diagnose(&diagnosis.Input{Breakdown: &breakdown.Breakdown{Endpoints: endpoints}})
+}
+
+func ids(list []breakdown.Explanation) (out []string) {
+	for _, x := range list {
+		out = append(out, x.ID)
+	}
+	return out
+}
+
+// A pool that two endpoints wait for is one cause, which accounts for the time of both.
+func TestAPoolOfSeveralEndpointsIsOneCause(t *testing.T) {
+	spent := map[breakdown.Bucket]int64{breakdown.DB: 40 * ms, breakdown.CPU: ms}
+	a := endpoint("main.a", spent, breakdown.PhaseTime{Phase: breakdown.PoolWait, Mean: 30 * ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 10 * ms})
+	b := endpoint("main.b", spent, breakdown.PhaseTime{Phase: breakdown.PoolWait, Mean: 38 * ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 2 * ms})
+	causes, conclusion := diagnose(a, b)
+	if len(causes) == 0 || causes[0].ID != "pool-starved" || !slices.Equal(causes[0].Endpoints, []string{"main.b", "main.a"}) {
+		t.Fatalf("%+v", causes)
+	}
+	if x := causes[0]; x.Explains != 34*ms || x.Saves != 34*ms || x.Facts.Time(breakdown.FactSpent) != 38*ms || x.Confidence != breakdown.Certain {
+		t.Errorf("%+v", x)
+	}
+	if conclusion.Cause != "pool-starved" {
+		t.Errorf("the conclusion is %+v", conclusion)
+	}
+	if f := diagnosis.Findings(causes); len(f) != 1 || f[0].Endpoint != "main.b" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// What a limit explains is not a lack of processors as well, and no instant is explained
+// twice.
+func TestAnInstantHasOneCause(t *testing.T) {
+	spent := map[breakdown.Bucket]int64{breakdown.CPU: 30 * ms, breakdown.Scheduler: 50 * ms, breakdown.DB: 20 * ms}
+	limited := endpoint("main.a", spent, breakdown.PhaseTime{Phase: breakdown.OnCPU, Mean: 5 * ms},
+		breakdown.PhaseTime{Phase: breakdown.OffCPU, Mean: 25 * ms, Cause: breakdown.ByLimit}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 20 * ms})
+	causes, _ := diagnose(limited)
+	if got := ids(causes); !slices.Equal(got, []string{"no-core", "other-side"}) {
+		t.Fatalf("%v", got)
+	}
+	sum := int64(0)
+	for _, x := range causes {
+		sum += x.Explains
+	}
+	if sum != 95*ms {
+		t.Errorf("the causes explain %d of %d ns", sum, limited.Wall.Mean)
+	}
+}
+
+// Another system that answers slowly is a cause, and nothing to do about here.
+func TestTheOtherSideIsNoFinding(t *testing.T) {
+	causes, conclusion := diagnose(endpoint("main.a", map[breakdown.Bucket]int64{breakdown.DB: 40 * ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 40 * ms}))
+	if len(causes) != 1 || causes[0].ID != "other-side" || causes[0].Facts.Name(breakdown.FactOtherSide) != "db" || len(diagnosis.Findings(causes)) != 0 || conclusion.Cause != "other-side" {
+		t.Errorf("%+v, %+v", causes, conclusion)
+	}
+}
