@@ -57,7 +57,7 @@ var families = []family{
 	{"long polls", server.Polls, []string{"publish", "long poll by a hub"}},
 	{"limited listener", []scenario.Scenario{server.Limited}, []string{server.Limited.Name}},
 	{"dns", server.DNS, []string{"miekg/dns over UDP"}},
-	{"messages", server.Messages, []string{"lines over TCP"}},
+	{"messages", server.Messages, []string{"a goroutine for each packet"}},
 	{"schedulers", job.Scenarios, []string{"cron"}},
 	{"units", server.Units, []string{"task that another goroutine ends"}},
 }
