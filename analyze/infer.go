@@ -300,14 +300,15 @@ const certain = 0.99
 // running times, nil if that is not certain. An endpoint with another route did not.
 func (in *inference) likeliest(e *endpoint, shares [][]infer.Share) *endpoint {
 	logs := make([]float64, len(in.classes))
+	sampled := map[int]int64{} // by cell
+	for key, n := range e.sampled {
+		if key.of == 0 {
+			sampled[key.cell] += n
+		}
+	}
 	found := int64(0)
 	for k, c := range in.strata[0].views[0].Cells {
-		n := int64(0)
-		for key, sampled := range e.sampled {
-			if key.of == 0 && key.cell == c.Index {
-				n += sampled
-			}
-		}
+		n := sampled[c.Index]
 		if n == 0 || shares[k] == nil {
 			continue
 		}

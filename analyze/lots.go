@@ -26,8 +26,8 @@ type cellKey struct {
 // costs are how long a CPU sample may hold up the request that it hits, in ns: the signal,
 // the stack that is walked for it, and the kernel's timer. Requests of which only samples
 // show the endpoint would otherwise seem to run longer than those like them that were not
-// sampled. Which cost is right depends on the machine: measured were about 10 µs on plain
-// hardware and 100 in a virtual machine.
+// sampled. Which cost is right depends on the machine: in a virtual machine about 100 µs
+// were measured.
 var costs = [...]int64{0, 50e3, 100e3}
 
 // at returns the cell if a sample costs costs[i].

@@ -139,11 +139,12 @@ type mix struct {
 var mixes = []mix{
 	{"four that differ by factors of two to twenty", []made{{466, even(8)}, {1033, even(3)}, {1399, even(1.2)}, {1422, even(0.35)}}, 2.5},
 	{"five", []made{{900, even(7)}, {900, even(3.5)}, {900, even(1.7)}, {900, even(0.9)}, {900, even(0.45)}}, 2.5},
-	// Its last two differ by a half only.
+	// Its last two differ by a half only, where the bound is for factors of two.
 	{"five, of which one is rare", []made{{60, even(7)}, {900, even(3.5)}, {3000, even(1.7)}, {900, even(0.9)}, {2000, even(0.6)}}, 3},
 	{"wide", []made{{700, wide(5, 0.8)}, {1500, wide(2, 0.8)}, {2000, wide(0.8, 0.8)}}, 0},
 	{"two-humped", []made{{1500, humps(0.5, even(0.5), even(8))}, {1000, even(2)}, {2000, humps(0.8, even(0.4), even(3))}}, 0},
-	// Supposing a wrong cost, samples are where there are no other requests.
+	// The bound is for running times that spread by half. Where they spread by less, and the
+	// supposed cost is wrong, samples are where there are no other requests.
 	{"constant", []made{{466, wide(8, 0.03)}, {1033, wide(3, 0.03)}, {1399, wide(1.2, 0.03)}, {1422, wide(0.35, 0.03)}}, 0},
 	{"alike", []made{{1500, even(1)}, {500, even(1)}, {3000, wide(1, 0.2)}}, 0},
 	{"steps", []made{{1500, even(2)}, {1500, wide(2.5, 0.1)}, {1500, func(*rand.Rand) float64 { return 1.5 }}}, 0},

@@ -42,9 +42,8 @@
 // # Views
 //
 // A CPU sample holds up the request that it hits, so a sampled request runs longer than
-// it would have without. How much longer is not known: some microseconds on plain
-// hardware, a tenth of a millisecond in a virtual machine. So there are several views of
-// the same pools, one for each supposed cost, with the sampled requests where they would
+// it would have without. How much longer depends on the machine, and is not known: in a
+// virtual machine, a tenth of a millisecond. So there are several views of the same pools, one for each supposed cost, with the sampled requests where they would
 // have been. Shares are the mean over the views, and intervals are of draws from all.
 //
 // # Intervals

@@ -66,24 +66,24 @@ type drawn struct {
 	free float64
 }
 
-// madeDraws are what draws gave each class: by figure, class and draw. All were made with
+// outcomes are what draws gave each class: by figure, class and draw. All were made with
 // the same grid, since all views have the same wall times.
-type madeDraws struct {
+type outcomes struct {
 	by   [4][][]float64
 	grid grid
 }
 
-func newDraws(classes int) *madeDraws {
-	all := &madeDraws{}
+func newOutcomes(classes int) *outcomes {
+	all := &outcomes{}
 	for f := range all.by {
 		all.by[f] = make([][]float64, classes)
 	}
 	return all
 }
 
-// drawInto adds that many draws, or one if all would be the same, because there are no
-// several classes.
-func (d *drawing) drawInto(all *madeDraws, times int) {
+// repeat adds that many draws, or one if all would be the same because each pool has a
+// single class.
+func (d *drawing) repeat(times int, all *outcomes) {
 	all.grid = d.grid
 	base := make([]drawn, len(d.known))
 	for j := range base {
@@ -113,7 +113,7 @@ func (d *drawing) drawInto(all *madeDraws, times int) {
 }
 
 // figures returns the intervals of the classes, wider than the draws by a factor.
-func (all *madeDraws) figures(known []Walls, wider float64) []Figure {
+func (all *outcomes) figures(known []Walls, wider float64) []Figure {
 	out := make([]Figure, len(known))
 	for j := range out {
 		least := float64(known[j].N)

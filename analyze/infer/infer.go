@@ -97,28 +97,28 @@ const draws = 400
 // Requests out of reach in the first view stay unnamed.
 func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 	r := &Result{Shares: make([][][]Share, len(views[0]))}
+	reach := make([][]int, len(views[0]))
 	for i := range views[0] {
 		r.Shares[i] = make([][]Share, len(views[0][i].Cells))
+		reach[i] = views[0][i].inReach(off)
 	}
-	all := newDraws(len(known))
-	for v, pools := range views {
+	all := newOutcomes(len(known))
+	for _, pools := range views {
 		d := newDrawing(known, pools)
 		for i := range pools {
-			pool := &pools[i]
-			if v > 0 {
-				pool = pool.within(views[0][i].inReach(off))
-			}
-			p := newPartition(pool, off)
+			p := newPartition(pools[i].within(reach[i]), off)
 			if p == nil {
 				continue
 			}
 			d.add(p)
 			for k, shares := range p.shares() {
-				at := &r.Shares[i][p.cells[k]]
-				*at = blend(*at, shares)
+				if _, ok := slices.BinarySearch(reach[i], p.cells[k]); ok {
+					at := &r.Shares[i][p.cells[k]]
+					*at = blend(*at, shares)
+				}
 			}
 		}
-		d.drawInto(all, (draws+len(views)-1)/len(views))
+		d.repeat((draws+len(views)-1)/len(views), all)
 	}
 	for _, cells := range r.Shares {
 		for _, shares := range cells {
@@ -146,10 +146,9 @@ func blend(sum, more []Share) []Share {
 	for _, s := range more {
 		i := slices.IndexFunc(sum, func(o Share) bool { return o.Class == s.Class })
 		if i < 0 {
-			sum = append(sum, s)
-		} else {
-			sum[i].Part += s.Part
+			i, sum = len(sum), append(sum, Share{Class: s.Class})
 		}
+		sum[i].Part += s.Part
 	}
 	return sum
 }

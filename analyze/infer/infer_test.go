@@ -86,6 +86,21 @@ func TestTooFewSamplesNameNobody(t *testing.T) {
 	}
 }
 
+// Requests that only a supposition brings within reach stay unnamed, and count for no one.
+func TestSuppositionsBringNothingWithinReach(t *testing.T) {
+	views := [][]Pool{
+		{{Cells: []Cell{cell(0.1, 1000), cell(0.3, 0), cell(4, 100, 10)}}},
+		{{Cells: []Cell{cell(0.1, 1000), cell(0.3, 0, 10), cell(4, 100)}}},
+	}
+	r := Estimate([]Walls{walls(4, 10)}, views, 0)
+	if r.Shares[0][0] != nil || !reflect.DeepEqual(r.Shares[0][2], []Share{{0, 1}}) {
+		t.Errorf("the shares are %v", r.Shares[0])
+	}
+	if in := r.Figures[0].Requests; in.High > 110 {
+		t.Errorf("as many requests as %v", in)
+	}
+}
+
 // The same data must have the same answer.
 func TestEstimatesAreReproducible(t *testing.T) {
 	known, pools, _ := simulate(rand.New(rand.NewPCG(3, 4)), mixes[1].classes, 0)
