@@ -37,15 +37,15 @@ type cFunction struct {
 const (
 	// enoughInC is how much time in a C function decides what it does, in samples that
 	// it is expected to get if it computes. Of 200, one that gets them at 0.4 of the
-	// rate of Go code has fewer than a quarter in one of 2000 captures.
+	// rate of Go code has fewer than a quarter of them in one of 7000 captures.
 	enoughInC = 200
 	// enoughInGo is how much running time shows how often Go code has a core, in samples
 	// that it gets on one.
 	enoughInGo = 12
 	// leastComputing is the least rate of samples in a C function that computes, where
 	// that of Go code is 1. The runtime bounds the threads in Go code, but not those in
-	// C. So where cores are scarce, a thread in C takes turns with more others, and Go
-	// code that runs only briefly is let in before it.
+	// C. So where cores are scarce, a thread in C shares its core with more others, and
+	// the kernel prefers threads that run briefly, as those in Go code do.
 	leastComputing = 0.25
 	// mostHeld bounds the number of requests held back.
 	mostHeld = 4096

@@ -469,8 +469,8 @@ func openUneven(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	}, nil
 }
 
-// openBroadcastPool lets one request query at a time. A request that is done wakes all that
-// wait; one of them queries next and the others wait again.
+// openBroadcastPool lets one request query at a time. When its query is done, a request
+// wakes all waiting ones. One of them goes next; the others wait again.
 func openBroadcastPool(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {
