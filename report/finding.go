@@ -113,26 +113,10 @@ var findingWordings = map[string]findingWording{
 		},
 		evidence: acceptEvidence,
 	},
-	"other-side": {
-		title:    func(f breakdown.Facts) string { return "most of the time is spent waiting for " + otherSide(f) },
-		evidence: func(f breakdown.Facts) []string { return append([]string{ofRequest(f)}, calledAt(f)...) },
-	},
 	"no-processor": {
 		title:    says("requests are ready to run and wait for a processor"),
 		evidence: func(f breakdown.Facts) []string { return []string{ofRequest(f)} },
 	},
-}
-
-// otherSide names the system whose time it is.
-func otherSide(f breakdown.Facts) string {
-	t := breakdown.BucketTime{}
-	if t.Bucket.UnmarshalText([]byte(f.Name(breakdown.FactOtherSide))) != nil {
-		return "another system"
-	}
-	for _, s := range f.All(breakdown.FactSystem) {
-		t.Systems = append(t.Systems, s.Name)
-	}
-	return spoken(&t)
 }
 
 func says(text string) func(breakdown.Facts) string {

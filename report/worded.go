@@ -20,11 +20,15 @@ func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 	w.Findings = copied(b.Findings)
 	for i := range w.Findings {
 		f := &w.Findings[i]
-		if words, ok := findingWordings[f.ID]; ok && (f.Title == "" || len(f.Facts) > 0) {
-			f.Title, f.Evidence, f.Try = words.title(f.Facts), words.evidence(f.Facts), diagnosis.Explain(f.ID).Try
-			if words.try != nil {
-				f.Try = words.try(f.Facts)
-			}
+		words, ok := findingWordings[f.ID]
+		if !ok || f.Title != "" && len(f.Facts) == 0 {
+			continue
+		}
+		f.Title, f.Evidence = words.title(f.Facts), words.evidence(f.Facts)
+		if words.try != nil {
+			f.Try = words.try(f.Facts)
+		} else if entry := diagnosis.Explain(f.ID); entry != nil {
+			f.Try = entry.Try
 		}
 	}
 	w.Warnings = copied(b.Warnings)

@@ -35,8 +35,8 @@ const (
 	Possible Confidence = "possible"
 )
 
-// A Conclusion is the answer in the end: the cause that accounts for most of the time,
-// and the sentences that the first screen ends with.
+// A Conclusion is the answer in the end: the sentences that the first screen ends with, and
+// beside them the cause that accounts for most of the time.
 type Conclusion struct {
 	Cause string `json:"cause"` // an ID, "" if no cause accounts for enough
 	Text  string `json:"text"`  // a report sets it

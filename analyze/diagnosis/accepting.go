@@ -14,7 +14,7 @@ const (
 // and the accept loop, which was held up and then found most connections waiting. It
 // returns nil if neither says so. How long the requests wait is known from the probes
 // alone.
-func acceptQueue(b *breakdown.Breakdown) *breakdown.Explanation {
+func acceptQueue(b *breakdown.Breakdown) *sum {
 	var queue *breakdown.AcceptLoop
 	for i := range b.AcceptLoops {
 		if l := &b.AcceptLoops[i]; l.Queued >= enoughQueued && float64(l.Queued) >= mostlyQueued*float64(l.Accepted) {
@@ -29,29 +29,30 @@ func acceptQueue(b *breakdown.Breakdown) *breakdown.Explanation {
 			slowest = e
 		}
 	}
-	x := &breakdown.Explanation{ID: "accept-queue", Confidence: breakdown.Likely, Endpoints: []string{}, Facts: breakdown.Facts{}, Shown: true}
+	s := &sum{Explanation: breakdown.Explanation{ID: "accept-queue", Confidence: breakdown.Likely, Endpoints: []string{}, Facts: breakdown.Facts{}, Shown: true}}
 	switch {
 	case slowest != nil:
 		c := slowest.Client
-		x.Endpoints = append(x.Endpoints, slowest.Name)
-		x.Explains, x.Saves = c.Fresh.Longer(), c.Fresh.Longer()
-		x.Facts = breakdown.Facts{
+		s.Endpoints = append(s.Endpoints, slowest.Name)
+		s.requests = max(slowest.Requests, 1)
+		s.explains, s.saves = c.Fresh.Longer()*s.requests, c.Fresh.Longer()*s.requests
+		s.Facts = breakdown.Facts{
 			{Kind: breakdown.FactWall, Value: float64(c.Fresh.Mean)}, spent(c.Fresh.Longer()),
 			{Kind: breakdown.FactFreshProbes, Value: float64(c.Fresh.Probes)}, {Kind: breakdown.FactFreshWait, Value: float64(c.Fresh.Unread)},
 			{Kind: breakdown.FactKeptProbes, Value: float64(c.Matched)}, {Kind: breakdown.FactKeptWait, Value: float64(c.Fresh.KeptUnread)},
 		}
 		if queue != nil {
-			x.Confidence = breakdown.Certain
+			s.Confidence = breakdown.Certain
 		}
 	case queue == nil:
 		return nil
 	}
 	if queue != nil {
-		x.Facts = append(x.Facts,
+		s.Facts = append(s.Facts,
 			breakdown.Fact{Kind: breakdown.FactAcceptSite, Place: breakdown.Place(queue.Site)},
 			breakdown.Fact{Kind: breakdown.FactAcceptHeld, Place: breakdown.Place(queue.Waited), Value: float64(queue.Held)},
 			breakdown.Fact{Kind: breakdown.FactAcceptQueued, Value: float64(queue.Queued)},
 			breakdown.Fact{Kind: breakdown.FactAccepted, Value: float64(queue.Accepted)})
 	}
-	return x
+	return s
 }

@@ -4,7 +4,9 @@ import "slices"
 
 // An Entry explains a kind of cause to the people who meet it.
 type Entry struct {
-	ID          string `json:"id"`
+	ID string `json:"id"`
+	// Finding is set if reports show the cause as a finding. Others are causes only.
+	Finding     bool   `json:"finding"`
 	Means       string `json:"means"`
 	Told        string `json:"told"`         // how it is told
 	FalseAlarms string `json:"false_alarms"` // "" if none are known

@@ -9,6 +9,9 @@ func TestEveryKindOfCauseIsExplained(t *testing.T) {
 	ids := []string{"accept-queue"}
 	for _, k := range kinds {
 		ids = append(ids, k.id)
+		if e := Explain(k.id); e != nil && e.Finding != k.finding {
+			t.Errorf("%s is a finding: %v, as explained: %v", k.id, k.finding, e.Finding)
+		}
 	}
 	slices.Sort(ids)
 	var explained []string

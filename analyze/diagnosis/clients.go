@@ -37,7 +37,7 @@ func dialPerCall(s *subject) *found {
 	}
 	c := s.claimed(breakdown.Upstream, breakdown.Dialing)
 	site := busiest(t).Frame
-	return &found{sure: breakdown.Certain, claims: []claim{c}, saves: c.ns, key: site.Function, whole: true,
+	return &found{sure: breakdown.Certain, claims: []claim{c}, saves: c.ns, key: site.Function, stands: true,
 		facts: append(breakdown.Facts{spent(c.ns), {Kind: breakdown.FactDialed, Value: float64(dialed)}}, at(site)...)}
 }
 

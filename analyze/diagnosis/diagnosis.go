@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -85,8 +86,8 @@ type found struct {
 	// key tells causes of the same kind apart. Those of several endpoints with the same
 	// key are one.
 	key string
-	// whole is set if the cause stands although others explain its time.
-	whole bool
+	// stands is set if it is a cause however little of its time is left to explain.
+	stands bool
 }
 
 // A claim is time of a bucket that a cause explains: of some of its phases, or of all if
@@ -95,6 +96,15 @@ type claim struct {
 	bucket breakdown.Bucket
 	phases []breakdown.Phase
 	ns     int64
+}
+
+// overlaps reports whether two claims may be about the same time.
+func (c *claim) overlaps(o *claim) bool {
+	if c.bucket != o.bucket || c.ns == 0 || o.ns == 0 {
+		return false
+	}
+	return len(c.phases) == 0 || len(o.phases) == 0 ||
+		slices.ContainsFunc(c.phases, func(p breakdown.Phase) bool { return slices.Contains(o.phases, p) })
 }
 
 // claimed returns a claim on all time of a bucket in phases of the given stages.
@@ -135,10 +145,7 @@ func (s *subject) explain(f *found) (ns int64, ok bool) {
 		claimed += c.ns
 		ns += s.available(c, false)
 	}
-	if f.whole {
-		return claimed, true
-	}
-	if 2*ns < claimed {
+	if !f.stands && 2*ns < claimed {
 		return 0, false
 	}
 	for _, c := range f.claims {
@@ -150,11 +157,11 @@ func (s *subject) explain(f *found) (ns int64, ok bool) {
 // A sum is a cause with what it explains in all its endpoints.
 type sum struct {
 	breakdown.Explanation
-	kind            *kind
+	kind            *kind // nil for one that is about no endpoint's wall time
 	explains, saves int64 // over all requests
 	requests        int64
 	most            int64 // explained in the first endpoint
-	claims          map[[2]int]bool
+	claims          []claim
 }
 
 // Diagnose returns the causes of the time that requests take, the one that explains most
@@ -169,8 +176,8 @@ func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 			}
 		}
 	}
-	list := make([]*sum, 0, len(sums))
-	for _, s := range sums {
+	list := slices.Collect(maps.Values(sums))
+	if s := acceptQueue(in.Breakdown); s != nil {
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b *sum) int {
@@ -182,9 +189,6 @@ func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 		n := max(s.requests, 1)
 		s.Explains, s.Saves = (s.explains+n/2)/n, (s.saves+n/2)/n
 		out = append(out, s.Explanation)
-	}
-	if x := acceptQueue(in.Breakdown); x != nil {
-		out = append(out, *x)
 	}
 	for i := range out {
 		out[i].Facts = out[i].Facts.WithUnits()
@@ -230,7 +234,7 @@ func (s *subject) add(sums map[string]*sum, k *kind, f *found) {
 	key := k.id + " " + f.key
 	total := sums[key]
 	if total == nil {
-		total = &sum{kind: k, claims: map[[2]int]bool{}}
+		total = &sum{kind: k}
 		total.ID = k.id
 		sums[key] = total
 	}
@@ -243,14 +247,12 @@ func (s *subject) add(sums map[string]*sum, k *kind, f *found) {
 	total.explains += ns * s.Requests
 	total.saves += f.saves * s.Requests
 	total.requests += s.Requests
-	total.Shown = total.Shown || k.finding && (f.whole || s.worth(max(ns, f.saves)))
-	for _, c := range f.claims {
-		total.claims[[2]int{int(c.bucket), len(c.phases)}] = true
-	}
+	total.Shown = total.Shown || k.finding && (f.stands || s.worth(max(ns, f.saves)))
+	total.claims = append(total.claims, f.claims...)
 }
 
-// sharing returns the IDs of the other shown causes that claim time of the same buckets
-// in the same endpoints.
+// sharing returns the IDs of the other shown causes that claim the same time of the same
+// endpoints.
 func (s *sum) sharing(all []*sum) (ids []string) {
 	for _, o := range all {
 		if o == s || !o.Shown || !s.Shown || o.ID == s.ID {
@@ -259,14 +261,15 @@ func (s *sum) sharing(all []*sum) (ids []string) {
 		if !slices.ContainsFunc(s.Endpoints, func(e string) bool { return slices.Contains(o.Endpoints, e) }) {
 			continue
 		}
-		for c := range s.claims {
-			if o.claims[c] && !slices.Contains(ids, o.ID) {
+		for i := range s.claims {
+			if slices.ContainsFunc(o.claims, func(c claim) bool { return c.overlaps(&s.claims[i]) }) {
 				ids = append(ids, o.ID)
+				break
 			}
 		}
 	}
 	slices.Sort(ids)
-	return ids
+	return slices.Compact(ids)
 }
 
 // conclusive is the share of an endpoint's time from which one cause is the conclusion.
@@ -276,7 +279,8 @@ const conclusive = 0.4
 // most request time.
 func conclude(b *breakdown.Breakdown, list []*sum) breakdown.Conclusion {
 	for _, s := range list {
-		if !s.Shown && s.kind.finding || s.Confidence == breakdown.Possible {
+		// Time before the server reads a request is no part of its wall time.
+		if s.kind == nil || !s.Shown && s.kind.finding || s.Confidence == breakdown.Possible {
 			continue
 		}
 		for i := range b.Endpoints {

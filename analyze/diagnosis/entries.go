@@ -4,6 +4,7 @@ package diagnosis
 var entries = []Entry{
 	{
 		ID:          "accept-queue",
+		Finding:     true,
 		Means:       "Clients connect and wait until the service accepts their connection, so they wait before the server reads anything.",
 		Told:        "Probes on new connections wait longer until the server reads them than probes on kept ones, or the accept loop was held up and then found most connections waiting.",
 		FalseAlarms: "A proxy between the probes and the service may queue connections itself.",
@@ -12,6 +13,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "batch-queue",
+		Finding:     true,
 		Means:       "A worker serves several requests at once. A request waits for the batch in front of its own, and then for its own.",
 		Told:        "The goroutine that releases the requests releases several after one piece of work, again and again.",
 		FalseAlarms: "Workers that take long and short jobs in turn from a full queue look alike.",
@@ -20,6 +22,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "child-process",
+		Finding:     true,
 		Means:       "Requests start a process and wait for it.",
 		Told:        "Requests wait in os/exec or os.(*Process).Wait.",
 		FalseAlarms: "",
@@ -28,6 +31,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "dial-per-call",
+		Finding:     true,
 		Means:       "Calls make a new connection instead of using one again.",
 		Told:        "Half of the calls or more dial.",
 		FalseAlarms: "Shortly after a start, first calls have no connection to use.",
@@ -36,6 +40,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "lock-contended",
+		Finding:     true,
 		Means:       "Requests wait for a lock that another goroutine holds.",
 		Told:        "Requests wait in a mutex, and the goroutine that unlocks it was at work meanwhile.",
 		FalseAlarms: "",
@@ -44,6 +49,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "lock-held-across-call",
+		Finding:     true,
 		Means:       "A lock is held while its holder waits for another system, so all others wait for that system as well.",
 		Told:        "The goroutine that unlocks was in a call to another system while requests waited.",
 		FalseAlarms: "A lock that must cover the call, such as one that fills a cache once, is held on purpose.",
@@ -52,6 +58,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "many-queries",
+		Finding:     true,
 		Means:       "One place asks the database again and again within one request (N+1).",
 		Told:        "Ten calls or more per request at one call site.",
 		FalseAlarms: "Queries that depend on each other's answers cannot be joined.",
@@ -60,6 +67,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "no-core",
+		Finding:     true,
 		Means:       "Goroutines run as far as the runtime knows, and the kernel has taken the core from them.",
 		Told:        "CPU samples hit running goroutines less than their running time would get on a core.",
 		FalseAlarms: "A kernel that samples less than it is asked to; a hypervisor that takes cores is no neighbor on this machine.",
@@ -68,6 +76,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "no-processor",
+		Finding:     true,
 		Means:       "Requests are ready to run, and all processors are busy.",
 		Told:        "Requests are runnable for a notable part of their time.",
 		FalseAlarms: "",
@@ -84,6 +93,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "pool-starved",
+		Finding:     true,
 		Means:       "Requests wait for a free connection of the service's own pool, not for the database.",
 		Told:        "Requests wait in the pool's own code until another request gives a connection back.",
 		FalseAlarms: "",
@@ -92,6 +102,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "sequential-calls",
+		Finding:     true,
 		Means:       "Calls to other services are made one after another, so their times add up.",
 		Told:        "Several calls per request, never two at once.",
 		FalseAlarms: "Calls that need each other's answers cannot be made at once.",
@@ -100,6 +111,7 @@ var entries = []Entry{
 	},
 	{
 		ID:          "worker-queue",
+		Finding:     true,
 		Means:       "Requests are handed to workers that are busy with other requests.",
 		Told:        "Requests wait for a goroutine that works for others until it takes them.",
 		FalseAlarms: "",
