@@ -4,7 +4,8 @@
 // Package analyze folds these requests into a Breakdown. Read is the only entry point.
 // Package trace decodes the trace into records, generation by generation. Its workers
 // also classify each distinct stack once, by the rules table (classes.go). A machine
-// applies the records in order (machine.go). It has these parts:
+// applies the records in order (machine.go, with wakeups.go and processors.go for what
+// they say beside a goroutine's state). It has these parts:
 //
 //   - Goroutines: the current state of each (goroutine.go).
 //   - History: what goroutines did recently, within a budget (history.go).
@@ -12,9 +13,10 @@
 //     them (recognizers.go, then connections.go, streams.go, consumers.go, loops.go
 //     and turns.go, units.go).
 //   - Requests: what is known about each, from its opening to its end (requests.go).
-//   - Attribution: where a request's time went. It follows wake-ups through
-//     the history (attribute.go, waits.go; batches.go and shared.go for work that
-//     several requests share; opening.go and closing.go at the window's edges).
+//   - Attribution: where a request's time went (attribute.go, waits.go), and the evidence
+//     for it (causes.go). It follows wake-ups through the history (follow.go; batches.go
+//     and shared.go for work that several requests share; opening.go and closing.go at
+//     the window's edges).
 //   - The whole: the time of all goroutines by root, how much of it is for requests, and
 //     what held up the loops that accept connections (whole.go, accepting.go).
 //   - Calls: what requests asked of other systems (calls.go).

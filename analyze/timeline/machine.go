@@ -236,102 +236,6 @@ func (m *machine) mayWatch(g *goroutine) {
 	}
 }
 
-// wake ends a wait.
-func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *goroutine, wakerClass *class) {
-	waited, reason := g.class, g.reason
-	if waker != nil {
-		m.feed(g, wakerClass)
-		m.noteWaker(g, waker, wakerClass, at)
-		m.consumed(waker, at, wakerClass, waited)
-	}
-	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != trace.ReasonGC {
-		wakerClass.ends.learn(spell{waited, trace.StateWaiting, reason})
-	}
-	m.enter(g, at, state, nil, trace.ReasonNone, waker, wakerClass)
-	if g.claim > unclaimed {
-		recognizers[g.claim].resume(m, g, wakeup{at: g.since, waited: waited, reason: reason, waker: waker, by: wakerClass})
-	}
-	if waker == nil || !followable(waited, reason) {
-		return
-	}
-	from, to := waker, g
-	if received(reason, wakerClass) {
-		from, to = g, waker
-	}
-	if r := m.worksFor(from); r != nil && !from.borrowed {
-		if r.g == from {
-			r.gaveTo, r.gaveAt = to, at
-		}
-		r.asked = r.asked || m.worksFor(to) != r
-	}
-	if to.isWorker() {
-		m.borrow(to, from)
-	}
-	m.notePass(from, to, at)
-}
-
-// received reports whether the goroutine that ended a wait took what the other one
-// was waiting to give.
-func received(reason trace.Reason, waker *class) bool {
-	return reason == trace.ReasonSend || waker != nil && waker.receives
-}
-
-// notePass records that something went from one goroutine to another, at least one of
-// which does not belong to a request. A shared worker that has passed a request's
-// work on is done with it.
-func (m *machine) notePass(from, to *goroutine, at int64) {
-	if r := m.worksFor(from); !m.remembers() || r != nil && r == m.worksFor(to) && !from.borrowed && !to.borrowed {
-		return
-	}
-	if from.isWorker() {
-		m.pass(from, at, to, false)
-		if from.borrowed {
-			from.req, from.borrowed = nil, false
-		}
-	}
-	if to.isWorker() {
-		m.pass(to, at, from, true)
-	}
-}
-
-// noteWaker updates the waker's request from the waker's stack, and records that the
-// waker woke another request.
-func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
-	if wakerClass != nil {
-		m.seen(waker, at, wakerClass, trace.StateRunning)
-	}
-	r := m.worksFor(g)
-	if r == nil && g.claim != unseen || !m.remembers() || !followable(g.class, g.reason) {
-		return
-	}
-	if waker.relays() {
-		m.noteRelease(waker.creator, waker.created, waker.born, g, r)
-	}
-	m.noteRelease(waker, wakerClass, at, g, r)
-}
-
-// borrow marks a shared worker as working for the request that handed it something,
-// either by waking it or by waiting until the worker took it. The loan ends when
-// another request hands it something, or when the worker wakes the request.
-func (m *machine) borrow(worker, from *goroutine) {
-	if r := m.worksFor(worker); r != nil && !worker.borrowed {
-		return // a branch of its own request remains one
-	}
-	if r := m.worksFor(from); r != nil {
-		worker.req, worker.reqSeq, worker.borrowed = r, from.reqSeq, true
-	} else if worker.borrowed {
-		worker.req, worker.borrowed = nil, false
-	}
-}
-
-// worksFor returns the open request that a goroutine works for, or nil.
-func (m *machine) worksFor(g *goroutine) *request {
-	if g.req != nil && g.req.seq == g.reqSeq && g.req.life == open {
-		return g.req
-	}
-	return nil
-}
-
 func (m *machine) create(r *trace.Record) {
 	var parent *goroutine
 	if r.Other >= 0 {
@@ -446,29 +350,6 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 	m.intervalEnded(g, &iv)
 }
 
-// aideOf returns the goroutine that did the work another one waited for: it made a
-// connection, which may have been started by a goroutine that released one, or it
-// wrote the request. It returns nil if there is none.
-func aideOf(g, waker *goroutine) *goroutine {
-	if g.class == nil || g.class.Own == nil {
-		return nil
-	}
-	switch aide := g.aide; g.class.Phase {
-	case breakdown.PoolWait:
-		if aide == nil {
-			aide = waker
-		}
-		if aide != nil && aide.start != nil && aide.start.Dials {
-			return aide
-		}
-	case breakdown.ResponseWait:
-		if aide != nil && aide.start.Writes {
-			return aide
-		}
-	}
-	return nil
-}
-
 // intervalEnded attributes a closed interval and keeps it as long as it may be
 // needed.
 func (m *machine) intervalEnded(g *goroutine, iv *interval) {
@@ -523,67 +404,6 @@ func needsPast(c *class, reason trace.Reason) bool {
 // followable reports whether a wait is not explained by its own stack.
 func followable(c *class, reason trace.Reason) bool {
 	return needsPast(c, reason) && (c == nil || c.Own == nil)
-}
-
-func (m *machine) sample(r *trace.Record) {
-	m.sum.Samples++
-	m.sampled(r.At)
-	if r.G < 0 {
-		return
-	}
-	g := m.gs.Find(m.ids[r.G])
-	if g == nil {
-		return
-	}
-	if g.state == trace.StateRunning {
-		m.sum.SamplesRunning++
-	}
-	class := m.stacks[r.Stack]
-	req := m.worksFor(g)
-	m.covers(req, g, class)
-	if class == nil || req == nil {
-		return
-	}
-	if req.g == g {
-		unnamed := req.depth == 0 || req.NamedBySample
-		req.note(class)
-		req.NamedBySample = unnamed && req.depth > 0
-	}
-	if g.state == trace.StateRunning && !g.assist {
-		req.RanSampled++
-	}
-	if len(req.Samples) < 1<<16 {
-		req.Samples = append(req.Samples, m.causeOf(class, g.state, trace.ReasonNone, nil))
-		m.weigh(req)
-	}
-}
-
-// A processor is one of the GOMAXPROCS that run goroutines.
-type processor struct{ running bool }
-
-// proc updates how long every processor was busy.
-func (m *machine) proc(id int64, runs bool, at int64) {
-	p := m.procs.Find(id)
-	if p == nil {
-		p = &processor{}
-		m.procs.Add(id, p)
-	}
-	if p.running != runs {
-		p.running = runs
-		if runs {
-			m.procsRunning++
-		} else {
-			m.procsRunning--
-		}
-	}
-	busy := m.maxProcs > 0 && m.procsRunning >= m.maxProcs
-	switch {
-	case busy && m.busySince == 0:
-		m.busySince = at
-	case !busy && m.busySince != 0:
-		m.sum.Saturated += max(0, at-m.busySince)
-		m.busySince = 0
-	}
 }
 
 // rootOf returns the sum for goroutines that start with a stack.

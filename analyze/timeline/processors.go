@@ -1,0 +1,68 @@
+package timeline
+
+import (
+	"timesink/analyze/trace"
+)
+
+// What the processors show: CPU samples, and when all are busy.
+
+func (m *machine) sample(r *trace.Record) {
+	m.sum.Samples++
+	m.sampled(r.At)
+	if r.G < 0 {
+		return
+	}
+	g := m.gs.Find(m.ids[r.G])
+	if g == nil {
+		return
+	}
+	if g.state == trace.StateRunning {
+		m.sum.SamplesRunning++
+	}
+	class := m.stacks[r.Stack]
+	req := m.worksFor(g)
+	m.covers(req, g, class)
+	if class == nil || req == nil {
+		return
+	}
+	if req.g == g {
+		unnamed := req.depth == 0 || req.NamedBySample
+		req.note(class)
+		req.NamedBySample = unnamed && req.depth > 0
+	}
+	if g.state == trace.StateRunning && !g.assist {
+		req.RanSampled++
+	}
+	if len(req.Samples) < 1<<16 {
+		req.Samples = append(req.Samples, m.causeOf(class, g.state, trace.ReasonNone, nil))
+		m.weigh(req)
+	}
+}
+
+// A processor is one of the GOMAXPROCS that run goroutines.
+type processor struct{ running bool }
+
+// proc updates how long every processor was busy.
+func (m *machine) proc(id int64, runs bool, at int64) {
+	p := m.procs.Find(id)
+	if p == nil {
+		p = &processor{}
+		m.procs.Add(id, p)
+	}
+	if p.running != runs {
+		p.running = runs
+		if runs {
+			m.procsRunning++
+		} else {
+			m.procsRunning--
+		}
+	}
+	busy := m.maxProcs > 0 && m.procsRunning >= m.maxProcs
+	switch {
+	case busy && m.busySince == 0:
+		m.busySince = at
+	case !busy && m.busySince != 0:
+		m.sum.Saturated += max(0, at-m.busySince)
+		m.busySince = 0
+	}
+}
