@@ -18,8 +18,7 @@
 //
 // Reports draw more than sums: detail.go gathers that, requests.go reads single
 // requests again, and evidence.go identifies the captures. Changes compares two
-// Breakdowns (compare.go, compare_parts.go, stats.go,
-// gate.go).
+// Breakdowns (compare.go, compare_parts.go, stats.go, gate.go).
 //
 // The analysis stays within Options.Memory: what does not fit is summed or dropped, and
 // a warning says so. It is pure: the same captures give the same Breakdown, regardless

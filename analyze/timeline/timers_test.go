@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long the timers here run, and slack by how much later than a timer its
-// stopwatch may start.
+// stopwatch may start or stop.
 const (
 	patience = 50 * ms
 	slack    = 100 * time.Microsecond
@@ -88,7 +88,7 @@ var timerPatterns = []pattern{
 			answer.Body.Close()
 			all, waited := time.Since(start), time.Duration(body.readAt.Load()-waits.Load())
 			w.add(breakdown.Sleep, waited)
-			w.add(breakdown.Upstream, all-waited)
+			w.add(breakdown.Upstream, all-waited+slack) // the body is read after the timer fires
 		}
 	}, holds: both(calls(breakdown.Upstream, 1), timedBy("net/http (Expect: 100-continue)"))},
 	{name: "an address that does not answer", n: 6, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
