@@ -1,0 +1,3 @@
+package bounded
+
+var ProfileCost = profileCost
