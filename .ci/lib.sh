@@ -13,6 +13,7 @@ in_ticket() { (cd cmd/internal/ticket && "$@"); }
 in_otlp() { (cd cmd/internal/otlp && "$@"); }
 in_programs() { (cd cmd/internal/programs && "$@"); }
 in_release() { (cd cmd/internal/release && "$@"); }
+in_engines() { (cd cmd/internal/engines && "$@"); }
 in_web() { (cd report/web && "$@"); }
 
 # step TITLE COMMAND… prints the title and how long it took, and the command's output
@@ -60,6 +61,7 @@ needs=(
 	"has_rabbitmq rabbitmq-server"
 	"has_chromium chromium" # the browser for tests of a report's page
 	"has_font fonts-dejavu-core"
+	"has_jq jq" # for the example pipelines
 	"has_npm npm" # includes node, for the page's script
 )
 
@@ -79,6 +81,7 @@ has_beanstalkd() { command -v beanstalkd >/dev/null; }
 has_rabbitmq() { [[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]]; }
 has_chromium() { command -v chromium chromium-browser google-chrome >/dev/null; }
 has_font() { [[ -n $(find /usr/share/fonts -name '*.ttf' -print -quit 2>/dev/null) ]]; }
+has_jq() { command -v jq >/dev/null; }
 has_npm() { command -v npm >/dev/null && command -v node >/dev/null; }
 has_mariadb() { command -v mariadbd >/dev/null || [[ -x /usr/sbin/mariadbd ]]; }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/timeline"
@@ -41,11 +42,25 @@ func once(ctx context.Context, captures []*capture.Capture, opts Options) (*brea
 	if len(captures) == 0 {
 		return nil, errors.New("no capture to analyze")
 	}
+	if i := slices.IndexFunc(captures, hasSamples); i >= 0 {
+		if len(captures) > 1 {
+			return nil, &capture.Error{Op: "analyze " + captures[i].Path(), Err: errors.New("it has samples in place of a trace, and cannot be merged with other captures"), Hint: "analyze it alone"}
+		}
+		return estimated(ctx, captures[0], opts)
+	}
+	if i := slices.IndexFunc(captures, isOutside); i >= 0 {
+		if len(captures) > 1 {
+			return nil, &capture.Error{Op: "analyze " + captures[i].Path(), Err: errors.New("it has probes alone, and cannot be merged with other captures"), Hint: "analyze it alone"}
+		}
+		return fromOutside(ctx, captures[0], opts)
+	}
+	opts.Spread = opts.Spread && len(captures) > 1
+	opts.Precision = opts.Precision || len(captures) == 1 && isAuto(captures[0])
 	a := newAnswer(opts)
 	for i, c := range captures {
 		if err := a.add(ctx, c, i); err != nil {
 			if len(captures) > 1 {
-				return nil, fmt.Errorf("%s: %w", c.Path(), err)
+				return nil, &CaptureError{Index: i, Path: c.Path(), Err: err}
 			}
 			return nil, err
 		}
@@ -55,6 +70,17 @@ func once(ctx context.Context, captures []*capture.Capture, opts Options) (*brea
 	}
 	return a.finish()
 }
+
+// A CaptureError is the error of one of several captures, without which the others may be
+// analyzed.
+type CaptureError struct {
+	Index int
+	Path  string
+	Err   error
+}
+
+func (e *CaptureError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e *CaptureError) Unwrap() error { return e.Err }
 
 // A Live analysis reads a trace while it is being collected, so that little is left to
 // do when the window closes. Its answer is the same as that of Captures.
@@ -84,6 +110,12 @@ func (l *Live) Read(ctx context.Context, trace io.Reader) {
 // Finish waits for Read and completes the answer with the rest of the capture. It
 // returns Read's error, if there was one. Looking for units, it reads the capture again.
 func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Breakdown, error) {
+	if hasSamples(c) {
+		return estimated(ctx, c, l.opts) // there may have been nothing to read
+	}
+	if isOutside(c) {
+		return fromOutside(ctx, c, l.opts)
+	}
 	<-l.done
 	if l.err != nil {
 		return nil, hinted(l.err, c)
@@ -106,8 +138,10 @@ func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Break
 //
 //	settle    endpoints get their names, and long polls are found (settle.go)
 //	render    sums become what the Breakdown says (render.go)
-//	diagnose  the causes (analyze/diagnosis), and warnings of what the answer does not
+//	diagnose  the causes (analyze/diagnosis), what their remedies would bring
+//	          (forecast.go, analyze/replay), and warnings of what the answer does not
 //	          cover
+//	spread    how instances differ (spread.go), if there are several
 //
 // No stage calls another: the answer passes on what each returns.
 type answer struct {
@@ -118,10 +152,20 @@ type answer struct {
 	samplePeriod int64      // ns of CPU time that a sample stands for; 0 until the first capture is complete
 	samplings    []sampling // by capture
 	warn         warnings
+	others       []timeline.Standing
+	growth       []timeline.Growth
+	goroutines   goroutineCounts
+	unanswered   unanswered
+	instances    []breakdown.Instance // by capture, if they are compared
+	warnedOf     []int                // the capture of each warning so far
 }
 
 func newAnswer(opts Options) *answer {
 	opts = opts.completed()
+	if opts.Forecasts && opts.record == nil {
+		opts.record = opts.forecasting()
+	}
+	opts.record.reset()
 	b := breakdown.Breakdown{Schema: breakdown.Schema}
 	for _, r := range opts.Rules {
 		b.Source.Rules = append(b.Source.Rules, r.String())
@@ -130,7 +174,8 @@ func newAnswer(opts Options) *answer {
 		b.Source.Units = opts.Units.String()
 	}
 	f := newFold(opts.Memory)
-	f.keepSeries, f.keepDetail = opts.Series, opts.Detail
+	f.keepSeries, f.keepDetail, f.keepParts = opts.Series || opts.Precision, opts.Detail, opts.Spread
+	opts.list.watch(f)
 	return &answer{opts: opts, b: b, f: f, roots: rootSums{}, warn: warnings{memory: opts.Memory}}
 }
 
@@ -160,6 +205,7 @@ func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*timeline.Summary, error) {
 	var broken error
 	reader, decided := a.opts.reader(), newCCalls(defaultPeriod)
+	a.opts.record.begin()
 	if a.opts.Grown != nil {
 		reader.After = func(covered int64) { a.opts.Grown(a.f.snapshot(covered)) }
 	}
@@ -170,6 +216,7 @@ func (a *answer) read(ctx context.Context, trace io.Reader, match *matcher) (*ti
 		if a.opts.Each != nil {
 			a.opts.Each(r)
 		}
+		a.opts.record.add(r)
 		a.take(r, match)
 	}
 	sum, err := reader.Read(ctx, trace, func(r *breakdown.Request) { decided.add(r, each) })
@@ -201,18 +248,35 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	for _, read := range readers {
 		read(a, c)
 	}
+	a.opts.record.end(sum)
 	a.samplings = append(a.samplings, newSampling(sum, a.samplePeriod))
 	a.pair(match, probes, sum.Clock)
 	a.f.routing.lead(sum.Led)
 	a.roots.add(sum.Roots)
 	a.b.Coverage.Add(sum.Coverage)
+	a.processors(sum)
 	a.acceptLoops(sum.AcceptLoops)
 	a.f.seen(sum)
+	a.others = append(a.others, sum.Standing...)
+	a.growth = append(a.growth, sum.Growth...)
+	a.unanswered.add(probes)
 	source(&a.b.Source, c, sum, match)
+	if a.opts.Precision {
+		a.b.Source.Auto = endedBy(c.Manifest())
+	}
+	if a.opts.Series {
+		a.b.Captures = append(a.b.Captures, captureOf(c, sum, a.samplePeriod))
+	}
+	if a.opts.Spread {
+		a.instances = append(a.instances, instanceOf(c, sum, a.samplePeriod))
+	}
 	if a.opts.Detail {
 		a.evidence(c, sum, match)
 	}
 	a.warn.capture(c, sum, match, a.samplings)
+	for len(a.warnedOf) < len(a.warn.list) {
+		a.warnedOf = append(a.warnedOf, len(a.instances)-1)
+	}
 }
 
 // pair matches the probes and folds the requests that were held back for them.
@@ -229,12 +293,24 @@ func (a *answer) pair(match *matcher, probes []capture.Probe, clock *timeline.Cl
 // finish settles the sums, renders them, and diagnoses what they say.
 func (a *answer) finish() (*breakdown.Breakdown, error) {
 	b, s := &a.b, settle(a.f)
+	a.opts.list.settle(a.f)
+	s.others, s.unanswered, s.growth = a.others, a.unanswered.alone(), a.goroutines.grown(a.growth)
 	b.Endpoints, b.Passages = render(s, a.samplePeriod, a.samplings), s.passages
+	if b.Source.Auto != nil {
+		a.precise(s)
+	}
 	if s.requests == 0 || b.WorksElsewhere() {
 		b.Roots = a.roots.render()
 	}
 	diagnose(b, s)
+	a.forecast(b)
+	a.conclude()
+	if a.opts.Spread {
+		compareInstances(b, s, a.instances, a.samplings)
+		a.warn.gather(a.warnedOf, a.instances)
+	}
 	a.warn.answer(b, s)
+	a.warn.instances(a.instances, a.opts.Missing, max(b.Source.Instances, 1))
 	if b.Warnings = a.warn.list; b.Warnings == nil {
 		b.Warnings = []breakdown.Warning{}
 	}

@@ -3,7 +3,6 @@ package analyze
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -12,48 +11,93 @@ import (
 	"timesink/analyze/rules"
 )
 
-// DefaultAlpha is the probability of a false alarm that comparisons allow by default.
-const DefaultAlpha = 0.05
+// DefaultAlpha is the probability of a false alarm that each test of a comparison allows
+// by default, and DefaultGateAlpha that of all gates together.
+const (
+	DefaultAlpha     = 0.05
+	DefaultGateAlpha = 0.01
+)
 
-// Changes compares two breakdowns that were made with Options.Series. Requests of one
-// capture are not independent samples. With enough captures on each side the tests are
-// over captures; with fewer, a change must also exceed the noise floor. An alpha of 0
-// means DefaultAlpha. The error is that of a gate on an endpoint that is not on both
+// CompareOptions configure a comparison. The zero value is ready to use.
+type CompareOptions struct {
+	Alpha     float64 // DefaultAlpha if it is 0
+	GateAlpha float64 // DefaultGateAlpha if it is 0
+	Gates     []Gate
+	// Noise are captures of one build of the service, made with Options.Series. They
+	// show how much captures of it differ. It may be nil.
+	Noise *breakdown.Breakdown
+	// Forecasts are the predictions that were kept with the captures before. Those in the
+	// Breakdown before count as well.
+	Forecasts []breakdown.Forecast
+}
+
+// Changes compares two breakdowns that were made with Options.Series. The tests are over
+// captures: requests of one capture resemble each other, so they are not independent
+// samples, and captures of one build differ by more than their requests suggest. Where
+// a change of the build cannot be told from another moment, nothing is significant, and
+// Undecided says why. The error is that of a gate on an endpoint that is not on both
 // sides.
-func Changes(before, after *breakdown.Breakdown, alpha float64, gates []Gate) (*breakdown.Comparison, error) {
-	if alpha == 0 {
-		alpha = DefaultAlpha
+func Changes(before, after *breakdown.Breakdown, o CompareOptions) (*breakdown.Comparison, error) {
+	c := &breakdown.Comparison{Schema: breakdown.CompareSchema, Alpha: cmp.Or(o.Alpha, DefaultAlpha), GateAlpha: cmp.Or(o.GateAlpha, DefaultGateAlpha),
+		Before: side(before), After: side(after), Endpoints: []breakdown.EndpointChange{}, Gates: []breakdown.Gate{}, Undecided: []string{}}
+	if o.Noise != nil {
+		noise := side(o.Noise)
+		c.Noise = &noise
 	}
-	c := &breakdown.Comparison{Schema: breakdown.CompareSchema, Alpha: alpha, Before: side(before), After: side(after),
-		Endpoints: []breakdown.EndpointChange{}, Gates: []breakdown.Gate{}, Test: "requests"}
-	t := tester{alpha: alpha, over: min(c.Before.Captures, c.After.Captures) >= enoughCaptures}
-	if t.over {
-		c.Test = "captures"
+	doubts := compareSides(c, before, after)
+	t := newTester(c, doubts, o.Noise)
+	all := pairs(before, after)
+	for _, p := range all {
+		change := t.endpoint(p, c.Before.Requests, c.After.Requests)
+		change.Disturbances = doubts.disturbances(c, &change, p)
+		c.Endpoints = append(c.Endpoints, change)
 	}
-	for _, p := range pairs(before, after) {
-		c.Endpoints = append(c.Endpoints, t.endpoint(p, c.Before.Requests, c.After.Requests))
+	c.Mix = mix(c.Endpoints, all)
+	c.Predictions = outcomes(c, before, after, all, doubts, o.Forecasts)
+	var err error
+	if c.Gates, err = judged(c, o.Gates); err != nil {
+		return nil, err
 	}
-	c.Mix = mix(c.Endpoints, pairs(before, after))
-	for _, g := range gates {
-		outcome, err := g.judge(c)
-		if err != nil {
-			return nil, err
-		}
-		c.Gates = append(c.Gates, outcome)
-	}
-	c.Warnings = comparability(c, before, after)
+	c.Warnings = doubts.about(c, before, after)
 	return c, nil
 }
 
 func side(b *breakdown.Breakdown) breakdown.Side {
 	s := breakdown.Side{Source: b.Source, Captures: max(b.Source.Instances, 1)}
+	wall := int64(0)
 	for i := range b.Endpoints {
 		s.Requests += b.Endpoints[i].Requests
+		wall += b.Endpoints[i].Wall.Total
 	}
-	if read := cmp.Or(b.Source.Covered, b.Source.Window); read > 0 {
-		s.Rate = round(float64(s.Requests)/float64(s.Captures)/(float64(read)/1e9), 1000)
+	read := float64(cmp.Or(b.Source.Covered, b.Source.Window)) * float64(s.Captures)
+	if len(b.Captures) > 0 {
+		read = 0
 	}
+	for _, c := range b.Captures {
+		read += float64(c.Covered)
+	}
+	if read > 0 {
+		s.Rate = round(float64(s.Requests)/(read/1e9), 1000)
+		s.Concurrency = round(float64(wall)/read, 1000)
+	}
+	s.OffCore = offCore(b.Captures)
 	return s
+}
+
+// offCore returns the share of the running time that CPU samples do not account for, nil
+// if there are none.
+func offCore(captures []breakdown.Capture) *float64 {
+	running, sampled := int64(0), int64(0)
+	for _, c := range captures {
+		if c.Sampled > 0 {
+			running, sampled = running+c.Running, sampled+c.Sampled
+		}
+	}
+	if running == 0 {
+		return nil
+	}
+	off := round(max(1-float64(sampled)/float64(running), 0), 1e6)
+	return &off
 }
 
 // A pair is an endpoint on both sides. One of them is nil if that side does not have
@@ -133,16 +177,10 @@ func pointers(endpoints []breakdown.Endpoint) []*breakdown.Endpoint {
 	return out
 }
 
-// A tester decides what is significant.
-type tester struct {
-	alpha float64
-	over  bool // test over captures
-}
-
 func (t *tester) endpoint(p pair, allBefore, allAfter int64) breakdown.EndpointChange {
 	e := p.either()
 	out := breakdown.EndpointChange{Name: e.Name, Route: e.Route, Kind: e.Kind, Status: "both",
-		Wall: []breakdown.Change{}, Buckets: []breakdown.BucketChange{}}
+		Wall: []breakdown.Change{}, Buckets: []breakdown.BucketChange{}, Disturbances: []breakdown.Disturbance{}}
 	if p.before != nil {
 		out.RequestsBefore, out.ShareBefore = p.before.Requests, share(p.before.Requests, allBefore)
 		if p.before.Name != e.Name {
@@ -161,7 +199,7 @@ func (t *tester) endpoint(p pair, allBefore, allAfter int64) breakdown.EndpointC
 		out.Status = "vanished"
 		return out
 	}
-	s := samplesOf(p)
+	s := t.samplesOf(p)
 	for _, q := range wallQuantities {
 		out.Wall = append(out.Wall, t.change(p, s, q))
 	}
@@ -178,103 +216,6 @@ func (t *tester) endpoint(p pair, allBefore, allAfter int64) breakdown.EndpointC
 			Phases: phaseChanges(p, bucket, delta), Sites: siteChanges(p, bucket, delta), Parts: partChanges(p, bucket, delta)})
 	}
 	return out
-}
-
-// samples are the series of both sides, one for each capture.
-type samples struct{ before, after []*sample }
-
-func samplesOf(p pair) samples { return samples{seriesOf(p.before), seriesOf(p.after)} }
-
-func seriesOf(e *breakdown.Endpoint) (out []*sample) {
-	captures := make([]int, 0, len(e.Series))
-	for i := range e.Series {
-		captures = append(captures, i)
-	}
-	slices.Sort(captures)
-	for _, i := range captures {
-		out = append(out, newSample(e.Series[i]))
-	}
-	return out
-}
-
-// change measures and tests one quantity.
-func (t *tester) change(p pair, s samples, q quantity) breakdown.Change {
-	c := breakdown.Change{Quantity: q.name, Before: q.of(p.before), After: q.of(p.after), P: 1}
-	c.Delta = c.After - c.Before
-	c.Relative = relative(c.Delta, c.Before)
-	if len(s.before) == 0 || len(s.after) == 0 {
-		return c
-	}
-	var v verdict
-	if t.over {
-		v = overCaptures(valuesOf(s.before, q), valuesOf(s.after, q), t.alpha)
-	} else {
-		v = withinCaptures(joined(s.before), joined(s.after), q, t.alpha)
-		base := c.Before
-		if q.q == 0 {
-			base = p.before.Wall.Mean
-		}
-		c.Floor = int64(q.floor * float64(base))
-	}
-	c.P, c.Low, c.High = round(v.p, 1e6), int64(v.low), int64(v.high)
-	c.Significant = v.p < t.alpha && abs(c.Delta) > c.Floor
-	if !c.Significant && c.Delta != 0 {
-		c.Needs = t.needs(&c, p)
-	}
-	return c
-}
-
-// of returns the quantity for an endpoint, over all its captures.
-func (q quantity) of(e *breakdown.Endpoint) int64 {
-	switch {
-	case q.q > 0:
-		return e.Wall.Hist.Quantile(q.q)
-	case q.bucket == breakdown.NumBuckets:
-		return e.Wall.Mean
-	}
-	return e.Buckets[q.bucket].Mean
-}
-
-func valuesOf(samples []*sample, q quantity) (out []float64) {
-	for _, s := range samples {
-		out = append(out, s.value(q, nil))
-	}
-	return out
-}
-
-// joined merges all captures of a side into one sample.
-func joined(samples []*sample) *sample {
-	if len(samples) == 1 {
-		return samples[0]
-	}
-	all := &breakdown.Series{}
-	for _, s := range samples {
-		all.Blocks = append(all.Blocks, s.blocks...)
-	}
-	return newSample(all)
-}
-
-// needs returns what would decide whether an insignificant change is real.
-func (t *tester) needs(c *breakdown.Change, p pair) string {
-	if t.over {
-		return "more captures a side, if it is real"
-	}
-	if abs(c.Delta) <= c.Floor {
-		return fmt.Sprintf("at least %d captures a side: two of one build differ by as much", enoughCaptures)
-	}
-	half := float64(c.High-c.Low) / 2
-	n := float64(min(p.before.Requests, p.after.Requests))
-	more := n * (math.Pow(half/float64(c.Delta), 2) - 1)
-	if more < 1 || more > 1e6 {
-		return "a longer window"
-	}
-	return fmt.Sprintf("about %s more requests a side", rounded(more))
-}
-
-// rounded returns a number rounded up to one significant digit.
-func rounded(x float64) string {
-	step := math.Pow(10, math.Floor(math.Log10(x)))
-	return fmt.Sprintf("%.0f", math.Ceil(x/step)*step)
 }
 
 func abs(x int64) int64 { return max(x, -x) }
@@ -312,47 +253,6 @@ func mix(changes []breakdown.EndpointChange, all []pair) breakdown.Mix {
 	m.Within = int64(math.Round(within))
 	m.Shift = m.After - m.Before - m.Within
 	return m
-}
-
-// comparability warns of differences between the sides that make them hard to compare.
-func comparability(c *breakdown.Comparison, before, after *breakdown.Breakdown) []breakdown.Warning {
-	var w warnings
-	b, a := &c.Before, &c.After
-	differ := func(code string, x, y float64) {
-		if x != y {
-			w.add(code, breakdown.Doubt{Before: x, After: y})
-		}
-	}
-	if b.Requests == 0 || a.Requests == 0 {
-		w.add("no-requests", breakdown.Doubt{})
-	}
-	if lo, hi := min(b.Rate, a.Rate), max(b.Rate, a.Rate); lo > 0 && hi > 1.25*lo {
-		differ("other-load", b.Rate, a.Rate)
-	}
-	if min(b.Source.GOMAXPROCS, a.Source.GOMAXPROCS) > 0 {
-		differ("other-gomaxprocs", float64(b.Source.GOMAXPROCS), float64(a.Source.GOMAXPROCS))
-	}
-	if x, y := b.Source.GoVersion, a.Source.GoVersion; x != y && x != "" && y != "" {
-		w.add("other-go", breakdown.Doubt{GoBefore: x, GoAfter: y})
-	}
-	differ("other-probes", b.Source.ProbeRate, a.Source.ProbeRate)
-	for i, of := range []*breakdown.Breakdown{before, after} {
-		for _, from := range of.Warnings {
-			if from.Code == "trace-truncated" || strings.HasPrefix(from.Code, "generations-") {
-				w.pass(from, []string{"before", "after"}[i])
-			}
-		}
-	}
-	for i := range c.Endpoints {
-		e := &c.Endpoints[i]
-		if n := min(e.RequestsBefore, e.RequestsAfter); e.Status == "both" && n < fewRequests && (e.ShareBefore > negligible || e.ShareAfter > negligible) {
-			w.add("few-requests", breakdown.Doubt{Endpoint: cmp.Or(e.Route, e.Name), Before: float64(e.RequestsBefore), After: float64(e.RequestsAfter)})
-		}
-	}
-	if w.list == nil {
-		w.list = []breakdown.Warning{}
-	}
-	return w.list
 }
 
 // fewRequests is the number of requests below which percentiles are left to chance.

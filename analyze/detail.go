@@ -16,6 +16,7 @@ type detail struct {
 	slowest breakdown.RequestID
 	most    int64 // ns, the wall time of the slowest
 	stacks  map[stackKey]*stackSum
+	recent  [8]recentStack // the last ones: often the next is one of them
 	samples map[*breakdown.Cause]int64
 	probed  []breakdown.Probed
 }
@@ -28,24 +29,35 @@ type stackKey struct {
 
 type stackSum struct{ time, count int64 }
 
+type recentStack struct {
+	key stackKey
+	sum *stackSum
+}
+
 func newDetail() *detail {
 	return &detail{stacks: map[stackKey]*stackSum{}, samples: map[*breakdown.Cause]int64{}}
 }
 
 // addDetail adds a complete request; spent is its time in each bucket.
 func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
-	id, before := e.id(r.Goroutine, r.Start), e.detail.bars.Size()
-	e.detail.bars.Add(id, r.Wall(), spent)
+	id := e.id(r.Goroutine, r.Start)
 	if d := e.detail; e.requests == 1 || r.Wall() > d.most || r.Wall() == d.most && id.Compare(d.slowest) < 0 {
 		d.slowest, d.most = id, r.Wall()
 	}
-	e.room -= e.detail.bars.Size() - before
+	var distinct [breakdown.NumBuckets]int64
 	for i := range r.Path {
 		s := &r.Path[i]
+		if s.Phase.Distinct() {
+			distinct[s.Bucket] += s.End - s.Start
+		}
 		sum := e.stackSum(stackKey{s.Bucket, s.Phase, s.Cause})
 		sum.time += s.End - s.Start
 		sum.count++
 	}
+	before := e.detail.bars.Size()
+	e.detail.bars.Add(id, r.Wall(), spent)
+	e.detail.bars.AddDistinct(r.Wall(), &distinct)
+	e.room -= e.detail.bars.Size() - before
 	for _, c := range r.Samples {
 		if _, ok := e.detail.samples[c]; len(c.Stack) > 0 && (ok || e.spend(sumSize)) {
 			e.detail.samples[c]++
@@ -54,15 +66,23 @@ func (e *endpoint) addDetail(r *breakdown.Request, spent *[breakdown.NumBuckets]
 }
 
 func (e *endpoint) stackSum(key stackKey) *stackSum {
-	sum := e.detail.stacks[key]
+	d := e.detail
+	for i := range d.recent {
+		if r := &d.recent[i]; r.key == key && r.sum != nil {
+			return r.sum
+		}
+	}
+	sum := d.stacks[key]
 	if sum == nil && !e.spend(sumSize) {
 		key.cause = e.elsewhere
-		sum = e.detail.stacks[key]
+		sum = d.stacks[key]
 	}
 	if sum == nil {
 		sum = &stackSum{}
-		e.detail.stacks[key] = sum
+		d.stacks[key] = sum
 	}
+	copy(d.recent[1:], d.recent[:])
+	d.recent[0] = recentStack{key, sum}
 	return sum
 }
 

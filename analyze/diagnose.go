@@ -6,11 +6,12 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/diagnosis"
+	"timesink/analyze/rules"
 )
 
 // diagnose sets the causes of the answer from its endpoints and their sums.
 func diagnose(b *breakdown.Breakdown, s *settled) {
-	in := &diagnosis.Input{Breakdown: b}
+	in := &diagnosis.Input{Breakdown: b, Others: besideRequests(s.others), Growth: s.growth, Unanswered: s.unanswered}
 	for i := range b.Endpoints {
 		in.Evidence = append(in.Evidence, s.of(&b.Endpoints[i]).evidence(&b.Endpoints[i]))
 	}
@@ -23,7 +24,27 @@ func (e *endpoint) evidence(rendered *breakdown.Endpoint) (out diagnosis.Evidenc
 	if e == nil {
 		return out
 	}
-	out.Serial = mean(e.serial, e.requests)
+	out.Stands, out.Ended = e.standingOf(), e.endedOf()
+	out.Transfers = e.transfers()
+	for b, ns := range e.serials {
+		out.Serial[b] = mean(ns, e.requests)
+	}
+	out.Ways, out.Shield, out.Sleeps = e.waysOf(), e.shield(rendered.Name), e.sleeps()
+	for _, b := range breakdown.BucketsOf(breakdown.External) {
+		out.Connecting[b], out.Crowding[b] = e.connecting(b), e.crowding(b)
+	}
+	out.ColdStart = e.coldStart()
+	out.Preparing = e.preparing()
+	out.Expecting, out.FallingBack = e.timedWait(rules.ExpectContinue), e.timedWait(rules.DualStack)
+	out.Computing = cpuSites(e)
+	out.C = e.cCalls()
+	for b, late := range e.late {
+		out.Late[b] = mean(max(late, 0), e.requests)
+	}
+	out.Limit = e.limit()
+	out.Across, out.Nested = e.holds.evidence(e.requests)
+	out.RowLock = e.rowLockEvidence()
+	out.Readers = e.readersBehindWriters()
 	if h := rendered.Buckets[breakdown.Wait].Culprit(); h != nil && h.Batch {
 		out.Batch = batchOf(&e.buckets[h.Doing[0].Doing], h, e.requests)
 	}

@@ -10,15 +10,23 @@
 //	fold      requests → sums by endpoint    fold.go, sums.go
 //	settle    names of endpoints             settle.go, handlers.go, polls.go,
 //	                                         infer.go, analyze/infer
-//	render    sums → Breakdown               render.go, oncpu.go
+//	render    sums → Breakdown               render.go, oncpu.go, computing.go
 //	diagnose  causes and warnings            diagnose.go (package diagnosis), warnings.go,
 //	                                         unruled.go
+//	forecast  what remedies would bring      forecast.go, proposals.go (package replay)
+//
+// For a capture without a trace, what snapshots of its goroutines show takes the place of
+// requests (estimate.go, estimate_render.go, package sampled), and there is no diagnosis.
+// If it has no snapshots either, the probes are the answer (outside.go).
 //
 // Findings and warnings are facts here; package report puts them into words.
 //
 // Reports draw more than sums: detail.go gathers that, requests.go reads single
 // requests again, and evidence.go identifies the captures. Changes compares two
-// Breakdowns (compare.go, compare_parts.go, stats.go, gate.go).
+// Breakdowns: compare.go and compare_parts.go what changed, comparability.go and
+// disturbance.go whether they can be compared, tester.go and stats.go whether a change is
+// real, gate.go and gate_judge.go whether it is too large. AB compares two builds by pairs
+// of captures as they come (ab.go, signs.go).
 //
 // The analysis stays within Options.Memory: what does not fit is summed or dropped, and
 // a warning says so. It is pure: the same captures give the same Breakdown, regardless
@@ -64,6 +72,11 @@
 //
 // For how far the answer is from what services measure themselves, see
 // cmd/internal/services/ACCURACY.md.
+//
+// Requests that stand still are told from what goroutines wait for when the window closes
+// (standing.go): for what, at which place, since when, and whether any such wait ended.
+// Goroutines that stay are told by the statement that started them and by when it did
+// (goroutines.go).
 //
 // # Limits
 //
@@ -147,13 +160,32 @@
 //     cpu, or waits, which is unknown with the phase c_call. One that does both counts as
 //     cpu if it computes for a quarter of the time or more.
 //   - When every processor is busy, arriving data is noticed late, so waits look
-//     longer. A warning says how often that happened.
+//     longer. A warning says how often that happened. By how much is estimated, from how
+//     long waits at the same place last otherwise or, if that is not known, from how long
+//     no processor had looked. The buckets still hold what was recorded: the estimate
+//     takes it only from the causes, so that another system is not blamed for it.
+//   - What requests compute is known from CPU samples: one in 10 ms of CPU time. Below 20
+//     samples an endpoint has no cause that rests on them, and each cause accounts for no
+//     more than the samples are sure of.
 //   - Go 1.22 to 1.27 are supported, and later versions unless they rename functions.
 //     Traces of Go 1.19 to 1.21 are tested against ground truth as well, but rarely say
 //     when a system call ended, and recording them is expensive. Time between two file
 //     calls in one function of the service counts as file, unless the first one reads,
 //     writes or closes; time after any other call counts as cpu. The warning says how
 //     much each is. Older traces are read with best effort.
+//   - Without a trace, figures are estimates from snapshots of the goroutines: shares with
+//     intervals, in which a snapshot is one observation. A request's own stack decides, or
+//     what goroutines that it started do, in equal parts; what others do for it is unknown,
+//     in the phase handed_over, and each bucket's interval allows for it. cpu includes
+//     waiting for a processor. There are no counts, means, percentiles, calls and causes.
+//   - Of several captures, which are instances of one service, the answer says how they
+//     differ, and which are odd (odd.go). The test is over instances, and takes four with ten
+//     requests each; what differs by less than 5% of the wall time is not named. Windows
+//     at different times differ for other reasons too, which a warning says.
+//   - Where a service shows neither a trace nor its goroutines, the answer rests on the
+//     probes alone: each endpoint is a route, its wall time is what its probes waited, and
+//     all of it is unknown. What the service states in Server-Timing headers is quoted, and
+//     nothing rests on it.
 //   - The answer is about one instance, or about those whose captures are given. While
 //     it is being recorded, a trace costs the service a few percent of CPU and some MB
 //     per second of network.
@@ -199,14 +231,24 @@
 //	horizon         the moment back to which history is kept
 //	root            the function that a goroutine started in
 //	ceiling         what the mean wall time would be without a bucket, all else unchanged
+//	stand still     said of requests of which some wait at one place for the whole window,
+//	                while no wait like theirs ends
 //	capture         what was collected of one service, in one file
 //	window          the time that a capture's trace covers
 //	generation      the part of a trace, about a second, that can be read by itself
 //	record          an event of a trace, reduced to what it says about goroutines
 //	cut request     a request that the window's edge cut; incomplete in JSON
+//	snapshot        what all goroutines of a service do at one moment
+//	estimate        a figure from samples, with its interval
+//	instance        one process of a service; its capture is one of several
+//	spread          how instances differ; odd, said of one that differs from the others by
+//	                more than chance explains
 //	opening         a wait that was under way when the window opened
 //	baseline        the capture that another, the candidate, is compared with
 //	noise floor     how much a quantity differs between captures of one build
+//	activity        the kind of work that code does: serialization, compression …
+//	job             what goroutines that serve no request compute
+//	noticed late    said of what ended a wait while no processor looked for it
 //	probe           a request that timesink sends, and times as a client does
 //	finding         something worth doing, with its evidence
 //	warning         what the answer does not cover, or may be wrong about

@@ -84,7 +84,12 @@ func command(m *capture.Manifest) string {
 		return ""
 	}
 	words := []string{"timesink", "run", m.Target}
-	if m.Asked.Duration > 0 {
+	if auto := m.Asked.Auto; auto != nil {
+		words = append(words, "-d", "auto")
+		for _, name := range auto.Endpoints {
+			words = append(words, "--endpoint", quoted(name))
+		}
+	} else if m.Asked.Duration > 0 {
 		words = append(words, "-d", time.Duration(m.Asked.Duration).String())
 	}
 	for _, u := range m.Asked.URLs {
@@ -96,6 +101,9 @@ func command(m *capture.Manifest) string {
 			words = append(words, "--method", method)
 		}
 		words = append(words, "--url", quoted(u.Host+path))
+	}
+	if m.Sampling != nil && m.Sampling.Why == capture.UntracedAsked {
+		words = append(words, "--no-trace")
 	}
 	if len(m.Asked.URLs) > 0 {
 		words = append(words, "--rate", fmt.Sprint(m.Asked.Rate))

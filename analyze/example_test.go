@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path"
 	"runtime/trace"
+	"time"
 
 	"timesink/analyze"
 	"timesink/collect/capture"
@@ -16,7 +17,7 @@ import (
 
 // A bare trace is analyzed like a capture.
 func Example() {
-	server := httptest.NewServer(http.HandlerFunc(sleeping))
+	server := httptest.NewServer(http.HandlerFunc(resting))
 	var recorded bytes.Buffer
 	if err := trace.Start(&recorded); err != nil {
 		log.Fatal(err)
@@ -47,5 +48,8 @@ func Example() {
 		}
 		fmt.Println(path.Base(e.Name), e.Requests, "requests, mostly", top.Bucket)
 	}
-	// Output: analyze_test.sleeping 3 requests, mostly sleep
+	// Output: analyze_test.resting 3 requests, mostly sleep
 }
+
+// resting sleeps for long beside a collection that other tests have left under way.
+func resting(http.ResponseWriter, *http.Request) { time.Sleep(20 * time.Millisecond) }

@@ -86,7 +86,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"one call of two dials", cpu.spend(breakdown.Upstream, breakdown.Connect, 5*msec).call(breakdown.Upstream, breakdown.ResponseWait, 2*msec, true).call(breakdown.Upstream, breakdown.ResponseWait, msec/10, false),
 			"dial-per-call", 5 * msec, "50% of the upstream calls dial"},
 		{"a starved pool", cpu.spend(breakdown.DB, breakdown.PoolWait, 30*msec, behind(breakdown.DB, 25*msec)).call(breakdown.DB, breakdown.Query, 5*msec, false),
-			"pool-starved", 30 * msec, "held by main.(*Store).save (store.go:7), busy in a database call for 25.0 ms of 25.0 ms"},
+			"pool-too-small", 30 * msec, "held by main.(*Store).save (store.go:7), busy in a database call for 25.0 ms of 25.0 ms"},
 		{"a short wait for a pool", made{}.spend(breakdown.DB, breakdown.PoolWait, msec).call(breakdown.DB, breakdown.Query, 50*msec, false), "", 0, ""},
 		{"a lock", cpu.spend(breakdown.Lock, breakdown.NoPhase, 20*msec, behind(breakdown.CPU, 15*msec)),
 			"lock-contended", 20 * msec, "in cpu for 15.0 ms"},
@@ -100,7 +100,7 @@ func TestFindingsFollowFromWhatWasMeasured(t *testing.T) {
 		{"busy workers", cpu.spend(breakdown.Wait, breakdown.NoPhase, 20*msec, behind(breakdown.Upstream, 20*msec)),
 			"worker-queue", 20 * msec, "queued behind main.(*Store).save (store.go:7), busy in an upstream call for 20.0 ms"},
 		{"batches", batches,
-			"batch-queue", 20 * msec, "the request's own batch is in syscall.Fdatasync for 30.0 ms per request"},
+			"batch-queue", 50 * msec, "the request's own batch is in syscall.Fdatasync for 30.0 ms per request"},
 		{"a child process", cpu.spend(breakdown.Unknown, breakdown.ChildProcess, 20*msec), "child-process", 20 * msec, "20.0 ms of 30.0 ms"},
 		{"no processor", cpu.spend(breakdown.Scheduler, breakdown.NoPhase, 20*msec), "no-processor", 20 * msec, "20.0 ms of 30.0 ms"},
 	} {
@@ -147,7 +147,7 @@ func TestALimitIsNoLackOfProcessors(t *testing.T) {
 		want []string
 	}{
 		{"a limit", sampling{usable: true, per: rate{1e-7, 1e-7, 9e-8}, Kernel: timeline.Kernel{Every: 1e8, Still: 2e9}, process: exposure{4e9, 0, 40}}, []string{"no-core 30.0 ms of 100 ms per request ran without a core"}},
-		{"neighbors", sampling{usable: true, per: rate{1e-7, 1e-7, 9e-8}, process: exposure{8e9, 0, 80}}, []string{"no-processor 60.0 ms of 100 ms per request", "no-core 30.0 ms of 100 ms per request ran without a core"}},
+		{"neighbors", sampling{usable: true, per: rate{1e-7, 1e-7, 9e-8}, process: exposure{8e9, 0, 80}}, []string{"no-core 30.0 ms of 100 ms per request ran without a core", "no-processor 15.0 ms of 100 ms per request"}},
 		{"no profile", sampling{}, []string{"no-processor 60.0 ms of 100 ms per request"}},
 	} {
 		f := newFold(0)

@@ -29,12 +29,14 @@ type fold struct {
 	routing  *routing
 	polls    *polls
 	requests int64 // complete ones
+	// each, if set, is called with every request and the endpoint that it is added to.
+	each func(e *endpoint, r *breakdown.Request)
 }
 
 // newFold returns a fold that uses at most a sixteenth of memory, which is in bytes.
 func newFold(memory int64) *fold {
 	a := newAccount(memory)
-	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, lots: map[lotKey]*endpoint{}, conns: connections{}, ids: map[endpointKey]int{}, routing: newRouting(a), polls: newPolls(a)}
+	return &fold{account: a, byKey: map[endpointKey]*endpoint{}, lots: map[lotKey]*endpoint{}, ids: map[endpointKey]int{}, routing: newRouting(a), polls: newPolls(a)}
 }
 
 // others names the endpoint that takes the requests for which there is no room to keep
@@ -64,7 +66,7 @@ func (f *fold) endpoint(key endpointKey) *endpoint {
 
 // idOf returns the id of the endpoints with a key, whichever their cells.
 func (f *fold) idOf(key endpointKey) int {
-	key.in = cellKey{}
+	key.in, key.passing = cellKey{}, false
 	if f.ids[key] == 0 {
 		f.ids[key] = len(f.ids) + 1
 	}
@@ -77,8 +79,12 @@ func (f *fold) add(r *breakdown.Request) *endpoint {
 		return f.addTo(f.lot(r), r)
 	}
 	key := endpointKey{name: r.Endpoint, kind: r.Kind}
-	if r.NamedBySample && !r.Incomplete {
+	switch {
+	case r.Incomplete:
+	case r.NamedBySample:
 		key.in = f.sampledCellOf(r)
+	case r.NamedInPassing:
+		key.in, key.passing = f.cellOf(r), true
 	}
 	if len(r.Chains) == 0 {
 		return f.addNamed(f.endpoint(key), r)
@@ -100,6 +106,9 @@ func (f *fold) addTo(e *endpoint, r *breakdown.Request) *endpoint {
 	e.seq++
 	e.waited = f.polls.add(r, e.waited)
 	e.add(r)
+	if f.each != nil {
+		f.each(e, r)
+	}
 	if !r.Incomplete {
 		f.requests++
 	}

@@ -2,9 +2,9 @@ package analyze
 
 import (
 	"bytes"
-	"compress/gzip"
+	"errors"
 	"fmt"
-	"io"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"timesink/analyze/breakdown"
+	"timesink/collect/capture"
 )
 
 // rendered settles and renders a fold, which must not be used afterwards.
@@ -106,33 +107,56 @@ func TestASnapshotIsTheAnswerSoFar(t *testing.T) {
 }
 
 func TestTheProfilesPeriodIsReadWithinBounds(t *testing.T) {
-	gzipped := func(write func(io.Writer) error) io.Reader {
-		var buf bytes.Buffer
-		z := gzip.NewWriter(&buf)
-		if err := write(z); err != nil {
-			t.Fatal(err)
-		}
-		z.Close()
-		return &buf
-	}
-	with := func(comments ...string) io.Reader {
+	with := func(comments ...string) []byte {
 		p := &profile.Profile{Period: 2_000_000, PeriodType: &profile.ValueType{Type: "cpu", Unit: "nanoseconds"},
 			SampleType: []*profile.ValueType{{Type: "cpu", Unit: "nanoseconds"}}, Comments: comments}
-		return gzipped(p.WriteUncompressed)
+		var buf bytes.Buffer
+		if err := p.Write(&buf); err != nil {
+			t.Fatal(err)
+		}
+		return buf.Bytes()
 	}
 	for _, c := range []struct {
 		name string
-		r    io.Reader
+		part []byte
 		want int64
+		warn string
 	}{
-		{"a profile", with(), 2_000_000},
-		{"one that unpacks to more than is read", with(strings.Repeat("x", 2*maxProfile)), 0},
-		{"no profile", gzipped(func(w io.Writer) error { _, err := io.WriteString(w, "<html>"); return err }), 0},
-		{"nothing gzipped", strings.NewReader("<html>"), 0},
+		{"a profile", with(), 2_000_000, ""},
+		{"one that unpacks to more than is read", with(strings.Repeat("x", MinMemory)), defaultPeriod, "part-too-large"},
+		{"nothing gzipped", []byte("<html>"), defaultPeriod, ""},
 	} {
-		if got := profilePeriod(c.r); got != c.want {
-			t.Errorf("%s: a period of %d ns, not %d", c.name, got, c.want)
+		path := filepath.Join(t.TempDir(), "case.zip")
+		w, err := capture.Create(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		f, err := w.CreatePart(capture.CPUPart)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Write(c.part)
+		w.Manifest.AddPart(capture.Part{Name: capture.CPUPart})
+		if err := errors.Join(f.Close(), w.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		from, err := capture.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAnswer(Options{Memory: MinMemory})
+		a.readSamplePeriod(from)
+		if a.samplePeriod != c.want {
+			t.Errorf("%s: a period of %d ns, not %d", c.name, a.samplePeriod, c.want)
+		}
+		warned := ""
+		for _, w := range from.Warnings() {
+			warned += w.Code
+		}
+		if warned != c.warn {
+			t.Errorf("%s: warnings %v", c.name, from.Warnings())
+		}
+		from.Close()
 	}
 }
 

@@ -28,8 +28,8 @@ func (m *matcher) assignFresh(all []*candidate, kept []matched) (pairs []matched
 	}
 	byEnd := slices.Clone(all)
 	slices.SortFunc(byEnd, func(a, b *candidate) int { return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.g, b.g)) })
-	for i := range m.probes {
-		p := &m.probes[i]
+	m.compared = 0
+	for _, p := range m.probes {
 		if !p.Fresh || p.Error != "" || p.Status == 0 {
 			continue
 		}
@@ -38,7 +38,7 @@ func (m *matcher) assignFresh(all []*candidate, kept []matched) (pairs []matched
 		var found *candidate
 		nearest := int64(0)
 		for _, c := range byEnd[lo:] {
-			if c.end+m.offset > p.End+slackAfter {
+			if m.compared++; m.compared > mostCompared || c.end+m.offset > p.End+slackAfter {
 				break
 			}
 			if c.used || c.start < from-slackBefore || !served[p.Route][c.endpoint] {

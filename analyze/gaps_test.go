@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
@@ -131,20 +132,23 @@ func TestATraceCutWithinItsFirstGenerationHasAHint(t *testing.T) {
 		capture.EndedDisk:        "make room",
 		capture.EndedLag:         "closer",
 		capture.EndedCut:         "write timeouts",
+		capture.EndedSilent:      "still runs",
+		capture.EndedOverlong:    "past any proxy",
+		capture.EndedOverhead:    "--max-overhead",
 	} {
 		c := bare(t, data)
 		if ended != "" {
-			c = endedSo(t, data, ended)
+			c = endedSo(t, data, func(m *capture.Manifest) { m.Window.Ended = ended })
 		}
 		_, err := analyze.Captures(t.Context(), []*capture.Capture{c}, analyze.Options{})
-		if err == nil || !strings.Contains(err.Error(), "it ends within its first generation") || !strings.Contains(capture.Hint(err), want) || strings.Contains(capture.Hint(err), "-d") {
+		if err == nil || !strings.Contains(err.Error(), "it ends within its first generation") || !strings.Contains(capture.Hint(err), want) || strings.Contains(capture.Hint(err), "longer") {
 			t.Errorf("ended %q: %v, and the hint is %q", ended, err, capture.Hint(err))
 		}
 	}
 }
 
-// endedSo returns a capture of a bare trace whose window ended in the given way.
-func endedSo(t testing.TB, data []byte, ended string) *capture.Capture {
+// endedSo returns a capture of a bare trace whose manifest says how it ended.
+func endedSo(t testing.TB, data []byte, say func(*capture.Manifest)) *capture.Capture {
 	w, err := capture.Create(filepath.Join(t.TempDir(), "case.zip"))
 	if err != nil {
 		t.Fatal(err)
@@ -154,8 +158,8 @@ func endedSo(t testing.TB, data []byte, ended string) *capture.Capture {
 		t.Fatal(err)
 	}
 	_, err = part.Write(data)
-	w.Manifest.Window.Ended = ended
 	w.Manifest.Parts = []capture.Part{{Name: capture.TracePart}}
+	say(&w.Manifest)
 	if err := errors.Join(err, part.Close(), w.Finish()); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +169,51 @@ func endedSo(t testing.TB, data []byte, ended string) *capture.Capture {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// If nothing of a trace can be read, the error begins with what the capture knows of it.
+func TestAnUnreadableTraceSaysWhyFirst(t *testing.T) {
+	header, parts := generationsOf(t)
+	data := append(slices.Clone(header), parts[0][:len(parts[0])/2]...)
+	reset := endedSo(t, data, func(m *capture.Manifest) {
+		m.Window.Ended, m.Parts[0].Error = capture.EndedCut, "the trace was cut after 0.3 s of 1.9 s (the connection was reset by the other side)"
+	})
+	damaged := endedSo(t, data, func(*capture.Manifest) {})
+	damaged.Manifest().Parts[0].SHA256 = strings.Repeat("0", 64)
+	old := append([]byte("go 1.10 trace\x00\x00\x00"), data[16:]...)
+	for _, c := range []struct {
+		of         *capture.Capture
+		says, hint string
+	}{
+		{reset, "read the trace: the trace was cut after 0.3 s of 1.9 s (the connection was reset by the other side); ", "write timeouts"},
+		{damaged, "read the trace: trace.out does not match the checksum that the manifest states; ", "again from its source"},
+		{bare(t, old), "go 1.10", "Go 1.10 wrote it"},
+		{bare(t, append([]byte("go 1.99 trace\x00\x00\x00"), data[16:]...)), "", "upgrade timesink"},
+	} {
+		_, err := analyze.Captures(t.Context(), []*capture.Capture{c.of}, analyze.Options{})
+		if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(capture.Hint(err), c.hint) || strings.Contains(capture.Hint(err), "longer") {
+			t.Errorf("%v, and the hint is %q, want %q and %q", err, capture.Hint(err), c.says, c.hint)
+		}
+	}
+}
+
+// A service may trace for longer than it was asked: no more is covered than the window.
+func TestNoMoreIsCoveredThanTheWindow(t *testing.T) {
+	header, parts := generationsOf(t)
+	data := append(slices.Clone(header), slices.Concat(append(parts[:len(parts)-1:len(parts)-1], parts[len(parts)-1][:100])...)...)
+	c := endedSo(t, data, func(m *capture.Manifest) {
+		m.Window.Ended, m.Window.TraceAsked = capture.EndedOverlong, int64(time.Millisecond)
+	})
+	b := analyzed(t, c)
+	found := false
+	for _, w := range b.Warnings {
+		if w.Code == "trace-truncated" {
+			found = w.Facts.Covered > int64(time.Millisecond) && w.Facts.Covered <= w.Facts.Asked
+		}
+	}
+	if !found {
+		t.Errorf("the warnings are %+v", b.Warnings)
+	}
 }
 
 // If very many generations are missing, the warning names only a few.

@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,45 +75,6 @@ func ParseGate(text string) (Gate, error) {
 }
 
 func (g *Gate) wrong(why string) error { return fmt.Errorf("the condition %q: %s", g.text, why) }
-
-// judge evaluates the condition. The error is errNoEndpoint if the endpoint it names is
-// not on both sides.
-func (g *Gate) judge(c *breakdown.Comparison) (breakdown.Gate, error) {
-	out := breakdown.Gate{Condition: g.text, Outcome: breakdown.GatePassed}
-	seen := false
-	for i := range c.Endpoints {
-		e := &c.Endpoints[i]
-		if e.Status != "both" || g.endpoint != "" && !e.Is(g.endpoint) {
-			continue
-		}
-		seen = true
-		change := changeOf(e, g.quantity)
-		if !g.holds(&change) {
-			continue
-		}
-		outcome := breakdown.GateUnsure
-		if change.Significant {
-			outcome = breakdown.GateBroken
-		}
-		if out.Outcome == breakdown.GatePassed || out.Outcome == breakdown.GateUnsure && outcome == breakdown.GateBroken {
-			out.Outcome, out.Endpoint, out.Change = outcome, cmp.Or(e.Route, e.Name), &change
-		}
-	}
-	if !seen {
-		if g.endpoint == "" {
-			return out, nil // a warning says that there is nothing to compare
-		}
-		return out, fmt.Errorf("the condition %q: %w", g.text, errNoEndpoint)
-	}
-	return out, nil
-}
-
-func (g *Gate) holds(c *breakdown.Change) bool {
-	if g.relative {
-		return g.more && c.Relative > g.share || !g.more && c.Relative < g.share
-	}
-	return g.more && c.Delta > int64(g.amount) || !g.more && c.Delta < int64(g.amount)
-}
 
 func changeOf(e *breakdown.EndpointChange, quantity string) breakdown.Change {
 	for i := range e.Wall {

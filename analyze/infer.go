@@ -251,6 +251,7 @@ func (in *inference) deal(dealer *infer.Dealer, unnamed []lot, shares []infer.Sh
 	for i, class := range dealer.Deal(sizes, shares) {
 		to := in.classes[class]
 		to.inferred += unnamed[i].requests
+		unnamed[i].dealt = true
 		to.merge(unnamed[i].endpoint)
 	}
 }
@@ -282,7 +283,7 @@ func (in *inference) placeRouted(shares [][]infer.Share) {
 // there is none or there are several.
 func (s *settled) withRoute(key endpointKey) (found *endpoint) {
 	for _, e := range s.byKey {
-		if e.key.kind != key.kind || e.key.name == breakdown.Unnamed || !e.routes[key.route] {
+		if e.key.kind != key.kind || e.key.name == breakdown.Unnamed || !slices.Contains(e.shown(), key.route) {
 			continue
 		}
 		if found != nil {

@@ -38,6 +38,14 @@ func (q *quiet) block(goroutine int64, name string, us int64) {
 	q.at += length + 1000
 }
 
+// stop adds a request that ran like others and was stopped once, where its stack names it.
+func (q *quiet) stop(goroutine int64, name string, us int64, passing bool) {
+	length := us * 1000
+	q.f.add(&breakdown.Request{Goroutine: goroutine, Endpoint: name, NamedInPassing: passing, Kind: "http/1", Start: q.at, End: q.at + length,
+		Path: []breakdown.Segment{{Start: q.at, End: q.at + length, Goroutine: goroutine, Bucket: breakdown.CPU, Cause: &breakdown.Cause{State: "running"}}}})
+	q.at += length + 1000
+}
+
 // endpoints returns the answer's endpoints by name, and checks its sums.
 func (q *quiet) endpoints(t *testing.T) map[string]breakdown.Endpoint {
 	t.Helper()
@@ -121,6 +129,34 @@ func TestRequestsSampledInMiddlewareGoToTheirHandlers(t *testing.T) {
 	}
 }
 
+// Nor does a stack at which the collector or a lock stopped a request there. Where requests
+// block in middleware of their own accord, they are its own.
+func TestRequestsStoppedInMiddlewareGoToTheirHandlers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		passing bool
+		in      map[string]int64
+	}{
+		{"by the collector", true, map[string]int64{"main.handler": 1050}},
+		{"of their own accord", false, map[string]int64{"main.handler": 1000, "otel.traced.func1": 50}},
+	} {
+		q := newQuiet()
+		q.f.routing.lead([]string{"otel.traced.func1"})
+		for i := range 1000 {
+			q.serve(int64(i%4), "main.handler", 500, 7)
+			if i%20 == 0 {
+				q.stop(int64(i%4), "otel.traced.func1", 500, c.passing)
+			}
+		}
+		got := q.endpoints(t)
+		for name, want := range c.in {
+			if e := got[name]; e.Requests != want || len(got) != len(c.in) {
+				t.Errorf("%s: %s has %d requests, not %d, of %d endpoints", c.name, name, e.Requests, want, len(got))
+			}
+		}
+	}
+}
+
 // An endpoint that always blocks gets none of the requests that never do.
 func TestEndpointsThatAlwaysBlockGetNoOthers(t *testing.T) {
 	q := newQuiet()
@@ -138,7 +174,8 @@ func TestEndpointsThatAlwaysBlockGetNoOthers(t *testing.T) {
 func TestProbedRequestsGoToTheEndpointOfTheirRoute(t *testing.T) {
 	q := newQuiet()
 	q.block(1, "main.query", 300)
-	q.f.last.routes["GET /query"] = true
+	q.f.last.routes["GET /query"] = 14
+	q.f.last.routes["GET /health"] = 1 // a probe that was taken for another one's request
 	for _, route := range []string{"GET /query", "GET /health"} {
 		q.f.addRouted(&breakdown.Request{Goroutine: 2, Kind: "http/1", End: 50_000,
 			Path: []breakdown.Segment{{End: 50_000, Goroutine: 2, Bucket: breakdown.CPU, Cause: &breakdown.Cause{}}}}, route)

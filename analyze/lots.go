@@ -6,6 +6,7 @@ import (
 	"timesink/analyze/breakdown"
 	"timesink/analyze/infer"
 	"timesink/analyze/timeline"
+	"timesink/analyze/trace/byid"
 )
 
 // Requests without a name are summed in lots until all requests have been seen. Only
@@ -127,7 +128,7 @@ func (f *fold) sampledNear(cell int, e *endpoint) {
 
 // cellOf returns the cell that a request belongs to.
 func (f *fold) cellOf(r *breakdown.Request) cellKey {
-	return cellKey{of: f.conns.of(f.capture, r), cell: infer.CellOf(ran(r))}
+	return cellKey{of: f.conns.endpoint(f.capture, r), cell: infer.CellOf(ran(r))}
 }
 
 // sampledCellOf returns the cell that a sampled request belongs to.
@@ -143,7 +144,7 @@ func (f *fold) sampledCellOf(r *breakdown.Request) cellKey {
 
 // addNamed adds a request to the endpoint that it names.
 func (f *fold) addNamed(e *endpoint, r *breakdown.Request) *endpoint {
-	if e.key.in != (cellKey{}) {
+	if e.key.in != (cellKey{}) && !e.key.passing {
 		f.sampledNear(e.key.in.cell, e)
 	}
 	if len(f.lots) > 0 { // otherwise there may be nothing to infer
@@ -156,6 +157,9 @@ func (f *fold) addNamed(e *endpoint, r *breakdown.Request) *endpoint {
 func (f *fold) seen(sum *timeline.Summary) {
 	f.ran += max(0, sum.Running-sum.AfterCalls)
 	f.sampled += sum.SamplesRunning
+	for len(f.windows) <= f.capture {
+		f.windows = append(f.windows, sum.Start)
+	}
 }
 
 // offCPU returns the share of the running time that the CPU samples do not account for.
@@ -172,11 +176,9 @@ func (f *fold) offCPU() float64 {
 // look only back: whether a request is sampled has no influence on what is known before
 // it, so that among the requests of which the same is known the sampled ones are still
 // a random subset.
-type connections map[connectionKey]connection
-
-type connectionKey struct {
-	capture   int
-	goroutine int64
+type connections struct {
+	of    []byid.Table[connection] // by capture and goroutine
+	count int
 }
 
 // A connection is the id of the endpoint that its requests went to, and their number.
@@ -188,33 +190,36 @@ const (
 	fewestOnOne     = 3      // requests before a connection counts as the endpoint's own
 )
 
-// of returns the endpoint that the connection's requests went to, 0 if that is unknown
-// or there are several.
-func (c connections) of(capture int, r *breakdown.Request) int {
-	if len(c) == 0 {
+// endpoint returns the id of the endpoint that the connection's requests went to, 0 if
+// that is unknown or there are several.
+func (c *connections) endpoint(capture int, r *breakdown.Request) int {
+	if capture >= len(c.of) {
 		return 0
 	}
-	if on := c[connectionKey{capture, r.Goroutine}]; on.requests >= fewestOnOne {
+	if on := c.of[capture].Find(r.Goroutine); on != nil && on.requests >= fewestOnOne {
 		return on.id
 	}
 	return 0
 }
 
 // add records the endpoint of a request on its connection.
-func (c connections) add(r *breakdown.Request, e *endpoint) {
+func (c *connections) add(r *breakdown.Request, e *endpoint) {
 	if !strings.HasPrefix(r.Kind, "http/1") {
 		return // the goroutine serves a single request
 	}
-	key := connectionKey{e.capture, r.Goroutine}
-	on, known := c[key]
+	for len(c.of) <= e.capture {
+		c.of = append(c.of, byid.Table[connection]{})
+	}
+	on := c.of[e.capture].Find(r.Goroutine)
 	switch {
-	case !known && len(c) >= mostConnections:
+	case on == nil && c.count >= mostConnections:
 		return
-	case !known:
-		on.id = e.handler
+	case on == nil:
+		c.count++
+		on = &connection{id: e.handler}
+		c.of[e.capture].Add(r.Goroutine, on)
 	case on.id != e.handler:
 		on.id = 0
 	}
 	on.requests++
-	c[key] = on
 }

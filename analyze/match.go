@@ -49,6 +49,9 @@ type siteTime struct {
 
 func siteTimes(sites []breakdown.SiteTime) (out []*siteTime) {
 	for _, s := range sites {
+		if s.Samples > 0 {
+			s.Frame = breakdown.Frame{Function: breakdown.Other} // too rough to compare
+		}
 		i := slices.IndexFunc(out, func(o *siteTime) bool { return o.Function == s.Function && o.File == s.File })
 		if i < 0 {
 			i, out = len(out), append(out, &siteTime{Frame: s.Frame})

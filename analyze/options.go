@@ -31,6 +31,10 @@ type Options struct {
 	Grown func(breakdown.Snapshot)
 	// Series keeps the endpoints' requests in time order, which Changes needs.
 	Series bool
+	// Precision says how precise the figures are. Captures does so for a capture alone whose
+	// window was to end as soon as the answer was known. A Live analysis of such a window
+	// must be asked to.
+	Precision bool
 	// Detail keeps what reports draw, and identifies the evidence.
 	Detail bool
 	// Rules are the user's rules. They take precedence over the built-in ones.
@@ -42,6 +46,18 @@ type Options struct {
 	// FindUnits looks for such functions if the requests are not what the process does:
 	// the captures are then read twice. It has no effect if Units is set.
 	FindUnits bool
+
+	// Spread keeps what each capture contributes to the endpoints, if there are several,
+	// and says how they differ.
+	Spread bool
+	// Missing names the instances that gave no capture, each with the reason.
+	Missing []string
+	// Forecasts takes the savings of findings from a replay of the first capture, where the
+	// replay can make the change that a finding proposes.
+	Forecasts bool
+
+	record *recording // nil unless the requests are kept for the replay
+	list   *Listing   // nil unless the requests are listed
 }
 
 // completed returns the options with their defaults filled in.
@@ -53,11 +69,16 @@ func (o Options) completed() Options {
 	return o
 }
 
+// profiles returns the memory for reading a profile, and probes that for the probes of a
+// capture, in bytes.
+func (o Options) profiles() int64 { return o.Memory / 8 }
+func (o Options) probes() int64   { return o.Memory / 16 }
+
 // reader returns a reader of traces with these options, which must be completed.
 func (o Options) reader() *timeline.Reader {
 	table := rules.New(o.Rules...)
 	if o.Units != nil {
 		table.Units(o.Units)
 	}
-	return &timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: o.Memory}
+	return &timeline.Reader{Table: table, Workers: runtime.GOMAXPROCS(0), Memory: o.Memory, Load: o.record != nil}
 }

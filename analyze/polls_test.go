@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect/capture"
 )
 
@@ -273,8 +274,12 @@ var services = []tasks{
 // A wait for news is a poll. A wait for a worker, a pool, a batch or a rate limit is
 // not, even if it looks similar.
 func TestOnlyNewsMakesALongPoll(t *testing.T) {
+	t.Parallel()
 	for _, s := range services {
 		t.Run(s.name, func(t *testing.T) {
+			if tracetest.Alone(t) {
+				return
+			}
 			b := looked(t, s)
 			for _, e := range b.Endpoints {
 				asked := strings.Contains(e.Name, "ask")

@@ -19,15 +19,16 @@ import (
 // matcher holds stays small under any load. It folds nothing: it returns what is to be
 // folded.
 type matcher struct {
-	probes []capture.Probe // of the window, in the order of their start
-	onConn map[int]int     // the number of probes on each connection
-	base   []capture.Probe // before the window
-	limit  int             // how many requests of one goroutine are kept
-	byG    map[int64]*served
-	held   int
-	room   int64 // bytes that held requests may still use
-	full   bool  // further goroutines are ignored
-	pairs  int   // probes for which a request was found
+	probes   []*capture.Probe // of the window, in the order of their start
+	onConn   map[int]int      // the number of probes on each connection
+	base     []*capture.Probe // before the window
+	limit    int              // how many requests of one goroutine are kept
+	byG      map[int64]*served
+	held     int
+	room     int64 // bytes that held requests may still use
+	full     bool  // further goroutines are ignored
+	pairs    int   // probes for which a request was found
+	compared int   // probes and requests, since the last assign
 	// offset is how far the probes' clock is ahead of the trace's, in ns. It is valid
 	// if there are pairs.
 	offset int64
@@ -157,8 +158,8 @@ const (
 func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released []*breakdown.Request, found []matched) {
 	onConn := map[int]int{}
 	busiest := 0
-	for _, p := range probes {
-		switch p.Phase {
+	for i := range probes {
+		switch p := &probes[i]; p.Phase {
 		case capture.Baseline:
 			m.base = append(m.base, p)
 		case capture.InWindow:
@@ -170,7 +171,7 @@ func (m *matcher) solve(probes []capture.Probe, clock *timeline.Clock) (released
 			busiest = max(busiest, onConn[p.Conn])
 		}
 	}
-	slices.SortStableFunc(m.probes, func(a, b capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(m.probes, func(a, b *capture.Probe) int { return cmp.Compare(a.Start, b.Start) })
 	for _, g := range slices.Sorted(maps.Keys(m.byG)) {
 		if len(m.byG[g].requests) > busiest {
 			released = append(released, m.release(g)...)
@@ -215,6 +216,10 @@ func (m *matcher) candidates() []*candidate {
 	return all
 }
 
+// mostFits bounds the pairs of a request and a probe that offsets looks at. They take 32
+// bytes each.
+const mostFits = 1 << 18
+
 // offsets returns the likely differences between the probes' clock and the trace's: the
 // one from the trace's own clock, if it has one, and the one with which the most
 // requests fit within a probe.
@@ -225,9 +230,9 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 	}
 	type edge struct{ at, step int64 }
 	var edges []edge
-	for _, c := range all[:min(len(all), 2000)] {
-		for i := range m.probes {
-			p := &m.probes[i]
+	all = all[:min(len(all), 2000)]
+	for _, c := range all {
+		for _, p := range m.probes[:min(len(m.probes), mostFits/max(1, len(all)))] {
 			if p.Fresh {
 				continue // it may wait for long before it is read
 			}
@@ -256,19 +261,19 @@ func (m *matcher) offsets(all []*candidate, clock *timeline.Clock) []int64 {
 // If a goroutine already answered on the probe's connection, it considers that
 // goroutine alone. It returns the pairs in the order of the probes.
 func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
+	m.compared = 0
 	for _, c := range all {
 		c.used = false
 	}
 	byConn := m.ownGoroutines(all, offset)
-	for i := range m.probes {
-		p := &m.probes[i]
+	for _, p := range m.probes {
 		if p.Fresh || p.Error != "" || p.Status == 0 {
 			continue
 		}
 		own, known := byConn[p.Conn]
 		var found *candidate
 		best := int64(0)
-		for c := range during(all, p, offset) {
+		for c := range m.during(all, p, offset) {
 			// On the connection's known goroutine a request matches no matter how late
 			// the goroutine is seen idle again. Until it is known, a goroutine
 			// qualifies only if it served no more requests than the connection has
@@ -292,12 +297,16 @@ func (m *matcher) assign(all []*candidate, offset int64) (pairs []matched) {
 	return pairs
 }
 
+// mostCompared bounds how often a probe is compared with a request, under one offset:
+// in an invented capture, each probe may overlap each request.
+const mostCompared = 1 << 25
+
 // during returns the requests that began during a probe, or a little before.
-func during(all []*candidate, p *capture.Probe, offset int64) iter.Seq[*candidate] {
+func (m *matcher) during(all []*candidate, p *capture.Probe, offset int64) iter.Seq[*candidate] {
 	lo, _ := slices.BinarySearchFunc(all, p.Start-slackBefore-offset, func(c *candidate, t int64) int { return cmp.Compare(c.start, t) })
 	return func(yield func(*candidate) bool) {
 		for _, c := range all[lo:] {
-			if c.start+offset > p.End || !yield(c) {
+			if m.compared++; m.compared > mostCompared || c.start+offset > p.End || !yield(c) {
 				return
 			}
 		}
@@ -318,8 +327,7 @@ func (m *matcher) ownGoroutines(all []*candidate, offset int64) map[int]int64 {
 		within int64 // ns
 	}
 	fits := map[int]map[int64]*fit{}
-	for i := range m.probes {
-		p := &m.probes[i]
+	for _, p := range m.probes {
 		if p.Fresh || p.Error != "" || p.Status == 0 || p.Proto == "HTTP/2.0" || m.onConn[p.Conn] < 2 {
 			continue
 		}
@@ -328,7 +336,7 @@ func (m *matcher) ownGoroutines(all []*candidate, offset int64) map[int]int64 {
 			of = map[int64]*fit{}
 			fits[p.Conn] = of
 		}
-		for c := range during(all, p, offset) {
+		for c := range m.during(all, p, offset) {
 			within := c.within(p, offset)
 			if within <= 0 || c.end+offset > p.End+slackAfter || len(m.byG[c.g].requests) > m.onConn[p.Conn] {
 				continue
@@ -358,7 +366,7 @@ func (m *matcher) ownGoroutines(all []*candidate, offset int64) map[int]int64 {
 // addProbe adds a probe that a request of the endpoint answered. The probe's clock is
 // offset ns ahead of the trace's.
 func (e *endpoint) addProbe(c *candidate, p *capture.Probe, offset int64) {
-	e.routes[p.Route] = true
+	e.routes[p.Route]++
 	e.probes = append(e.probes, probePair{probe: p, server: c.end - c.start, unread: max(0, c.start+offset-p.Sent())})
 	e.addProbed(c, p, offset)
 }
@@ -377,24 +385,18 @@ func clientOf(all []probePair) *breakdown.Client {
 		return nil
 	}
 	probes, fresh := apart(all)
-	names := append(slices.Clone(clientPhases), "outside_server")
-	sums := make([]int64, len(names))
-	out := &breakdown.Client{Probes: len(probes), Matched: len(probes)}
-	var wall, server int64
+	out := &breakdown.Client{Probes: len(probes), Matched: len(probes), Statuses: statusesOf(all), ServerTiming: serverTiming(probes)}
+	var wall, server, outside int64
 	for _, pair := range probes {
 		p := pair.probe
-		for i, t := range append(clientTimes(p), max(0, p.End-p.Start-pair.server)) {
-			sums[i] += t
-		}
 		wall += p.End - p.Start
 		server += pair.server
+		outside += max(0, p.End-p.Start-pair.server)
 	}
 	out.Fresh = freshOf(fresh, probes)
 	n := int64(len(probes))
 	out.Mean, out.Server = mean(wall, n), mean(server, n)
-	for i, name := range names {
-		out.Phases = append(out.Phases, breakdown.ClientPhase{Phase: name, Mean: mean(sums[i], n)})
-	}
+	out.Phases = append(phasesOf(probes), breakdown.ClientPhase{Phase: "outside_server", Mean: mean(outside, n)})
 	return out
 }
 
@@ -417,6 +419,7 @@ func (m *matcher) cost() *breakdown.Cost {
 	c.Change = change(c.BaselineP50, c.WindowP50)
 	// The seed comes from the data, so that the same capture gives the same interval.
 	rng := rand.New(rand.NewPCG(uint64(c.BaselineP50), uint64(c.WindowP50)))
+	base, window = spreadOver(base), spreadOver(window)
 	changes := make([]float64, 1000)
 	for i := range changes {
 		changes[i] = change(median(resample(rng, base)), median(resample(rng, window)))
@@ -428,10 +431,9 @@ func (m *matcher) cost() *breakdown.Cost {
 
 // latencies returns how long the answered probes took. If at least half of them reused
 // a connection, it returns only those.
-func latencies(probes []capture.Probe) []int64 {
+func latencies(probes []*capture.Probe) []int64 {
 	var all, reused []int64
-	for i := range probes {
-		p := &probes[i]
+	for _, p := range probes {
 		if p.Fresh || p.Error != "" || p.Status == 0 {
 			continue
 		}
@@ -444,6 +446,23 @@ func latencies(probes []capture.Probe) []int64 {
 		return reused
 	}
 	return all
+}
+
+// mostResampled is the largest number of values that are resampled: it takes a thousand
+// times as long as sorting them.
+const mostResampled = 4096
+
+// spreadOver returns at most mostResampled values, evenly spread over all. With fewer
+// values the interval is wider, not wrong.
+func spreadOver(all []int64) []int64 {
+	if len(all) <= mostResampled {
+		return all
+	}
+	out := make([]int64, mostResampled)
+	for i := range out {
+		out[i] = all[i*len(all)/mostResampled]
+	}
+	return out
 }
 
 func resample(rng *rand.Rand, from []int64) []int64 {

@@ -16,6 +16,7 @@ import (
 // that the part is missing.
 var readers = []func(*answer, *capture.Capture){
 	(*answer).readSamplePeriod,
+	(*answer).readGoroutines,
 }
 
 // openTrace opens the trace of a capture. Analysis requires one: the error for a
@@ -35,7 +36,7 @@ func openTrace(c *capture.Capture) (io.ReadCloser, error) {
 // probes returns the capture's probes; if they cannot be read it warns. They are read
 // before the trace, because the matcher needs to know how many there are.
 func (a *answer) probes(c *capture.Capture) []capture.Probe {
-	probes, err := c.Probes()
+	probes, err := c.ProbesWithin(a.opts.probes())
 	if err != nil {
 		a.warn.add("probes-unreadable", breakdown.Doubt{Cause: err.Error()})
 	}

@@ -11,6 +11,9 @@ import (
 	"timesink/analyze/rules"
 )
 
+// topCPUSites is how many places with CPU samples an endpoint lists.
+const topCPUSites = 20
+
 // topSites is how many call sites a bucket lists by name. The rest are summed as other.
 const topSites = 12
 
@@ -42,7 +45,7 @@ func renderEndpoint(e *endpoint, samplePeriod int64, samplings []sampling) break
 		Incomplete: e.incomplete, IncompleteTime: e.incompleteTime,
 		Wall: breakdown.Stats{Total: e.wallTotal, Mean: mean(e.wallTotal, e.requests), P50: e.wall.Quantile(0.5),
 			P95: e.wall.Quantile(0.95), P99: e.wall.Quantile(0.99), Max: e.wall.Max(), Hist: &e.wall},
-		Client: clientOf(e.probes), Series: e.series,
+		Client: clientOf(e.probes), Routes: e.shown(), Series: e.series, Tail: e.tails.render(e),
 	}
 	for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
 		out.Buckets = append(out.Buckets, renderBucket(e, b))
@@ -57,6 +60,9 @@ func renderEndpoint(e *endpoint, samplePeriod int64, samplings []sampling) break
 	})
 	out.CPU = out.CPU[:min(len(out.CPU), 20)]
 	out.CPULibraries = cpuLibraries(e)
+	out.CPUSites = cpuSites(e)
+	divide(&out.Buckets[breakdown.CPU], out.CPUSites, e.requests)
+	out.CPUSites = out.CPUSites[:min(len(out.CPUSites), topCPUSites)]
 	if e.figures != nil {
 		addIntervals(&out, e.figures)
 	}
@@ -111,12 +117,30 @@ func routeOf(e *endpoint) string {
 	if e.key.route != "" {
 		return e.key.route
 	}
-	if len(e.routes) == 1 {
-		for r := range e.routes {
-			return r
-		}
+	if shown := e.shown(); len(shown) == 1 {
+		return shown[0]
 	}
 	return ""
+}
+
+// fewProbes is how many times fewer probes than of another route may have shown a route.
+// On a busy machine a probe may be taken for another one's request; of the routes of one
+// endpoint, each is probed as often.
+const fewProbes = 8
+
+// shown returns the routes that probes showed, in order.
+func (e *endpoint) shown() (routes []string) {
+	most := int64(0)
+	for _, n := range e.routes {
+		most = max(most, n)
+	}
+	for route, n := range e.routes {
+		if fewProbes*n >= most {
+			routes = append(routes, route)
+		}
+	}
+	slices.Sort(routes)
+	return routes
 }
 
 func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
@@ -135,7 +159,7 @@ func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 	}
 	for p, t := range b.phases {
 		// Time in no phase is listed only beside other phases.
-		if incomplete := b.incompletePhases[p]; (t > 0 || incomplete > 0) && (p != int(breakdown.NoPhase) || t+incomplete != b.total+b.incomplete) {
+		if incomplete := b.incompletePhase(p); (t > 0 || incomplete > 0) && (p != int(breakdown.NoPhase) || t+incomplete != b.total+b.incomplete) {
 			out.Phases = append(out.Phases, breakdown.PhaseTime{Phase: breakdown.Phase(p), Total: t, Mean: mean(t, e.requests), IncompleteTotal: incomplete})
 		}
 	}
@@ -144,6 +168,9 @@ func renderBucket(e *endpoint, which breakdown.Bucket) breakdown.BucketTime {
 		out.CallTime += c.time
 	}
 	out.Sites = sitesOf(which, b, e.requests)
+	if e.incompleteTime > e.wallTotal && e.key.name != breakdown.Unnamed { // without a handler, no stack shows the service
+		out.IncompleteSites = sitesOf(which, &bucketSums{causes: b.cut}, e.incomplete)
+	}
 	out.Holders = holdersOf(b)
 	return out
 }
@@ -167,6 +194,7 @@ func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.
 	type siteSum struct {
 		total, top int64
 		why        string
+		because    breakdown.Because
 	}
 	sums := map[breakdown.Frame]*siteSum{}
 	for c, t := range b.causes {
@@ -177,7 +205,7 @@ func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.
 		}
 		s.total += *t
 		if why := evidence(c, which); *t > s.top || *t == s.top && why < s.why {
-			s.top, s.why = *t, why
+			s.top, s.why, s.because = *t, why, becauseOf(c, which)
 		}
 	}
 	for frame := range b.calls {
@@ -192,9 +220,10 @@ func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.
 			rest += s.total
 			continue
 		}
-		site := breakdown.SiteTime{Frame: frame, Total: s.total, Mean: mean(s.total, requests), Why: s.why}
+		site := breakdown.SiteTime{Frame: frame, Total: s.total, Mean: mean(s.total, requests), Why: s.why, Because: s.because}
 		if c := b.calls[frame]; c != nil && requests > 0 {
 			site.CallsPerRequest = round(float64(c.n)/float64(requests), 1000)
+			site.Trips = c.asked.tripsPerCall()
 			if c.union > 0 {
 				site.Concurrency = round(float64(c.time)/float64(c.union), 1000)
 			}
@@ -214,46 +243,91 @@ func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.
 	return out
 }
 
-// evidence describes a cause: the state, the runtime's reason, and the frame that the
-// attribution to a bucket rests on.
+// evidence describes a cause as text.
 func evidence(c *breakdown.Cause, b breakdown.Bucket) string {
-	parts := []string{c.State}
-	if c.Reason != "" {
-		parts = append(parts, "("+c.Reason+")")
+	because := becauseOf(c, b)
+	text := because.State
+	if because.Reason != "" {
+		text += " (" + because.Reason + ")"
 	}
-	if c.Timer != "" && c.State == "waiting" && b == breakdown.Sleep {
-		parts = append(parts, "for a timer of", c.Timer)
-	} else if c.Rule != "" {
-		parts = append(parts, "in", strings.TrimSuffix(c.Rule, "."))
-	} else if name := cName(c); name != "" {
-		parts = append(parts, "in", name)
-	} else if len(c.Stack) > 0 {
-		parts = append(parts, "in", c.Stack[0].Function)
+	switch {
+	case because.Timer != "":
+		text += " for a timer of " + because.Timer
+	case because.In != "":
+		text += " in " + because.In
 	}
-	return strings.Join(parts, " ")
+	return text
+}
+
+// becauseOf returns what a cause rests on: the state, the runtime's reason, and the frame
+// that the attribution to a bucket rests on.
+func becauseOf(c *breakdown.Cause, b breakdown.Bucket) breakdown.Because {
+	out := breakdown.Because{State: c.State, Reason: c.Reason}
+	switch name := cName(c); {
+	case c.Timer != "" && c.State == "waiting" && b == breakdown.Sleep:
+		out.Timer = c.Timer
+	case c.Rule != "":
+		out.In = strings.TrimSuffix(c.Rule, ".")
+	case name != "":
+		out.In = name
+	case len(c.Stack) > 0:
+		out.In = c.Stack[0].Function
+	}
+	return out
 }
 
 // holdersOf returns what kept the bucket's requests waiting, the longest first. A holder
 // served batches if it did so for most of that time.
 func holdersOf(b *bucketSums) []breakdown.Holder {
-	sums := map[breakdown.Holder]int64{}
+	type holder struct {
+		frame breakdown.Frame
+		doing breakdown.Bucket
+	}
+	type places map[breakdown.Frame]int64
+	sums, at, through := map[holder]int64{}, map[holder]places{}, map[holder]places{}
 	batches := map[breakdown.Frame]int64{}
-	for k, t := range b.holders {
-		sums[breakdown.Holder{Frame: k.release.Site, Doing: k.doing}] += t
+	place := func(of map[holder]places, h holder, c *breakdown.Cause, t int64) {
+		if of[h] == nil {
+			of[h] = places{}
+		}
+		if c != nil {
+			of[h][c.Site] += t
+		} else {
+			of[h][breakdown.Frame{}] += t
+		}
+	}
+	for k, sum := range b.holders {
+		h, t := holder{k.release.Site, k.doing}, *sum
+		sums[h] += t
+		place(at, h, k.at, t)
+		place(through, h, k.through, t)
 		if !k.batch {
 			t = -t
 		}
-		batches[k.release.Site] += t
+		batches[h.frame] += t
 	}
 	var out []breakdown.Holder
 	for h, t := range sums {
-		h.Total, h.Batch = t, batches[h.Frame] > 0
-		out = append(out, h)
+		out = append(out, breakdown.Holder{Frame: h.frame, Doing: h.doing, Total: t, Batch: batches[h.frame] > 0, At: mainPlace(at[h]), Through: mainPlace(through[h])})
 	}
 	slices.SortFunc(out, func(x, y breakdown.Holder) int {
 		return cmp.Or(cmp.Compare(y.Total, x.Total), compareFrames(x.Frame, y.Frame), cmp.Compare(x.Doing, y.Doing))
 	})
 	return out[:min(len(out), topSites)]
+}
+
+// mainPlace returns the place with most of the time, nil if that is no place.
+func mainPlace(times map[breakdown.Frame]int64) *breakdown.Frame {
+	var most breakdown.Frame
+	for f, t := range times {
+		if c := cmp.Or(cmp.Compare(t, times[most]), compareFrames(most, f)); c > 0 {
+			most = f
+		}
+	}
+	if most.Function == "" {
+		return nil
+	}
+	return &most
 }
 
 func compareFrames(a, b breakdown.Frame) int {

@@ -2,6 +2,8 @@ package analyze
 
 import (
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
+	"timesink/analyze/timeline"
 )
 
 // A settled fold holds all requests, with each endpoint under its final name.
@@ -12,6 +14,14 @@ type settled struct {
 	// offCPU is the share of the running time that the CPU samples do not account for.
 	offCPU float64
 	cut    bool // sums were merged to stay within memory
+	// captures are what each contributes, if captures are compared as instances.
+	captures []contribution
+	// others are the service's goroutines that served no request when the window closed,
+	// growth those that were started in it and stayed, and unanswered the probes without
+	// an answer, nil if there was one.
+	others     []timeline.Standing
+	growth     []diagnosis.Growth
+	unanswered *diagnosis.Unanswered
 }
 
 // settle gives the endpoints their final names, merges those that turn out to be one,
@@ -19,12 +29,12 @@ type settled struct {
 // not be used afterwards.
 func settle(f *fold) *settled {
 	v := newNaming(f.routing, f.all())
-	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut}
+	s := &settled{byKey: map[endpointKey]*endpoint{}, passages: v.passages(), requests: f.requests, cut: f.cut, captures: f.captures}
 	s.offCPU = f.offCPU()
 	unnamed, final := lotsOf(f), map[int]*endpoint{}
 	partly := v.partly(f.named())
 	for _, e := range f.named() {
-		key, in := v.keyOf(e), e.key.in
+		key, in, passing := v.keyOf(e), e.key.in, e.key.passing
 		e.key, e.called = key, nil
 		if in != (cellKey{}) && partly[key.name] {
 			if route := routeOf(e); route == "" {
@@ -37,12 +47,13 @@ func settle(f *fold) *settled {
 		n := e.requests
 		to := s.put(e)
 		final[e.handler] = to
-		if in != (cellKey{}) {
+		if in != (cellKey{}) && !passing {
 			to.sampledIn(in, n)
 		}
 	}
 	s.infer(unnamed, final)
 	s.markPolls()
+	s.settleRowLocks(f.account)
 	return s
 }
 

@@ -53,6 +53,9 @@ func (f *fold) snapshot(covered int64) breakdown.Snapshot {
 		t.Mean, t.Share, t.Systems = mean(t.Total, top.Requests), share(t.Total, top.Wall.Total), slices.Compact(names)
 		top.Buckets = append(top.Buckets, t)
 	}
+	if f.keepSeries {
+		top.Precision = precisionOf(stretchesOf(of), &top, covered, true)
+	}
 	s.Top = top
 	return s
 }

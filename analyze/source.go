@@ -47,3 +47,17 @@ func source(s *breakdown.Source, c *capture.Capture, sum *timeline.Summary, matc
 		s.Cost = cost
 	}
 }
+
+// captureOf returns what a comparison needs to know of a capture. A CPU sample stands for
+// period ns.
+func captureOf(c *capture.Capture, sum *timeline.Summary, period int64) breakdown.Capture {
+	out := breakdown.Capture{Covered: sum.Covered, Running: sum.Running - sum.AfterCalls}
+	if m := c.Manifest(); m != nil && !m.CapturedAt.IsZero() {
+		at := m.CapturedAt.UTC()
+		out.At = &at
+	}
+	if sampledThroughout(sum) {
+		out.Sampled = sum.SamplesRunning * period
+	}
+	return out
+}

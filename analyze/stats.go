@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"golang.org/x/perf/benchmath"
-
 	"timesink/analyze/breakdown"
 )
 
@@ -20,25 +18,19 @@ type quantity struct {
 	// bucket, or of the wall time if bucket is NumBuckets.
 	q      float64
 	bucket breakdown.Bucket
-	// floor is the noise floor: how much two captures of one build may differ under the
-	// same load, as a share of the endpoint's mean, or of the quantile itself. Measured
-	// on 20 such captures, a fifth of them with a compiler running on the same machine:
-	// at most 6 of 40 pairs differ significantly and by more
-	// (cmd/internal/falsealarms).
-	floor float64
 }
 
 // wallQuantities are tested for every endpoint.
 var wallQuantities = []quantity{
-	{name: "mean", bucket: breakdown.NumBuckets, floor: 0.08},
-	{name: "p50", q: 0.50, floor: 0.08},
-	{name: "p95", q: 0.95, floor: 0.12},
-	{name: "p99", q: 0.99, floor: 0.20},
+	{name: "mean", bucket: breakdown.NumBuckets},
+	{name: "p50", q: 0.50},
+	{name: "p95", q: 0.95},
+	{name: "p99", q: 0.99},
 }
 
 // ofBucket returns the quantity that is the mean of a bucket.
 func ofBucket(b breakdown.Bucket) quantity {
-	return quantity{name: b.String() + " mean", bucket: b, floor: 0.05}
+	return quantity{name: b.String() + " mean", bucket: b}
 }
 
 // resamples is the number of resamples in a bootstrap.
@@ -110,15 +102,19 @@ func (s *sample) value(q quantity, drawn []int) float64 {
 	}
 	sum, n := int64(0), int64(0)
 	for i := range s.blocks {
-		b, k := &s.blocks[i], int64(times(i))
-		n += k * b.Requests
-		if q.bucket == breakdown.NumBuckets {
-			sum += k * b.Wall
-		} else {
-			sum += k * b.Buckets[q.bucket]
-		}
+		k := int64(times(i))
+		n += k * s.blocks[i].Requests
+		sum += k * timeIn(&s.blocks[i], q)
 	}
 	return float64(sum) / float64(max(n, 1))
+}
+
+// timeIn returns the time of a block that a mean is over.
+func timeIn(b *breakdown.Block, q quantity) int64 {
+	if q.bucket == breakdown.NumBuckets {
+		return b.Wall
+	}
+	return b.Buckets[q.bucket]
 }
 
 // seed returns a generator seeded from the data, so that the same captures give the
@@ -145,70 +141,60 @@ func draw(r *rand.Rand, into []int) {
 	}
 }
 
-// A verdict is the result of a test: the p-value, and the bounds of the difference.
-type verdict struct {
-	p         float64
-	low, high float64
-}
-
-// withinCaptures tests the difference of a quantity between two captures by a
-// bootstrap over blocks of their requests, the percentile method.
-func withinCaptures(before, after *sample, q quantity, alpha float64) verdict {
+// withinCaptures returns the interval of a quantity's difference between two captures
+// that their requests alone suggest, by a bootstrap over blocks of them, the percentile
+// method. It says nothing about other captures of the same builds.
+func withinCaptures(before, after *sample, q quantity, alpha float64) (low, high float64) {
 	r := seed(before, after)
 	a, b := make([]int, len(before.blocks)), make([]int, len(after.blocks))
 	deltas := make([]float64, resamples)
-	below, above := 0, 0
 	for i := range deltas {
 		draw(r, a)
 		draw(r, b)
 		deltas[i] = after.value(q, b) - before.value(q, a)
-		if deltas[i] <= 0 {
-			below++
-		}
-		if deltas[i] >= 0 {
-			above++
-		}
 	}
 	slices.Sort(deltas)
-	p := min(1, 2*float64(min(below, above)+1)/float64(resamples+1))
-	return verdict{p: p, low: quantileOf(deltas, alpha/2), high: quantileOf(deltas, 1-alpha/2)}
+	return quantileOf(deltas, alpha/2), quantileOf(deltas, 1-alpha/2)
 }
 
-// overCaptures tests a quantity with one value per capture: requests of one capture are
-// not independent of each other, captures are. Each value is the mean or a quantile of
-// many requests and so close to normal. With five captures a side, Welch's t-test found
-// a planted change of a tenth in 10 of 10 trials; the rank test, which uses only their
-// order, found it in 5. The interval is a bootstrap over captures.
-func overCaptures(before, after []float64, alpha float64) verdict {
-	t := &benchmath.Thresholds{CompareAlpha: alpha}
-	c := benchmath.AssumeNormal.Compare(benchmath.NewSample(slices.Clone(before), t), benchmath.NewSample(slices.Clone(after), t))
-	r := rand.New(rand.NewPCG(math.Float64bits(sumOf(before)), math.Float64bits(sumOf(after))))
-	deltas := make([]float64, resamples)
-	for i := range deltas {
-		deltas[i] = meanOfDrawn(r, after) - meanOfDrawn(r, before)
+// resamplesOfOne is the number of resamples for the variance of one capture's quantile,
+// which needs fewer than a bound in the tail.
+const resamplesOfOne = 200
+
+// variance returns the variance of a quantity of one capture that its requests alone
+// suggest, from how its blocks differ: for a mean that of a ratio of sums, for a quantile
+// by a bootstrap.
+func (s *sample) variance(q quantity) float64 {
+	n := float64(len(s.blocks))
+	if n < 2 {
+		return 0
 	}
-	slices.Sort(deltas)
-	return verdict{p: c.P, low: quantileOf(deltas, alpha/2), high: quantileOf(deltas, 1-alpha/2)}
+	var sum, squares float64
+	if q.q == 0 {
+		mean, requests := s.value(q, nil), float64(s.requests())
+		for i := range s.blocks {
+			off := float64(timeIn(&s.blocks[i], q)) - mean*float64(s.blocks[i].Requests)
+			squares += off * off
+		}
+		return squares / (requests * requests) * n / (n - 1)
+	}
+	r, drawn := seed(s), make([]int, len(s.blocks))
+	for range resamplesOfOne {
+		draw(r, drawn)
+		x := s.value(q, drawn)
+		sum, squares = sum+x, squares+x*x
+	}
+	mean := sum / resamplesOfOne
+	return max(squares/resamplesOfOne-mean*mean, 0)
 }
 
-func meanOfDrawn(r *rand.Rand, of []float64) (mean float64) {
-	for range of {
-		mean += of[r.IntN(len(of))]
+func (s *sample) requests() (n int64) {
+	for i := range s.blocks {
+		n += s.blocks[i].Requests
 	}
-	return mean / float64(len(of))
-}
-
-func sumOf(of []float64) (sum float64) {
-	for _, x := range of {
-		sum += x
-	}
-	return sum
+	return n
 }
 
 func quantileOf(sorted []float64, q float64) float64 {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
-
-// enoughCaptures is the number of captures a side that the test over captures needs.
-// Fewer say too little about how captures of one build differ.
-const enoughCaptures = 4

@@ -14,9 +14,20 @@ type account struct {
 
 	keepSeries bool // the requests in time order
 	keepDetail bool // what reports draw
+	keepParts  bool // what each capture contributes
+	captures   []contribution
+
+	// origins are when the first complete request of each capture began, and windows when
+	// their windows began, in ns on their clocks.
+	origins, windows []int64
+	parts            []tailTime // of the request being added, reused
 
 	// elsewhere takes the time of causes for which there was no room.
 	elsewhere *breakdown.Cause
+
+	rowWaits []*rowWaits // by capture
+	asks     []*asks     // by capture
+	deeds    []deed      // room for those of a request
 }
 
 // newAccount returns an account with a sixteenth of memory, which is in bytes; 0 means
@@ -38,6 +49,23 @@ func (a *account) spend(bytes int64) bool {
 	return true
 }
 
+// origin returns when the first complete request of the capture being read began, which
+// is start if that is the first.
+func (a *account) origin(start int64) int64 {
+	for len(a.origins) <= a.capture {
+		a.origins = append(a.origins, start)
+	}
+	return a.origins[a.capture]
+}
+
+// began returns how long after the start of a capture's window its origin is.
+func (a *account) began(capture int) int64 {
+	if capture >= len(a.windows) || capture >= len(a.origins) {
+		return 0
+	}
+	return max(a.origins[capture]-a.windows[capture], 0)
+}
+
 // id returns the identity of a request of the capture being read.
 func (a *account) id(goroutine, start int64) breakdown.RequestID {
 	return breakdown.RequestID{Capture: a.capture, Goroutine: goroutine, Start: start}
@@ -56,8 +84,10 @@ const (
 type endpointKey struct {
 	name, kind, route string
 	group             *group
-	// in is set for the complete requests that only a CPU sample or a probe names.
-	in cellKey
+	// in is set for the complete requests that only a CPU sample or a probe names, or, if
+	// passing is set, a stack at which something else stopped them.
+	in      cellKey
+	passing bool
 }
 
 // An endpoint is the sums of one endpoint's requests. It does not know other endpoints.
@@ -75,23 +105,35 @@ type endpoint struct {
 	wallTotal      int64
 	buckets        [breakdown.NumBuckets]bucketSums
 	samples        map[string]*cpuSum
-	exposed        []exposure           // by capture
-	running        int64                // samples that hit a running goroutine
-	libraries      map[libraryKey]int64 // those of them in calls to a system
-	seq            int64                // of the request being added
-	routes         map[string]bool
+	exposed        []exposure                  // by capture
+	running        int64                       // samples that hit a running goroutine
+	libraries      map[libraryKey]int64        // those of them in calls to a system
+	computes       map[cpuKey]*int64           // samples that hit a computing request, by place
+	computing      int64                       // all of them
+	late           [breakdown.NumBuckets]int64 // ns
+	seq            int64                       // of the request being added
+	routes         map[string]int64            // probes that showed each
 	probes         []probePair
-	// serial is the time that requests would save if their upstream calls, made one
-	// after another, were made at once.
-	serial int64
+	holds          holdSums
+	rowLocks       []*rowLocked
 	// sampled counts the requests by the cells of their keys. It is set when all
 	// requests have been added.
 	sampled map[cellKey]int64
 	// inferred counts the complete requests assigned to the endpoint by inference.
-	inferred int64
-	figures  *infer.Figure             // nil if nothing is inferred
-	series   map[int]*breakdown.Series // by capture
-	detail   *detail                   // nil unless asked for
+	inferred    int64
+	dealt       bool                      // the requests are assigned to another endpoint by inference
+	into        *endpoint                 // that these sums were merged into, nil if there is none
+	figures     *infer.Figure             // nil if nothing is inferred
+	tails       *tails                    // nil if there is none
+	tailless    bool                      // there was no room for tails
+	firsts      []firsts                  // by capture
+	series      map[int]*breakdown.Series // by capture
+	edges       edgeSums                  // with series
+	detail      *detail                   // nil unless asked for
+	contributed map[int]*part             // by capture; nil unless asked for
+	partless    bool                      // there was no room for some of them
+	patterns
+	standing
 }
 
 type cpuSum struct {
@@ -105,37 +147,52 @@ type libraryKey struct {
 }
 
 type bucketSums struct {
-	total, incomplete    int64
+	// What every request needs comes first: it fits few cache lines.
+	total                int64
 	hist                 breakdown.Histogram
+	recent               [3]causeSum // the last causes and their sums: often the next is one of them
 	phases               [breakdown.NumPhases]int64
-	incompletePhases     [breakdown.NumPhases]int64
 	causes               map[*breakdown.Cause]*int64
-	cause                *breakdown.Cause // the last one, and its sum: often the next is the same
-	caused               *int64
+	incomplete           int64
+	incompletePhases     *[breakdown.NumPhases]int64 // nil for none
 	calls                map[breakdown.Frame]*callSums
-	site                 breakdown.Frame // of calls, the last one, and its sums, as above
-	called               *callSums
 	queued, shadowed     int64
 	callCount, dialCount int64
+	callTimes, dialTimes moments
 	systems              map[string]bool
 	system               string // the last one
-	holders              map[holderKey]int64
+	holders              map[holderKey]*int64
+	recentHolders        *[4]holderSum               // as recent, nil without holders
+	cut                  map[*breakdown.Cause]*int64 // of incomplete requests
+}
+
+// A causeSum is a cause and where its time is summed.
+type causeSum struct {
+	cause *breakdown.Cause
+	sum   *int64
 }
 
 type callSums struct {
 	n, time, union int64
+	asked          askedSums
 	// For the request being added, seq, the union of its calls reaches until.
 	seq, until int64
 }
 
+// A holderSum is a holder and where its time is summed.
+type holderSum struct {
+	key holderKey
+	sum *int64
+}
+
 type holderKey struct {
-	release *breakdown.Cause
-	doing   breakdown.Bucket
-	batch   bool
+	release, through, at *breakdown.Cause
+	doing                breakdown.Bucket
+	batch                bool
 }
 
 func newEndpoint(a *account, key endpointKey, nth int) *endpoint {
-	e := &endpoint{account: a, key: key, nth: nth, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, routes: map[string]bool{}, series: map[int]*breakdown.Series{}}
+	e := &endpoint{account: a, key: key, nth: nth, samples: map[string]*cpuSum{}, libraries: map[libraryKey]int64{}, computes: map[cpuKey]*int64{}, routes: map[string]int64{}, series: map[int]*breakdown.Series{}}
 	if a.keepDetail {
 		e.detail = newDetail()
 	}
@@ -150,9 +207,18 @@ func (e *endpoint) add(r *breakdown.Request) {
 		e.addCut(r)
 		return
 	}
-	e.count(r)
-	e.addPath(r)
+	spent := e.addPath(r)
+	e.count(r, &spent)
+	for b, late := range r.Late {
+		if late != 0 {
+			e.late[b] += late
+		}
+	}
+	if spent[breakdown.DB] > 0 {
+		e.addHolds(r)
+	}
 	e.addCalls(r)
+	e.addPatterns(r)
 	for _, c := range r.Samples {
 		if len(c.Stack) > 0 {
 			e.sample(c)
@@ -172,33 +238,67 @@ func exposedIn(list []exposure, capture int) []exposure {
 func (e *endpoint) addCut(r *breakdown.Request) {
 	e.incomplete++
 	e.incompleteTime += r.Wall()
+	e.addCutToFirsts(r)
 	for i := range r.Path {
 		s := &r.Path[i]
-		e.buckets[s.Bucket].incomplete += s.End - s.Start
-		e.buckets[s.Bucket].incompletePhases[s.Phase] += s.End - s.Start
+		b := &e.buckets[s.Bucket]
+		b.incomplete += s.End - s.Start
+		if b.incompletePhases == nil {
+			b.incompletePhases = &[breakdown.NumPhases]int64{}
+		}
+		b.incompletePhases[s.Phase] += s.End - s.Start
+		*e.cutTime(b, s.Cause) += s.End - s.Start
 	}
+	e.addStanding(r)
+}
+
+// incompletePhase returns the time of incomplete requests in a phase.
+func (b *bucketSums) incompletePhase(p int) int64 {
+	if b.incompletePhases == nil {
+		return 0
+	}
+	return b.incompletePhases[p]
+}
+
+// cutTime returns the sum for a cause of incomplete requests in a bucket.
+func (e *endpoint) cutTime(b *bucketSums, cause *breakdown.Cause) *int64 {
+	if b.cut == nil {
+		b.cut = map[*breakdown.Cause]*int64{}
+	}
+	sum := b.cut[cause]
+	if sum == nil && !e.spend(sumSize) {
+		cause = e.elsewhere
+		sum = b.cut[cause]
+	}
+	if sum == nil {
+		sum = new(int64)
+		b.cut[cause] = sum
+	}
+	return sum
 }
 
 // count adds a request's wall time and its time in each bucket.
-func (e *endpoint) count(r *breakdown.Request) {
+func (e *endpoint) count(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
 	e.requests++
 	e.wallTotal += r.Wall()
 	e.record(&e.wall, r.Wall())
-	var spent [breakdown.NumBuckets]int64
-	for i := range r.Path {
-		spent[r.Path[i].Bucket] += r.Path[i].End - r.Path[i].Start
-	}
 	for b, t := range spent {
 		if t > 0 {
 			e.buckets[b].total += t
 			e.record(&e.buckets[b].hist, t)
 		}
 	}
+	e.addToTails(r, spent)
+	e.addToFirsts(r, spent)
 	if e.keepSeries {
-		e.addToSeries(r, &spent)
+		e.addToSeries(r, spent)
+		e.edges.add(r.Wall(), spent)
+	}
+	if e.keepParts {
+		e.addToPart(r, spent)
 	}
 	if e.detail != nil {
-		e.addDetail(r, &spent)
+		e.addDetail(r, spent)
 	}
 }
 
@@ -219,32 +319,64 @@ func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
 	e.room -= h.Size() - before
 }
 
-func (e *endpoint) addPath(r *breakdown.Request) {
+// addPath adds a request's path and returns its time in each bucket.
+func (e *endpoint) addPath(r *breakdown.Request) (spent [breakdown.NumBuckets]int64) {
 	for i := range r.Path {
 		s := &r.Path[i]
+		spent[s.Bucket] += s.End - s.Start
 		b := &e.buckets[s.Bucket]
 		b.phases[s.Phase] += s.End - s.Start
 		*e.causeTime(b, s) += s.End - s.Start
-		for _, h := range s.Behind {
-			if b.holders == nil {
-				b.holders = map[holderKey]int64{}
-			}
-			holder := holderKey{h.Release, h.Bucket, h.Batch}
-			if _, ok := b.holders[holder]; ok || e.spend(sumSize) {
-				b.holders[holder] += h.Time
+		if s.End-s.Start >= longWait {
+			e.addEnded(s)
+		}
+		if s.Bucket.External() {
+			e.addAsk(s)
+		}
+		for i := range s.Behind {
+			h := &s.Behind[i]
+			if sum := e.holderTime(b, holderKey{h.Release, h.Through, h.Doing, h.Bucket, h.Batch}); sum != nil {
+				*sum += h.Time
 			}
 			if h.Bucket != s.Bucket {
 				e.buckets[h.Bucket].queued += h.Time
 			}
 		}
 	}
+	return spent
+}
+
+// holderTime returns the sum for a holder that requests wait for in a bucket, nil if there
+// is no room for it.
+func (e *endpoint) holderTime(b *bucketSums, key holderKey) *int64 {
+	if b.recentHolders == nil {
+		b.recentHolders, b.holders = new([4]holderSum), map[holderKey]*int64{}
+	}
+	for i := range b.recentHolders {
+		if r := &b.recentHolders[i]; r.key == key && r.sum != nil {
+			return r.sum
+		}
+	}
+	sum := b.holders[key]
+	if sum == nil {
+		if !e.spend(sumSize) {
+			return nil
+		}
+		sum = new(int64)
+		b.holders[key] = sum
+	}
+	copy(b.recentHolders[1:], b.recentHolders[:])
+	b.recentHolders[0] = holderSum{key, sum}
+	return sum
 }
 
 // causeTime returns the sum for a segment's cause in its bucket.
 func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 	cause := s.Cause
-	if b.cause == cause && b.caused != nil {
-		return b.caused
+	for i := range b.recent {
+		if r := &b.recent[i]; r.cause == cause && r.sum != nil {
+			return r.sum
+		}
 	}
 	if s.Bucket.External() && cause.System != "" {
 		b.addSystem(cause.System)
@@ -264,7 +396,8 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 		sum = new(int64)
 		b.causes[cause] = sum
 	}
-	b.cause, b.caused = cause, sum
+	copy(b.recent[1:], b.recent[:])
+	b.recent[0] = causeSum{cause, sum}
 	return sum
 }
 
@@ -281,11 +414,13 @@ func (b *bucketSums) addSystem(name string) {
 // addCalls adds a request's calls, which must be in the order of their start.
 func (e *endpoint) addCalls(r *breakdown.Request) {
 	hidden := false
-	longest, sum := int64(0), int64(0) // of upstream calls, on the path
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		b := &e.buckets[c.Bucket]
-		s := e.callsAt(b, &c.Site)
+		s, way := e.sumsOf(c)
+		if way != nil {
+			way.add(r, c, e.seq)
+		}
 		if s.seq != e.seq {
 			s.seq, s.until = e.seq, r.Start
 		}
@@ -294,43 +429,20 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 		s.union += max(0, c.End-max(c.Start, s.until)-c.Between)
 		s.until = max(s.until, c.End)
 		b.callCount++
+		b.callTimes.add(c.Start)
 		if c.Dialed {
 			b.dialCount++
+			b.dialTimes.add(c.Start)
 		}
+		s.asked.add(c)
 		if c.System != "" {
 			b.addSystem(c.System)
 		}
 		hidden = hidden || c.OnPath < c.End-c.Start
-		if c.Bucket == breakdown.Upstream {
-			longest = max(longest, c.OnPath)
-			sum += c.OnPath
-		}
 	}
-	e.serial += sum - longest
 	if hidden {
 		e.addShadows(r)
 	}
-}
-
-// callsAt returns the sums for a bucket's calls from a site. If there is no room for
-// them, nothing keeps what it returns.
-func (e *endpoint) callsAt(b *bucketSums, site *breakdown.Frame) *callSums {
-	if b.called != nil && b.site == *site {
-		return b.called
-	}
-	if b.calls == nil {
-		b.calls = map[breakdown.Frame]*callSums{}
-	}
-	s := b.calls[*site]
-	if s == nil {
-		s = &callSums{}
-		if !e.spend(sumSize) {
-			return s
-		}
-		b.calls[*site] = s
-	}
-	b.site, b.called = *site, s
-	return s
 }
 
 // addShadows adds, to each bucket on the path, the time in which calls of other buckets
@@ -359,6 +471,7 @@ func (e *endpoint) addShadows(r *breakdown.Request) {
 }
 
 func (e *endpoint) sample(c *breakdown.Cause) {
+	e.computed(c)
 	if c.State == "running" {
 		e.running++
 		if c.Rule != "" && c.Of.External() {

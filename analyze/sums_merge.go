@@ -1,13 +1,12 @@
 package analyze
 
 import (
-	"maps"
-
 	"timesink/analyze/breakdown"
 )
 
 // merge adds the requests of o, which must not be used afterwards.
 func (e *endpoint) merge(o *endpoint) {
+	o.into = e
 	e.requests += o.requests
 	e.incomplete += o.incomplete
 	e.incompleteTime += o.incompleteTime
@@ -32,10 +31,19 @@ func (e *endpoint) merge(o *endpoint) {
 	}
 	e.running += o.running
 	addAll(e.libraries, o.libraries)
-	maps.Copy(e.routes, o.routes)
+	e.computes = sumInto(e.computes, o.computes)
+	e.computing += o.computing
+	for b, late := range o.late {
+		e.late[b] += late
+	}
+	for route, n := range o.routes {
+		e.routes[route] += n
+	}
 	e.probes = append(e.probes, o.probes...)
-	e.serial += o.serial
+	e.patterns.merge(&o.patterns)
+	e.holds.merge(&o.holds)
 	e.inferred += o.inferred
+	e.edges.merge(&o.edges)
 	for capture, s := range o.series {
 		if e.series[capture] == nil {
 			e.series[capture] = s
@@ -43,9 +51,17 @@ func (e *endpoint) merge(o *endpoint) {
 			e.series[capture].Merge(s)
 		}
 	}
+	e.mergeParts(o)
+	if e.tailless = e.tailless || o.tailless; e.tailless {
+		e.tails = nil
+	} else if o.tails != nil {
+		e.tails = e.tails.merge(o.tails)
+	}
+	e.firsts = mergeFirsts(e.firsts, o.firsts)
 	if e.detail != nil {
 		e.detail.merge(o.detail)
 	}
+	e.standing.merge(&o.standing)
 }
 
 func (b *bucketSums) merge(o *bucketSums) {
@@ -54,9 +70,16 @@ func (b *bucketSums) merge(o *bucketSums) {
 	b.hist.Merge(&o.hist)
 	for p := range b.phases {
 		b.phases[p] += o.phases[p]
-		b.incompletePhases[p] += o.incompletePhases[p]
+	}
+	if b.incompletePhases == nil {
+		b.incompletePhases = o.incompletePhases
+	} else if o.incompletePhases != nil {
+		for p, t := range o.incompletePhases {
+			b.incompletePhases[p] += t
+		}
 	}
 	b.causes = sumInto(b.causes, o.causes)
+	b.cut = sumInto(b.cut, o.cut)
 	for site, s := range o.calls {
 		if b.calls == nil {
 			b.calls = map[breakdown.Frame]*callSums{}
@@ -66,19 +89,18 @@ func (b *bucketSums) merge(o *bucketSums) {
 		}
 		sum := b.calls[site]
 		sum.n, sum.time, sum.union = sum.n+s.n, sum.time+s.time, sum.union+s.union
+		sum.asked.merge(&s.asked)
 	}
 	b.queued += o.queued
 	b.shadowed += o.shadowed
 	b.callCount += o.callCount
 	b.dialCount += o.dialCount
+	b.callTimes |= o.callTimes
+	b.dialTimes |= o.dialTimes
 	for system := range o.systems {
 		b.addSystem(system)
 	}
-	if b.holders == nil {
-		b.holders = o.holders
-	} else {
-		addAll(b.holders, o.holders)
-	}
+	b.holders = sumInto(b.holders, o.holders)
 }
 
 func addAll[K comparable](sums, more map[K]int64) {

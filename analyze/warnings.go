@@ -3,6 +3,7 @@ package analyze
 import (
 	"cmp"
 	"math"
+	"slices"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/timeline"
@@ -14,10 +15,10 @@ import (
 type warnings struct {
 	list   []breakdown.Warning
 	memory int64 // that the analysis may use, in bytes
+	short  bool  // a trace is not whole: a longer window would not complete its requests
 }
 
 func (w *warnings) add(code string, d breakdown.Doubt) {
-	d.Memory = w.memory
 	w.list = append(w.list, breakdown.Warning{Code: code, Facts: &d})
 }
 
@@ -35,13 +36,18 @@ func (w *warnings) pass(from breakdown.Warning, side string) {
 
 // capture adds the warnings about one capture, whose sampling is the last.
 func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *matcher, samplings []sampling) {
-	for _, from := range c.Warnings() {
+	own := c.Warnings()
+	for _, from := range own[:min(len(own), mostCollected)] {
 		w.list = append(w.list, breakdown.Warning{Code: from.Code, Message: from.Message})
 	}
-	asked := int64(0)
-	if m := c.Manifest(); m != nil {
-		asked = m.Window.TraceAsked
+	if more := len(own) - mostCollected; more > 0 {
+		w.add("warnings-many", breakdown.Doubt{Count: int64(more)})
 	}
+	asked := int64(0)
+	if m := c.Manifest(); m != nil && m.Window.TraceAsked > 0 {
+		asked = max(m.Window.TraceAsked, sum.Window()) // a service may trace for longer
+	}
+	w.short = w.short || !isWhole(c, sum)
 	if sum.Cut != nil {
 		w.add("trace-truncated", breakdown.Doubt{Bytes: sum.CutBytes, Cause: sum.Cut.Error(), Covered: sum.Covered, Asked: asked})
 	}
@@ -64,6 +70,17 @@ func (w *warnings) capture(c *capture.Capture, sum *timeline.Summary, match *mat
 		w.add("probes-unmatched", breakdown.Doubt{Count: int64(match.pairs), Of: int64(answered)})
 	}
 }
+
+// isWhole reports whether a trace was read from the beginning to the end of its window.
+func isWhole(c *capture.Capture, sum *timeline.Summary) bool {
+	m := c.Manifest()
+	return sum.Cut == nil && sum.Missing.Count == 0 && sum.Late.Count == 0 && sum.Skipped == 0 &&
+		(m == nil || m.Window.Ended == "" || m.Window.Ended == capture.EndedInTime || m.Window.Ended == capture.EndedEnough)
+}
+
+// mostCollected is how many warnings that came with a capture are passed on. No collection
+// gives that many.
+const mostCollected = 20
 
 // generations warns of generations that are missing, out of order or repeated.
 func (w *warnings) generations(sum *timeline.Summary, asked int64) {
@@ -101,7 +118,7 @@ func (w *warnings) given(sum *timeline.Summary) {
 		{"stacks-cut", int64(sum.StacksCut), breakdown.Doubt{}},
 		{"evidence-cut", int64(sum.CausesCut), breakdown.Doubt{}},
 	} {
-		if up.d.Count = up.count; up.count > 0 {
+		if up.d.Count, up.d.Memory = up.count, w.memory; up.count > 0 {
 			w.add(up.code, up.d)
 		}
 	}
@@ -123,11 +140,11 @@ func (w *warnings) offCPU(samplings []sampling) {
 
 // answer adds the warnings about the answer as a whole.
 func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
-	if s.requests == 0 {
+	if s.requests == 0 && !slices.ContainsFunc(b.Causes, func(x breakdown.Explanation) bool { return x.Shown && x.Facts.Has(breakdown.FactStuck) }) {
 		w.add("no-requests", breakdown.Doubt{})
 	}
 	if s.cut {
-		w.add("sums-merged", breakdown.Doubt{Endpoint: others})
+		w.add("sums-merged", breakdown.Doubt{Endpoint: others, Memory: w.memory})
 	}
 	whole, inferred := map[bool]int64{}, breakdown.Doubt{}
 	for i := range b.Endpoints {
@@ -138,7 +155,7 @@ func (w *warnings) answer(b *breakdown.Breakdown, s *settled) {
 	for i := range b.Endpoints {
 		e := &b.Endpoints[i]
 		if own := e.Wall.Total + e.IncompleteTime; float64(own) >= negligible*float64(whole[e.Lasts()]) {
-			w.endpoint(e, own)
+			w.endpoint(b, e, own)
 			w.unruled(e, s)
 		}
 	}
@@ -155,16 +172,27 @@ const notable = 0.10
 const negligible = 0.01
 
 // endpoint adds the warnings about one endpoint's figures.
-func (w *warnings) endpoint(e *breakdown.Endpoint, whole int64) {
+func (w *warnings) endpoint(b *breakdown.Breakdown, e *breakdown.Endpoint, whole int64) {
 	if of := unexplained(e); of > 0.005 {
 		w.add("unknown-time", breakdown.Doubt{Endpoint: title(e), Share: of})
 	}
-	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() {
-		w.add("incomplete-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Incomplete, Share: float64(e.IncompleteTime) / float64(whole)})
+	if float64(e.IncompleteTime) > 0.2*float64(whole) && !e.Lasts() && !standsStill(b, e) {
+		w.add("incomplete-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Incomplete, Share: float64(e.IncompleteTime) / float64(whole), Short: w.short})
 	}
-	if e.Requests > 0 && e.Requests < 20 {
+	if e.Requests > 0 && e.Requests < enoughRequests {
 		w.add("few-requests", breakdown.Doubt{Endpoint: title(e), Count: e.Requests})
 	}
+}
+
+// enoughRequests is the fewest requests whose percentiles mean something.
+const enoughRequests = 20
+
+// standsStill reports whether a cause says that requests of the endpoint stand still: in a
+// longer window they do so too.
+func standsStill(b *breakdown.Breakdown, e *breakdown.Endpoint) bool {
+	return slices.ContainsFunc(b.Causes, func(x breakdown.Explanation) bool {
+		return x.Shown && x.Facts.Has(breakdown.FactStuck) && slices.Contains(x.Endpoints, e.Name)
+	})
 }
 
 // unexplained returns the share of the wall time of which nothing is known.

@@ -58,9 +58,6 @@ func (s *survey) trial(ctx context.Context) answer {
 	return a
 }
 
-// maxTrial limits the trial's trace, in bytes.
-const maxTrial = 64 << 20
-
 // explainTrace adds what is known about the service to the error of a missing trace:
 // a service with net/http/pprof lacks only that one handler.
 func (s *survey) explainTrace(err error) error {
@@ -80,7 +77,7 @@ func (s *survey) explainTrace(err error) error {
 
 // handler returns the line of code that registers a handler of net/http/pprof.
 func (t Target) handler(endpoint, function string) string {
-	return fmt.Sprintf("mux.HandleFunc(%q, pprof.%s)", t.base.Path+endpoint, function)
+	return fmt.Sprintf("mux.HandleFunc(%q, pprof.%s)", maskPath(t.base.Path)+endpoint, function)
 }
 
 func (t Target) traceHint() string {

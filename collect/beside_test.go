@@ -29,7 +29,7 @@ type slow struct {
 }
 
 func slowService(t *testing.T, held, hung string) (*slow, string) {
-	s := &slow{t: t, held: set(held), hung: set(hung), next: newMux(), traced: make(chan struct{}), givenUp: map[string]bool{}}
+	s := &slow{t: t, held: set(held), hung: set(hung), next: inTurn(newMux()), traced: make(chan struct{}), givenUp: map[string]bool{}}
 	return s, serve(t, s)
 }
 
@@ -80,6 +80,7 @@ func TestSlowPagesDoNotDelayTheWindow(t *testing.T) {
 }
 
 func TestPagesThatHangAreWarnings(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		hung  string
 		codes string // sorted
@@ -96,6 +97,7 @@ func TestPagesThatHangAreWarnings(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.hung, func(t *testing.T) {
+			t.Parallel()
 			_, url := slowService(t, "", tt.hung)
 			m, c := run(t, context.Background(), short(t, url))
 			readTrace(t, c)
@@ -113,6 +115,7 @@ func TestPagesThatHangAreWarnings(t *testing.T) {
 
 // The second goroutine profile is a side part too.
 func TestAGoroutineProfileThatHangsAfterTheWindowIsAWarning(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	h := with("goroutine", func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("seconds") == "" && asked.Add(1) > 1 {
@@ -121,7 +124,7 @@ func TestAGoroutineProfileThatHangsAfterTheWindowIsAWarning(t *testing.T) {
 		}
 		pprof.Handler("goroutine").ServeHTTP(w, r)
 	})
-	m, c := run(t, context.Background(), short(t, serve(t, h)))
+	m, c := run(t, context.Background(), short(t, serve(t, inTurn(h))))
 	readPart(t, c, capture.GoroutineBeforePart)
 	if codes(m.Warnings) != "goroutines-missing" || !strings.Contains(m.Warnings[0].Message, "after the window") || m.Part(capture.GoroutineAfterPart).Error == "" {
 		t.Errorf("warnings %v, parts %+v", m.Warnings, m.Parts)
@@ -144,7 +147,7 @@ func TestATraceAloneIsEnough(t *testing.T) {
 
 func TestAMissingTraceHintsAtTheLineToAdd(t *testing.T) {
 	mux := http.NewServeMux()
-	for _, name := range []string{"mutex", "goroutine", "heap"} {
+	for _, name := range []string{"mutex", "heap"} {
 		mux.Handle("/internal/pprof/"+name, pprof.Handler(name))
 	}
 	const line = `add mux.HandleFunc("/internal/pprof/trace", pprof.Trace)`
@@ -182,6 +185,7 @@ func TestCapturedAtIsWhenTheWindowOpened(t *testing.T) {
 }
 
 func TestDoctorRequestsAllPagesConcurrently(t *testing.T) {
+	t.Parallel()
 	s, url := slowService(t, "mutex block goroutine metrics", "")
 	d := diagnose(t, url)
 	if len(s.givenUp) > 0 || d.Err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -15,21 +14,24 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"timesink/collect/bounded"
 	"timesink/collect/capture"
 )
 
 const (
 	dialTimeout   = 10 * time.Second
 	answerTimeout = 15 * time.Second // for small requests; a busy service is slow to answer
-	maxErrorBody  = 4096             // limit on an error body, in bytes
 )
 
 // A client requests the endpoints below a target's index.
 type client struct {
 	target Target
 	http   *http.Client
+	once   *http.Client // for requests that must not be sent again
 	agent  string
 	scrub  scrubber
+	// patience is the longest wait that an overloaded service may ask for.
+	patience time.Duration
 }
 
 func newClient(t Target, tool capture.Tool) (*client, error) {
@@ -40,13 +42,23 @@ func newClient(t Target, tool capture.Tool) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	// On a connection that was used before, a transport sends a request again if the
+	// connection ends without an answer. The trace of the first one may still run then.
+	once := transport.Clone()
+	once.DisableKeepAlives = true
 	return &client{
 		target: t,
 		http:   &http.Client{Transport: transport, CheckRedirect: keepRedirect},
+		once:   &http.Client{Transport: once, CheckRedirect: keepRedirect},
 		agent:  userAgent(tool),
 		scrub:  newScrubber(t.secrets()...),
+
+		patience: usualWait,
 	}, nil
 }
+
+// Transport returns a transport with this tool's limits and a target's TLS options.
+func Transport(t TLS) (*http.Transport, error) { return newTransport(t) }
 
 // newTransport returns a transport that does not ask for compression, so that
 // a trace arrives as the service wrote it.
@@ -56,12 +68,13 @@ func newTransport(t TLS) (*http.Transport, error) {
 		return nil, err
 	}
 	return &http.Transport{
-		Proxy:               proxyOf,
-		DialContext:         dialSockets((&net.Dialer{Timeout: dialTimeout}).DialContext),
-		TLSClientConfig:     config,
-		TLSHandshakeTimeout: dialTimeout,
-		DisableCompression:  true,
-		IdleConnTimeout:     90 * time.Second,
+		Proxy:                  proxyOf,
+		DialContext:            dialSockets((&net.Dialer{Timeout: dialTimeout}).DialContext),
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    dialTimeout,
+		DisableCompression:     true,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxHeaders,
 	}, nil
 }
 
@@ -77,9 +90,14 @@ func userAgent(tool capture.Tool) string {
 	return "timesink/" + version
 }
 
-// get requests an endpoint, such as "trace?seconds=5". An answer with any
+// getOnce is getBy on a connection of its own, so that the request is sent only once.
+func (c *client) getOnce(ctx context.Context, endpoint string) (*http.Response, error) {
+	return c.getBy(ctx, c.once, endpoint)
+}
+
+// getBy requests an endpoint, such as "trace?seconds=5". An answer with any
 // status is not an error. The caller must close its body.
-func (c *client) get(ctx context.Context, endpoint string) (*http.Response, error) {
+func (c *client) getBy(ctx context.Context, by *http.Client, endpoint string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.url(endpoint), nil)
 	if err != nil {
 		return nil, configError(c.op(endpoint), "not a URL", "write the target as host:port")
@@ -94,7 +112,7 @@ func (c *client) get(ctx context.Context, endpoint string) (*http.Response, erro
 	}
 	setHost(req)
 	setHeader(req, a.Header)
-	resp, err := c.http.Do(req)
+	resp, err := by.Do(req)
 	if err != nil {
 		return nil, c.failed(endpoint, endedBy(ctx, err))
 	}
@@ -129,15 +147,15 @@ func (c *client) fetch(ctx context.Context, endpoint string, limit int64) answer
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	resp, err := c.get(ctx, endpoint)
+	resp, err := c.patiently(ctx, endpoint, c.patience)
 	if err != nil {
 		return answer{err: err, took: time.Since(begin)}
 	}
 	defer resp.Body.Close()
 	a := answer{status: resp.StatusCode, header: resp.Header}
-	a.body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if int64(len(a.body)) > limit {
-		a.body, a.more = a.body[:limit], true
+	a.body, err = bounded.ReadAll(resp.Body, limit)
+	if errors.Is(err, bounded.ErrTooLarge) {
+		a.more, err = true, nil
 	}
 	a.took = time.Since(begin)
 	switch {
@@ -155,7 +173,7 @@ func (c *client) refused(endpoint string, resp *http.Response, body []byte) erro
 	if u, err := url.Parse(resp.Header.Get("Location")); err == nil && u.String() != "" {
 		location = c.scrub.text(shown(resp.Request.URL.ResolveReference(u)))
 	}
-	err := statusFault(resp.StatusCode, location, c.scrub.text(quote(body)))
+	err := statusFault(resp.StatusCode, resp.Header, location, c.scrub.text(quote(body)))
 	if name, _, _ := strings.Cut(endpoint, "?"); name == "trace" && errors.Is(err, ErrNotFound) && ofPprof(resp.Header) {
 		err = &capture.Error{Err: err.(*capture.Error).Err, Hint: c.target.traceHint()}
 	}

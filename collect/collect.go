@@ -22,7 +22,9 @@
 // and a reader to package analyze. A source that is more than one page has its
 // own file, such as cpu.go.
 //
-// Without the trace there is no capture. Everything else is a side part: the
+// If there is no trace to be had, the window is sampled instead: snapshots of all
+// goroutines, as often as they cost the service little (untraced.go, sample.go).
+// Where there are neither, probes alone are a capture (outside.go). Everything else is a side part: the
 // collection does without a slow one and warns. Work before the window delays it
 // by two seconds at most, and work after it delays the answer by three at most.
 //
@@ -52,6 +54,21 @@ type Config struct {
 	Target  Target
 	Window  time.Duration // 0 means DefaultWindow
 	Probing Probing
+	// NoTrace takes no execution trace: it samples the service's goroutines instead.
+	NoTrace bool
+	// SampleBudget is the share of the service's time that sampling may take; 0 means
+	// DefaultSampleBudget.
+	SampleBudget float64
+
+	// Enough, if not nil, reports whether the generations of the trace that have arrived
+	// are enough, so that the window may end before it is over. It is asked several times
+	// a second, from one goroutine, once there is a whole one, and must return at once.
+	// Where it cannot be asked, because there is no trace or it has no generations (Go
+	// before 1.22), the window is Fixed, if that is shorter; 0 means DefaultWindow.
+	Enough func(Arrived) bool
+	Fixed  time.Duration
+	// Auto describes Enough in the manifest.
+	Auto *capture.Auto
 
 	// MaxBytes ends the window when the trace reaches this size; 0 means no
 	// limit.
@@ -59,9 +76,23 @@ type Config struct {
 	// MaxLag ends the window when the trace is this far behind the service; 0
 	// means DefaultMaxLag. About two seconds are normal.
 	MaxLag time.Duration
+	// MaxOverhead ends the window when observing costs the service more than this
+	// share of its time, as its probes say or Runnable; 0 means no limit.
+	MaxOverhead float64
+	// Runnable, if not nil, returns the share of the requests' time so far in which
+	// they were ready to run and waited for a processor.
+	Runnable func() float64
 	// Reserve is the free disk space to keep, in bytes, beyond what the capture
 	// needs; 0 means DefaultReserve.
 	Reserve int64
+	// Others, if not nil, returns how much of the disk other collections will still need,
+	// in bytes. That much is kept free, too.
+	Others func() int64
+
+	// Instance and Labels describe the target among the instances of its service, for
+	// the manifest. Labels are sorted by name.
+	Instance string
+	Labels   []capture.Label
 
 	Tool capture.Tool // identifies the collector in the manifest and the User-Agent
 	// Log receives one record for each step, with its duration; the manifest
@@ -77,8 +108,17 @@ type Config struct {
 	// Collected, if not nil, is called with the capture when all of it is safe
 	// in the folder, before the zip is written, which takes a second or more for
 	// a big trace. When Collected returns, the capture is closed and the zip is
-	// written.
-	Collected func(*capture.Capture)
+	// written. It returns predictions to be kept in the capture, one line of JSON
+	// each, or nil.
+	Collected func(*capture.Capture) (predictions []byte)
+}
+
+// Arrived is how much of a trace has arrived in whole generations, which can be analyzed
+// although the rest has not.
+type Arrived struct {
+	Generations int
+	Bytes       int64         // of the trace, to the end of the last of them
+	After       time.Duration // from the request for the trace until they had arrived
 }
 
 // The defaults that Config's zero values stand for.
@@ -86,6 +126,8 @@ const (
 	DefaultWindow  = 10 * time.Second
 	DefaultMaxLag  = 5 * time.Second
 	DefaultReserve = 128 << 20
+	// DefaultSampleBudget is 1% of the service's time.
+	DefaultSampleBudget = 0.01
 )
 
 // Progress is the state of a collection in progress.
@@ -94,9 +136,11 @@ type Progress struct {
 	Elapsed time.Duration // in this stage
 	Of      time.Duration // expected duration of the stage; 0 if unknown
 	Bytes   int64         // of the trace so far
-	Lag     time.Duration // the largest so far
-	Sent    int           // probes of this stage
-	Failed  int           // those of them without an answer or with an error
+	// Snapshots is how many snapshots have been taken in place of a trace.
+	Snapshots int
+	Lag       time.Duration // the largest so far
+	Sent      int           // probes of this stage
+	Failed    int           // those of them without an answer or with an error
 }
 
 // A Stage is a step of a collection.
@@ -168,8 +212,14 @@ func (cfg Config) check() error {
 		return configError(op, fmt.Sprintf("a window of %s", w), fmt.Sprintf("the shortest is %s", minWindow))
 	case w > maxWindow:
 		return configError(op, fmt.Sprintf("a window of %s", w), fmt.Sprintf("the longest is %s", maxWindow))
+	case math.IsNaN(cfg.MaxOverhead) || cfg.MaxOverhead < 0:
+		return configError(op, fmt.Sprintf("an overhead of at most %v", cfg.MaxOverhead), "0 means no bound")
+	case cfg.Fixed < 0 || cfg.Fixed > 0 && cfg.Fixed < minWindow:
+		return configError(op, fmt.Sprintf("a fixed window of %s", cfg.Fixed), fmt.Sprintf("the shortest is %s", minWindow))
 	case cfg.MaxBytes < 0:
 		return configError(op, fmt.Sprintf("at most %d bytes", cfg.MaxBytes), "0 means no bound")
+	case math.IsNaN(cfg.SampleBudget) || cfg.SampleBudget < 0 || cfg.SampleBudget > 1:
+		return configError(op, fmt.Sprintf("a sampling budget of %v", cfg.SampleBudget), "it is a share between 0 and 1")
 	case math.IsNaN(cfg.Probing.Rate) || cfg.Probing.Rate < 0 || cfg.Probing.Rate > maxRate:
 		return configError(op, fmt.Sprintf("a rate of %v probes a second", cfg.Probing.Rate), fmt.Sprintf("the rate must lie between 0 and %d", maxRate))
 	}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"timesink/collect/bounded"
 	"timesink/collect/capture"
 )
 
@@ -30,6 +31,7 @@ type cpuProfile struct {
 	endpoint string
 	begun    time.Time
 	due      time.Time // when the service should be done with it
+	line     *hangUp   // nil if the window does not end before it is over
 	cut      context.CancelCauseFunc
 	coming   atomic.Bool // its first bytes have arrived
 	done     chan struct{}
@@ -47,6 +49,10 @@ func (c *collector) beginCPUProfile(ctx context.Context) taking {
 	p := &cpuProfile{c: c, endpoint: fmt.Sprintf("profile?seconds=%d", seconds), begun: time.Now(), done: make(chan struct{})}
 	p.due = p.begun.Add(time.Duration(seconds) * time.Second)
 	ctx, p.cut = context.WithCancelCause(ctx)
+	if c.mayEnd() {
+		p.line = &hangUp{}
+		ctx = p.line.watch(ctx)
+	}
 	asked := make(chan struct{})
 	go func() {
 		defer close(p.done)
@@ -70,15 +76,21 @@ func (p *cpuProfile) drop() {
 	<-p.done
 }
 
-// keep waits for the CPU profile and adds it to the capture. If the window was
-// ended early, keep cancels it.
-func (p *cpuProfile) keep(ctx context.Context, ended bool) {
+// keep waits for the CPU profile and adds it to the capture. If the window ended
+// early, keep cancels it, or has it sent early if that is because enough had arrived.
+func (p *cpuProfile) keep(ctx context.Context, early *earlyEnd) {
 	c := p.c
 	defer p.cut(nil)
-	if ended {
+	enough := early != nil && early.ended == capture.EndedEnough && p.line != nil
+	ended := early != nil && early.ended != capture.EndedOverlong && !enough
+	grace := max(time.Until(p.due), 0) + sideGrace
+	if enough {
+		grace = stopGrace
+	}
+	if ended || enough && p.line.hangUp() != nil {
 		p.cut(nil)
 	} else {
-		silent := time.AfterFunc(max(time.Until(p.due), 0)+sideGrace, func() {
+		silent := time.AfterFunc(grace, func() {
 			if !p.coming.Load() {
 				p.cut(lateForAnswer)
 			}
@@ -87,6 +99,10 @@ func (p *cpuProfile) keep(ctx context.Context, ended bool) {
 	}
 	<-p.done
 	c.log("profile", "took "+capture.CPUPart, p.took, p.size, p.err)
+	if enough && p.err != nil && ctx.Err() == nil && p.takenAlone() {
+		c.part(capture.Part{Name: capture.CPUPart, Source: p.endpoint, Took: int64(p.took)}, errSamplesInTrace)
+		return
+	}
 	c.part(capture.Part{Name: capture.CPUPart, Source: p.endpoint, Took: int64(p.took), Size: p.size}, p.err)
 	switch {
 	case p.err == nil:
@@ -101,34 +117,54 @@ func (p *cpuProfile) keep(ctx context.Context, ended bool) {
 	}
 }
 
+// takenAlone reports whether the service did not refuse the profile.
+func (p *cpuProfile) takenAlone() bool {
+	return !errors.Is(p.err, ErrProfileRunning) && !errors.Is(p.err, ErrNotFound) && !errors.Is(p.err, ErrStatus)
+}
+
+// errSamplesInTrace is why a capture has no CPU profile although one was taken.
+var errSamplesInTrace = errors.New("not sent, because the window ended before it was over: its samples are in the trace")
+
 // download copies an endpoint's gzipped answer into a part and removes the part
 // on failure. It calls coming when the answer begins.
 func (c *collector) download(ctx context.Context, endpoint, part string, coming func()) (int64, error) {
-	resp, err := c.client.get(ctx, endpoint)
+	by := c.client.http
+	if c.mayEnd() {
+		by = c.client.once // hanging up leaves a connection that is of no more use
+	}
+	resp, err := c.client.patientlyBy(ctx, by, endpoint, min(c.client.patience, profilePatience))
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		return 0, c.client.refused(endpoint, resp, body)
+		return 0, c.client.refused(endpoint, resp, errorBody(resp.Body))
 	}
 	f, err := c.w.CreatePart(part)
 	if err != nil {
 		return 0, err
 	}
-	n, err := copyGzip(f, resp.Body, coming)
+	n, err := copyGzip(f, resp.Body, c.sideShare(), coming)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
+	if err == nil {
+		err = checkUnpacked(f.Name())
+	}
 	if err != nil {
-		return 0, errors.Join(endedBy(ctx, err), c.w.RemovePart(part))
+		if late := endedBy(ctx, err); late != err {
+			err = late
+		} else {
+			err = &reworded{err, c.client.scrub.text(brokenOff(err))}
+		}
+		return 0, errors.Join(err, c.w.RemovePart(part))
 	}
 	return n, nil
 }
 
-// copyGzip copies body to f and returns an error if body is not gzipped.
-func copyGzip(f *os.File, body io.Reader, coming func()) (int64, error) {
+// copyGzip copies body to f and returns an error if body is not gzipped, or has more
+// than most bytes.
+func copyGzip(f *os.File, body io.Reader, most int64, coming func()) (int64, error) {
 	head := make([]byte, 512)
 	n, err := io.ReadAtLeast(body, head, 2)
 	if err != nil {
@@ -138,5 +174,5 @@ func copyGzip(f *os.File, body io.Reader, coming func()) (int64, error) {
 	if !isGzip(head[:n]) {
 		return 0, fmt.Errorf("not a profile but %s", capture.Sniff(head[:n]).What)
 	}
-	return io.Copy(f, io.MultiReader(bytes.NewReader(head[:n]), body))
+	return bounded.Copy(f, io.MultiReader(bytes.NewReader(head[:n]), body), most)
 }

@@ -7,30 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"timesink/collect"
 	"timesink/collect/capture"
+	"timesink/collect/capture/capturetest"
 )
-
-// smallDisk mounts a file system of the given size, which requires root.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("no small disk can be mounted: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 func TestADiskThatFillsUpEndsTheWindow(t *testing.T) {
 	wake(t)
-	path := filepath.Join(smallDisk(t, "400m"), "case.zip")
+	path := filepath.Join(capturetest.SmallDisk(t, "400m"), "case.zip")
 	cfg := short(t, serve(t, newMux()))
 	cfg.Window = time.Minute
 	cfg.Reserve = 399 << 20
@@ -53,7 +37,7 @@ func TestADiskThatFillsUpEndsTheWindow(t *testing.T) {
 
 func TestAFullDiskKeepsTheCollectedData(t *testing.T) {
 	wake(t)
-	path := filepath.Join(smallDisk(t, "256k"), "case.zip")
+	path := filepath.Join(capturetest.SmallDisk(t, "256k"), "case.zip")
 	cfg := short(t, serve(t, newMux()))
 	cfg.Window = time.Minute
 	cfg.Reserve = 1

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,8 @@ type Diagnosis struct {
 	// that the server's write timeout allows, or zero if unknown.
 	Asked   int64 `json:"asked_ns"`
 	Longest int64 `json:"longest_ns"`
+	// Fallback is what a run would answer from without a trace.
+	Fallback Fallback `json:"fallback"`
 	// Advice lists what would improve the answer, the most important first.
 	Advice []Advice `json:"advice"`
 	// Err is the error with which a collection would fail now, or nil.
@@ -44,7 +47,12 @@ const (
 	// answers at all has begun by then.
 	glance        = 50 * time.Millisecond
 	profileGlance = 100 * time.Millisecond
+
+	// pagePatience is how long Doctor waits for each page.
+	pagePatience = 5 * time.Second
 )
+
+var lateForDoctor = &lateError{"no answer in " + secondsText(pagePatience)}
 
 // Doctor examines what a service exposes. It uses the target, the window and
 // the log of the configuration.
@@ -97,6 +105,7 @@ type doctor struct {
 	index     error  // what is wrong with the index
 	trace     error  // what is wrong with the trace
 	profile   error  // what is wrong with the CPU profile
+	open      string // where the port answers others without asking who they are
 }
 
 // examine makes all requests. It returns an error if the service does not
@@ -118,12 +127,13 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 		case s.moment() == capture.During:
 			recording = append(recording, s)
 		default:
-			beside.Go(func() { s.examine(d, ctx, index) })
+			beside.Go(func() { patiently(ctx, func(ctx context.Context) { s.examine(d, ctx, index) }) })
 		}
 	}
-	beside.Go(func() { d.fit(ctx, window) })
+	beside.Go(func() { patiently(ctx, func(ctx context.Context) { d.fit(ctx, window) }) })
+	beside.Go(func() { d.open = d.client.openAt(ctx, index, ownAddresses()) })
 	for _, s := range recording {
-		s.examine(d, ctx, index)
+		patiently(ctx, func(ctx context.Context) { s.examine(d, ctx, index) })
 	}
 	beside.Wait()
 	switch {
@@ -133,6 +143,13 @@ func (d *doctor) examine(ctx context.Context, window time.Duration) error {
 		return d.index
 	}
 	return nil
+}
+
+// patiently calls f with a context that ends after pagePatience.
+func patiently(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeoutCause(ctx, pagePatience, lateForDoctor)
+	defer cancel()
+	f(ctx)
 }
 
 // fit finds the longest window that the service allows.
@@ -182,6 +199,7 @@ func (d *doctor) takeTrace(ctx context.Context, _ answer) {
 	switch {
 	case errors.Is(a.err, ErrTraceRunning):
 		d.diagnosis.TraceRunning = true
+		d.trace = d.explainTracer(ctx, a.err)
 	case a.err != nil:
 	case !capture.IsTrace(a.body):
 		d.trace = d.client.notTrace(endpoint, a.body)
@@ -230,9 +248,10 @@ func (d *doctor) conclude() *Diagnosis {
 	default:
 		g.Err = d.explainTrace(d.trace)
 	}
+	g.Fallback = d.fallback()
 	for _, row := range advice {
 		if row.when(d) {
-			code := strings.ReplaceAll(row.code, defaultIndex, d.client.target.base.Path)
+			code := strings.ReplaceAll(row.code, defaultIndex, maskPath(d.client.target.base.Path))
 			g.Advice = append(g.Advice, Advice{ID: row.id, What: row.what(d), Code: code})
 		}
 	}
@@ -249,7 +268,7 @@ var advice = []struct {
 	{"access", func(d *doctor) bool { return errors.Is(d.index, ErrUnauthorized) },
 		say("the port is guarded: " + accessHint), ""},
 	{"pprof-missing", func(d *doctor) bool { return errors.Is(d.index, ErrNotFound) && d.trace != nil && !d.shows() },
-		say("nothing can be collected without net/http/pprof: serve it, preferably on a separate port that is reachable only from inside"),
+		say("without net/http/pprof there is nothing to see but what clients see: serve it, preferably on a separate port that is reachable only from inside"),
 		"import _ \"net/http/pprof\"\n\ngo func() { log.Print(http.ListenAndServe(\"localhost:6060\", nil)) }()"},
 	{"trace-missing", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, ErrNotFound) },
 		say("pprof is there, but the trace is not: a custom router needs each handler"),
@@ -257,8 +276,16 @@ var advice = []struct {
 	{"trace-replaced", func(d *doctor) bool { return d.shows() && errors.Is(d.trace, capture.ErrNotTrace) },
 		say("a handler other than net/http/pprof's answers at the trace endpoint: register pprof's before the catch-all handler"),
 		"mux.HandleFunc(\"/debug/pprof/trace\", pprof.Trace)"},
+	{"port-open", func(d *doctor) bool { return d.open != "" },
+		func(d *doctor) string {
+			return "the pprof port answers at " + d.open + " without authentication: whoever reaches it reads the service's command line and stacks, and can slow it down; " +
+				"let it listen on the loopback interface, or put authentication in front of it"
+		},
+		"go func() { log.Print(http.ListenAndServe(\"localhost:6060\", nil)) }()"},
 	{"trace-running", func(d *doctor) bool { return d.diagnosis.TraceRunning },
-		say("another client is taking a trace, and a process has only one tracer: try again when it is over"), ""},
+		func(d *doctor) string {
+			return "a trace runs already, and a process has only one tracer: " + cmp.Or(d.tracer, "another client may take it") + "; try again when it is over"
+		}, ""},
 	{"write-timeout", func(d *doctor) bool { return d.service.WriteTimeout > 0 },
 		func(d *doctor) string {
 			return fmt.Sprintf("the server's write timeout of at most %s limits the window to %s; from Go 1.23 on it has no effect",

@@ -31,9 +31,11 @@ var (
 	ErrRedirected     = errors.New("redirected")
 	ErrTraceRunning   = errors.New("a trace is running already")
 	ErrProfileRunning = errors.New("a CPU profile is running already")
+	ErrOverloaded     = errors.New("overloaded")
 	ErrWriteTimeout   = errors.New("the server's write timeout forbids the window")
 	ErrStatus         = errors.New("unexpected HTTP status")
 	ErrInterrupted    = errors.New("interrupted")
+	ErrTooCostly      = errors.New("too costly for the service")
 )
 
 // A fault is one of the Err values with the details of one occurrence. Its text is
@@ -54,8 +56,10 @@ func (f *fault) Unwrap() []error {
 }
 
 func newFault(kind error, hint, format string, args ...any) error {
-	return &capture.Error{Err: &fault{kind: kind, seen: fmt.Sprintf(format, args...)}, Hint: hint}
+	return withHint(&fault{kind: kind, seen: fmt.Sprintf(format, args...)}, hint)
 }
+
+func withHint(f *fault, hint string) error { return &capture.Error{Err: f, Hint: hint} }
 
 func configError(op, what, hint string) error {
 	return &capture.Error{Op: op, Err: &fault{kind: ErrConfig, seen: what}, Hint: hint}
@@ -195,7 +199,7 @@ var statusFaults = []struct {
 
 // statusFault returns the error for an answer with a status other than 200. It
 // quotes the server's text, which must be scrubbed already.
-func statusFault(status int, location, text string) error {
+func statusFault(status int, h http.Header, location, text string) error {
 	quoted := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
 	if text != "" {
 		quoted += fmt.Sprintf(": %q", text)
@@ -210,6 +214,8 @@ func statusFault(status int, location, text string) error {
 		return newFault(ErrUnauthorized, accessHint, "%s", quoted)
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		return newFault(ErrNotFound, pprofHint, "%s", quoted)
+	case status == http.StatusServiceUnavailable:
+		return overloadFault(quoted, h)
 	case status >= 300 && status < 400 && location != "":
 		return newFault(ErrRedirected, "give the URL it points to, or, if it is a login page, give timesink access; credentials do not follow a redirect",
 			"HTTP %d %s to %s", status, http.StatusText(status), location)

@@ -16,9 +16,22 @@ import (
 	"testing"
 	"time"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
+
+// blind serves what h serves but the list of goroutines, without which nothing can be
+// sampled in place of a trace.
+func blind(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/debug/pprof/goroutine" && r.FormValue("seconds") == "" {
+			http.NotFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 // with serves pprof's pages with h in place of one of them.
 func with(page string, h http.HandlerFunc) http.Handler {
@@ -63,15 +76,15 @@ func TestErrorsAreOneLineAndAHint(t *testing.T) {
 		{"a page for everything", over, collect.ErrNotFound, `HTTP 200, but not a pprof index: "Log in"`, "net/http/pprof"},
 		{"500", serve(t, answers(500, "boom\x1b[31m\n\tred")), collect.ErrStatus, `HTTP 500 Internal Server Error: "boom [31m red"`, "doctor"},
 		{"redirect to a login", serve(t, http.RedirectHandler("https://sso.example.com/login?back=secret", http.StatusFound)), collect.ErrRedirected, "to https://sso.example.com/login", "login"},
-		{"trace: page", serve(t, with("trace", answers(200, login))), capture.ErrNotTrace, `HTTP 200 with an HTML page ("Log in")`, `register mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
-		{"trace: JSON", serve(t, with("trace", answers(200, `{"error":"off"}`))), capture.ErrNotTrace, `HTTP 200 with JSON ("{\"error\":\"off\"}")`, "net/http/pprof"},
-		{"trace: nothing", serve(t, with("trace", answers(200, ""))), capture.ErrNotTrace, "HTTP 200 with nothing at all", "net/http/pprof"},
-		{"trace: a profile", serve(t, with("trace", func(w http.ResponseWriter, r *http.Request) { runtimepprof.Lookup("goroutine").WriteTo(w, 0) })), capture.ErrNotTrace, "HTTP 200 with a pprof profile", "net/http/pprof"},
-		{"trace: 404", serve(t, with("trace", http.NotFound)), collect.ErrNotFound, "get trace of ", `add mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
-		{"trace: 401", serve(t, with("trace", answers(401, ""))), collect.ErrUnauthorized, "HTTP 401 Unauthorized", "--bearer-file"},
-		{"trace: already running, in the words of Go 1.22", serve(t, with("trace", answers(500, "Could not enable tracing: tracing is already enabled\n"))), collect.ErrTraceRunning, "tracing is already enabled", "one trace at a time"},
-		{"trace: longer than the write timeout", serve(t, with("trace", answers(400, "profile duration exceeds server's WriteTimeout"))), collect.ErrWriteTimeout, "exceeds server's WriteTimeout", "-d"},
-		{"trace: cut off before it began", serve(t, with("trace", hangUp)), collect.ErrUnreachable, "closed the connection", "HTTP"},
+		{"trace: page", serve(t, blind(with("trace", answers(200, login)))), capture.ErrNotTrace, `HTTP 200 with an HTML page ("Log in")`, `register mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
+		{"trace: JSON", serve(t, blind(with("trace", answers(200, `{"error":"off"}`)))), capture.ErrNotTrace, `HTTP 200 with JSON ("{\"error\":\"off\"}")`, "net/http/pprof"},
+		{"trace: nothing", serve(t, blind(with("trace", answers(200, "")))), capture.ErrNotTrace, "HTTP 200 with nothing at all", "net/http/pprof"},
+		{"trace: a profile", serve(t, blind(with("trace", func(w http.ResponseWriter, r *http.Request) { runtimepprof.Lookup("goroutine").WriteTo(w, 0) }))), capture.ErrNotTrace, "HTTP 200 with a pprof profile", "net/http/pprof"},
+		{"trace: 404", serve(t, blind(with("trace", http.NotFound))), collect.ErrNotFound, "get trace of ", `add mux.HandleFunc("/debug/pprof/trace", pprof.Trace)`},
+		{"trace: 401", serve(t, blind(with("trace", answers(401, "")))), collect.ErrUnauthorized, "HTTP 401 Unauthorized", "--bearer-file"},
+		{"trace: already running, in the words of Go 1.22", serve(t, blind(with("trace", answers(500, "Could not enable tracing: tracing is already enabled\n")))), collect.ErrTraceRunning, "tracing is already enabled", "one trace at a time"},
+		{"trace: longer than the write timeout", serve(t, blind(with("trace", answers(400, "profile duration exceeds server's WriteTimeout")))), collect.ErrWriteTimeout, "exceeds server's WriteTimeout", "-d"},
+		{"trace: cut off before it began", serve(t, blind(with("trace", hangUp))), collect.ErrUnreachable, "closed the connection", "HTTP"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			checkError(t, fail(t, context.Background(), short(t, tt.target)), tt.is, tt.want, tt.hint)
@@ -111,7 +124,7 @@ func TestARunningTraceIsAnErrorThatQuotesTheService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trace.Stop()
-	err := fail(t, context.Background(), short(t, serve(t, newMux())))
+	err := fail(t, context.Background(), short(t, serve(t, blind(newMux()))))
 	checkError(t, err, collect.ErrTraceRunning, `HTTP 500 Internal Server Error: "Could not enable tracing: `, "one trace at a time")
 }
 
@@ -165,7 +178,7 @@ func TestTheWindowFitsTheWriteTimeoutOfOldServices(t *testing.T) {
 		t.Errorf("warnings %v, asked %+v, window %+v", m.Warnings, m.Asked, m.Window)
 	}
 
-	cfg = short(t, serveWithTimeout(t, beforeGo123(newMux()), time.Second))
+	cfg = short(t, serveWithTimeout(t, blind(beforeGo123(newMux())), time.Second))
 	checkError(t, fail(t, context.Background(), cfg), collect.ErrWriteTimeout, "write timeout of 1 s or less", "Go 1.23")
 }
 
@@ -179,9 +192,10 @@ func TestATraceThatIsCutIsKept(t *testing.T) {
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { newMux().ServeHTTP(unwrappable{w}, r) })
 	cfg := short(t, serveWithTimeout(t, h, 300*time.Millisecond))
 	cfg.Window = time.Second
+	cfg.SampleBudget = 0.5
 	m, c := run(t, context.Background(), cfg)
 	readTrace(t, c)
-	if m.Window.Ended != capture.EndedCut || !strings.Contains(codes(m.Warnings), "trace-cut") || !strings.Contains(fmt.Sprint(m.Warnings), "write timeout") {
+	if m.Window.Ended != capture.EndedInTime || !strings.Contains(codes(m.Warnings), "no-trace") || !strings.Contains(fmt.Sprint(m.Warnings), "write timeout") {
 		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
 	}
 }
@@ -209,3 +223,64 @@ func TestATakenNameIsAnErrorBeforeAnyRequest(t *testing.T) {
 		t.Error("the service was asked anyway")
 	}
 }
+
+// ignoring serves a trace that begins like any other and does not keep to its duration.
+func ignoring(seconds string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Form = map[string][]string{"seconds": {seconds}}
+		pprof.Trace(w, r)
+	}
+}
+
+// A service that ignores the duration and one that falls silent are told apart from a slow
+// way to the service, of which TestATraceThatFallsBehindEnds tells.
+func TestATraceThatDoesNotEndInTimeSaysWhy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		handler     http.HandlerFunc
+		ended, code string
+	}{
+		{"the duration is ignored", ignoring("60"), capture.EndedOverlong, "trace-overlong"},
+		{"silence", func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			pprof.Trace(&silenced{ResponseWriter: w, left: 5000}, r.WithContext(ctx))
+			<-r.Context().Done()
+		}, capture.EndedSilent, "trace-silent"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tracetest.Alone(t) {
+				return
+			}
+			wake(t)
+			cfg := short(t, serve(t, with("trace", tt.handler)))
+			cfg.MaxLag = 3 * time.Second
+			m, c := run(t, context.Background(), cfg)
+			readTrace(t, c)
+			if m.Window.Ended != tt.ended || !strings.Contains(codes(m.Warnings), tt.code) || m.Part(capture.TracePart).Error == "" {
+				t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
+			}
+		})
+	}
+}
+
+// A silenced writer passes on some bytes and swallows the rest.
+type silenced struct {
+	http.ResponseWriter
+	left int
+}
+
+func (s *silenced) Write(b []byte) (int, error) {
+	n := min(len(b), s.left)
+	s.left -= n
+	if n > 0 {
+		if _, err := s.ResponseWriter.Write(b[:n]); err != nil {
+			return 0, err
+		}
+		s.ResponseWriter.(http.Flusher).Flush()
+	}
+	return len(b), nil
+}
+
+func (s *silenced) Unwrap() http.ResponseWriter { return s.ResponseWriter }

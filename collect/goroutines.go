@@ -1,12 +1,12 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 
-	"github.com/google/pprof/profile"
-
+	"timesink/collect/bounded"
 	"timesink/collect/capture"
 )
 
@@ -40,7 +40,7 @@ func (c *collector) goroutinesBefore() error {
 // goroutines learns the path of the binary from a goroutine profile, and what
 // its source paths reveal.
 func (s *survey) goroutines(data []byte) {
-	p, err := profile.ParseData(data)
+	p, err := bounded.Profile(bytes.NewReader(data), maxLearning)
 	if err != nil {
 		s.log("goroutine", "read the profile", 0, int64(len(data)), err)
 		return
@@ -55,6 +55,7 @@ func (s *survey) goroutines(data []byte) {
 	}
 	for _, f := range p.Function {
 		file := strings.ReplaceAll(f.Filename, `\`, "/")
+		s.traced = s.traced || f.Name == handlerOfTrace || readsTrace.MatchString(f.Name)
 		if f.Name == "main.main" {
 			s.service.MainFile = f.Filename
 		}

@@ -32,8 +32,13 @@ type position struct {
 	generation  uint64 // of the newest batch
 	generations int    // how many have begun
 	first, last uint64 // batch times, in units
-	earliest    uint64 // of them
-	frequency   uint64 // units per second
+	offset      int64  // bytes consumed, without head
+	// whole is the number of generations that have ended, and wholeBytes where the last of
+	// them did. Before Go 1.26 only the next one shows that.
+	whole      int
+	wholeBytes int64
+	earliest   uint64 // of them
+	frequency  uint64 // units per second
 
 	clock   time.Time // the service's wall clock at clockAt; zero if unknown
 	clockAt uint64    // in units
@@ -50,6 +55,7 @@ const (
 	eventEndOfGeneration   = 52
 
 	traceHeaderSize = 16
+	maxBatch        = 64 << 10
 	maxSync         = 1 + 1 + binary.MaxVarintLen64 + 1 + 4*binary.MaxVarintLen64
 	maxBatchHead    = 2 + 4*binary.MaxVarintLen64 + maxSync
 )
@@ -68,6 +74,7 @@ func (p *position) next(b []byte) []byte {
 	if p.skip > 0 {
 		n := min(p.skip, uint64(len(b)))
 		p.skip -= n
+		p.offset += int64(n)
 		return b[n:]
 	}
 	before := len(p.head)
@@ -80,6 +87,7 @@ func (p *position) next(b []byte) []byte {
 		return b[len(p.head)-before:]
 	}
 	p.head = p.head[:0]
+	p.offset += int64(used)
 	if rest := used - before; rest >= 0 {
 		return b[rest:]
 	}
@@ -96,6 +104,7 @@ func (p *position) parse() int {
 	at := 1
 	switch p.head[0] {
 	case eventEndOfGeneration:
+		p.whole, p.wholeBytes = p.whole+1, p.offset+1
 		return 1
 	case eventExperimentalBatch:
 		at = 2
@@ -116,6 +125,10 @@ func (p *position) parse() int {
 		fields[i], at = v, at+n
 	}
 	generation, unit, size := fields[0], fields[2], fields[3]
+	if size > maxBatch {
+		p.lost = true
+		return len(p.head)
+	}
 	// The beginning of the batch may hold the clocks; wait for it.
 	look := int(min(size, maxSync))
 	if len(p.head) < at+look {
@@ -123,6 +136,9 @@ func (p *position) parse() int {
 	}
 	p.readClocks(p.head[at:at+look], unit)
 	if generation != p.generation {
+		if p.generations > 0 && p.wholeBytes < p.offset {
+			p.whole, p.wholeBytes = p.whole+1, p.offset
+		}
 		p.generation = generation
 		p.generations++
 	}
@@ -194,6 +210,21 @@ func (p *position) duration(units uint64) time.Duration {
 // firstGeneration is more than the time of any trace's first generation, which
 // is about a second.
 const firstGeneration = 2 * time.Second
+
+// midway reports whether the trace so far ends where no whole one does: in its header, right
+// after it, or within a batch.
+func (p *position) midway() bool {
+	return !p.lost && (p.skip > 0 || len(p.head) > 0 || p.generations == 0)
+}
+
+// measured returns the service's time that the trace covers so far; known is false until
+// the trace states its unit.
+func (p *position) measured() (d time.Duration, known bool) {
+	if p.lost || p.frequency == 0 || p.last < p.first {
+		return 0, false
+	}
+	return p.duration(p.last - p.first), true
+}
 
 // elapsed returns an upper bound on the service's time that the trace covers so far;
 // known is false if there is none.

@@ -2,21 +2,27 @@ package collect
 
 import (
 	"bytes"
-	"runtime/trace"
+	"compress/gzip"
+	"io"
+	"os"
+	runtimetrace "runtime/trace"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"timesink/analyze/trace"
+	"timesink/collect/bounded/boundedtest"
 )
 
 // takeTrace traces this process for d.
 func takeTrace(t testing.TB, d time.Duration) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := trace.Start(&out); err != nil {
+	if err := runtimetrace.Start(&out); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(d)
-	trace.Stop()
+	runtimetrace.Stop()
 	return out.Bytes()
 }
 
@@ -35,6 +41,7 @@ func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
 	if whole.generations < 2 || whole.version == "" {
 		t.Errorf("%d generations of version %q", whole.generations, whole.version)
 	}
+	checkWhole(t, data, &whole)
 
 	// The position does not depend on the size of the reads.
 	for _, size := range []int{1, 7, 4096} {
@@ -43,6 +50,9 @@ func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
 			n := min(size, len(rest))
 			p.Write(rest[:n])
 			rest = rest[n:]
+		}
+		if p.whole != whole.whole || p.wholeBytes != whole.wholeBytes {
+			t.Errorf("in reads of %d bytes: %d whole generations of %d bytes, not %d of %d", size, p.whole, p.wholeBytes, whole.whole, whole.wholeBytes)
 		}
 		if again, _ := p.elapsed(); again != got || p.generations != whole.generations {
 			t.Errorf("in reads of %d bytes: position %s in %d generations, not %s in %d", size, again, p.generations, got, whole.generations)
@@ -60,6 +70,60 @@ func TestThePositionIsTheTimeInTheTrace(t *testing.T) {
 			}
 			last = now
 		}
+	}
+}
+
+// checkWhole checks that each generation of a trace ends where the position says.
+func checkWhole(t *testing.T, data []byte, all *position) {
+	t.Helper()
+	// From Go 1.26 on, the last generation is seen to end too.
+	if missing := all.generations - all.whole; missing > 1 || missing == 0 && all.wholeBytes != int64(len(data)) {
+		t.Errorf("%d of %d generations, up to byte %d of %d, are whole", all.whole, all.generations, all.wholeBytes, len(data))
+	}
+	var p position
+	for i, ended := 0, 0; i < len(data); i++ {
+		p.Write(data[i : i+1])
+		if p.whole == ended {
+			continue
+		}
+		ended = p.whole
+		r, err := trace.NewReader(bytes.NewReader(data[:p.wholeBytes]), trace.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for range r.Generations(t.Context()) {
+			n++
+		}
+		if r.Err() != nil || n != ended {
+			t.Errorf("the first %d bytes: %d generations, %v; want %d", p.wholeBytes, n, r.Err(), ended)
+		}
+	}
+}
+
+func TestTheEndsOfGenerationsAreFoundInAllVersions(t *testing.T) {
+	for _, version := range []string{"1.22", "1.23", "1.24", "1.25", "1.26"} {
+		t.Run(version, func(t *testing.T) {
+			f, err := os.Open("../analyze/trace/testdata/go" + version + ".trace.gz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			z, err := gzip.NewReader(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(z)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all position
+			all.Write(data)
+			if all.whole == 0 {
+				t.Error("no generation is whole")
+			}
+			checkWhole(t, data, &all)
+		})
 	}
 }
 
@@ -99,7 +163,10 @@ func FuzzPosition(f *testing.F) {
 	f.Add([]byte("go 1.26 trace\x00\x00\x00\x01\x01\x01\x01\x02\x32\x08"), byte(1))
 	f.Fuzz(func(t *testing.T, data []byte, size byte) {
 		var whole, pieces position
-		whole.Write(data)
+		boundedtest.Check(t, len(data), boundedtest.Limit{Base: 1 << 20, PerByte: 16}, func() {
+			whole = position{}
+			whole.Write(data)
+		})
 		r := iotest.DataErrReader(bytes.NewReader(data))
 		buf := make([]byte, int(size)+1)
 		for {

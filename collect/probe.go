@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"timesink/collect/bounded"
 	"timesink/collect/capture"
 )
 
@@ -27,6 +28,9 @@ import (
 // the service. In the window, one probe in four dials a new connection instead,
 // as the service's new clients do: only these wait until the service accepts
 // them. See freshConns for their limits.
+//
+// A service that has become twice as slow since before the window gets a quarter
+// of the probes, so that they do not add to its trouble.
 type Probing struct {
 	// URLs are probed in turn. They may name sockets: unix:///socket:/path. A
 	// {name} in one is replaced with the values in Values and stays in the
@@ -116,17 +120,23 @@ type prober struct {
 
 	mu     sync.Mutex
 	out    io.Writer // receives JSON lines
-	failed error     // the first error of out
+	size   int64     // of what was written, in bytes
+	failed error     // the first error of out, after which nothing is written
 	counts map[string]*probeCount
+	took   latencies
+	// heldBack is how many probes were not sent because the service was slow.
+	heldBack int
 }
 
 // A probeCount sums up the probes of one phase.
 type probeCount struct {
-	sent    int
-	dropped int // too many were in flight
-	failed  int // no answer
-	refused int // an answer of status 400 or above
-	cut     int // unanswered when the collection ended
+	sent     int
+	dropped  int // too many were in flight
+	failed   int // no answer
+	answered int // with any status
+	refused  int // an answer of status 400 or above
+	cut      int // unanswered when the collection ended
+	long     int // their body was longer than maxProbeBody
 
 	fresh      int // dialed a connection of their own
 	handshakes int // those of them with a TLS handshake
@@ -138,8 +148,10 @@ func (c *probeCount) add(d probeCount) {
 	c.sent += d.sent
 	c.dropped += d.dropped
 	c.failed += d.failed
+	c.answered += d.answered
 	c.refused += d.refused
 	c.cut += d.cut
+	c.long += d.long
 	c.fresh += d.fresh
 	c.handshakes += d.handshakes
 	c.failure = cmp.Or(c.failure, d.failure)
@@ -152,7 +164,7 @@ func newProber(p Probing, routes []*route, tool capture.Tool, c clock, out io.Wr
 		return nil, err
 	}
 	b := &prober{probing: p, routes: routes, agent: userAgent(tool), clock: c, out: out,
-		counts: map[string]*probeCount{capture.Baseline: {}, capture.InWindow: {}}}
+		counts: map[string]*probeCount{capture.Baseline: {}, capture.InWindow: {}}, took: latencies{}}
 	inFlight := p.MaxInFlight
 	if inFlight <= 0 {
 		inFlight = DefaultMaxInFlight
@@ -208,7 +220,7 @@ func (b *prober) send(ctx context.Context, phase string, d time.Duration) {
 	begin := time.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for i := 0; ; i++ {
+	for i := 0; ; i += b.pace() {
 		due := begin.Add(time.Duration(i) * interval)
 		if d > 0 && due.Sub(begin) >= d {
 			return
@@ -300,8 +312,12 @@ func (b *prober) probe(r *route, target, phase string, due time.Time, fresh bool
 	resp, err := client.Do(req)
 	if err == nil {
 		p.Status, p.Proto = resp.StatusCode, resp.Proto
-		p.Bytes, err = io.Copy(io.Discard, resp.Body)
+		p.Bytes, err = bounded.Copy(io.Discard, resp.Body, maxProbeBody)
 		resp.Body.Close()
+		p.ServerTiming = b.serverTiming(resp.Header)
+		if p.Cut = errors.Is(err, bounded.ErrTooLarge); p.Cut {
+			err = nil
+		}
 	}
 	end := time.Now()
 	if err != nil {
@@ -335,10 +351,17 @@ func probeError(err error) string {
 func (b *prober) record(p capture.Probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := capture.WriteProbes(b.out, p); err != nil && b.failed == nil {
-		b.failed = err
+	if b.failed == nil {
+		b.failed = b.write(p)
 	}
+	b.took.add(&p)
 	count := b.counts[p.Phase]
+	if p.Cut {
+		count.long++
+	}
+	if p.Status != 0 {
+		count.answered++
+	}
 	if p.Fresh {
 		count.fresh++
 		if p.TLS > 0 {
@@ -355,6 +378,20 @@ func (b *prober) record(p capture.Probe) {
 		count.refused++
 		count.refusal = cmp.Or(count.refusal, fmt.Sprintf("HTTP %d %s", p.Status, http.StatusText(p.Status)))
 	}
+}
+
+// write writes a probe, as long as there are not more than a reader of the capture
+// accepts.
+func (b *prober) write(p capture.Probe) error {
+	var line bytes.Buffer
+	if err := capture.WriteProbes(&line, p); err != nil {
+		return err
+	}
+	if b.size += int64(line.Len()); b.size > capture.MaxProbes {
+		return fmt.Errorf("their part has the %s that are allowed", BytesText(capture.MaxProbes))
+	}
+	_, err := b.out.Write(line.Bytes())
+	return err
 }
 
 // count returns the sums of a phase so far.

@@ -39,6 +39,10 @@ type collector struct {
 	stageBegan time.Time
 	stageOf    time.Duration
 	stream     *stream
+	sampler    *sampler
+	untraced   *untraced // nil if a trace is taken
+	fixed      bool      // the window does not end before it is over
+	outside    *outside  // nil unless the probes are all there is
 }
 
 func newCollector(cfg Config, path string) (*collector, error) {
@@ -51,6 +55,9 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	if cfg.Reserve == 0 {
 		cfg.Reserve = DefaultReserve
 	}
+	if cfg.SampleBudget == 0 {
+		cfg.SampleBudget = DefaultSampleBudget
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -59,6 +66,7 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	if c.client, err = newClient(cfg.Target, cfg.Tool); err != nil {
 		return nil, err
 	}
+	c.client.patience = c.window
 	if c.routes, err = cfg.Probing.routes(); err != nil {
 		return nil, err
 	}
@@ -70,9 +78,11 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	}
 	c.facts.client, c.facts.log = c.client, c.log
 	c.manifest = capture.Manifest{
-		Tool:   cfg.Tool,
-		Target: cfg.Target.String(),
-		Asked:  capture.Asked{Duration: int64(cfg.window()), URLs: asked(c.routes), MaxBytes: cfg.MaxBytes},
+		Tool:     cfg.Tool,
+		Target:   cfg.Target.String(),
+		Instance: cfg.Instance,
+		Labels:   cfg.Labels,
+		Asked:    capture.Asked{Duration: int64(cfg.window()), URLs: asked(c.routes), MaxBytes: cfg.MaxBytes, Auto: cfg.Auto},
 	}
 	if len(c.routes) > 0 {
 		c.manifest.Asked.Rate = cfg.Probing.rate()
@@ -83,9 +93,13 @@ func newCollector(cfg Config, path string) (*collector, error) {
 // checkDisk returns an error if the disk is too full to begin.
 func (c *collector) checkDisk() error {
 	free, err := capture.FreeDisk(filepath.Dir(c.path))
-	if err == nil && free < c.cfg.Reserve {
+	keep := c.cfg.Reserve
+	if c.cfg.Others != nil {
+		keep += c.cfg.Others()
+	}
+	if err == nil && free < keep {
 		return &capture.Error{Op: "write " + c.path,
-			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, and %s must stay free", BytesText(free), BytesText(c.cfg.Reserve))},
+			Err:  &fault{kind: capture.ErrDiskFull, seen: fmt.Sprintf("only %s of disk are free, and %s must stay free", BytesText(free), BytesText(keep))},
 			Hint: "free some space, or write to another disk with -o"}
 	}
 	return nil
@@ -152,6 +166,9 @@ func (c *collector) progress() Progress {
 	if c.stream != nil {
 		p.Bytes, p.Lag = c.stream.progress()
 	}
+	if c.sampler != nil {
+		p.Snapshots = c.sampler.taken()
+	}
 	if c.prober != nil {
 		phase := capture.InWindow
 		if c.stage == StageBaseline {
@@ -167,25 +184,37 @@ func (c *collector) progress() Progress {
 // collection would fail.
 func (c *collector) survey(ctx context.Context) error {
 	c.begin(StageSurvey, 0)
+	if c.cfg.NoTrace {
+		c.untraced = &untraced{why: capture.UntracedAsked, text: "none was wanted"}
+	}
 	index, before := c.facts.first(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return c.client.failed("", context.Canceled)
 	case settles(index.err):
-		return index.err
+		return c.goOutside(ctx, index.err)
 	}
 	c.index = index
 	for _, s := range sourcesAt(capture.Before) {
 		c.ahead = append(c.ahead, c.take(before, s))
 	}
+	if c.untraced != nil {
+		return nil
+	}
 	if index.err != nil && !isLate(index.err) {
 		if err := c.withoutIndex(before, index.err); err != nil {
-			return err
+			if !c.listsGoroutines(before) {
+				return c.goOutside(ctx, err)
+			}
+			return c.fallBack(ctx, err)
 		}
 	}
 	// The goroutine page is requested anyway, so this adds no other page that can
 	// be late.
-	return c.fitWriteTimeout(before, "goroutine", nil)
+	if err := c.fitWriteTimeout(before, "goroutine", nil); err != nil {
+		return c.fallBack(ctx, err)
+	}
+	return nil
 }
 
 // fitWriteTimeout shortens the window to what the server allows, as learned from a
@@ -215,7 +244,7 @@ func (c *collector) withoutIndex(before context.Context, missing error) error {
 	case trial.err == nil, isLate(trial.err):
 		return nil
 	case errors.Is(trial.err, ErrTraceRunning):
-		return trial.err
+		return c.facts.explainTracer(before, trial.err)
 	}
 	c.facts.mutex(before)
 	if c.facts.shows() {
@@ -227,13 +256,22 @@ func (c *collector) withoutIndex(before context.Context, missing error) error {
 // collect fills the folder. If it returns an error, nothing in the folder is worth
 // keeping.
 func (c *collector) collect(ctx context.Context) error {
+	if c.outside != nil {
+		dropAll(c.ahead)
+		c.ahead = nil
+	}
 	for _, t := range c.ahead {
-		t.keep(ctx, false)
+		t.keep(ctx, nil)
 	}
 	if err := c.save(); err != nil {
 		return err
 	}
 	if len(c.routes) > 0 {
+		if c.untraced == nil && c.outside == nil {
+			if err := c.alreadyTraced(ctx); err != nil && c.fallBack(ctx, err) != nil {
+				return err
+			}
+		}
 		if err := c.startProbes(); err != nil {
 			return err
 		}
@@ -301,11 +339,17 @@ func (c *collector) stopProbes() {
 	if total.dropped > 0 {
 		c.warn("probes-dropped", "%d probes were due but not sent: %d others were waiting for an answer", total.dropped, cap(c.prober.slots))
 	}
+	if held := c.prober.heldBack; held > 0 {
+		c.warn("probes-slowed", "%d probes were not sent, because the service had become more than %d times as slow as before the window", held, slowness)
+	}
 	if total.failed > 0 {
 		c.warn("probes-failed", "%d of %d probes got no answer: %s", total.failed, total.sent, total.failure)
 	}
 	if total.cut > 0 && c.manifest.Window.Ended != capture.EndedInterrupted {
 		c.warn("probes-unanswered", "%d of %d probes were still waiting for an answer %s after the window", total.cut, total.sent, secondsText(probeGrace))
+	}
+	if total.long > 0 {
+		c.warn("probes-long", "%d of %d probes were not read to the end: the body has more than %s, and their times end there", total.long, total.sent, BytesText(maxProbeBody))
 	}
 	if total.refused > 0 {
 		c.warn("probes-refused", "%d of %d probes were answered with an error: %s", total.refused, total.sent, total.refusal)
@@ -345,7 +389,11 @@ func (c *collector) manifestPart(name string) *capture.Part {
 
 // finish writes the capture file.
 func (c *collector) finish() (*capture.Manifest, error) {
-	c.facts.resolve(c.stream.position.version)
+	version := ""
+	if c.stream != nil {
+		version = c.stream.position.version
+	}
+	c.facts.resolve(version)
 	c.warnOfOldGo()
 	if err := c.save(); err != nil {
 		return nil, err
@@ -368,8 +416,15 @@ func (c *collector) handOver() error {
 	if err != nil {
 		return err
 	}
-	c.cfg.Collected(all)
-	return all.Close()
+	predictions := c.cfg.Collected(all)
+	if err := all.Close(); err != nil || len(predictions) == 0 {
+		return err
+	}
+	if err := c.write(capture.PredictionsPart, predictions); err != nil {
+		return err
+	}
+	c.part(capture.Part{Name: capture.PredictionsPart, Size: int64(len(predictions))}, nil)
+	return c.save()
 }
 
 // warnOfOldGo warns about the effects of an old version of Go on the answer.
@@ -379,7 +434,7 @@ func (c *collector) warnOfOldGo() {
 	if minor > 0 && minor < cheapTracing {
 		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, which its times include", version)
 	}
-	if minor > 0 && minor < readableCut && c.manifest.Window.Ended != capture.EndedInTime {
+	if ended := c.manifest.Window.Ended; minor > 0 && minor < readableCut && ended != capture.EndedInTime && ended != capture.EndedEnough {
 		c.warn("trace-unreadable", "the trace ended early, and %s writes the stacks at the end: it cannot be analyzed", version)
 	}
 }

@@ -2,6 +2,7 @@ package collect_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"go/version"
 	"net/http/pprof"
@@ -182,7 +183,7 @@ func TestCollectedIsCalledBeforeTheFileIsWritten(t *testing.T) {
 	cfg := short(t, serve(t, newMux()))
 	path := filepath.Join(t.TempDir(), "case.zip")
 	seen := 0
-	cfg.Collected = func(c *capture.Capture) {
+	cfg.Collected = func(c *capture.Capture) []byte {
 		seen++
 		readTrace(t, c)
 		if m := c.Manifest(); m.Window.Ended != capture.EndedInTime || m.Part(capture.GoroutineAfterPart) == nil || len(c.Warnings()) != 0 {
@@ -191,6 +192,7 @@ func TestCollectedIsCalledBeforeTheFileIsWritten(t *testing.T) {
 		if err := os.WriteFile(path, nil, 0o600); err != nil { // take the name
 			t.Error(err)
 		}
+		return nil
 	}
 	_, err := collect.Run(context.Background(), cfg, path)
 	checkError(t, err, capture.ErrExists, "write "+path, path+capture.PartialSuffix)
@@ -284,6 +286,8 @@ func TestAKilledCollectionCanBeRead(t *testing.T) {
 func TestMain(m *testing.M) {
 	address := os.Getenv("COLLECT_TARGET")
 	if address == "" {
+		// Parallel tests wait, so run more at once than there are processors.
+		flag.Set("test.parallel", "8")
 		os.Exit(m.Run())
 	}
 	target, err := collect.ParseTarget(address)

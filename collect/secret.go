@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/textproto"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -85,4 +86,94 @@ func (s scrubber) text(t string) string {
 		return t
 	}
 	return s.r.Replace(t)
+}
+
+// Scrub returns a function that removes secrets from foreign text, in each encoding used in
+// requests.
+func Scrub(secrets ...Secret) func(string) string { return newScrubber(secrets...).text }
+
+// PathSecrets returns the segments of a URL's path that look like a credential, as HidesPath
+// tells.
+func PathSecrets(u *url.URL) []Secret { return pathSecrets(u.EscapedPath()) }
+
+// secretWords occur in the names of headers and parameters that carry credentials.
+var secretWords = []string{"auth", "cookie", "token", "key", "secret", "password", "session"}
+
+// NamesSecret reports whether a header or parameter of that name usually carries a
+// credential.
+func NamesSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
+}
+
+// keyWords are the segments of a path whose next segment is a credential.
+var keyWords = []string{"token", "tokens", "key", "apikey", "api-key", "secret", "auth", "password"}
+
+var (
+	uuid = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	// prefixed matches tokens by how their issuers begin them, and JSON web tokens.
+	prefixed = regexp.MustCompile(`^(eyJ[\w-]{8,}|(gh[pousr]|glpat|xox[abp]|sk|pk|hvs)[-_]\w{8,})`)
+	// run matches the parts of a segment that could be random: words are shorter.
+	run = regexp.MustCompile(`[A-Za-z0-9]{16,}`)
+)
+
+// maskPath returns the path of a URL with those segments masked that look like a
+// credential: a token after a word such as "token", a UUID, a long run of letters and
+// digits. A name of a service or a pod does not.
+func maskPath(p string) string {
+	segments := strings.Split(p, "/")
+	for i := range segments {
+		if isCredential(segments, i) {
+			segments[i] = hidden
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// HidesPath reports whether a URL's path holds what looks like a credential, which is masked
+// wherever the URL is printed or stored.
+func HidesPath(u *url.URL) bool { return len(pathSecrets(u.EscapedPath())) > 0 }
+
+// pathSecrets returns the segments that maskPath masks.
+func pathSecrets(p string) []Secret {
+	var secrets []Secret
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		if isCredential(segments, i) {
+			secrets = append(secrets, Secret(s))
+			if plain, err := url.PathUnescape(s); err == nil && plain != s {
+				secrets = append(secrets, Secret(plain))
+			}
+		}
+	}
+	return secrets
+}
+
+func isCredential(segments []string, i int) bool {
+	s := segments[i]
+	if s == "" {
+		return false
+	}
+	if i > 0 && slices.Contains(keyWords, strings.ToLower(segments[i-1])) && s != "debug" && s != "pprof" {
+		return true
+	}
+	if plain, err := url.PathUnescape(s); err == nil {
+		s = plain
+	}
+	return uuid.MatchString(s) || prefixed.MatchString(s) || slices.ContainsFunc(run.FindAllString(s, -1), mixed)
+}
+
+// mixed reports whether a run has letters and digits, or changes between small and capital
+// letters more often than a name does.
+func mixed(s string) bool {
+	const mostWords = 4 // in a name such as getUserOrderHistory
+	digits := strings.ContainsFunc(s, unicode.IsDigit)
+	letters := strings.ContainsFunc(s, unicode.IsLetter)
+	changes := 0
+	for i := 1; i < len(s); i++ {
+		if unicode.IsLower(rune(s[i-1])) && unicode.IsUpper(rune(s[i])) {
+			changes++
+		}
+	}
+	return digits && letters || changes >= mostWords
 }

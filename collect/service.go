@@ -18,11 +18,6 @@ import (
 )
 
 const (
-	maxIndex   = 64 << 10 // read limit for a page, in bytes
-	maxHead    = 4 << 10  // for pages whose first lines suffice
-	maxMetrics = 1 << 20
-	maxProfile = 64 << 20 // for profiles that are a page
-
 	// cheapTracing is the first minor version of Go in which a trace costs 1–2%
 	// CPU (go.dev/blog/execution-traces-2024).
 	cheapTracing = 21
@@ -41,6 +36,8 @@ type survey struct {
 	mu      sync.Mutex
 	service capture.Service
 	exact   []string // versions found in paths and metrics
+	traced  bool     // by another client, when the goroutines were taken
+	tracer  string   // who takes the trace that runs, if that is known
 }
 
 // known returns a copy of what has been learned so far.

@@ -10,10 +10,12 @@ import (
 	"net/http/httptest"
 	"net/http/pprof"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +25,8 @@ import (
 
 // The service under test is this process behind a port: handlers that do
 // little, and net/http/pprof. A process has only one execution tracer and one
-// CPU profiler, so tests that collect do not run in parallel.
+// CPU profiler, so tests that collect run in parallel only if they have a process for
+// themselves, or mostly wait for a page that hangs and use both inTurn.
 func newMux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -46,6 +49,20 @@ func briefly(profile http.HandlerFunc) http.HandlerFunc {
 		defer cancel()
 		profile(w, r.WithContext(ctx))
 	}
+}
+
+// turns are taken by those who use what the process has once, by the name of its page.
+var turns = map[string]*sync.Mutex{"trace": {}, "profile": {}}
+
+// inTurn makes traces and CPU profiles of parallel tests wait for each other.
+func inTurn(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if turn := turns[path.Base(r.URL.Path)]; turn != nil {
+			turn.Lock()
+			defer turn.Unlock()
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func serve(t *testing.T, h http.Handler) string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -55,6 +56,9 @@ func socketURL(path string) string {
 // A service behind a socket is collected from and probed like any other, even with
 // a proxy in the environment, and the stored URLs can be pasted into a command.
 func TestCollectFromASocket(t *testing.T) {
+	if tracetest.Alone(t) {
+		return
+	}
 	t.Setenv("HTTP_PROXY", closedPort(t))
 	mux := http.NewServeMux()
 	mux.Handle("/internal/pprof/", http.StripPrefix("/internal", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -1,11 +1,13 @@
 package collect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
+	"timesink/collect/bounded"
 	"timesink/collect/capture"
 )
 
@@ -55,6 +57,7 @@ func sources() []source {
 			learn: (*survey).goroutines, examine: (*doctor).goroutine,
 			code: "goroutines-missing", lost: "no goroutine profiles"},
 		{name: "trace", part: capture.TracePart, examine: (*doctor).takeTrace},
+		{name: "samples", part: capture.SamplesPart},
 		{name: "profile", part: capture.CPUPart, begin: (*collector).beginCPUProfile, examine: (*doctor).takeProfile},
 		{name: "probes", part: capture.ProbesPart},
 		{name: "goroutine", part: capture.GoroutineAfterPart, ask: profilePage("goroutine"), needs: (*collector).goroutinesBefore,
@@ -94,8 +97,8 @@ func examineWith(ask func(*survey, context.Context) answer) func(*doctor, contex
 // A taking is a source that has been requested.
 type taking interface {
 	// keep waits for the answer and adds it to the capture, with warnings if it
-	// is missing. cut reports whether the window was ended early.
-	keep(ctx context.Context, cut bool)
+	// is missing. early is why the window ended early, nil if it did not.
+	keep(ctx context.Context, early *earlyEnd)
 	// drop cancels the request and leaves nothing of it in the capture.
 	drop()
 }
@@ -126,7 +129,7 @@ func (c *collector) takeAfter(s source) {
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), grace, late)
 	defer cancel()
-	c.take(ctx, s).keep(ctx, false)
+	c.take(ctx, s).keep(ctx, nil)
 }
 
 // An unasked error is the reason for not requesting a source at all. Unlike
@@ -146,7 +149,7 @@ type pageTaking struct {
 
 func (p *pageTaking) drop() { p.cut() }
 
-func (p *pageTaking) keep(context.Context, bool) {
+func (p *pageTaking) keep(context.Context, *earlyEnd) {
 	defer p.cut()
 	a, s, c := <-p.answered, p.source, p.c
 	var not *unasked
@@ -181,6 +184,10 @@ func (c *collector) keepPage(s source, a answer) error {
 		err = fmt.Errorf("larger than %s", BytesText(maxProfile))
 	case err == nil && kind.Content == capture.ProfileContent && !isGzip(a.body):
 		err = fmt.Errorf("not a profile but %s", capture.Sniff(a.body).What)
+	case err == nil && kind.Content == capture.ProfileContent:
+		if _, err = bounded.Unpacked(bytes.NewReader(a.body), maxUnpacked); err != nil {
+			err = fmt.Errorf("not a profile that can be read: it %w", err)
+		}
 	}
 	if err == nil {
 		err = c.write(s.part, a.body)

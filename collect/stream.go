@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"timesink/collect/capture"
@@ -22,6 +23,9 @@ const (
 	// watchEvery is the interval of the checks for free disk and an overdue
 	// trace.
 	watchEvery = 250 * time.Millisecond
+	// overrun is how much longer than asked a trace may be, by its own clock. A
+	// service that is short of processors ends it late.
+	overrun = 2 * time.Second
 )
 
 // A stream copies the trace from the socket to the disk. In between it only
@@ -39,11 +43,16 @@ type stream struct {
 	client *client
 	asked  time.Duration
 	limits limits
-	began  func(time.Time) // called once, when the request has been written
+	began  func(time.Time)    // called once, when the request has been written
+	enough func(Arrived) bool // nil if the trace must last as long as asked
 
-	cut context.CancelCauseFunc // ends the trace with an earlyEnd
+	cut  context.CancelCauseFunc // ends the trace with an earlyEnd
+	line hangUp
 
 	mu       sync.Mutex
+	stopped  bool          // enough has arrived, and the service was told
+	arrived  time.Duration // when the last whole generation had
+	complete bool          // all of the trace has arrived although it was stopped
 	position position
 	bytes    int64
 	started  time.Time     // when the request was written; the trace opened later
@@ -59,7 +68,9 @@ type limits struct {
 	maxBytes int64         // 0: none
 	maxLag   time.Duration // > 0
 	reserve  int64         // bytes of free disk to keep
+	others   func() int64  // more such bytes, for other collections; may be nil
 	dir      string        // whose disk that is
+	costly   func() error  // why the trace costs the service too much; nil for no bound
 }
 
 // An earlyEnd is the reason why a trace ended early.
@@ -93,8 +104,14 @@ func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
 		s.mu.Unlock()
 		s.began(now)
 	})
+	if s.enough != nil {
+		ctx = s.line.watch(ctx)
+	}
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watch(ctx) })
+	if s.enough != nil {
+		watching.Go(func() { s.untilEnough(ctx) })
+	}
 	err := s.fetch(ctx, f)
 	cause := context.Cause(ctx)
 	beginning.Lock()
@@ -107,14 +124,13 @@ func (s *stream) run(ctx context.Context, f io.Writer) (*earlyEnd, error) {
 
 // fetch requests the trace and copies it; see copy for the result.
 func (s *stream) fetch(ctx context.Context, f io.Writer) error {
-	resp, err := s.client.get(ctx, s.endpoint())
+	resp, err := s.client.getOnce(ctx, s.endpoint())
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-		return s.client.refused(s.endpoint(), resp, body)
+		return s.client.refused(s.endpoint(), resp, errorBody(resp.Body))
 	}
 	return s.copy(f, resp.Body)
 }
@@ -183,11 +199,18 @@ func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes += int64(len(b))
+	whole := s.position.whole
 	s.position.Write(b)
 	s.reading += reading
 	s.writing += writing
 	s.end = time.Now()
 	ran := s.end.Sub(s.started)
+	if s.position.whole > whole {
+		s.arrived = ran
+	}
+	if s.enough != nil && s.position.lost && s.position.generations == 0 {
+		return errNoGenerations
+	}
 	if covered, known := s.position.elapsed(); known {
 		late := ran - covered
 		if s.position.frequency != 0 && (s.delay == 0 || late < s.delay) {
@@ -195,7 +218,9 @@ func (s *stream) passed(b []byte, reading, writing time.Duration) error {
 		}
 		s.lag = max(s.lag, late-s.delay)
 	}
-	switch {
+	switch covered, known := s.position.measured(); {
+	case known && covered > s.asked+overrun:
+		return s.overlong("the trace covers " + secondsText(covered) + " already")
 	case s.lag > s.limits.maxLag:
 		return s.behind(s.lag)
 	case s.limits.maxBytes > 0 && s.bytes >= s.limits.maxBytes:
@@ -231,19 +256,50 @@ func (s *stream) check() error {
 	}
 	ran := time.Since(s.started)
 	late := ran - s.asked - s.delay
-	if late > 0 {
-		s.lag = max(s.lag, late)
-	}
 	if late > s.limits.maxLag {
-		return s.behind(late)
+		return s.overdue(late)
+	}
+	s.lag = max(s.lag, late)
+	if s.limits.costly != nil && s.bytes > 0 {
+		if err := s.limits.costly(); err != nil {
+			return err
+		}
 	}
 	// The zip will need as much again, at worst.
 	free, err := capture.FreeDisk(s.limits.dir)
-	if err == nil && s.bytes > 0 && free < s.limits.reserve+s.bytes {
+	keep := s.limits.reserve
+	if s.limits.others != nil {
+		keep += s.limits.others()
+	}
+	if err == nil && s.bytes > 0 && free < keep+s.bytes {
 		return &earlyEnd{capture.EndedDisk, "disk-low", fmt.Sprintf("only %s of disk are free: the trace was ended at %s, after %s of %s",
 			BytesText(free), BytesText(s.bytes), secondsText(ran), secondsText(s.asked))}
 	}
 	return nil
+}
+
+// overdue returns why a trace has not ended although its time was up so long ago: the
+// service is silent, or goes on tracing, or what it traced in time is still on its way.
+func (s *stream) overdue(late time.Duration) error {
+	covered, known := s.position.measured()
+	last := s.end
+	if s.bytes == 0 {
+		last = s.started
+	}
+	switch silent := time.Since(last); {
+	case silent >= s.limits.maxLag/2:
+		return &earlyEnd{capture.EndedSilent, "trace-silent", fmt.Sprintf("the trace fell silent after %s of %s, at %s: nothing more came, and its time was up %s ago",
+			secondsText(last.Sub(s.started)), secondsText(s.asked), BytesText(s.bytes), secondsText(late))}
+	case known && covered > s.asked:
+		return s.overlong("its bytes still come " + secondsText(late) + " later")
+	}
+	return s.behind(late)
+}
+
+// overlong returns the reason for a trace of a service that ignores its duration.
+func (s *stream) overlong(how string) error {
+	return &earlyEnd{capture.EndedOverlong, "trace-overlong", fmt.Sprintf("the service was asked to trace for %s and did not stop: %s; a handler or a proxy may drop the query",
+		secondsText(s.asked), how)}
 }
 
 func (s *stream) behind(lag time.Duration) error {
@@ -280,22 +336,54 @@ func (s *stream) judge(err, cause error) (*earlyEnd, error) {
 	}
 	ran := s.end.Sub(s.started)
 	after := fmt.Sprintf("after %s of %s", secondsText(ran), secondsText(s.asked))
+	if ran >= s.asked {
+		after = "at the end of its " + secondsText(s.asked)
+	}
 	var early *earlyEnd
 	var write *writeError
 	switch {
-	case errors.As(err, &early), errors.As(cause, &early):
+	case errors.Is(err, errNoGenerations):
+		return nil, err
+	case errors.As(cause, &early), errors.As(err, &early): // the first of them: canceling hands out bytes held back
 		return early, nil
+	case s.stopped && cause == nil && !errors.As(err, &write):
+		s.complete = err == io.EOF && !s.position.midway()
+		return s.sufficient(), nil
 	case cause != nil:
 		return &earlyEnd{capture.EndedInterrupted, "interrupted", "the window was ended early, " + after}, nil
 	case errors.As(err, &write):
 		return &earlyEnd{capture.EndedDisk, "disk-full", fmt.Sprintf("the trace could not be written any further, %s: %v", after, write.err)}, nil
 	case err != io.EOF:
 		return &earlyEnd{capture.EndedCut, "trace-cut", fmt.Sprintf("the trace was cut %s (%s): a write timeout of the server or a proxy may do that",
-			after, s.client.scrub.text(err.Error()))}, nil
+			after, s.client.scrub.text(brokenOff(err)))}, nil
+	case s.position.midway():
+		return &earlyEnd{capture.EndedCut, "trace-cut", fmt.Sprintf("the trace was cut %s (its answer ended in the middle of it): a proxy may do that", after)}, nil
 	case ran < s.asked-watchEvery:
 		return &earlyEnd{capture.EndedCut, "trace-short", "the service ended the trace " + after}, nil
 	}
 	return nil, nil
+}
+
+// A reworded error has another text.
+type reworded struct {
+	error
+	text string
+}
+
+func (r *reworded) Error() string { return r.text }
+func (r *reworded) Unwrap() error { return r.error }
+
+// brokenOff describes the error with which an answer ended before its end.
+func brokenOff(err error) string {
+	switch {
+	case errors.Is(err, syscall.ECONNRESET):
+		return "the connection was reset by the other side"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed before the end of the answer"
+	case isTimeout(err):
+		return "nothing came in time"
+	}
+	return err.Error()
 }
 
 // judgeNothing returns the error for a trace that did not arrive.
@@ -312,7 +400,7 @@ func (s *stream) judgeNothing(err, cause error) error {
 	case errors.As(err, &told): // by fetch
 		return told
 	case errors.As(err, &write):
-		return write.err
+		return &capture.Error{Op: "write " + capture.TracePart, Err: capture.Plain(write.err), Hint: "free some space, or write to another disk with -o"}
 	case err == io.EOF:
 		return s.client.notTrace(s.endpoint(), nil)
 	}

@@ -94,15 +94,16 @@ func parseURL(op, s string) (*url.URL, error) {
 	return u, nil
 }
 
-// shown returns a URL for printing and storing: without user, query and fragment.
+// shown returns a URL for printing and storing: without user, query and fragment, and with
+// what looks like a credential in its path masked.
 func shown(u *url.URL) string {
 	if socket, ok := socketPath(u.Host); ok {
 		if u.Path == "" {
 			return shownSocket(socket)
 		}
-		return origin(u) + u.EscapedPath()
+		return origin(u) + maskPath(u.EscapedPath())
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + maskPath(u.EscapedPath())
 }
 
 // origin returns the part of a displayed URL before its path: http://host:port, or
@@ -186,9 +187,11 @@ func (t Target) url(endpoint string) string {
 // secrets returns everything that must not be shown.
 func (t Target) secrets() []Secret {
 	a := t.Access
-	secrets := []Secret{a.Bearer, a.Password}
+	secrets := append(pathSecrets(t.base.EscapedPath()), a.Bearer, a.Password)
 	if a.Password != "" {
 		secrets = append(secrets, Secret(a.Username+":"+string(a.Password)))
+	} else {
+		secrets = append(secrets, Secret(a.Username)) // a token, as some services take it
 	}
 	for _, values := range a.Header {
 		secrets = append(secrets, values...)

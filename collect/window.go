@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ func (c *collector) watch(ctx context.Context) error {
 	probeCtx, stopProbes := context.WithCancel(ctx)
 	defer stopProbes()
 	var probes sync.Once
-	beside, early, err := c.trace(ctx, func() {
+	began := func() {
 		probing.Go(func() {
 			// If this process is killed during the window, its start is known.
 			if err := c.save(); err != nil {
@@ -32,12 +33,13 @@ func (c *collector) watch(ctx context.Context) error {
 				}
 			})
 		})
-	})
+	}
+	beside, early, err := c.observeWindow(ctx, began)
 	stopProbes()
 	probing.Wait()
 	if err != nil {
 		dropAll(beside)
-		return c.facts.explainTrace(err)
+		return err
 	}
 
 	c.begin(StageFinish, 0)
@@ -45,14 +47,76 @@ func (c *collector) watch(ctx context.Context) error {
 	if c.prober != nil {
 		last.Go(func() { c.prober.settle(ctx) })
 	}
-	for _, s := range sourcesAt(capture.After) {
+	for _, s := range c.after() {
 		last.Go(func() { c.takeAfter(s) })
 	}
 	for _, t := range beside {
-		last.Go(func() { t.keep(ctx, early != nil) })
+		last.Go(func() { t.keep(ctx, early) })
 	}
 	last.Wait()
+	if c.outside != nil {
+		return c.keepOutside()
+	}
 	return nil
+}
+
+// after returns the sources to request after the window.
+func (c *collector) after() []source {
+	if c.outside != nil {
+		return nil
+	}
+	return sourcesAt(capture.After)
+}
+
+// observeWindow takes the execution trace, or samples the goroutines if there is none, or
+// else sends probes alone. It returns the other sources of the window, and why the window
+// ended early, or nil if it did not.
+func (c *collector) observeWindow(ctx context.Context, began func()) (beside []taking, early *earlyEnd, err error) {
+	if c.outside != nil {
+		if c.fix("there is no execution trace") {
+			c.begin(StageWindow, c.window)
+		}
+		early, err = c.observeOutside(ctx, began)
+		return nil, early, err
+	}
+	if c.untraced == nil {
+		beside, early, err = c.trace(ctx, began)
+		if err = c.facts.explainTrace(c.facts.explainTracer(ctx, err)); err == nil {
+			return beside, early, nil
+		}
+		if err = c.fallBack(ctx, err); err != nil {
+			return beside, early, err
+		}
+		if c.fix("there is no execution trace") {
+			dropAll(beside)
+			pause(ctx, profileStops)
+			beside = c.takeBeside(ctx)
+		}
+		c.begin(StageWindow, c.window)
+	} else {
+		if c.fix("there is no execution trace") {
+			c.begin(StageWindow, c.window)
+		}
+		beside = c.takeBeside(ctx)
+	}
+	early, err = c.sample(ctx, began)
+	if err = c.untraced.explain(err); err == nil {
+		return beside, early, nil
+	}
+	if err = c.goOutside(ctx, err); err != nil {
+		return beside, nil, err
+	}
+	dropAll(beside)
+	early, err = c.observeOutside(ctx, began)
+	return nil, early, err
+}
+
+// takeBeside requests the other sources of the window.
+func (c *collector) takeBeside(ctx context.Context) (beside []taking) {
+	for _, other := range sourcesAt(capture.During) {
+		beside = append(beside, c.take(ctx, other))
+	}
+	return beside
 }
 
 // trace takes the execution trace. It returns the sources that were requested
@@ -60,7 +124,8 @@ func (c *collector) watch(ctx context.Context) error {
 // an error, no trace arrived.
 //
 // A service before Go 1.23 refuses a window longer than its write timeout. If
-// the timeout was not known before, trace asks again for a window that fits.
+// the timeout was not known before, trace asks again for a window that fits. It
+// also asks again if the service was overloaded.
 func (c *collector) trace(ctx context.Context, began func()) (beside []taking, early *earlyEnd, err error) {
 	f, err := c.w.CreatePart(capture.TracePart)
 	if err != nil {
@@ -69,30 +134,71 @@ func (c *collector) trace(ctx context.Context, began func()) (beside []taking, e
 	written := make(chan struct{})
 	defer close(written)
 	if c.cfg.Growing != nil {
-		growing, err := capture.Follow(f.Name(), written)
+		growing, err := capture.Follow(f.Name(), written, c.settled())
 		if err != nil {
 			return nil, nil, errors.Join(err, f.Close())
 		}
 		go c.cfg.Growing(growing)
 	}
 	beside, s, early, err := c.takeTrace(ctx, f, began)
-	if errors.Is(err, ErrWriteTimeout) {
-		dropAll(beside)
-		bounded, cancel := context.WithTimeoutCause(ctx, headStart, lateForWindow)
-		defer cancel()
-		if err = c.fitWriteTimeout(bounded, "mutex", err); err == nil {
-			c.begin(StageWindow, c.window)
+	if err != nil && c.mayAskAgain(ctx, &err, beside) {
+		c.begin(StageWindow, c.window)
+		if err = restart(f); err == nil {
 			beside, s, early, err = c.takeTrace(ctx, f, began)
 		}
+	}
+	if err == nil {
+		err = s.trim(f, early)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
+	if err == nil {
+		err = c.unreadable(s, early)
+	}
 	c.log("trace", s.summary(), s.end.Sub(s.started), s.bytes, err)
 	if err == nil {
 		c.traced(s, early)
+	} else {
+		c.part(capture.Part{Name: capture.TracePart, Source: s.endpoint(), Size: s.bytes}, err)
+		if s.bytes == 0 {
+			err = errors.Join(err, c.w.RemovePart(capture.TracePart))
+		}
 	}
 	return beside, early, err
+}
+
+// mayAskAgain reports whether a trace that was refused may be had by asking once more: for
+// a shorter window, or after a while. It drops what was requested beside the trace. Where
+// it learns more about the refusal, it replaces err.
+func (c *collector) mayAskAgain(ctx context.Context, err *error, beside []taking) bool {
+	switch wait, passes := askedToWait(*err, c.window); {
+	case errors.Is(*err, ErrWriteTimeout):
+		dropAll(beside)
+		bounded, cancel := context.WithTimeoutCause(ctx, headStart, lateForWindow)
+		defer cancel()
+		*err = c.fitWriteTimeout(bounded, "mutex", *err)
+		return *err == nil
+	case errors.Is(*err, errNoGenerations):
+		dropAll(beside)
+		c.fix("the service's version of Go writes traces that can only be read whole")
+		if !pause(ctx, profileStops) {
+			*err = c.client.failed("trace", context.Canceled)
+			return false
+		}
+		return true
+	case passes:
+		dropAll(beside)
+		c.log("trace", "was refused, and is asked for again after "+secondsText(wait), 0, 0, *err)
+		return pause(ctx, max(wait, profileStops))
+	}
+	return false
+}
+
+// restart empties the file of a trace that is asked for again.
+func restart(f *os.File) error {
+	_, err := f.Seek(0, io.SeekStart)
+	return errors.Join(f.Truncate(0), err)
 }
 
 func dropAll(list []taking) {
@@ -106,7 +212,10 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 	s := &stream{
 		client: c.client,
 		asked:  traceDuration(c.window),
-		limits: limits{maxBytes: c.cfg.MaxBytes, maxLag: c.cfg.MaxLag, reserve: c.cfg.Reserve, dir: c.w.Dir()},
+		limits: limits{maxBytes: c.cfg.MaxBytes, maxLag: c.cfg.MaxLag, reserve: c.cfg.Reserve, others: c.cfg.Others, dir: c.w.Dir(), costly: c.tooCostly},
+	}
+	if c.mayEnd() {
+		s.enough = c.cfg.Enough
 	}
 	s.began = func(at time.Time) {
 		c.mu.Lock()
@@ -119,10 +228,7 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 	c.mu.Lock()
 	c.stream = s
 	c.mu.Unlock()
-	var beside []taking
-	for _, other := range sourcesAt(capture.During) {
-		beside = append(beside, c.take(ctx, other))
-	}
+	beside := c.takeBeside(ctx)
 	early, err := s.run(ctx, f)
 	return beside, s, early, err
 }
@@ -131,7 +237,12 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 func (c *collector) traced(s *stream, early *earlyEnd) {
 	part := capture.Part{Name: capture.TracePart, Source: s.endpoint(), Took: int64(s.end.Sub(s.started)), Size: s.bytes}
 	ended := capture.EndedInTime
-	if early != nil {
+	switch {
+	case early == nil:
+	case early.ended == capture.EndedEnough:
+		ended = early.ended
+		c.log("trace", early.message, 0, s.bytes, nil)
+	default:
 		ended, part.Error = early.ended, early.message
 		c.warn(early.code, "%s", early.message)
 	}
@@ -140,5 +251,8 @@ func (c *collector) traced(s *stream, early *earlyEnd) {
 	defer c.mu.Unlock()
 	c.manifest.CapturedAt = s.opened(c.clock)
 	w := &c.manifest.Window
+	if ended == capture.EndedEnough {
+		w.TraceAsked = 0
+	}
 	w.End, w.Ended = c.clock.unix(s.end), ended
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 )
 
 // conclusion returns the sentences that a page ends with: those of an answer that was
@@ -18,20 +19,28 @@ func conclusion(b *breakdown.Breakdown) string { return cmp.Or(b.Conclusion.Text
 // usual suspect, the database, or the next largest part accounts for.
 func answer(b *breakdown.Breakdown) string {
 	e := busiest(b)
+	still := standstill(b)
 	switch {
 	case e == nil:
 		return withoutRequests(b)
-	case e.Requests == 0:
+	case isOutside(b) && e.Client != nil:
+		return outsideOf(b, e)
+	case e.Sampled != nil:
+		return estimateOf(b, e)
+	case still != "":
+		return strings.TrimPrefix(elsewhere(b)+" "+still, " ")
+	case e.Requests == 0 && diagnosis.Concluding(b) == nil:
 		return strings.TrimPrefix(elsewhere(b)+" "+withoutCompleted(b, e), " ")
 	}
-	sentences := []string{whereTheTimeIs(b, e)}
+	sentences := caused(b, e)
+	if sentences == nil {
+		sentences = append([]string{whereTheTimeIs(b, e)}, besides(b, e, nil)...)
+	}
 	if s := elsewhere(b); s != "" {
-		sentences = []string{s, "In the requests: " + lower(sentences[0])}
+		sentences = append([]string{s}, sentences...)
+		sentences[1] = "In the requests: " + lower(sentences[1])
 	}
-	if s := besides(e); s != "" {
-		sentences = append(sentences, s)
-	}
-	if s := unread(e); s != "" {
+	if s := unread(b, e); s != "" {
 		sentences = append(sentences, s)
 	}
 	if s := butIncomplete(e); s != "" {
@@ -40,13 +49,19 @@ func answer(b *breakdown.Breakdown) string {
 	if s := besideLasting(b, e); s != "" {
 		sentences = append(sentences, s)
 	}
+	if s := oddSentence(b); s != "" {
+		sentences = append(sentences, s)
+	}
 	return strings.Join(sentences, " ")
 }
 
 // unread returns a sentence about the time that requests on new connections wait before
 // the server reads them, else "".
-func unread(e *breakdown.Endpoint) string {
+func unread(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if e.Client == nil || !e.Client.Fresh.Queues() {
+		if slices.ContainsFunc(b.Findings, func(f breakdown.Finding) bool { return f.ID == "accept-queue" }) {
+			return "But new connections wait before that until the service accepts them."
+		}
 		return ""
 	}
 	f := e.Client.Fresh
@@ -57,21 +72,7 @@ func unread(e *breakdown.Endpoint) string {
 // lower returns a sentence as the continuation of another one.
 func lower(sentence string) string { return strings.ToLower(sentence[:1]) + sentence[1:] }
 
-// busiest returns the endpoint with the most request time, or nil if there is none.
-// Streams and long polls count only if there is nothing else.
-func busiest(b *breakdown.Breakdown) *breakdown.Endpoint {
-	var top *breakdown.Endpoint
-	for i := range b.Endpoints {
-		e := &b.Endpoints[i]
-		if e.Requests+e.Incomplete == 0 {
-			continue
-		}
-		if top == nil || top.Lasts() && !e.Lasts() || top.Lasts() == e.Lasts() && requestTime(e) > requestTime(top) {
-			top = e
-		}
-	}
-	return top
-}
+func busiest(b *breakdown.Breakdown) *breakdown.Endpoint { return b.Busiest() }
 
 // besideLasting returns a sentence about the time in streams and long polls where the
 // answer is about other endpoints, else "".
@@ -133,13 +134,25 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 		if p := mostlyOf(top[0], incomplete, incompleteIn); p != nil {
 			in += fmt.Sprintf(", %s of it %s", percent(ratio(p.time(top[0], incompleteIn), incomplete(top[0]))), p.spent)
 		}
+		if sites := top[0].IncompleteSites; len(sites) > 0 && sites[0].Function != breakdown.Other && 2*sites[0].Total >= e.IncompleteTime {
+			in += ", mostly at " + spot(sites[0].Frame)
+		}
 	}
 	whose := ""
 	if several(b) {
 		whose = " of " + spokenTitle(e) + ", which has the most request time,"
 	}
-	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s. A longer window would show whether they complete.",
-		whose, counted(e.Incomplete, "was", "were"), in)
+	advice := " A longer window would show whether they complete."
+	if isShort(b) {
+		advice = ""
+	}
+	return fmt.Sprintf("No request%s completed within the window: %s cut by its edges, with most of their time in %s.%s",
+		whose, counted(e.Incomplete, "was", "were"), in, advice)
+}
+
+// isShort reports whether the trace is not whole, so that a longer window would not help.
+func isShort(b *breakdown.Breakdown) bool {
+	return slices.ContainsFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Facts != nil && w.Facts.Short })
 }
 
 // whereTheTimeIs returns the first sentence.
@@ -151,15 +164,23 @@ func whereTheTimeIs(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 			what = "the time"
 		}
 	}
-	share := weight(b, e)
-	if share >= 1-ownLine {
-		return strings.ToUpper(what[:1]) + what[1:] + " is " + where + "."
+	if to := goesTo(b, e); to != "" {
+		return fmt.Sprintf("%s, and %s there is %s.", to, what, where)
 	}
-	most := "Most"
+	return strings.ToUpper(what[:1]) + what[1:] + " is " + where + "."
+}
+
+// goesTo says that most time goes to an endpoint: a sentence without its end. It returns
+// "" if hardly any goes to others.
+func goesTo(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
+	share, most := weight(b, e), "Most"
+	if share >= 1-ownLine {
+		return ""
+	}
 	if share < 0.5 {
 		most = "The largest part"
 	}
-	return fmt.Sprintf("%s of the request time (%s) goes to %s, and %s there is %s.", most, percent(share), spokenTitle(e), what, where)
+	return fmt.Sprintf("%s of the request time (%s) goes to %s", most, percent(share), spokenTitle(e))
 }
 
 // inBuckets names the bucket with most of the time. If none holds half of it, inBuckets
@@ -193,8 +214,12 @@ func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	if p := mostly(t); p != nil {
 		text = fmt.Sprintf(", %s of it %s", percent(ratio(p.total(t), t.Total)), p.spent)
 	}
-	if l := computes(e); t.Bucket == breakdown.CPU && l != nil {
-		text = ", " + within(l)
+	if t.Bucket == breakdown.CPU {
+		if l := computes(e); l != nil {
+			text = ", " + within(l)
+		} else {
+			text = computedAt(e, t)
+		}
 	}
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
 		return text // the bucket's name says it
@@ -225,36 +250,60 @@ func computes(e *breakdown.Endpoint) *breakdown.CPULibrary {
 	return nil
 }
 
+// computedAt names the call site of the service's own with most of the running time, as a
+// clause, if it has half of it and enough samples.
+func computedAt(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	for _, c := range e.CPUSites {
+		for i := range t.Sites {
+			s := &t.Sites[i]
+			if s.Frame != c.Frame || s.Samples < fewestSamples || 2*s.Total < t.Total {
+				continue
+			}
+			in := ""
+			if c.Called != "" {
+				in = "in " + function(c.Called) + ", called "
+			}
+			return clean(fmt.Sprintf(", %s of it %sat %s", percent(ratio(s.Total, t.Total)), in, spot(s.Frame)))
+		}
+	}
+	return ""
+}
+
 // notable is the share of the wall time from which a part gets a second sentence.
 // Findings use the same threshold.
 const notable = 0.10
 
-// besides returns the second sentence, or "" if nothing is worth one. It answers the
-// question a reader asks next: would the usual suspect, the database, matter? The
-// sentence about the database appears however small the database's part is. Without a
-// database, besides names another notable part of the time, if there is one.
-func besides(e *breakdown.Endpoint) string {
+// besides returns the second sentence, none if nothing is worth one. It answers the
+// question a reader asks next: would the usual suspect, the database, matter? Without an
+// answer to that, it names another notable part of the time, if there is one. The
+// sentence before is about named, or about the largest part if named is nil.
+func besides(b *breakdown.Breakdown, e *breakdown.Endpoint, named *breakdown.BucketTime) []string {
 	list := ranked(e.Buckets, total)
-	if i := slices.IndexFunc(list, func(t *breakdown.BucketTime) bool { return t.Bucket == breakdown.DB }); i >= 0 {
-		return savingOf(e, list[i]).sentence(e, list[i])
+	if len(list) == 0 {
+		return nil
 	}
-	if len(list) > 0 && mostly(list[0]) != nil {
-		return savingOf(e, list[0]).sentence(e, list[0])
+	if said := notWorthIt(b, e); said != nil {
+		return said
+	}
+	if said := blamed(b, e, named); said != nil {
+		return said
+	}
+	spread := named == nil && isSpread(e, list)
+	if named == nil {
+		named = list[0]
 	}
 	for i, t := range list {
 		switch {
-		case i == 0 || t.Bucket == breakdown.Unknown:
+		case t == named || t.Bucket == breakdown.Unknown:
 			continue
 		case !isNotable(e, t):
-			return ""
-		case t.Bucket.External():
-			return savingOf(e, t).sentence(e, t)
-		case isSpread(e, list) && i == 1:
-			return "" // the first sentence has named it
+			return nil
+		case spread && i == 1:
+			return nil // the first sentence has named it
 		}
-		return fmt.Sprintf("Another %s (%s) is in %s%s.", scaleOf(e.Wall.Mean).column(t.Mean), percent(ratio(t.Total, e.Wall.Total)), spoken(t), because(e, t))
+		return []string{fmt.Sprintf("Another %s (%s) is in %s%s.", scaleOf(e.Wall.Mean).column(t.Mean), percent(ratio(t.Total, e.Wall.Total)), spoken(t), because(e, t))}
 	}
-	return ""
+	return nil
 }
 
 // isNotable reports whether a bucket holds a notable part of the time that is not just

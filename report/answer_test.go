@@ -45,25 +45,25 @@ func TestAFreeSystemSavesOnlyItsOwnTime(t *testing.T) {
 		want string
 	}{
 		{"answers alone", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(breakdown.Query, 80*ms)},
-			"Most time is spent waiting for the database. Instant answers from Postgres would save 80.0 ms (80.0%)."},
+			"Most time is spent waiting for the database. Instant answers from Postgres would save 80.0 ms (80.0%). Another 20.0 ms (20.0%) is in CPU."},
 		{"a pool held for calls to others", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(pool, 75*ms, breakdown.Query, 5*ms), holders: heldIn(breakdown.Upstream, 75*ms)},
-			"Most time is spent not in the database itself but waiting for a connection from the service's own pool (75.0%), held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 5.0 ms (5.0%)."},
+			"The cause: requests wait for database connections that are held across an upstream call, by main.(*API).Decode (api.go:61). It accounts for 75.0 of 100.0 ms per request (75.0%); fixing it saves that much at most."},
 		{"a pool that is busy with the database", part{bucket: breakdown.DB, mean: 80 * ms, systems: []string{"postgres"}, phases: phases(pool, 70*ms, breakdown.Query, 10*ms), holders: heldIn(breakdown.DB, 70*ms)},
-			"Most time is spent waiting for a connection from the service's own pool (70.0%), held by main.(*API).Decode while it was in the database. A free Postgres would save 10.0 to 80.0 ms (10.0% to 80.0%): requests wait up to 70.0 ms for connections that are busy with it."},
+			"The likely cause: requests wait for a free database connection, and all are busy with statements, held by main.(*API).Decode (api.go:61). It accounts for 70.0 of 100.0 ms per request (70.0%); fixing it saves that much at most."},
 		{"a pool and nothing else", part{bucket: breakdown.DB, mean: 80 * ms, phases: phases(pool, 80*ms), holders: heldIn(breakdown.Sleep, 80*ms)},
-			"Most time is spent not in the database itself but waiting for a connection from the service's own pool (80.0%), held by main.(*API).Decode while it was in sleep. A free database would save next to nothing (0.0 ms)."},
+			"The cause: requests wait for database connections that are held across sleep, by main.(*API).Decode (api.go:61). It accounts for 80.0 of 100.0 ms per request (80.0%); fixing it saves that much at most."},
 		{"dialing for nearly half", part{bucket: breakdown.DB, mean: 95 * ms, systems: []string{"postgres"}, phases: phases(dial, 42*ms, breakdown.Query, 53*ms)},
 			"Most time is spent waiting for the database. Instant answers from Postgres would save 53.0 ms (53.0%); another 42.0 ms (42.0%) is spent dialing connections."},
 		{"dialing for most", part{bucket: breakdown.Cache, mean: 80 * ms, systems: []string{"redis"}, phases: phases(dial, 60*ms, breakdown.Command, 20*ms)},
 			"Most time is spent not in the cache itself but dialing connections (60.0%). A free Redis would save 20.0 ms (20.0%)."},
 		{"a cache's pool", part{bucket: breakdown.Cache, mean: 80 * ms, systems: []string{"redis"}, phases: phases(pool, 60*ms, breakdown.Command, 20*ms), holders: heldIn(breakdown.CPU, 60*ms)},
-			"Most time is spent not in the cache itself but waiting for a connection from the service's own pool (60.0%), held by main.(*API).Decode while it was in CPU. A free Redis would save 20.0 ms (20.0%)."},
+			"The cause: requests wait for cache connections that are held across CPU, by main.(*API).Decode (api.go:61). It accounts for 60.0 of 100.0 ms per request (60.0%); fixing it saves that much at most."},
 		{"a batch that fills slowly", part{bucket: breakdown.Queue, mean: 80 * ms, systems: []string{"kafka"}, phases: phases(breakdown.BatchDelay, 70*ms, breakdown.Produce, 10*ms)},
-			"Most time is spent not in the queue itself but waiting for the client's own batches to fill (70.0%). A free Kafka would save 10.0 ms (10.0%)."},
+			"The cause: messages wait for the producer's batch timer. It accounts for 70.0 of 100.0 ms per request (70.0%); fixing it saves that much at most."},
 		{"names and handshakes", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(breakdown.DNS, 20*ms, dial, 20*ms, breakdown.TLS, 20*ms, breakdown.ResponseWait, 20*ms)},
 			"Most time is spent not in the upstream itself but dialing connections (60.0%). Free upstream HTTP calls would save 20.0 ms (20.0%)."},
 		{"an upstream that answers slowly", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(dial, 10*ms, breakdown.ResponseWait, 60*ms, breakdown.BodyRead, 10*ms)},
-			"Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in CPU."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 70.0 ms (70.0%); another 10.0 ms (10.0%) is spent dialing connections. Another 20.0 ms (20.0%) is in CPU."},
 		{"mostly dialing, but not most of the time", part{bucket: breakdown.Upstream, mean: 55 * ms, systems: []string{"grpc"}, phases: phases(dial, 40*ms, breakdown.ResponseWait, 15*ms)},
 			"Most time is spent waiting for upstream gRPC, 72.7% of it dialing connections. Free upstream gRPC calls would save 15.0 ms (15.0%)."},
 	} {
@@ -89,25 +89,54 @@ func TestTheSecondSentenceAppearsOnlyIfItMatters(t *testing.T) {
 		want  string
 	}{
 		{"a database, however small", []part{upstream, {bucket: breakdown.CPU, mean: 19 * ms}, {bucket: breakdown.DB, mean: 1 * ms, systems: []string{"postgres"}}}, nil,
-			"Most time is spent waiting for upstream HTTP. A free Postgres would save 1.0 ms (1.0%)."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (80.0%). A free Postgres would save 1.0 ms (1.0%)."},
 		{"a database that takes next to nothing", []part{upstream, {bucket: breakdown.DB, mean: 10 * us, systems: []string{"postgres"}}}, nil,
-			"Most time is spent waiting for upstream HTTP. A free Postgres would save next to nothing (<0.1 ms)."},
-		{"nothing notable", []part{upstream, {bucket: breakdown.ClientIO, mean: 5 * ms}, {bucket: breakdown.CPU, mean: 3 * ms}}, nil, "Most time is spent waiting for upstream HTTP."},
-		{"a notable part", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, all, "Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in client I/O."},
-		{"a part from only two requests", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, few, "Most time is spent waiting for upstream HTTP."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (99.9%). A free Postgres would save next to nothing (<0.1 ms)."},
+		{"nothing notable", []part{upstream, {bucket: breakdown.ClientIO, mean: 5 * ms}, {bucket: breakdown.CPU, mean: 3 * ms}}, nil, "Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (90.9%)."},
+		{"a notable part", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, all, "Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (80.0%). Another 20.0 ms (20.0%) is in client I/O."},
+		{"a part from only two requests", []part{upstream, {bucket: breakdown.ClientIO, mean: 20 * ms}}, few, "Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (80.0%)."},
 		{"a lock, and who holds it", []part{upstream, {bucket: breakdown.Lock, mean: 20 * ms, holders: held}}, nil,
-			"Most time is spent waiting for upstream HTTP. Another 20.0 ms (20.0%) is in locks, held by main.(*table).refresh while it was in sleep."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (80.0%). Another 20.0 ms (20.0%) is in locks, held by main.(*table).refresh while it was in sleep."},
 		{"another system", []part{upstream, {bucket: breakdown.Cache, mean: 20 * ms, systems: []string{"redis"}, phases: phases(breakdown.Command, 20*ms)}}, nil,
-			"Most time is spent waiting for upstream HTTP. A free Redis would save 20.0 ms (20.0%)."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (80.0%). A free Redis would save 20.0 ms (20.0%)."},
 		{"the first sentence has named both", []part{{bucket: breakdown.CPU, mean: 40 * ms}, {bucket: breakdown.ClientIO, mean: 35 * ms}, {bucket: breakdown.GC, mean: 25 * ms}}, nil,
 			"The time is spread: 40.0% in CPU, 35.0% in client I/O."},
 		{"what is unknown is no second part", []part{upstream, {bucket: breakdown.Unknown, mean: 12 * ms}, {bucket: breakdown.Scheduler, mean: 11 * ms}}, nil,
-			"Most time is spent waiting for upstream HTTP. Another 11.0 ms (10.7%) is in the scheduler (ready to run, no processor free)."},
+			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 80.0 ms (77.7%). Another 11.0 ms (10.7%) is in the scheduler (ready to run, no processor free)."},
 	} {
 		b := of(source(), decode(500, c.parts...))
 		b.Endpoints[0].Buckets[c.parts[1].bucket].Hist = c.hist
 		if got := lastLine(t, b); got != c.want {
 			t.Errorf("%s:\n  %s\nnot\n  %s", c.name, got, c.want)
+		}
+	}
+}
+
+// Where one place has most of the running time, the answer names it, and what it calls.
+func TestTheAnswerNamesThePlaceThatComputes(t *testing.T) {
+	place := breakdown.Frame{Function: "example.com/shop/main.sanitize", File: "/src/main.go", Line: 16}
+	for _, c := range []struct {
+		name          string
+		called        string
+		total, sample int64
+		want          string
+	}{
+		{"a library's function", "regexp.MustCompile", 700e3, 70, ", 70.0% of it in regexp.MustCompile, called at main.sanitize (main.go:16)."},
+		{"its own code", "", 700e3, 70, ", 70.0% of it at main.sanitize (main.go:16)."},
+		{"less than half of it", "regexp.MustCompile", 400e3, 40, "spent in CPU."},
+		{"few samples", "regexp.MustCompile", 700e3, 3, "spent in CPU."},
+	} {
+		e := breakdown.Endpoint{Name: "main.clean", Requests: 1, Wall: breakdown.Stats{Total: 1e6, Mean: 1e6}, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
+		for i := range e.Buckets {
+			e.Buckets[i].Bucket = breakdown.Bucket(i)
+		}
+		cpu := &e.Buckets[breakdown.CPU]
+		cpu.Total, cpu.Mean = 1e6, 1e6
+		cpu.Sites = []breakdown.SiteTime{{Frame: place, Total: c.total, Mean: c.total, Samples: c.sample}, {Frame: breakdown.Frame{Function: breakdown.Other}, Total: 1e6 - c.total}}
+		e.CPUSites = []breakdown.CPUSite{{Frame: place, Called: c.called, Samples: c.sample, OfSamples: 100}}
+		b := &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{e}}
+		if got := lastLineOf(b); !strings.Contains(got, "Most time is spent in CPU") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %s", c.name, got)
 		}
 	}
 }

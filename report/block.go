@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -31,11 +30,31 @@ const (
 // block returns the block for e. Nothing is laid out yet.
 func (t *text) block(e *breakdown.Endpoint) *block {
 	b := &block{text: t, e: e, whole: e.Wall.Mean, of: func(t *breakdown.BucketTime) int64 { return t.Mean }, in: func(p *breakdown.PhaseTime) int64 { return p.Mean }}
-	if e.Requests == 0 {
+	switch {
+	case sharesOnly(e):
+		b.e = asTotals(e)
+		b.whole, b.of, b.in = e.Wall.Total, total, totalIn
+	case e.Requests == 0:
+		b.e = cutOnly(e)
 		b.whole, b.of, b.in = e.IncompleteTime, incomplete, incompleteIn
 	}
 	b.scale = scaleOf(b.whole)
 	return b
+}
+
+// cutOnly returns an endpoint of which no request completed with the time and the call
+// sites of those that were cut. The sites' means are sums, as the page shows them.
+func cutOnly(e *breakdown.Endpoint) *breakdown.Endpoint {
+	cut := *e
+	cut.Buckets = slices.Clone(e.Buckets)
+	for i := range cut.Buckets {
+		t := &cut.Buckets[i]
+		t.Total, t.Sites, t.Calls, t.CallsPerRequest = t.IncompleteTotal, slices.Clone(t.IncompleteSites), 0, 0
+		for j := range t.Sites {
+			t.Sites[j].Mean = t.Sites[j].Total
+		}
+	}
+	return &cut
 }
 
 func (t *text) endpoint(e *breakdown.Endpoint) error {
@@ -45,17 +64,22 @@ func (t *text) endpoint(e *breakdown.Endpoint) error {
 	if err := t.table(2, b.rows()); err != nil {
 		return err
 	}
-	if zero := b.zero(); len(zero) > 0 {
+	if zero := b.zero(); len(zero) > 0 && !t.leavesOut(noZeros) {
 		const head = "no time in: "
 		for i, l := range wrapList("", zero, t.width-2-len(head)) {
 			t.line(dim, spaces(2)+pad(head[:len(head)*max(1-i, 0)], len(head))+l)
 		}
 	}
-	t.line(plain, "")
+	t.gap()
 	return nil
 }
 
-func (b *block) timeColumns() int { return max(width(b.scale.column(b.whole)), 8) }
+func (b *block) timeColumns() int {
+	if sharesOnly(b.e) {
+		return len("99 to 100%")
+	}
+	return max(width(b.scale.column(b.whole)), 8)
+}
 
 func (b *block) head() {
 	e := b.e
@@ -74,19 +98,39 @@ func (b *block) head() {
 	}
 	b.fields(bold, 0, name...)
 	if e.Requests > 0 {
-		b.fields(plain, 0, counted(e.Requests, "request", "requests"), "mean "+b.scale.short(e.Wall.Mean),
+		b.fields(plain, 0, b.seen(e), "mean "+b.scale.short(e.Wall.Mean),
 			"p50 "+b.scale.short(e.Wall.P50), "p95 "+b.scale.short(e.Wall.P95), "p99 "+b.scale.short(e.Wall.P99))
+	}
+	if text := b.sampled(); text != "" {
+		b.text.text(plain, 0, "", text)
+	}
+	if text := b.tail(); text != "" {
+		b.text.text(plain, 0, "", text)
 	}
 	if text := b.inferred(); text != "" {
 		b.text.text(plain, 0, "", text)
 	}
-	if e.Incomplete > 0 {
+	if b.cutMatters() {
 		b.text.text(plain, 0, "", b.incomplete())
 	}
 	if e.Client != nil && e.Client.Probes > 0 {
 		b.text.text(plain, 0, "", b.client(e.Client))
 	}
-	b.line(plain, "")
+	b.gap()
+}
+
+// cutMatters reports whether the requests cut by the window's edges are worth a line.
+func (b *block) cutMatters() bool {
+	least := 0.01
+	switch {
+	case b.e.Requests == 0 || b.verbose:
+		least = 0
+	case b.leavesOut(oneProof):
+		least = 0.2
+	case b.leavesOut(noTrifles):
+		least = 0.05
+	}
+	return b.e.Incomplete > 0 && ratio(b.e.IncompleteTime, requestTime(b.e)) >= least
 }
 
 // incomplete says how much time the cut requests spent, and on what: a request slower
@@ -107,6 +151,9 @@ func (b *block) incomplete() string {
 
 // client compares what the probes measured with what the server did.
 func (b *block) client(c *breakdown.Client) string {
+	if isOutside(b.b) {
+		return b.answers(c)
+	}
 	text := "from outside: " + counted(int64(c.Probes), "probe", "probes")
 	if c.Matched == 0 {
 		return text + ", none of them found among the requests"
@@ -126,6 +173,9 @@ func (b *block) client(c *breakdown.Client) string {
 			}
 			text += fmt.Sprintf(", %s %s", clean(p.Phase), b.scale.short(p.Mean))
 		}
+	}
+	if says := b.saysItself(c); says != "" && !b.leavesOut(noTrifles) {
+		text += "; " + says
 	}
 	if c.Fresh.Queues() || b.verbose && c.Fresh != nil {
 		text += "; " + fresh(c.Fresh)
@@ -147,15 +197,18 @@ func fresh(f *breakdown.Fresh) string {
 
 // rows returns the table: each bucket that matters, the rest in one row, and unknown.
 func (b *block) rows() []row {
+	if isOutside(b.b) && b.e.Client != nil {
+		return b.outside()
+	}
 	var rows []row
 	var rest []*breakdown.BucketTime
 	for i, t := range ranked(b.e.Buckets, b.of) {
 		switch share := ratio(b.of(t), b.whole); {
 		case t.Bucket == breakdown.Unknown && i > 0:
-		case share < ownLine && t.Bucket != breakdown.DB:
+		case share < b.ownLine() && t.Bucket != breakdown.DB:
 			rest = append(rest, t)
 		default:
-			rows = append(rows, b.bucket(t, i == 0 || share >= detailed)...)
+			rows = append(rows, b.bucket(t, i == 0 || share >= b.detailed())...)
 		}
 	}
 	rows = append(rows, b.rest(rest)...)
@@ -165,6 +218,22 @@ func (b *block) rows() []row {
 		}
 	}
 	return rows
+}
+
+// ownLine returns the share from which a bucket gets a line, and detailed that from which
+// it shows its phases and call sites.
+func (b *block) ownLine() float64 {
+	if b.leavesOut(fewSites) {
+		return detailed
+	}
+	return ownLine
+}
+
+func (b *block) detailed() float64 {
+	if b.leavesOut(fewSites) {
+		return 0.25
+	}
+	return detailed
 }
 
 // rest folds the buckets below ownLine into one row.
@@ -180,16 +249,23 @@ func (b *block) rest(rest []*breakdown.BucketTime) []row {
 	var parts []string
 	for _, t := range rest {
 		sum += b.of(t)
-		parts = append(parts, label(t)+" "+b.scale.atLeastVisible(b.of(t)))
+		parts = append(parts, label(t)+" "+b.amount(b.of(t)))
 	}
-	return []row{b.row("the rest", sum, wrapList("", parts, b.notes)...)}
+	lines := wrapList("", parts, b.notes)
+	if b.leavesOut(noZeros) && len(lines) > 1 {
+		lines = []string{wrapList("", parts, b.notes-2)[0] + " …"}
+	}
+	return []row{b.row("the rest", sum, lines...)}
 }
 
 // zero names the buckets that hold no time.
 func (b *block) zero() []string {
+	if isOutside(b.b) {
+		return nil // which buckets hold time is unknown
+	}
 	var names []string
 	for i := range b.e.Buckets {
-		if t := &b.e.Buckets[i]; b.of(t) == 0 && t.Bucket != breakdown.Unknown {
+		if t := &b.e.Buckets[i]; b.of(t) == 0 && t.Bucket != breakdown.Unknown && !(t.Bucket == breakdown.Scheduler && b.e.Sampled != nil && b.e.Sampled.Joined) {
 			names = append(names, label(t))
 		}
 	}
@@ -197,10 +273,18 @@ func (b *block) zero() []string {
 }
 
 func (b *block) row(name string, ns int64, note ...string) row {
+	time := ""
+	if !sharesOnly(b.e) {
+		time = b.scale.column(ns)
+	}
+	return b.rowOf(name, time, ns, note...)
+}
+
+func (b *block) rowOf(name, time string, ns int64, note ...string) row {
 	return row{
 		cells: []string{
 			pad(name, nameColumns),
-			spaces(b.timeColumns()-width(b.scale.column(ns))) + b.scale.column(ns),
+			spaces(b.timeColumns()-width(time)) + time,
 			fmt.Sprintf("%*s", shareColumns, percent(ratio(ns, b.whole))),
 		},
 		note: note,
@@ -219,6 +303,12 @@ func noted(note ...string) []row {
 // which phases it was spent.
 func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	rows := []row{b.row(shorten(label(t), nameColumns), b.of(t), b.ceiling(t)...)}
+	if sharesOnly(b.e) {
+		rows[0] = b.rowOf(shorten(label(t), nameColumns), b.figure(t), b.of(t), b.ceiling(t)...)
+	}
+	if text := b.joined(t); text != "" {
+		rows = append(rows, noted(wrap(text, b.notes)...)...)
+	}
 	if b.of(t) == 0 || !withDetail && !b.verbose {
 		return rows
 	}
@@ -233,7 +323,9 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	}
 	if t.Bucket == breakdown.CPU {
 		rows = append(rows, noted(b.libraries()...)...)
-		rows = append(rows, noted(b.functions()...)...)
+		if b.verbose || len(b.e.CPUSites) == 0 {
+			rows = append(rows, noted(b.functions()...)...)
+		}
 	}
 	if t.Bucket == breakdown.Sleep && len(t.Systems) > 0 {
 		rows = append(rows, noted(wrap("timers of "+clean(list(t.Systems)), b.notes)...)...)
@@ -243,83 +335,12 @@ func (b *block) bucket(t *breakdown.BucketTime, withDetail bool) []row {
 	}
 	for _, p := range phases {
 		note := slices.Concat(sites, b.phaseNote(t, p.Phase))
-		rows = append(rows, b.row("  "+phaseName(p.Phase), b.in(&p), note...))
+		rows = append(rows, b.row(phaseMark(p.Phase)+phaseName(p.Phase), b.in(&p), note...))
 		sites = nil
 	}
 	return rows
 }
 
-func phaseName(p breakdown.Phase) string {
-	if p == breakdown.NoPhase {
-		return "(no phase)"
-	}
-	return p.String()
-}
-
-// phases returns the phases worth a row, the longest first.
-func (b *block) phases(t *breakdown.BucketTime) []breakdown.PhaseTime {
-	var list []breakdown.PhaseTime
-	if t.Bucket == breakdown.CPU && deprived(t) == nil {
-		return nil // all of it on a core, as far as anything shows
-	}
-	for _, p := range t.Phases {
-		if b.in(&p) > 0 && (b.verbose || ratio(b.in(&p), b.of(t)) >= 0.01) {
-			list = append(list, p)
-		}
-	}
-	slices.SortStableFunc(list, func(x, y breakdown.PhaseTime) int { return cmp.Compare(b.in(&y), b.in(&x)) })
-	return list
-}
-
-func (b *block) phaseNote(t *breakdown.BucketTime, p breakdown.Phase) []string {
-	if p.Stage() == breakdown.Pooling {
-		return b.holders(t)
-	}
-	text := b.remark(t, p)
-	switch {
-	case text == "":
-		return nil
-	case b.notes == 0:
-		return []string{text}
-	}
-	return wrap(text, b.notes)
-}
-
-// remark says what a phase's name does not, "" if there is nothing to say.
-func (b *block) remark(t *breakdown.BucketTime, p breakdown.Phase) string {
-	if off := deprived(t); off != nil && p == breakdown.OffCPU {
-		return b.estimate(off)
-	}
-	return b.dials(t, p)
-}
-
-// estimate says why running goroutines had no core, and how exact the figure is.
-func (b *block) estimate(off *breakdown.PhaseTime) string {
-	text := deprivedBy(off.Cause)
-	if ci := off.MeanCI95; ci != nil && b.e.Requests > 0 {
-		text += fmt.Sprintf("; estimated, %s to %s", b.scale.atLeastVisible(ci[0]), b.scale.atLeastVisible(ci[1]))
-	}
-	return text
-}
-
-// dials says how many of a bucket's calls dial. It returns "" for all phases but the
-// one with most of the dialing.
-func (b *block) dials(t *breakdown.BucketTime, p breakdown.Phase) string {
-	i := slices.IndexFunc(b.phases(t), func(p breakdown.PhaseTime) bool { return p.Phase.Stage() == breakdown.Dialing })
-	if i < 0 || b.phases(t)[i].Phase != p {
-		return ""
-	}
-	switch dialed := t.DialPercent(); dialed {
-	case 0:
-		return ""
-	case 100:
-		return "every call dials a new connection"
-	default:
-		return fmt.Sprintf("%d%% of the calls dial a new connection", dialed)
-	}
-}
-
-// ceiling draws a bucket's share, and adds the mean without the bucket and how far off
 // that figure may be.
 func (b *block) ceiling(t *breakdown.BucketTime) []string {
 	const figure = 26 // "  if free: 12.34 → 12.34 s"
@@ -328,16 +349,27 @@ func (b *block) ceiling(t *breakdown.BucketTime) []string {
 		return nil // it prints as 0.0%
 	}
 	columns := min(b.notes-figure, 30)
-	drawn := b.styled(cyan, bar(share, columns))
+	drawn := b.parted(t, b.whole, columns, b.of, b.in)
 	if !b.claims(t) {
 		return []string{drawn}
 	}
 	s := savingOf(b.e, t)
 	note := []string{pad(drawn, columns) + "  if free: " + b.scale.change(b.e.Wall.Mean, s.left(b.e))}
-	for _, reserve := range s.reserves(b.scale) {
+	for _, reserve := range s.reserves(b.scale, b.trifle()) {
 		note = append(note, wrap(reserve, b.notes)...)
 	}
 	return note
+}
+
+// trifle returns the time up to which a doubt about a figure is left out.
+func (b *block) trifle() int64 {
+	switch {
+	case b.leavesOut(fewSites):
+		return b.e.Wall.Mean / 4
+	case b.leavesOut(noTrifles):
+		return int64(notable * float64(b.e.Wall.Mean))
+	}
+	return 0
 }
 
 // claims reports whether the page gives the mean wall time without the bucket.
@@ -348,159 +380,4 @@ func (b *block) claims(t *breakdown.BucketTime) bool {
 
 func (b *block) percentiles(t *breakdown.BucketTime) string {
 	return fmt.Sprintf("p50 %s   p95 %s   p99 %s", b.scale.short(t.P50), b.scale.short(t.P95), b.scale.short(t.P99))
-}
-
-// maxSites is how many of a bucket's call sites a page shows unless it is verbose.
-const maxSites = 3
-
-// sites says where in the service's code a bucket's time was spent. It sets alone if
-// that was a single place.
-func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
-	shown, rest := b.shownSites(t)
-	alone = len(shown) == 1 && rest < t.Total/100
-	for _, s := range shown {
-		how := shorten(calls(s.CallsPerRequest, s.Concurrency), b.notes)
-		if alone {
-			lines = append(lines, flow(b.notes, how, placeIn(s.Frame, b.notes-2))...)
-		} else {
-			lines = append(lines, b.site(s.Frame, b.scale.atLeastVisible(s.Mean), how)...)
-		}
-		if b.verbose && s.Why != "" {
-			lines = append(lines, indented(wrap("because: "+clean(s.Why), b.notes-2))...)
-		}
-	}
-	if len(shown) > 0 && rest >= max(t.Total/100, 1) {
-		lines = append(lines, "other call sites   "+b.scale.atLeastVisible(rest/max(b.e.Requests, 1)))
-	}
-	if len(t.Sites) == 0 && t.CallsPerRequest > 0 {
-		return []string{calls(t.CallsPerRequest, 0)}, true
-	}
-	return lines, alone
-}
-
-// site lays out one of several call sites, on at most two lines.
-func (b *block) site(f breakdown.Frame, mean, how string) []string {
-	lines := flow(b.notes, placeIn(f, b.notes-2), mean, how)
-	if len(lines) > 2 {
-		lines = []string{placeIn(f, b.notes-width("   "+mean)) + "   " + mean, how}
-	}
-	return lines
-}
-
-// shownSites returns the call sites worth a line, and the total of the others.
-func (b *block) shownSites(t *breakdown.BucketTime) (shown []breakdown.SiteTime, rest int64) {
-	for i, s := range t.Sites {
-		small := i >= maxSites || ratio(s.Total, t.Total) < detailed
-		if s.Function == breakdown.Other || small && !b.verbose {
-			rest += s.Total
-		} else {
-			shown = append(shown, s)
-		}
-	}
-	return shown, rest
-}
-
-func indented(lines []string) []string {
-	for i := range lines {
-		lines[i] = "  " + lines[i]
-	}
-	return lines
-}
-
-// placeIn returns a frame in at most limit columns. It shortens the function's name,
-// never the line.
-func placeIn(f breakdown.Frame, limit int) string {
-	where := position(f)
-	if where == "" || width(where) > limit/2 {
-		return shorten(place(f), limit)
-	}
-	return shorten(function(f.Function), limit-2-width(where)) + "  " + where
-}
-
-// calls says how many calls a request made from one site, and whether it made them one
-// after another.
-func calls(perRequest, concurrency float64) string {
-	if perRequest <= 0 {
-		return ""
-	}
-	text := rate(perRequest, "call per request", "calls per request")
-	if perRequest < 0.05 {
-		text = "less than 0.1 calls per request"
-	}
-	switch {
-	case perRequest < 1.05 || concurrency <= 0:
-		return text
-	case concurrency < 1.05:
-		return text + ", one after another"
-	}
-	return text + fmt.Sprintf(", %.1f at a time", concurrency)
-}
-
-// maxHolders is how many holders a page shows unless it is verbose.
-const maxHolders = 2
-
-// holders names what kept requests waiting, and what it was doing meanwhile.
-func (b *block) holders(t *breakdown.BucketTime) []string {
-	var lines []string
-	for i, h := range t.Holdings() {
-		if i >= maxHolders && !b.verbose {
-			break
-		}
-		who, what := keeping(t.Bucket)
-		lines = append(lines, who+" "+placeIn(h.Frame, b.notes-len(who)-1))
-		doing := b.doing(&h, b.verbose)
-		list := wrapList(what+" ", doing, b.notes-2)
-		if len(list) > 1 && !b.verbose {
-			list = []string{wrapList(what+" ", doing, b.notes-4)[0] + " …"}
-		}
-		lines = append(lines, indented(list)...)
-	}
-	return lines
-}
-
-// doing lists what a holder was busy with, and for how long per request.
-func (b *block) doing(h *breakdown.Holding, all bool) (parts []string) {
-	for i, d := range h.Doing {
-		if i == 0 || all || ratio(d.Total, h.Total) >= detailed {
-			parts = append(parts, d.Doing.Info().Label+" "+b.scale.atLeastVisible(d.Total/max(b.e.Requests, 1)))
-		}
-	}
-	return parts
-}
-
-// fewestSamples is the fewest CPU samples that a page draws conclusions from.
-const fewestSamples = 10
-
-// libraries says how much of the running time was spent in calls to other systems
-// within the process.
-func (b *block) libraries() (lines []string) {
-	for i := range b.e.CPULibraries {
-		l := &b.e.CPULibraries[i]
-		if l.OfSamples >= fewestSamples && (b.verbose || ratio(l.Estimate, b.e.Wall.Mean) >= detailed) {
-			estimate := fmt.Sprintf("%s (estimate by %s)", within(l), counted(l.OfSamples, "CPU sample", "CPU samples"))
-			lines = append(lines, wrap(estimate, b.notes)...)
-		}
-	}
-	return lines
-}
-
-// functions lists the functions that this endpoint's CPU samples fell in.
-func (b *block) functions() []string {
-	samples := int64(0)
-	for _, f := range b.e.CPU {
-		samples += f.Samples
-	}
-	var lines []string
-	for i, f := range b.e.CPU {
-		if samples < fewestSamples {
-			break
-		}
-		if share := ratio(f.Samples, samples); b.verbose && i < 10 || i < 2 && share >= 0.1 {
-			lines = append(lines, fmt.Sprintf("%6s  %s", percent(share), shorten(function(f.Function), b.notes-10)))
-		}
-	}
-	if len(lines) > 0 {
-		lines = append([]string{fmt.Sprintf("of %s:", counted(samples, "CPU sample", "CPU samples"))}, indented(lines)...)
-	}
-	return lines
 }

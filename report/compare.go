@@ -34,6 +34,9 @@ type compared struct {
 func (t *compared) write(top int) error {
 	t.text(plain, 0, "before: ", sideText(&t.c.Before))
 	t.text(plain, 0, "after:  ", sideText(&t.c.After))
+	if t.c.Noise != nil {
+		t.text(plain, 0, "noise:  ", sideText(t.c.Noise))
+	}
 	t.line(plain, "")
 	both := ofStatus(t.c, "both")
 	for _, e := range both[:min(top, len(both))] {
@@ -49,6 +52,10 @@ func (t *compared) write(top int) error {
 		t.text(plain, 0, "", counted(int64(len(rest)), "more endpoint", "more endpoints")+": "+strings.Join(names, ", "))
 		t.line(plain, "")
 	}
+	if text := aloneText(t.c); text != "" {
+		t.text(dim, 0, "", text)
+		t.line(plain, "")
+	}
 	for _, text := range cameAndWent(t.c) {
 		head, rest, _ := strings.Cut(text, " ")
 		t.text(plain, 0, head+" ", rest)
@@ -62,6 +69,11 @@ func (t *compared) write(top int) error {
 	}
 	if len(t.c.Gates) > 0 {
 		t.line(plain, "")
+	}
+	for i := range t.c.Predictions {
+		if err := t.outcome(&t.c.Predictions[i]); err != nil {
+			return err
+		}
 	}
 	for _, w := range t.c.Warnings {
 		t.text(yellow, 0, "warning: ", clean(w.Message))
@@ -94,6 +106,9 @@ func sideText(s *breakdown.Side) string {
 		parts = append(parts, s.Source.CapturedAt.UTC().Format("2006-01-02 15:04:05Z"))
 	}
 	parts = append(parts, counted(s.Requests, "request", "requests"), fmt.Sprintf("%.1f/s", s.Rate))
+	if len(s.Files) > 0 {
+		parts = append(parts, "from "+filesText(s.Files))
+	}
 	parts = append(parts, identity(&s.Source)...)
 	return strings.Join(parts, ", ")
 }
@@ -137,8 +152,34 @@ func (t *compared) endpoint(e *breakdown.EndpointChange) error {
 	return nil
 }
 
+// confidence says what the intervals rest on.
 func (t *compared) confidence() string {
-	return fmt.Sprintf("%.0f%% interval, over %s", 100*(1-t.c.Alpha), t.c.Test)
+	on := "over " + t.c.Test
+	if t.c.Test == breakdown.OverRequests {
+		on = "these requests"
+	}
+	return fmt.Sprintf("%.0f%% interval, %s", 100*(1-t.c.Alpha), on)
+}
+
+// aloneText says that the tests of what is shown do not count how many there are.
+func aloneText(c *breakdown.Comparison) string {
+	if len(c.Undecided) > 0 || len(ofStatus(c, "both")) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Each change is tested alone: one in %.0f looks real by chance. Only gates count them all.", 1/c.Alpha)
+}
+
+// filesText names some captures.
+func filesText(files []string) string {
+	const most = 3
+	var names []string
+	for _, f := range files[:min(len(files), most)] {
+		names = append(names, shorten(clean(f), 40))
+	}
+	if rest := len(files) - most; rest > 0 {
+		names = append(names, fmt.Sprintf("%d more", rest))
+	}
+	return list(names)
 }
 
 // tested returns a change's interval and p-value, or "~" and the interval if the change
@@ -286,15 +327,7 @@ func mixText(c *breakdown.Comparison) string {
 }
 
 func gateWord(g *breakdown.Gate) string {
-	return map[string]string{breakdown.GatePassed: "gate passed", breakdown.GateBroken: "gate broken", breakdown.GateUnsure: "gate unsure"}[g.Outcome]
-}
-
-// GateText returns a gate's outcome and what decided it.
-func GateText(g *breakdown.Gate) string {
-	if g.Endpoint != "" {
-		return fmt.Sprintf("%s: %s: %s", g.Condition, g.Endpoint, why(g))
-	}
-	return g.Condition + ": " + why(g)
+	return map[string]string{breakdown.GatePassed: "gate passed", breakdown.GateBroken: "gate broken", breakdown.GateUnsure: "gate undecided"}[g.Outcome]
 }
 
 // verdict returns the comparison in one sentence, about the endpoint with the most
@@ -307,6 +340,9 @@ func verdict(c *breakdown.Comparison) string {
 	e := both[0]
 	mean := &e.Wall[0]
 	unit := scaleOf(max(mean.Before, mean.After))
+	if len(c.Undecided) > 0 {
+		return fmt.Sprintf("%s: the mean went from %s to %s (%s), but %s.", shorten(changeTitle(e), 60), unit.short(mean.Before), unit.short(mean.After), signed(mean.Relative), undecided(c))
+	}
 	if !mean.Significant {
 		text := fmt.Sprintf("%s: the samples cannot tell a change of the mean (%s) from chance", shorten(changeTitle(e), 60), signedTime(unit, mean.Delta))
 		if mean.Needs != "" {
@@ -325,6 +361,9 @@ func verdict(c *breakdown.Comparison) string {
 		if b.Delta*mean.Delta > 0 && (most == nil || magnitude(b.Delta) > magnitude(most.Delta)) {
 			most = b
 		}
+	}
+	if len(e.Disturbances) > 0 {
+		return text + "; " + likelier(&e.Disturbances[0], c) + "."
 	}
 	if most == nil {
 		return text + "."

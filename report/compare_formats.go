@@ -15,10 +15,10 @@ import (
 // Times, arrays and escapes are as in JSON.
 func CompareJSON(w io.Writer, c *breakdown.Comparison) error {
 	n := *WordedComparison(c)
-	n.Endpoints = copied(c.Endpoints)
+	n.Endpoints, n.Undecided = copied(c.Endpoints), copied(c.Undecided)
 	for i := range n.Endpoints {
 		e := &n.Endpoints[i]
-		e.Wall, e.Buckets = copied(e.Wall), copied(e.Buckets)
+		e.Wall, e.Buckets, e.Disturbances = copied(e.Wall), copied(e.Buckets), copied(e.Disturbances)
 		for j := range e.Buckets {
 			b := &e.Buckets[j]
 			b.Phases, b.Sites, b.Parts = copied(b.Phases), copied(b.Sites), copied(b.Parts)

@@ -19,6 +19,19 @@ type Diagnosis struct {
 	// Asked is the window asked for. Longest is the longest one that the service
 	// allows, or 0 if it sets no limit. Both are in nanoseconds.
 	Asked, Longest int64
+	Fallback       Fallback
+}
+
+// A Fallback is what a run without a trace would answer from: so many snapshots of the
+// goroutines, each of which costs the service SnapshotCost ns, and all the share Cost of its
+// time. If Samples is false, Refused says why there can be none.
+type Fallback struct {
+	Samples      bool
+	Snapshots    int
+	SnapshotCost int64
+	Cost         float64
+	Refused      string
+	Probed       bool // probes alone would give an answer
 }
 
 // A DiagnosedEndpoint is the answer of one endpoint of net/http/pprof.
@@ -31,6 +44,7 @@ type DiagnosedEndpoint struct {
 
 // Advice is one thing to do for a better answer.
 type Advice struct {
+	ID   string // of the catalogue
 	What string
 	Code string // lines to add to the service, or ""
 }
@@ -54,8 +68,15 @@ func DiagnosisText(w io.Writer, d *Diagnosis, o TextOptions) error {
 		for line := range strings.Lines(a.Code) {
 			p.line(plain, spaces(9)+clean(strings.TrimSuffix(line, "\n")))
 		}
+		if id := explainedID(a.ID); id != "" {
+			p.line(dim, spaces(5)+"timesink explain "+id)
+		}
 	}
 	p.line(plain, "")
+	if text := d.withoutTrace(); text != "" {
+		p.text(plain, 0, "", text)
+		p.line(plain, "")
+	}
 	p.text(plain, 0, "", d.verdict())
 	if _, err := w.Write(p.Bytes()); err != nil {
 		return fmt.Errorf("writing the diagnosis: %w", err)
@@ -100,9 +121,27 @@ func (p *page) endpoints(list []DiagnosedEndpoint) error {
 	return p.table(2, rows)
 }
 
+// withoutTrace says what a run would answer from without a trace, and at which cost.
+func (d *Diagnosis) withoutTrace() string {
+	f := &d.Fallback
+	switch {
+	case f.Samples:
+		return fmt.Sprintf("Without a trace: about %s of the goroutines in %s, which cost %s each, %s of the service's time.",
+			counted(int64(f.Snapshots), "snapshot", "snapshots"), seconds(d.Asked), duration(f.SnapshotCost), percent(f.Cost))
+	case f.Probed && f.Refused != "":
+		return fmt.Sprintf("Without a trace: no snapshots of the goroutines (%s); --url URL measures from outside, and costs the service its probes alone.", clean(f.Refused))
+	}
+	return ""
+}
+
 func (d *Diagnosis) verdict() string {
 	target := clean(d.Target)
-	if d.Fails {
+	switch {
+	case d.Fails && d.Fallback.Samples:
+		return fmt.Sprintf("Not ready for a trace: timesink run %s would give an estimate from snapshots of the goroutines.", target)
+	case d.Fails && d.Fallback.Probed:
+		return fmt.Sprintf("Not ready: timesink run %s would fail without --url, and with it see no more than clients do.", target)
+	case d.Fails:
 		return fmt.Sprintf("Not ready: timesink run %s would fail.", target)
 	}
 	window := d.Asked

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 	"timesink/report"
 )
 
@@ -26,12 +27,12 @@ func ExampleText() {
 		Source:    breakdown.Source{Target: "http://127.0.0.1:6060", GoVersion: "go1.26.8", Asked: 10e9, Covered: 10e9},
 		Endpoints: []breakdown.Endpoint{e},
 	}
+	b.Causes, b.Conclusion = diagnosis.Diagnose(&diagnosis.Input{Breakdown: b})
 	if err := report.Text(os.Stdout, b, report.TextOptions{Width: 80}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:
 	// http://127.0.0.1:6060   go1.26.8   10.0 s window, 100.0% covered
-	// cost of looking: not measured, no probes
 	//
 	// main.(*API).Decode
 	// 229 requests   mean 164 ms   p50 159 ms   p95 224 ms   p99 280 ms
@@ -42,6 +43,6 @@ func ExampleText() {
 	//   no time in: cache, queue, CPU, GC, scheduler, locks, busy worker, sleep,
 	//               files, client I/O
 	//
-	// Most time is spent waiting for upstream HTTP. A free Postgres would save 4.4 ms
-	// (2.7%).
+	// Most time is spent waiting for upstream HTTP. Instant answers from the upstream
+	// would save 159.3 ms (97.3%). A free Postgres would save 4.4 ms (2.7%).
 }

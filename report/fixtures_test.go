@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 )
 
 // The fixtures are breakdowns as analyze would return them, each named for what it
@@ -40,6 +41,7 @@ var fixtures = map[string]func() *breakdown.Breakdown{
 	"ticket":            ticket,
 	"accept-queue":      acceptQueue,
 	"elsewhere":         elsewhere,
+	"outside":           outside,
 }
 
 const (
@@ -145,7 +147,15 @@ func source() breakdown.Source {
 }
 
 func of(src breakdown.Source, endpoints ...breakdown.Endpoint) *breakdown.Breakdown {
-	return &breakdown.Breakdown{Schema: breakdown.Schema, Source: src, Endpoints: endpoints}
+	return diagnosed(&breakdown.Breakdown{Schema: breakdown.Schema, Source: src, Endpoints: endpoints})
+}
+
+// diagnosed adds the causes as analyze would find them, with the evidence that there is of
+// each endpoint beside its sums.
+func diagnosed(b *breakdown.Breakdown, evidence ...diagnosis.Evidence) *breakdown.Breakdown {
+	b.Causes, b.Conclusion = diagnosis.Diagnose(&diagnosis.Input{Breakdown: b, Evidence: evidence})
+	b.Findings = diagnosis.Findings(b.Causes)
+	return b
 }
 
 const vin = "/build/vinservice/api.go"
@@ -177,15 +187,7 @@ func sequential() *breakdown.Breakdown {
 	e.Client = &breakdown.Client{Probes: 50, Matched: 50, Mean: 170100 * us, Server: 168300 * us,
 		Phases: []breakdown.ClientPhase{{Phase: "connect", Mean: 200 * us}, {Phase: "response_wait", Mean: 169 * ms}}}
 	cut(&e, 3, map[breakdown.Bucket]int64{breakdown.Upstream: 240 * ms, breakdown.CPU: 8 * ms})
-	b := of(source(), e)
-	b.Findings = []breakdown.Finding{
-		{ID: "sequential-calls", Endpoint: e.Name, Title: "4.0 upstream calls per request run one after another",
-			Evidence:  []string{"main.(*API).fetch api.go:88: 4.0 calls per request, 1.0 in flight while any is", "each takes 39.8 ms in the mean, the slowest of four 62.1 ms"},
-			SavesUpTo: 97 * ms, Try: "start the calls together (golang.org/x/sync/errgroup) where none needs another's result"},
-		{ID: "dial-per-call", Endpoint: e.Name, Title: "every upstream call dials a new connection", Evidence: []string{"called at main.(*API).fetch (api.go:88)"},
-			SavesUpTo: 2210 * us, Try: "read each response's body to its end and close it, and leave keep-alive on (http.Transport.DisableKeepAlives)"},
-	}
-	return b
+	return diagnosed(of(source(), e), diagnosis.Evidence{Serial: serial(97 * ms)})
 }
 
 func concurrent() *breakdown.Breakdown {
@@ -212,11 +214,7 @@ func poolStarved() *breakdown.Breakdown {
 		part{bucket: breakdown.Scheduler, mean: 700 * us},
 		part{bucket: breakdown.ClientIO, mean: 60 * us},
 	)
-	b := of(source(), e)
-	b.Findings = []breakdown.Finding{{ID: "pool-starved", Endpoint: e.Name, Title: "requests wait for a database connection",
-		Evidence: []string{"86.6% of the database time is pool_wait, 33.1 ms per request", "connections are given back at main.(*Store).Vehicle store.go:41"}, SavesUpTo: 33100 * us,
-		Try: "raise (*sql.DB).SetMaxOpenConns, now too small for 8 requests at once"}}
-	return b
+	return of(source(), e)
 }
 
 func heldLock() *breakdown.Breakdown {
@@ -288,19 +286,17 @@ func spread() *breakdown.Breakdown {
 
 func longPolls() *breakdown.Breakdown {
 	b := sequential()
-	b.Findings = b.Findings[:1]
 	poll := endpoint("main.(*API).Wait", 61, part{bucket: breakdown.Wait, mean: 9 * s, sites: []breakdown.SiteTime{site("main.(*API).Wait", "/build/api.go", 310, 0, 0, 0)}}, part{bucket: breakdown.CPU, mean: 300 * us})
 	poll.Kind = "http/1 long poll"
 	cut(&poll, 20, map[breakdown.Bucket]int64{breakdown.Unknown: 90 * s})
 	events := endpoint("main.(*API).Events", 4, part{bucket: breakdown.Wait, mean: 5 * s}, part{bucket: breakdown.CPU, mean: 20 * ms})
 	events.Kind = "http/1 stream"
 	b.Endpoints = append(b.Endpoints, poll, events)
-	return b
+	return diagnosed(b, diagnosis.Evidence{Serial: serial(97 * ms)})
 }
 
 func severalEndpoints() *breakdown.Breakdown {
 	b := sequential()
-	b.Findings = b.Findings[:1]
 	search := endpoint("example.com/vin/internal/search.(*Server).Query", 3120, part{bucket: breakdown.Cache, mean: 2100 * us, calls: 1, systems: []string{"redis"}, phases: phases(breakdown.Command, 2100*us)},
 		part{bucket: breakdown.CPU, mean: 900 * us})
 	export := endpoint("main.(*API).Export", 12, part{bucket: breakdown.DB, mean: 180 * ms, calls: 40, systems: []string{"mysql"}, phases: phases(breakdown.Query, 120*ms, breakdown.Rows, 60*ms),
@@ -310,7 +306,7 @@ func severalEndpoints() *breakdown.Breakdown {
 	unnamed := endpoint(breakdown.Unnamed, 20313, part{bucket: breakdown.CPU, mean: 11 * us}, part{bucket: breakdown.ClientIO, mean: 4 * us})
 	b.Endpoints = append(b.Endpoints, search, export, login, me, unnamed)
 	b.Warnings = []breakdown.Warning{{Code: "unnamed-requests", Message: "20,313 requests that never blocked left no stack to name them by: the means of the endpoints they belong to are too high"}}
-	return b
+	return diagnosed(b, diagnosis.Evidence{Serial: serial(97 * ms)})
 }
 
 func fast() *breakdown.Breakdown {
@@ -420,9 +416,6 @@ func limited() *breakdown.Breakdown {
 	}
 	e.Buckets[breakdown.CPU].Phases[1].Cause = breakdown.ByLimit
 	b := of(source(), e)
-	b.Findings = []breakdown.Finding{{ID: "no-core", Endpoint: e.Name, SavesUpTo: 29 * ms, Facts: breakdown.Facts{
-		{Kind: breakdown.FactWall, Value: float64(61 * ms)}, {Kind: breakdown.FactSpent, Value: float64(20 * ms)}, {Kind: breakdown.FactWaited, Value: float64(9 * ms)},
-		{Kind: breakdown.FactDeprivation, Name: string(breakdown.ByLimit)}}}}
 	b.Warnings = []breakdown.Warning{{Code: "cpu-throttled", Facts: &breakdown.Doubt{Running: 4200 * ms, Sampled: 400 * ms, Deprived: breakdown.ByLimit}}}
 	return b
 }
@@ -434,11 +427,7 @@ func beyondGo() *breakdown.Breakdown {
 			sites: []breakdown.SiteTime{site("main.describe", "main.go", 13, 0, 0, 0), site("main.hash", "main.go", 22, 9*ms, 0, 0)}},
 		part{bucket: breakdown.Sleep, mean: 30 * ms, systems: []string{"go-retryablehttp", "net (dual-stack fallback)"}, sites: []breakdown.SiteTime{site("main.fetch", "main.go", 40, 0, 0, 0)}},
 		part{bucket: breakdown.CPU, mean: 4 * ms, phases: phases(breakdown.OnCPU, 4*ms)})
-	b := of(source(), e)
-	b.Findings = []breakdown.Finding{{ID: "child-process", Endpoint: e.Name, SavesUpTo: 40 * ms, Facts: breakdown.Facts{
-		{Kind: breakdown.FactWall, Value: float64(84 * ms)}, {Kind: breakdown.FactSpent, Value: float64(40 * ms)},
-		{Kind: breakdown.FactSite, Place: breakdown.Place{Function: "main.describe", File: "main.go", Line: 13}}}}}
-	return b
+	return of(source(), e)
 }
 
 func hiddenCalls() *breakdown.Breakdown {
@@ -465,9 +454,8 @@ func oneMatters() *breakdown.Breakdown {
 	health := endpoint("main.healthz", 14, part{bucket: breakdown.Scheduler, mean: 40 * us}, part{bucket: breakdown.CPU, mean: 120 * us})
 	unnamed := endpoint(breakdown.Unnamed, 0)
 	cut(&unnamed, 1, map[breakdown.Bucket]int64{breakdown.CPU: 3 * ms})
-	b := of(source(), e, unnamed, health)
-	b.Findings = []breakdown.Finding{{ID: "sequential-calls", Endpoint: e.Name, Title: "upstream calls are made one after another", SavesUpTo: 72 * ms},
-		{ID: "no-processor", Endpoint: health.Name, Title: "requests wait for a processor", SavesUpTo: 40 * us}}
+	b := diagnosed(of(source(), e, unnamed, health), diagnosis.Evidence{Serial: serial(72 * ms)})
+	b.Findings = append(b.Findings, breakdown.Finding{ID: "no-processor", Endpoint: health.Name, Title: "requests wait for a processor", SavesUpTo: 40 * us})
 	return b
 }
 
@@ -491,7 +479,7 @@ func ticket() *breakdown.Breakdown {
 	owner := heldLock().Endpoints[0]
 	owner.Name, owner.Route = "main.(*API).Owner", "GET /v1/vin/{vin}/owner"
 	b.Endpoints = slices.Insert(b.Endpoints, 1, owner)
-	return b
+	return diagnosed(b, diagnosis.Evidence{Serial: serial(97 * ms)})
 }
 
 // acceptQueue has clients that wait until their connections are accepted.
@@ -504,14 +492,7 @@ func acceptQueue() *breakdown.Breakdown {
 	b := of(source(), e)
 	b.AcceptLoops = []breakdown.AcceptLoop{{Site: breakdown.Frame{Function: "main.main.func2", File: "/build/main.go", Line: 25},
 		Waited: breakdown.Frame{Function: "golang.org/x/net/netutil.(*limitListener).acquire", File: "/mod/listen.go", Line: 47}, Held: 8700 * ms, Accepted: 731, Queued: 729}}
-	b.Findings = []breakdown.Finding{{ID: "accept-queue", Endpoint: e.Name, Evidence: []string{}, SavesUpTo: 86900 * us, Facts: breakdown.Facts{
-		{Kind: breakdown.FactWall, Value: float64(110 * ms)}, {Kind: breakdown.FactSpent, Value: float64(86900 * us)},
-		{Kind: breakdown.FactFreshProbes, Value: 5}, {Kind: breakdown.FactFreshWait, Value: float64(87 * ms)},
-		{Kind: breakdown.FactKeptProbes, Value: 15}, {Kind: breakdown.FactKeptWait, Value: float64(100 * us)},
-		{Kind: breakdown.FactAcceptSite, Place: breakdown.Place(b.AcceptLoops[0].Site)},
-		{Kind: breakdown.FactAcceptHeld, Place: breakdown.Place(b.AcceptLoops[0].Waited), Value: float64(b.AcceptLoops[0].Held)},
-		{Kind: breakdown.FactAcceptQueued, Value: 729}, {Kind: breakdown.FactAccepted, Value: 731}}}}
-	return b
+	return diagnosed(b)
 }
 
 // elsewhere is a process whose only requests are scrapes of its metrics.
@@ -523,5 +504,35 @@ func elsewhere() *breakdown.Breakdown {
 	b.Coverage = breakdown.Coverage{Samples: 912, SamplesInRequests: 4, Running: 9140 * ms, RunningInRequests: 40 * ms, AtWork: 40100 * ms, AtWorkInRequests: 40 * ms}
 	b.Roots[0].Units = &breakdown.RootUnits{Kind: breakdown.OneEach, Count: 2410, Root: `^example\.com/batch/internal/mill\.\(\*Mill\)\.grind$`}
 	b.Roots[1].Units = &breakdown.RootUnits{Kind: breakdown.InTurn, Count: 120, Root: `^main\.main$`}
+	return diagnosed(b)
+}
+
+// serial returns what requests would save if their upstream calls were made at once.
+func serial(ns int64) (list [breakdown.NumBuckets]int64) {
+	list[breakdown.Upstream] = ns
+	return list
+}
+
+// outside is of a service that shows neither a trace nor its goroutines.
+func outside() *breakdown.Breakdown {
+	e := endpoint("", 45, part{bucket: breakdown.Unknown, mean: 164 * ms})
+	e.Route = "GET /v1/vin/{vin}"
+	for i := range e.Buckets {
+		e.Buckets[i].Ceiling = 0
+		e.Buckets[i].ShareCI95, e.Buckets[i].TotalCI95 = &breakdown.ShareInterval{0, 1}, &breakdown.Interval{0, e.Wall.Total}
+	}
+	e.Client = &breakdown.Client{
+		Probes: 45, Mean: 164 * ms, Failed: 2, Statuses: []breakdown.StatusCount{{Status: 200, Probes: 55}, {Status: 503, Probes: 5}},
+		Phases: []breakdown.ClientPhase{
+			{Phase: "conn_wait", Mean: 40 * us}, {Phase: "dns"}, {Phase: "connect", Mean: 2 * ms}, {Phase: "tls", Mean: 3 * ms},
+			{Phase: "request_write", Mean: 60 * us}, {Phase: "first_byte", Mean: 157 * ms}, {Phase: "body_read", Mean: 1900 * us},
+		},
+		Fresh:        &breakdown.Fresh{Probes: 15, Mean: 190 * ms, Connect: 3 * ms, TLS: 9 * ms, Handshakes: 15},
+		ServerTiming: []breakdown.ServerTiming{{Name: "db", Mean: 121 * ms, Probes: 45}, {Name: "cache-with-a-name-too-long-for-its-column", Mean: 2 * ms, Probes: 9}, {Name: breakdown.Other, Probes: 45}},
+	}
+	b := of(source(), e)
+	b.Estimate, b.Source.GoVersion, b.Source.Outside = true, "", &breakdown.Outside{Why: "missing"}
+	b.Warnings = []breakdown.Warning{{Code: "no-pprof", Message: `no pprof (HTTP 404 Not Found: "404 page not found"): only what clients see is known; add the line import _ "net/http/pprof" to package main of the service; ` +
+		`unless it serves http.DefaultServeMux already, also go http.ListenAndServe("localhost:6060", nil)`}}
 	return b
 }

@@ -12,7 +12,7 @@ import (
 // chartData is what the page's script draws. Each name is in Strings once and is
 // referred to by its index. Times are in nanoseconds.
 type chartData struct {
-	Buckets   []bucketName    `json:"buckets"`
+	Buckets   []bucketName    `json:"buckets"` // the slots
 	Strings   []string        `json:"strings"`
 	Endpoints []endpointChart `json:"endpoints"`
 	Requests  []requestChart  `json:"requests"`
@@ -47,11 +47,11 @@ type mark struct {
 // A barChart is a Bar. Request is the index in Requests of a request from this bar, or
 // else of the nearest one drawn; -1 if none is.
 type barChart struct {
-	Low      int64                       `json:"low"`
-	High     int64                       `json:"high"`
-	Requests int64                       `json:"requests"`
-	Buckets  [breakdown.NumBuckets]int64 `json:"buckets"`
-	Request  int                         `json:"request"`
+	Low      int64   `json:"low"`
+	High     int64   `json:"high"`
+	Requests int64   `json:"requests"`
+	Buckets  []int64 `json:"buckets"` // by slot
+	Request  int     `json:"request"`
 }
 
 // charts builds a chartData.
@@ -73,8 +73,8 @@ const (
 func newChartData() *charts {
 	c := &charts{names: map[string]int{}}
 	c.Endpoints, c.Requests, c.Changes = []endpointChart{}, []requestChart{}, []changeChart{}
-	for b := range breakdown.NumBuckets {
-		c.Buckets = append(c.Buckets, bucketName{b.String(), b.Info().Label})
+	for _, s := range slots {
+		c.Buckets = append(c.Buckets, bucketName{s.name(), s.label(s.bucket.Info().Label)})
 	}
 	return c
 }
@@ -121,7 +121,7 @@ func unitOf(ns int64) unit {
 func barCharts(bars []breakdown.Bar, shown map[int]int64) []barChart {
 	out := []barChart{}
 	for _, b := range bars {
-		chart := barChart{Low: b.Low, High: b.High, Requests: b.Requests, Buckets: b.Buckets, Request: -1}
+		chart := barChart{Low: b.Low, High: b.High, Requests: b.Requests, Buckets: slotsOf(&b), Request: -1}
 		nearest := int64(-1)
 		for _, i := range sortedKeys(shown) {
 			away := max(b.Low-shown[i], shown[i]-b.High, 0)
@@ -130,6 +130,20 @@ func barCharts(bars []breakdown.Bar, shown map[int]int64) []barChart {
 			}
 		}
 		out = append(out, chart)
+	}
+	return out
+}
+
+// slotsOf returns a bar's times by slot.
+func slotsOf(b *breakdown.Bar) []int64 {
+	out := make([]int64, len(slots))
+	for i, s := range slots {
+		if s.phase.Distinct() {
+			out[i] = b.Distinct[s.bucket]
+			out[s.bucket] -= out[i]
+		} else {
+			out[i] = b.Buckets[i]
+		}
 	}
 	return out
 }
@@ -147,8 +161,9 @@ func sortedKeys(m map[int]int64) []int {
 type flame struct {
 	Name     int      `json:"n"`
 	Detail   int      `json:"d"` // position in the source, or the bucket's meaning
-	Bucket   int      `json:"b"` // -1 at the root
+	Bucket   int      `json:"b"` // the slot, -1 at the root
 	Value    int64    `json:"v"`
+	Was      int64    `json:"w,omitempty"` // of a difference: the part of Value that is of before
 	Children []*flame `json:"c,omitempty"`
 	key      string
 	index    map[string]*flame
@@ -163,20 +178,40 @@ func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
 		if s.Time <= 0 {
 			continue
 		}
-		root.Value += s.Time
-		at := root.child(s.Bucket, s.Bucket.Info().Label, s.Time)
-		at.Name, at.Detail = c.name(s.Bucket.Info().Label), c.name(s.Bucket.Info().Meaning)
-		if s.Cause == nil {
-			continue
-		}
-		for j, f := range fromSite(s.Cause) {
-			at = at.child(s.Bucket, frameKey(f), s.Time)
-			at.Name, at.Detail = c.name(siteName(f)), c.name(frameDetail(f, j == 0))
-		}
+		c.grow(root, s, s.Time, frameKey)
 	}
 	if root.Value == 0 {
 		return nil
 	}
+	c.fit(root, title(e), limit)
+	return root
+}
+
+// grow adds a stack's time to a graph. It returns the frames that the time is in, the root
+// first. Frames with the same key and the same callers are one.
+func (c *charts) grow(root *flame, s *breakdown.StackTime, ns int64, key func(breakdown.Frame) string) []*flame {
+	root.Value += ns
+	slot := slotOf(s.Bucket, s.Phase)
+	name, meaning := slots[slot].label(s.Bucket.Info().Label), s.Bucket.Info().Meaning
+	if s.Phase.Distinct() {
+		meaning = s.Phase.Info().Meaning
+	}
+	at := root.child(slot, name, ns)
+	at.Name, at.Detail = c.name(name), c.name(meaning)
+	path := []*flame{root, at}
+	if s.Cause == nil {
+		return path
+	}
+	for j, f := range fromSite(s.Cause) {
+		at = at.child(slot, key(f), ns)
+		at.Name, at.Detail = c.name(siteName(f)), c.name(frameDetail(f, j == 0))
+		path = append(path, at)
+	}
+	return path
+}
+
+// fit leaves out the frames with the least time, so that no more than limit are left.
+func (c *charts) fit(root *flame, title string, limit int) {
 	frames, kept := root.size(), root.Value
 	least := root.Value / 5000
 	for root.prune(least); root.size() > limit; root.prune(least) {
@@ -185,8 +220,34 @@ func (c *charts) flame(e *breakdown.Endpoint, limit int) *flame {
 	root.sort()
 	if n := root.size(); n < frames {
 		c.drop("The flame graph of %s shows %s of %s frames: frames with less than %s of the time are left out, and their time stays with their caller.",
-			shorten(title(e), 60), count(int64(n)), count(int64(frames)), percent2(ratio(least, kept)))
+			shorten(title, 60), count(int64(n)), count(int64(frames)), percent2(ratio(least, kept)))
 	}
+}
+
+// difference builds a graph of the time per request of both sides together, which tells
+// apart how much of each frame's time is of before. Lines move from build to build, so
+// frames are the same if their functions are. It is nil if a side has no stacks.
+func (c *charts) difference(name string, before, after *breakdown.Endpoint, limit int) *flame {
+	root := &flame{Name: c.name("all of the wall time"), Detail: c.name(""), Bucket: -1}
+	for i, e := range []*breakdown.Endpoint{before, after} {
+		if e == nil || e.Detail == nil || len(e.Detail.Stacks) == 0 || e.Requests == 0 {
+			return nil
+		}
+		for k := range e.Detail.Stacks {
+			s := &e.Detail.Stacks[k]
+			ns := s.Time / e.Requests
+			if ns <= 0 {
+				continue
+			}
+			for _, f := range c.grow(root, s, ns, func(f breakdown.Frame) string { return f.Function }) {
+				f.Was += ns * int64(1-i)
+			}
+		}
+	}
+	if root.Value == 0 {
+		return nil
+	}
+	c.fit(root, name, limit)
 	return root
 }
 
@@ -209,10 +270,7 @@ func frameDetail(f breakdown.Frame, site bool) string {
 
 // fromSite returns a cause's call site and the frames that it called, the leaf last.
 func fromSite(c *breakdown.Cause) []breakdown.Frame {
-	at := slices.Index(c.Stack, c.Site)
-	if at < 0 {
-		at = slices.IndexFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == c.Site.Function })
-	}
+	at := siteOn(c)
 	var frames []breakdown.Frame
 	if c.Site.Function != "" {
 		frames = append(frames, c.Site)
@@ -226,13 +284,21 @@ func fromSite(c *breakdown.Cause) []breakdown.Frame {
 	return frames
 }
 
-func (f *flame) child(b breakdown.Bucket, key string, ns int64) *flame {
+// siteOn returns the index of a cause's call site on its stack, -1 if it is not there.
+func siteOn(c *breakdown.Cause) int {
+	if at := slices.Index(c.Stack, c.Site); at >= 0 {
+		return at
+	}
+	return slices.IndexFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == c.Site.Function })
+}
+
+func (f *flame) child(slot int, key string, ns int64) *flame {
 	if f.index == nil {
 		f.index = map[string]*flame{}
 	}
 	c := f.index[key]
 	if c == nil {
-		c = &flame{Bucket: int(b), key: key}
+		c = &flame{Bucket: slot, key: key}
 		f.index[key] = c
 		f.Children = append(f.Children, c)
 	}

@@ -26,15 +26,34 @@ type comparePage struct {
 	After     string
 	Redacted  bool
 	Gates     []gateView
+	Predicted []outcomeView
 	Endpoints []*changeView
 	Others    string
+	Dropped   []string
 	Traffic   []string
-	Warnings  []string
+	Warnings  []warningView
+	Explained []explained
 	Buckets   []meaning
 	Sides     []sideView
 }
 
 type gateView struct{ Outcome, Word, Text string }
+
+// An outcomeView shows a prediction beside what came.
+type outcomeView struct {
+	Text string
+	Rows []struct{ Quantity, Before, Predicted, Measured string }
+}
+
+func newOutcomeView(c *breakdown.Comparison, o *breakdown.Outcome) outcomeView {
+	v := outcomeView{Text: clean(outcomeText(c, o))}
+	for i := range o.Quantities {
+		q := &o.Quantities[i]
+		unit := scaleOf(max(q.Before, q.Predicted, q.Measured))
+		v.Rows = append(v.Rows, struct{ Quantity, Before, Predicted, Measured string }{q.Quantity, unit.column(q.Before), unit.column(q.Predicted), unit.column(q.Measured)})
+	}
+	return v
+}
 
 // A sideView describes one side's evidence.
 type sideView struct {
@@ -55,7 +74,7 @@ type changeView struct {
 	Sites                      []siteChangeRow
 	Left                       string
 	Bars                       []overlayRow
-	NoBars                     bool
+	NoBars, Flame              bool
 }
 
 type changeRow struct{ Quantity, Before, After, Change, Relative, Interval, P string }
@@ -83,6 +102,7 @@ type changeChart struct {
 	Unit  unit        `json:"unit"`
 	Bars  []changeBar `json:"bars"`
 	Marks []mark      `json:"marks"`
+	Flame *flame      `json:"flame"` // of both sides; nil if one has no stacks
 }
 
 type changeBar struct {
@@ -100,8 +120,8 @@ func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown)
 		Title: "what changed", Answer: clean(verdict(c)), Before: sideText(&c.Before), After: sideText(&c.After),
 		Redacted: c.Before.Source.Redacted || c.After.Source.Redacted, Traffic: cameAndWent(c), Buckets: bucketMeanings(),
 		Sides: []sideView{
-			{"Before", sourceFacts(&c.Before.Source), evidenceOf(&c.Before.Source)},
-			{"After", sourceFacts(&c.After.Source), evidenceOf(&c.After.Source)},
+			{"Before", sourceFacts(&c.Before.Source, ""), evidenceOf(&c.Before.Source)},
+			{"After", sourceFacts(&c.After.Source, ""), evidenceOf(&c.After.Source)},
 		},
 	}
 	if text := mixText(c); text != "" {
@@ -111,15 +131,18 @@ func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown)
 		g := &c.Gates[i]
 		p.Gates = append(p.Gates, gateView{g.Outcome, gateWord(g), clean(GateText(g))})
 	}
-	for _, w := range c.Warnings {
-		p.Warnings = append(p.Warnings, clean(cmp.Or(w.Message, w.Code)))
+	for i := range c.Predictions {
+		p.Predicted = append(p.Predicted, newOutcomeView(c, &c.Predictions[i]))
 	}
+	p.Warnings, p.Explained = warningViews(c.Warnings), explanations(nil, c.Warnings)
 	charts := newChartData()
 	both := ofStatus(c, "both")
 	for i, e := range both[:min(maxChanges, len(both))] {
-		chart := overlay(e, find(before, cmp.Or(e.Was, e.Name), e.Kind), find(after, e.Name, e.Kind))
+		sides := [2]*breakdown.Endpoint{find(before, cmp.Or(e.Was, e.Name), e.Kind), find(after, e.Name, e.Kind)}
+		chart := overlay(e, sides[0], sides[1])
+		chart.Flame = charts.difference(changeTitle(e), sides[0], sides[1], min(maxEndpointFrames, maxFrames/min(maxChanges, len(both))))
 		charts.Changes = append(charts.Changes, chart)
-		p.Endpoints = append(p.Endpoints, newChangeView(c, e, i, &chart))
+		p.Endpoints = append(p.Endpoints, newChangeView(c, e, i, &chart, sides))
 	}
 	if len(both) > 0 {
 		p.Title = "what changed in " + shorten(changeTitle(both[0]), 80)
@@ -131,6 +154,7 @@ func newComparePage(c *breakdown.Comparison, before, after *breakdown.Breakdown)
 	if len(others) > 0 {
 		p.Others = counted(int64(len(others)), "more endpoint", "more endpoints") + ": " + strings.Join(others, ", ")
 	}
+	p.Dropped = charts.dropped
 	return p, &charts.chartData
 }
 
@@ -145,11 +169,13 @@ func find(b *breakdown.Breakdown, name, kind string) *breakdown.Endpoint {
 	return &b.Endpoints[i]
 }
 
-func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number int, chart *changeChart) *changeView {
+// newChangeView returns what the page shows of an endpoint. sides are the endpoint before
+// and after; each may be nil.
+func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number int, chart *changeChart, sides [2]*breakdown.Endpoint) *changeView {
 	unit := scaleOf(max(e.Wall[0].Before, e.Wall[0].After))
 	v := &changeView{
 		Number: number, Title: changeTitle(e), Requests: counted(e.RequestsBefore, "request", "requests") + " → " + count(e.RequestsAfter),
-		Was: clean(e.Was), Confidence: (&compared{c: c}).confidence(), Needs: needs(e), NoBars: len(chart.Bars) == 0,
+		Was: clean(e.Was), Confidence: (&compared{c: c}).confidence(), Needs: needs(e), NoBars: len(chart.Bars) == 0, Flame: chart.Flame != nil,
 	}
 	if e.Route != "" {
 		v.Name = title(&breakdown.Endpoint{Name: e.Name})
@@ -163,7 +189,7 @@ func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number 
 		}
 		v.Wall = append(v.Wall, row)
 	}
-	v.bars(e, unit)
+	v.bars(e, unit, sides)
 	v.bridge(e, unit)
 	v.sites(e, unit)
 	for _, b := range chart.Bars {
@@ -173,22 +199,35 @@ func newChangeView(c *breakdown.Comparison, e *breakdown.EndpointChange, number 
 }
 
 // bars draws the two means to one scale.
-func (v *changeView) bars(e *breakdown.EndpointChange, unit scale) {
+func (v *changeView) bars(e *breakdown.EndpointChange, unit scale, sides [2]*breakdown.Endpoint) {
 	mean := &e.Wall[0]
-	side := func(name string, whole int64, of func(*breakdown.BucketChange) int64) twoBar {
+	side := func(name string, whole int64, of func(*breakdown.BucketChange) int64, from *breakdown.Endpoint) twoBar {
 		buckets := make([]breakdown.BucketTime, len(e.Buckets))
 		for i := range e.Buckets {
-			buckets[i] = breakdown.BucketTime{Bucket: e.Buckets[i].Bucket, Total: of(&e.Buckets[i])}
+			b := e.Buckets[i].Bucket
+			buckets[i] = breakdown.BucketTime{Bucket: b, Total: of(&e.Buckets[i]), Phases: meanPhases(from, b)}
 		}
-		_, spoken := stackedBar(buckets, whole, total)
-		bar, _ := stackedBar(buckets, max(mean.Before, mean.After, 1), total)
-		for i, t := range unknownLast(ranked(buckets, total)) {
-			bar[i].Share = unit.atLeastVisible(t.Total)
+		_, spoken := stackedBar(buckets, whole, total, totalIn)
+		bar, _ := stackedBar(buckets, max(mean.Before, mean.After, 1), total, totalIn)
+		for i, t := range slotTimes(unknownLast(ranked(buckets, total)), total, totalIn) {
+			bar[i].Share = unit.atLeastVisible(t.ns)
 		}
 		return twoBar{name, unit.column(whole), spoken, bar}
 	}
-	v.BeforeBar = side("before", mean.Before, func(b *breakdown.BucketChange) int64 { return b.Before })
-	v.AfterBar = side("after", mean.After, func(b *breakdown.BucketChange) int64 { return b.After })
+	v.BeforeBar = side("before", mean.Before, func(b *breakdown.BucketChange) int64 { return b.Before }, sides[0])
+	v.AfterBar = side("after", mean.After, func(b *breakdown.BucketChange) int64 { return b.After }, sides[1])
+}
+
+// meanPhases returns the phases of an endpoint's bucket with their means as totals. e may
+// be nil.
+func meanPhases(e *breakdown.Endpoint, b breakdown.Bucket) (list []breakdown.PhaseTime) {
+	if e == nil || int(b) >= len(e.Buckets) {
+		return nil
+	}
+	for _, p := range e.Buckets[b].Phases {
+		list = append(list, breakdown.PhaseTime{Phase: p.Phase, Total: p.Mean})
+	}
+	return list
 }
 
 // bridge leads from the mean before to the mean after without a gap, one step for each
@@ -245,7 +284,7 @@ func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
 		left := b.Delta
 		for _, p := range parts {
 			left -= p.Delta
-			steps = append(steps, bridgeStep{b.Bucket.String(), b.Bucket.Info().Label, clean(p.Part), p.Delta, !b.Significant})
+			steps = append(steps, bridgeStep{partSlot(b.Bucket, p.Part), b.Bucket.Info().Label, clean(p.Part), p.Delta, !b.Significant})
 		}
 		if left != 0 {
 			part := ""
@@ -260,6 +299,16 @@ func bridgeSteps(e *breakdown.EndpointChange) []bridgeStep {
 		steps = append(steps, bridgeStep{"", "the rest", "", rest, true})
 	}
 	return steps
+}
+
+// partSlot returns the name in style sheets of a part of a bucket's change, which may be
+// a phase with a color of its own.
+func partSlot(b breakdown.Bucket, part string) string {
+	var p breakdown.Phase
+	if p.UnmarshalText([]byte(part)) == nil {
+		return slot{b, p}.name()
+	}
+	return b.String()
 }
 
 // sites lists the call sites whose time changed visibly, the largest change first.

@@ -23,7 +23,7 @@ type requestView struct {
 }
 
 // A stepRow is a segment of a request's path.
-type stepRow struct{ Bucket, Label, At, For, Phase, Site, Why, Lane string }
+type stepRow struct{ Slot, Label, At, For, Phase, Site, Why, Lane string }
 
 // detail repeats as tables what the charts show.
 func (v *endpointView) detail(b *block, charts *charts) {
@@ -42,9 +42,11 @@ func (v *endpointView) detail(b *block, charts *charts) {
 }
 
 func histogramRowOf(b *block, bar *barChart) histogramRow {
-	buckets, wall := make([]breakdown.BucketTime, 0, breakdown.NumBuckets), int64(0)
+	buckets, wall := make([]breakdown.BucketTime, breakdown.NumBuckets), int64(0)
 	for k, t := range bar.Buckets {
-		buckets = append(buckets, breakdown.BucketTime{Bucket: breakdown.Bucket(k), Total: t})
+		of := slots[k].bucket
+		buckets[of].Bucket = of
+		buckets[of].Total += t
 		wall += t
 	}
 	return histogramRow{b.scale.column(bar.Low), b.scale.column(bar.High), count(bar.Requests), percent(ratio(bar.Requests, b.e.Requests)), largest(buckets, wall, total)}
@@ -61,9 +63,17 @@ func (c *charts) requestView(i int, r *requestChart) requestView {
 		sums[k].Bucket = breakdown.Bucket(k)
 	}
 	for _, s := range r.Segments {
-		sums[s[3]].Total += s[1] - s[0]
+		at := slots[s[3]]
+		t := &sums[at.bucket]
+		t.Total += s[1] - s[0]
+		if at.phase.Distinct() {
+			t.Phases = append(t.Phases, breakdown.PhaseTime{Phase: at.phase, Total: s[1] - s[0]})
+		}
 	}
-	v.Bar, v.Spoken = stackedBar(sums, r.Wall, total)
+	for i := range sums {
+		sums[i].Phases = summedPhases(sums[i].Phases)
+	}
+	v.Bar, v.Spoken = stackedBar(sums, r.Wall, total, totalIn)
 	if n := len(r.Client); n > 0 {
 		client := r.Client[n-1].End - r.Client[0].Start
 		v.Client = "the client waited " + unit.short(client) + ": " + unit.short(r.Wall) + " in the server, " + unit.short(max(client-r.Wall, 0)) + " on the way"
@@ -72,7 +82,7 @@ func (c *charts) requestView(i int, r *requestChart) requestView {
 	slices.SortStableFunc(steps, func(x, y [7]int64) int { return cmp.Compare(x[0], y[0]) })
 	for _, s := range steps {
 		v.Steps = append(v.Steps, stepRow{
-			breakdown.Bucket(s[3]).String(), breakdown.Bucket(s[3]).Info().Label, unit.column(s[0]), unit.atLeastVisible(s[1] - s[0]),
+			slots[s[3]].name(), slots[s[3]].bucket.Info().Label, unit.column(s[0]), unit.atLeastVisible(s[1] - s[0]),
 			c.Strings[s[4]], c.Strings[s[5]], c.Strings[s[6]], r.Lanes[s[2]],
 		})
 	}
@@ -80,4 +90,17 @@ func (c *charts) requestView(i int, r *requestChart) requestView {
 		v.Left = counted(int64(n), "shorter step is", "shorter steps are") + " not in the table"
 	}
 	return v
+}
+
+// summedPhases adds up the times of each phase.
+func summedPhases(list []breakdown.PhaseTime) (out []breakdown.PhaseTime) {
+	for _, p := range list {
+		i := slices.IndexFunc(out, func(o breakdown.PhaseTime) bool { return o.Phase == p.Phase })
+		if i < 0 {
+			out = append(out, p)
+		} else {
+			out[i].Total += p.Total
+		}
+	}
+	return out
 }

@@ -25,8 +25,12 @@ type endpointView struct {
 	Library    []string
 	CPU        []cpuRow
 	Samples    string
-	Left       []string // rows left out
+	Client     []clientRow
+	Says       []clientRow // in Server-Timing headers
+	Left       []string    // rows left out
 	Bars       []histogramRow
+	Tail       []tailRow
+	TailNotes  []string
 	Shown      []requestView
 	NoDetail   bool
 	HasFlame   bool
@@ -37,17 +41,21 @@ type endpointView struct {
 // A bucketRow is one bucket in the table, with its part of the bar.
 type bucketRow struct {
 	Bucket, Label, Meaning string
-	Time, Share, X, Width  string
+	Time, Share            string
+	Parts                  []barPart // the bucket's own part of the bar, and its distinct phases
 	P50, P95, P99          string
 	Calls, Free            string
 	Errs                   []string // how far off the figure "if free" may be
 }
 
-type phaseRow struct{ Bucket, Label, Phase, Meaning, Mean, Share, Note string }
+type phaseRow struct{ Bucket, Slot, Label, Phase, Meaning, Mean, Share, Note string }
 
 type siteRow struct{ Bucket, Label, Function, Position, File, Mean, Share, Calls, Why string }
 
 type holderRow struct{ Bucket, Label, Held, Function, Position, Doing, Time string }
+
+// A clientRow is a phase of the client's time, or a metric that the service states.
+type clientRow struct{ Name, Mean, Share, Meaning string }
 
 type cpuRow struct{ Function, Position, Samples, Share string }
 
@@ -61,10 +69,10 @@ func (t *text) endpointView(i int, charts *charts) *endpointView {
 		v.Mean, v.P95 = b.scale.short(e.Wall.Mean), b.scale.short(e.Wall.P95)
 	}
 	sum := total
-	if e.Requests == 0 {
+	if e.Requests == 0 && e.Sampled == nil {
 		sum = incomplete
 	}
-	v.Bar, v.Spoken = stackedBar(e.Buckets, cmp.Or(e.Wall.Total, e.IncompleteTime), sum)
+	v.Bar, v.Spoken = stackedBar(e.Buckets, cmp.Or(e.Wall.Total, e.IncompleteTime), sum, phasesIn(e))
 	if e.Route != "" && e.Name != "" {
 		v.Name = function(e.Name)
 	}
@@ -72,24 +80,39 @@ func (t *text) endpointView(i int, charts *charts) *endpointView {
 	v.buckets(b)
 	v.parts(b)
 	v.cpu(b)
+	v.client(b)
 	v.detail(b, charts)
 	return v
 }
 
 func (v *endpointView) head(b *block) {
 	e := b.e
+	seen := "requests"
+	if isOutside(b.b) {
+		seen = "probes"
+	}
 	if e.Requests > 0 {
 		v.Stats = []fact{
-			{"requests", count(e.Requests)}, {"mean", b.scale.short(e.Wall.Mean)}, {"p50", b.scale.short(e.Wall.P50)},
+			{seen, count(e.Requests)}, {"mean", b.scale.short(e.Wall.Mean)}, {"p50", b.scale.short(e.Wall.P50)},
 			{"p95", b.scale.short(e.Wall.P95)}, {"p99", b.scale.short(e.Wall.P99)}, {"slowest", b.scale.short(e.Wall.Max)},
 		}
 	}
 	if several(b.b) {
 		v.Stats = append(v.Stats, fact{"of the request time", v.Share})
 	}
+	if text := b.sampled(); text != "" {
+		v.Notes = append(v.Notes, text)
+	}
+	if text := b.joined(&e.Buckets[breakdown.CPU]); text != "" {
+		v.Notes = append(v.Notes, "CPU: "+text)
+	}
+	if text := b.tail(); text != "" {
+		v.Notes = append(v.Notes, text)
+	}
 	if text := b.inferred(); text != "" {
 		v.Notes = append(v.Notes, text)
 	}
+	v.Tail, v.TailNotes = b.tailRows(), b.tailNotes()
 	if e.Incomplete > 0 {
 		v.Notes = append(v.Notes, b.incomplete())
 	}
@@ -108,9 +131,12 @@ func (v *endpointView) buckets(b *block) {
 	for _, t := range list {
 		row := bucketRow{
 			Bucket: t.Bucket.String(), Label: label(t), Meaning: t.Bucket.Info().Meaning,
-			Time: b.scale.atLeastVisible(b.of(t)), Share: percent(ratio(b.of(t), b.whole)), X: percentOf(at, b.whole), Width: percentOf(b.of(t), b.whole),
+			Time: b.figure(t), Share: percent(ratio(b.of(t), b.whole)),
 		}
-		at += b.of(t)
+		for _, part := range slotTimes([]*breakdown.BucketTime{t}, b.of, b.in) {
+			row.Parts = append(row.Parts, barPart{Bucket: part.name(), X: percentOf(at, b.whole), Width: percentOf(part.ns, b.whole)})
+			at += part.ns
+		}
 		if b.e.Requests > 0 {
 			row.P50, row.P95, row.P99 = b.scale.atLeastVisible(t.P50), b.scale.atLeastVisible(t.P95), b.scale.atLeastVisible(t.P99)
 			row.free(b, t)
@@ -129,7 +155,7 @@ func (r *bucketRow) free(b *block, t *breakdown.BucketTime) {
 		return
 	}
 	s := savingOf(b.e, t)
-	r.Free, r.Errs = b.scale.change(b.e.Wall.Mean, s.left(b.e)), s.reserves(b.scale)
+	r.Free, r.Errs = b.scale.change(b.e.Wall.Mean, s.left(b.e)), s.reserves(b.scale, 0)
 }
 
 // parts lists the phases, call sites and holders of all buckets, in the order of the
@@ -140,7 +166,7 @@ func (v *endpointView) parts(b *block) {
 		name := t.Bucket.String()
 		for _, p := range b.phases(t) {
 			v.Phases = append(v.Phases, phaseRow{
-				name, label(t), phaseName(p.Phase), p.Phase.Info().Meaning, b.scale.atLeastVisible(b.in(&p)), percent(ratio(b.in(&p), b.whole)),
+				name, slot{t.Bucket, p.Phase}.name(), label(t), phaseName(p.Phase), p.Phase.Info().Meaning, b.amount(b.in(&p)), percent(ratio(b.in(&p), b.whole)),
 				strings.Join(phaseNotes(b, t, p.Phase), " "),
 			})
 		}
@@ -153,8 +179,8 @@ func (v *endpointView) parts(b *block) {
 				continue
 			}
 			v.Sites = append(v.Sites, siteRow{
-				name, label(t), siteName(s.Frame), position(s.Frame), clean(s.File), b.scale.atLeastVisible(s.Mean), percent(ratio(s.Total, b.e.Wall.Total)),
-				calls(s.CallsPerRequest, s.Concurrency), clean(s.Why),
+				name, label(t), siteName(s.Frame), position(s.Frame), clean(s.File), b.amount(s.Mean), percent(ratio(s.Total, cmp.Or(b.e.Wall.Total, b.e.IncompleteTime))),
+				callsAt(&s), clean(s.Why),
 			})
 		}
 		v.holders(b, t)
@@ -185,7 +211,7 @@ func (v *endpointView) holders(b *block, t *breakdown.BucketTime) {
 		for _, d := range h.Doing {
 			if len(v.Holders) < maxRows {
 				v.Holders = append(v.Holders, holderRow{
-					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Frame), d.Doing.Info().Label,
+					t.Bucket.String(), label(t), heldBy(t), function(h.Function), position(h.Place()), d.Doing.Info().Label,
 					b.scale.atLeastVisible(d.Total / max(b.e.Requests, 1)),
 				})
 			}
@@ -226,5 +252,21 @@ func (v *endpointView) cpu(b *block) {
 	}
 	if rest := len(list) - shown; rest > 0 {
 		v.Left = append(v.Left, fmt.Sprintf("%s with fewer CPU samples", counted(int64(rest), "more function", "more functions")))
+	}
+}
+
+// client lists the phases of the client's time, and what the service says of its own.
+func (v *endpointView) client(b *block) {
+	c := b.e.Client
+	if c == nil || c.Probes == 0 {
+		return
+	}
+	for _, p := range c.Phases {
+		if p.Mean > 0 {
+			v.Client = append(v.Client, clientRow{clean(p.Phase), b.scale.atLeastVisible(p.Mean), percent(ratio(p.Mean, c.Mean)), clientMeanings[p.Phase]})
+		}
+	}
+	for _, m := range c.ServerTiming {
+		v.Says = append(v.Says, clientRow{clean(m.Name), b.scale.atLeastVisible(m.Mean), percent(ratio(m.Mean, c.Mean)), b.said(&m)})
 	}
 }

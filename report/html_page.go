@@ -18,12 +18,14 @@ type reportPage struct {
 	Redacted  bool
 	Overview  []overviewRow
 	Findings  []findingView
+	Instances *instancesView
 	Endpoints []*endpointView
 	Others    string
 	Roots     []rootRow
 	RootsLeft string
 	Units     []string
-	Warnings  []string
+	Warnings  []warningView
+	Explained []explained
 	Dropped   []string
 	Buckets   []meaning
 	Facts     []fact
@@ -46,8 +48,21 @@ type barPart struct {
 }
 
 type findingView struct {
+	ID         string // of its explanation
 	Title, Try string
 	Evidence   []string
+}
+
+type warningView struct {
+	ID   string // of its explanation
+	Text string
+}
+
+func warningViews(list []breakdown.Warning) (views []warningView) {
+	for _, w := range list {
+		views = append(views, warningView{explainedID(w.Code), clean(cmp.Or(w.Message, w.Code))})
+	}
+	return views
 }
 
 type meaning struct{ Bucket, Label, Text string }
@@ -62,17 +77,16 @@ func newReportPage(b *breakdown.Breakdown, specimens []breakdown.Specimen, top i
 	t := &text{page: page{width: 1 << 16}, b: b, verbose: true}
 	p := &reportPage{
 		Title: pageTitle(b), Answer: conclusion(b), Source: t.source(), Redacted: b.Source.Redacted,
-		Facts: sourceFacts(&b.Source), Evidence: evidenceOf(&b.Source), Buckets: bucketMeanings(),
+		Facts: sourceFacts(&b.Source, knownText(b)), Evidence: evidenceOf(&b.Source), Buckets: bucketMeanings(),
 	}
 	for _, r := range b.Source.Rules {
 		p.Rules = append(p.Rules, clean(r))
 	}
-	for i := range b.Findings {
-		p.Findings = append(p.Findings, t.findingView(&b.Findings[i]))
+	for _, f := range toTry(b.Findings) {
+		p.Findings = append(p.Findings, t.findingView(&f))
 	}
-	for _, w := range b.Warnings {
-		p.Warnings = append(p.Warnings, clean(cmp.Or(w.Message, w.Code)))
-	}
+	p.Warnings, p.Explained = warningViews(b.Warnings), explanations(toTry(b.Findings), b.Warnings)
+	p.Instances = t.instancesView(top)
 	charts := newCharts(b, specimens, top)
 	for i := range b.Endpoints[:top] {
 		v := t.endpointView(i, charts)
@@ -92,6 +106,11 @@ func bucketMeanings() (list []meaning) {
 	for b := range breakdown.NumBuckets {
 		list = append(list, meaning{b.String(), b.Info().Label, b.Info().Meaning})
 	}
+	for p := range breakdown.NumPhases {
+		if info := p.Info(); info.Distinct() {
+			list = append(list, meaning{info.Name, info.Label, "in any of them: " + info.Meaning + "; the service's own time, not the other side's"})
+		}
+	}
 	return list
 }
 
@@ -104,7 +123,7 @@ func pageTitle(b *breakdown.Breakdown) string {
 }
 
 func (t *text) findingView(f *breakdown.Finding) findingView {
-	v := findingView{Title: t.heading(f), Try: clean(f.Try)}
+	v := findingView{ID: explainedID(f.ID), Title: t.heading(f), Try: clean(f.Try)}
 	for _, e := range f.Evidence {
 		if e != "" {
 			v.Evidence = append(v.Evidence, clean(e))
@@ -154,7 +173,7 @@ func (p *reportPage) addRoots(roots []breakdown.Root) {
 			Function: function(r.Function), Goroutines: count(r.Goroutines), Wall: duration(r.Wall), Waiting: in(breakdown.Wait), Asleep: in(breakdown.Sleep),
 			Work: unit.atLeastVisible(work), Share: percent(ratio(work, whole)),
 		}
-		row.Bar, row.Spoken = stackedBar(r.Buckets, r.Wall, total)
+		row.Bar, row.Spoken = stackedBar(r.Buckets, r.Wall, total, totalIn)
 		p.Roots = append(p.Roots, row)
 	}
 	if rest := len(roots) - maxRoots; rest > 0 {
@@ -162,20 +181,20 @@ func (p *reportPage) addRoots(roots []breakdown.Root) {
 	}
 }
 
-// stackedBar lays out buckets side by side, the largest first and unknown last. It also
-// returns the bar in words.
-func stackedBar(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64) ([]barPart, string) {
+// stackedBar lays out buckets side by side, the largest first and unknown last, each with
+// its distinct phases after it. It also returns the bar in words.
+func stackedBar(buckets []breakdown.BucketTime, whole int64, of func(*breakdown.BucketTime) int64, in func(*breakdown.PhaseTime) int64) ([]barPart, string) {
 	var parts []barPart
 	var spoken []string
 	at := int64(0)
-	for _, t := range unknownLast(ranked(buckets, of)) {
-		share := ratio(of(t), whole)
+	for _, t := range slotTimes(unknownLast(ranked(buckets, of)), of, in) {
+		share, name := ratio(t.ns, whole), t.label(label(t.of))
 		parts = append(parts, barPart{
-			Bucket: t.Bucket.String(), Label: label(t), Share: percent(share),
-			X: percentOf(at, whole), Width: percentOf(of(t), whole), Named: share >= 0.12,
+			Bucket: t.name(), Label: name, Share: percent(share),
+			X: percentOf(at, whole), Width: percentOf(t.ns, whole), Named: share >= 0.12,
 		})
-		at += of(t)
-		spoken = append(spoken, label(t)+" "+percent(share))
+		at += t.ns
+		spoken = append(spoken, name+" "+percent(share))
 	}
 	return parts, strings.Join(spoken, ", ")
 }

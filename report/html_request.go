@@ -18,7 +18,7 @@ type requestChart struct {
 	Wall     int64       `json:"wall"`
 	Unit     unit        `json:"unit"`
 	Lanes    []string    `json:"lanes"`
-	Segments [][7]int64  `json:"segments"` // start, end, lane, bucket, phase, site, why
+	Segments [][7]int64  `json:"segments"` // start, end, lane, slot, phase, site, why
 	Calls    [][8]int64  `json:"calls"`    // start, end, lane, bucket, what, site, on the path, dialed
 	Client   []clientBar `json:"client"`
 	Notes    []string    `json:"notes"`
@@ -79,7 +79,7 @@ func (c *charts) request(s *breakdown.Specimen) requestChart {
 	}
 	for _, s := range path {
 		site, why := c.cause(s.Cause)
-		chart.Segments = append(chart.Segments, [7]int64{s.Start - r.Start, s.End - r.Start, l.of(s.Goroutine), int64(s.Bucket), int64(c.name(s.Phase.String())), site, why})
+		chart.Segments = append(chart.Segments, [7]int64{s.Start - r.Start, s.End - r.Start, l.of(s.Goroutine), int64(slotOf(s.Bucket, s.Phase)), int64(c.name(s.Phase.String())), site, why})
 	}
 	calls := longest(r.Calls, c.cap/4, func(c breakdown.Call) int64 { return c.End - c.Start })
 	if n := len(r.Calls) - len(calls); n > 0 {

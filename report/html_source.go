@@ -43,8 +43,8 @@ func evidenceOf(s *breakdown.Source) []evidenceView {
 	return list
 }
 
-// sourceFacts returns what is known of the service and the window.
-func sourceFacts(s *breakdown.Source) []fact {
+// sourceFacts returns what is known of the service and the window, and why that ended.
+func sourceFacts(s *breakdown.Source, ended string) []fact {
 	var list []fact
 	add := func(name, value string) {
 		if value != "" {
@@ -58,6 +58,7 @@ func sourceFacts(s *breakdown.Source) []fact {
 		add("captured at", s.CapturedAt.UTC().Format(time.RFC3339))
 	}
 	add("window", windowText(s))
+	add("its end", ended)
 	if s.GOMAXPROCS > 0 {
 		add("GOMAXPROCS", saturated(s))
 	}

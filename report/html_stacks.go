@@ -7,7 +7,7 @@ import (
 )
 
 // A stackRow is a stack of the flame graph as a row of a table.
-type stackRow struct{ Bucket, Label, Phase, Mean, Share, Site, Calls string }
+type stackRow struct{ Slot, Label, Phase, Mean, Share, Site, Calls string }
 
 // maxStacks is how many stacks the table lists.
 const maxStacks = 20
@@ -17,7 +17,7 @@ func stackRows(b *block) (rows []stackRow, left string) {
 	stacks := b.e.Detail.Stacks
 	for i := range stacks[:min(maxStacks, len(stacks))] {
 		s := &stacks[i]
-		row := stackRow{Bucket: s.Bucket.String(), Label: s.Bucket.Info().Label, Phase: s.Phase.String(),
+		row := stackRow{Slot: slot{s.Bucket, s.Phase}.name(), Label: s.Bucket.Info().Label, Phase: s.Phase.String(),
 			Mean: b.scale.atLeastVisible(s.Time / max(b.e.Requests, 1)), Share: percent(ratio(s.Time, b.e.Wall.Total))}
 		if s.Cause != nil {
 			row.Site, row.Calls = stackText(s.Cause)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 	"timesink/report"
 )
 
@@ -361,3 +362,40 @@ func luminance(t *testing.T, hex string) float64 {
 }
 
 func contrast(a, b float64) float64 { return (max(a, b) + 0.05) / (min(a, b) + 0.05) }
+
+// Every finding and warning of a page leads to what it means, in the same page.
+func TestThePageExplainsItsFindingsAndWarnings(t *testing.T) {
+	linked := 0
+	for name, fixture := range fixtures {
+		page := htmlOf(t, fixture())
+		targets := map[string]int{}
+		for _, m := range regexp.MustCompile(` id="(explain-[a-z0-9-]+)"`).FindAllStringSubmatch(page, -1) {
+			targets[m[1]]++
+		}
+		links := map[string]bool{}
+		for _, m := range regexp.MustCompile(` href="#(explain-[a-z0-9-]+)"`).FindAllStringSubmatch(page, -1) {
+			links[m[1]] = true
+			if targets[m[1]] != 1 {
+				t.Errorf("%s: %d sections are %s", name, targets[m[1]], m[1])
+			}
+		}
+		if len(links) != len(targets) {
+			t.Errorf("%s links %v, and explains %v", name, links, targets)
+		}
+		b := fixture()
+		for i := range b.Findings {
+			if id := b.Findings[i].ID; id != "not-worth-it" && diagnosis.Explain(id) != nil && !links["explain-"+id] {
+				t.Errorf("%s does not explain %s", name, id)
+			}
+		}
+		for _, w := range b.Warnings {
+			if diagnosis.Explain(w.Code) != nil && !links["explain-"+w.Code] {
+				t.Errorf("%s does not explain %s", name, w.Code)
+			}
+		}
+		linked += len(links)
+	}
+	if linked < 8 {
+		t.Errorf("only %d explanations are linked", linked)
+	}
+}

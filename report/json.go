@@ -45,13 +45,20 @@ func normalized(b *breakdown.Breakdown) *breakdown.Breakdown {
 	for i := range n.Endpoints {
 		e := &n.Endpoints[i]
 		e.Buckets = normalizedBuckets(e.Buckets)
-		e.CPU = copied(e.CPU)
+		e.CPU, e.CPUSites = copied(e.CPU), copied(e.CPUSites)
+		if list := e.Examples(); list != nil {
+			e.Shown = list
+		}
 		e.CPULibraries = copied(e.CPULibraries)
 		if e.Client != nil {
 			client := *e.Client
 			client.Phases = copied(client.Phases)
 			e.Client = &client
 		}
+	}
+	n.Instances = slices.Clone(b.Instances)
+	for i := range n.Instances {
+		n.Instances[i].Labels = copied(n.Instances[i].Labels)
 	}
 	n.Roots = slices.Clone(b.Roots)
 	for i := range n.Roots {

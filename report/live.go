@@ -27,7 +27,7 @@ func Live(s *breakdown.Snapshot, o TextOptions) []string {
 			break
 		}
 		lines = append(lines, fmt.Sprintf("  %s  %*s  %s", pad(shorten(label(t), nameColumns), nameColumns),
-			shareColumns, percent(t.Share), p.styled(cyan, bar(t.Share, min(max(o.Width-before, 0), 50)))))
+			shareColumns, percent(t.Share), p.parted(t, s.Top.Wall.Total, min(max(o.Width-before, 0), 50), total, totalIn)))
 	}
 	if s.Endpoints > 1 {
 		rest := fmt.Sprintf("%s: %s, %s of the time", counted(int64(s.Endpoints-1), "more endpoint", "more endpoints"),

@@ -93,6 +93,7 @@ const (
 	headPlace = iota
 	findingsPlace
 	rootsPlace
+	instancesPlace
 	endpointsPlace // then the endpoint, then the place in it
 	othersPlace
 	warningsPlace
@@ -111,6 +112,7 @@ func (m *markdown) write(top int) {
 	m.add(part{head: m.bold(prose(m, conclusion(m.b))) + "\n\n" + m.source()}, headPlace)
 	m.findings(limit * 3 / 4)
 	m.roots(limit * 2 / 5)
+	m.spread(limit * 2 / 5)
 	shown := m.endpoints(m.b.Endpoints[:min(top, len(m.b.Endpoints))], limit*2/5)
 	m.warnings(limit / 3)
 	m.provenance(limit / 4)
@@ -122,6 +124,7 @@ func (m *markdown) write(top int) {
 		m.holders(&m.b.Endpoints[i], i)
 		m.functions(&m.b.Endpoints[i], i)
 		m.client(&m.b.Endpoints[i], i)
+		m.saysItself(&m.b.Endpoints[i], i)
 	}
 	m.left += noteRoom
 	if out := m.leftOut(); out != "" {
@@ -166,7 +169,7 @@ func sentence(l language, text string) string { return prose(l, shorten(clean(te
 
 func (m *markdown) findings(spare int) {
 	list := m.t.worthwhile()
-	for _, f := range m.b.Findings {
+	for _, f := range toTry(m.b.Findings) {
 		if e := m.t.find(f.Endpoint); e != nil && ratio(requestTime(e), m.t.requestTime()) < ownLine {
 			list = append(list, f)
 		}
@@ -184,8 +187,8 @@ func (m *markdown) findings(spare int) {
 
 func (m *markdown) finding(n int, f *breakdown.Finding) string {
 	head := m.bold(cmp.Or(m.sentence(f.Title), m.sentence(f.ID), m.plain("a finding")))
-	if f.SavesUpTo > 0 {
-		head += m.plain(fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo)))
+	if saves(f) {
+		head += m.plain(" (" + savesUpTo(f) + ")")
 	}
 	if f.Endpoint != "" && len(m.b.Endpoints) > 1 {
 		head += m.plain(", in ") + m.code(shorten(m.t.titleOf(f.Endpoint), listLimit))

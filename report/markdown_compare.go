@@ -26,6 +26,15 @@ func CompareMarkdown(w io.Writer, c *breakdown.Comparison, o MarkdownOptions) er
 	return nil
 }
 
+// marker returns a line that no reader sees, by which a pipeline finds the comment that it
+// wrote before and updates it. Jira's markup has none.
+func marker(l language, kind string) string {
+	if _, ok := l.(gfm); ok {
+		return "<!-- timesink:" + kind + " -->\n"
+	}
+	return ""
+}
+
 // comparedMarkdown lays out a comparison's text.
 type comparedMarkdown struct {
 	c *breakdown.Comparison
@@ -38,7 +47,7 @@ type comparedMarkdown struct {
 func (m *comparedMarkdown) write(top int) {
 	limit := m.left
 	m.left -= noteRoom
-	m.add(part{head: m.bold(sentence(m, verdict(m.c))) + "\n\n"}, 0)
+	m.add(part{head: marker(m.language, "compare") + m.bold(sentence(m, verdict(m.c))) + "\n\n"}, 0)
 	gates := part{foot: "\n", spare: limit / 2, one: "gate", many: "gates"}
 	for i := range m.c.Gates {
 		g := &m.c.Gates[i]
@@ -48,6 +57,15 @@ func (m *comparedMarkdown) write(top int) {
 	}
 	if len(gates.rows) > 0 {
 		m.add(gates, 1)
+	}
+	predictions := part{foot: "\n", spare: limit / 3, one: "prediction", many: "predictions"}
+	for i := range m.c.Predictions {
+		predictions.rows = append(predictions.rows, func() string {
+			return m.bullet(m.plain("predicted: ") + prose(m, clean(outcomeText(m.c, &m.c.Predictions[i]))))
+		})
+	}
+	if len(predictions.rows) > 0 {
+		m.add(predictions, 1)
 	}
 	m.add(part{head: m.sides()}, 2)
 	warnings := part{spare: limit / 3, one: "warning", many: "warnings"}

@@ -15,6 +15,7 @@ const (
 	holdersPlace
 	functionsPlace
 	clientPlace
+	serverTimingPlace
 )
 
 // endpoints adds the tables of the first endpoints, and returns how many fit.
@@ -36,7 +37,10 @@ func (m *markdown) endpoint(e *breakdown.Endpoint) string {
 	b := m.t.block(e)
 	text := m.heading(3, m.code(shorten(title(e), nameLimit))) + m.figures(b) + "\n\n"
 	time := "\tmean"
-	if e.Requests == 0 {
+	switch {
+	case sharesOnly(e):
+		time = "\t95% interval"
+	case e.Requests == 0:
 		time = "\ttime"
 	}
 	text += m.header("where", time, "\tshare", "", "if free", "how")
@@ -47,6 +51,9 @@ func (m *markdown) endpoint(e *breakdown.Endpoint) string {
 	}
 	if len(e.Buckets) == int(breakdown.NumBuckets) {
 		text += m.bucket(b, &e.Buckets[breakdown.Unknown])
+	}
+	if isOutside(m.b) && e.Client != nil {
+		text += m.seenByClient(b, e.Client)
 	}
 	if zero := b.zero(); len(zero) > 0 {
 		text += "\n" + prose(m, "no time in: "+strings.Join(zero, ", ")) + "\n"
@@ -68,10 +75,16 @@ func (m *markdown) figures(b *block) string {
 		line = append(line, m.plain(percent(ratio(requestTime(e), m.t.requestTime()))+" of the request time"))
 	}
 	if e.Requests > 0 {
-		line = append(line, m.plain(counted(e.Requests, "request", "requests")), m.plain("mean "+b.scale.short(e.Wall.Mean)),
+		line = append(line, m.plain(b.seen(e)), m.plain("mean "+b.scale.short(e.Wall.Mean)),
 			m.plain("p50 "+b.scale.short(e.Wall.P50)), m.plain("p95 "+b.scale.short(e.Wall.P95)), m.plain("p99 "+b.scale.short(e.Wall.P99)))
 	}
 	lines := []string{beside(line...)}
+	if text := b.sampled(); text != "" {
+		lines = append(lines, prose(m, text))
+	}
+	if text := b.tail(); text != "" {
+		lines = append(lines, prose(m, text))
+	}
 	if text := b.inferred(); text != "" {
 		lines = append(lines, prose(m, text))
 	}
@@ -89,30 +102,30 @@ func (m *markdown) bucket(b *block, t *breakdown.BucketTime) string {
 	share := ratio(b.of(t), b.whole)
 	drawn, free := "", ""
 	if share >= 0.0005 {
-		drawn = bar(share, barColumns)
+		drawn = (&page{}).parted(t, b.whole, barColumns, b.of, b.in)
 	}
 	if b.claims(t) {
 		s := savingOf(b.e, t)
-		figures := append([]string{b.scale.change(b.e.Wall.Mean, s.left(b.e))}, s.reserves(b.scale)...)
+		figures := append([]string{b.scale.change(b.e.Wall.Mean, s.left(b.e))}, s.reserves(b.scale, 0)...)
 		free = m.plain(strings.Join(figures, "; "))
 	}
-	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.scale.atLeastVisible(b.of(t))), m.plain(percent(share)), drawn, free, m.how(b, t))
+	rows := m.row(m.bold(prose(m, label(t))), m.plain(b.figure(t)), m.plain(percent(share)), drawn, free, m.how(b, t))
 	for _, p := range b.phases(t) {
-		rows += m.row("↳ "+m.plain(phaseName(p.Phase)), m.plain(b.scale.atLeastVisible(b.in(&p))), m.plain(percent(ratio(b.in(&p), b.whole))), "", "", prose(m, b.remark(t, p.Phase)))
+		rows += m.row("↳ "+m.plain(strings.TrimSpace(phaseMark(p.Phase)+phaseName(p.Phase))), m.plain(b.amount(b.in(&p))), m.plain(percent(ratio(b.in(&p), b.whole))), "", "", prose(m, b.remark(t, p.Phase)))
 	}
 	return rows
 }
 
 // how explains a bucket's time: how many calls, from where, and what kept them waiting.
 func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
-	if b.e.Requests == 0 || t.Total == 0 {
+	if t.Total == 0 {
 		return ""
 	}
-	var parts []string
+	parts := []string{prose(m, b.joined(t))}
 	shown, rest := b.shownSites(t)
 	switch alone := len(shown) == 1 && rest < t.Total/100; {
 	case alone:
-		parts = append(parts, m.plain(calls(shown[0].CallsPerRequest, shown[0].Concurrency)), m.frame(shown[0].Frame, listLimit))
+		parts = append(parts, m.plain(callsAt(&shown[0])), m.frame(shown[0].Frame, listLimit))
 	case len(shown) > 0:
 		parts = append(parts, m.plain(calls(t.CallsPerRequest, 0)), m.plain(percent(ratio(shown[0].Total, t.Total))+" at ")+m.frame(shown[0].Frame, listLimit))
 	default:
@@ -133,20 +146,24 @@ func (m *markdown) how(b *block, t *breakdown.BucketTime) string {
 
 func (m *markdown) holding(b *block, t *breakdown.BucketTime, h *breakdown.Holding) string {
 	who, what := keeping(t.Bucket)
-	return m.plain(who+" ") + m.frame(h.Frame, listLimit) + m.plain(", "+what+" "+strings.Join(b.doing(h, false), ", "))
+	return m.plain(who+" ") + m.frame(h.Place(), listLimit) + m.plain(", "+what+" "+strings.Join(b.doing(h, false), ", "))
 }
 
 // sites lists all call sites of an endpoint, and the evidence for their time.
 func (m *markdown) sites(e *breakdown.Endpoint, place, spare int) {
 	b := m.t.block(e)
 	begin, end := m.fold("call sites")
-	p := part{head: begin + m.header("where", "call site", "\tmean", "calls", "because"), foot: end, spare: spare, one: "call site", many: "call sites"}
-	for _, t := range ranked(e.Buckets, total) {
+	time := "\tmean"
+	if e.Requests == 0 {
+		time = "\ttotal"
+	}
+	p := part{head: begin + m.header("where", "call site", time, "calls", "because"), foot: end, spare: spare, one: "call site", many: "call sites"}
+	for _, t := range ranked(b.e.Buckets, total) {
 		for _, s := range t.Sites {
 			if s.Total > 0 || s.CallsPerRequest > 0 {
 				p.rows = append(p.rows, func() string {
-					return m.row(prose(m, label(t)), m.frame(s.Frame, nameLimit), m.plain(b.scale.atLeastVisible(s.Mean)),
-						m.plain(calls(s.CallsPerRequest, s.Concurrency)), prose(m, shorten(clean(s.Why), nameLimit)))
+					return m.row(prose(m, label(t)), m.frame(s.Frame, nameLimit), m.plain(b.amount(s.Mean)),
+						m.plain(callsAt(&s)), prose(m, shorten(clean(s.Why), nameLimit)))
 				})
 			}
 		}
@@ -191,6 +208,30 @@ func (m *markdown) functions(e *breakdown.Endpoint, place int) {
 	}
 }
 
+// seenByClient returns the rows of the client's phases, for an answer from outside.
+func (m *markdown) seenByClient(b *block, c *breakdown.Client) (rows string) {
+	for _, p := range clientPhases(c) {
+		rows += m.row("↳ "+m.plain(clean(p.Phase)), m.plain(b.scale.atLeastVisible(p.Mean)), m.plain(percent(ratio(p.Mean, b.whole))), "", "", prose(m, clientMeanings[p.Phase]))
+	}
+	return rows
+}
+
+// saysItself lists what the service says of its own time.
+func (m *markdown) saysItself(e *breakdown.Endpoint, place int) {
+	if e.Client == nil || len(e.Client.ServerTiming) == 0 {
+		return
+	}
+	b := m.t.block(e)
+	begin, end := m.fold("what the service says of its own time")
+	p := part{head: begin + m.header("metric", "\tmean", "answers"), foot: end, one: "metric", many: "metrics"}
+	for _, s := range e.Client.ServerTiming {
+		p.rows = append(p.rows, func() string {
+			return m.row(m.name(s.Name, listLimit), m.plain(b.scale.atLeastVisible(s.Mean)), m.plain(b.said(&s)))
+		})
+	}
+	m.add(p, endpointsPlace, place, serverTimingPlace)
+}
+
 // client lists the phases of the probes.
 func (m *markdown) client(e *breakdown.Endpoint, place int) {
 	if e.Client == nil || e.Client.Matched == 0 {
@@ -218,6 +259,9 @@ func (m *markdown) others(list []breakdown.Endpoint) {
 	for i := range list {
 		e := &list[i]
 		mean, p95, in := "", "", largest(e.Buckets, e.IncompleteTime, incomplete)
+		if sharesOnly(e) {
+			in = largest(e.Buckets, e.Wall.Total, total)
+		}
 		if e.Requests > 0 {
 			unit := scaleOf(e.Wall.Mean)
 			mean, p95, in = unit.column(e.Wall.Mean), unit.column(e.Wall.P95), largest(e.Buckets, e.Wall.Total, total)

@@ -9,6 +9,8 @@ import (
 	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
+
+	"timesink/analyze/breakdown"
 )
 
 // A page is what Text writes to: lines of at most width columns, measured as a terminal
@@ -244,6 +246,30 @@ func bar(share float64, columns int) string {
 	text := strings.Repeat("█", eighths/8)
 	if part := eighths % 8; part > 0 {
 		text += string([]rune("▏▎▍▌▋▊▉")[part-1])
+	}
+	return text
+}
+
+// parted draws a bucket's share of a whole as bar does, with its distinct phases last and
+// made of glyphs of their own.
+func (p *page) parted(t *breakdown.BucketTime, whole int64, columns int, of func(*breakdown.BucketTime) int64, in func(*breakdown.PhaseTime) int64) string {
+	parts := slotTimes([]*breakdown.BucketTime{t}, of, in)
+	if len(parts) == 1 && !parts[0].phase.Distinct() {
+		return p.styled(cyan, bar(ratio(of(t), whole), columns))
+	}
+	text, at, sum := "", 0, int64(0)
+	for i, part := range parts {
+		sum += part.ns
+		to := min(int(ratio(sum, whole)*float64(columns)+0.5), columns)
+		if i == len(parts)-1 {
+			to = max(to, 1)
+		}
+		glyph, paint := "█", cyan
+		if part.phase.Distinct() {
+			glyph, paint = part.phase.Info().Glyph, yellow
+		}
+		text += p.styled(paint, strings.Repeat(glyph, max(to-at, 0)))
+		at = max(at, to)
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/google/pprof/profile"
 
@@ -13,12 +14,15 @@ import (
 // for `go tool pprof`, speedscope and other readers of pprof's format. The samples sum
 // to the endpoints' wall times, to the nanosecond.
 //
-// Viewers draw stacks, and most ignore labels, so each stack starts with the endpoint,
-// the bucket and the phase as frames that are not functions. A flame graph thus reads
-// like the first screen, and a goroutine that worked for a request appears below the
-// request's endpoint. The labels endpoint, route, bucket, phase and system hold the
-// same for -tagfocus and -tags. Time without a stack ends in a frame with the
-// goroutine's state.
+// Each stack ends in a frame that is not a function but what the time was: its bucket
+// and phase, such as "[db query]". So a list of the leaves is the list of what requests
+// waited for. The leaf's caller is the call site in the service's own code, and what
+// called that follows as it was recorded. The frames of libraries and of the runtime in
+// between are left out, since they would come first in every list: the labels "called"
+// and "in" name the first and the last of them, which pprof's -tagleaf puts back. Each
+// stack starts with its endpoint, so a goroutine that worked for a request appears below
+// the request's endpoint. The labels endpoint, route, bucket, phase, system and state
+// are for -tagfocus, -tagroot and -tags.
 //
 // For a trace without requests, the profile is the wall time of the goroutines, by the
 // function they began in and by bucket.
@@ -49,7 +53,7 @@ func (pb *profileBuilder) addRoots(roots []breakdown.Root) {
 			}
 			labels := map[string][]string{}
 			setLabel(labels, "bucket", t.Bucket.String())
-			stack := []*profile.Location{pb.word("bucket: " + t.Bucket.String()), pb.location(breakdown.Frame{Function: r.Function})}
+			stack := []*profile.Location{pb.leaf(t.Bucket, breakdown.NoPhase), pb.location(breakdown.Frame{Function: r.Function})}
 			pb.p.Sample = append(pb.p.Sample, &profile.Sample{Location: stack, Value: []int64{0, t.Total}, Label: labels})
 		}
 	}
@@ -76,38 +80,47 @@ func (pb *profileBuilder) addStack(e *breakdown.Endpoint, s breakdown.StackTime)
 	labels := endpointLabels(e)
 	setLabel(labels, "bucket", s.Bucket.String())
 	setLabel(labels, "phase", s.Phase.String())
-	var stack []*profile.Location
+	stack := []*profile.Location{pb.leaf(s.Bucket, s.Phase)}
 	if c := s.Cause; c != nil {
-		setLabel(labels, "system", c.System)
-		for _, f := range c.Stack {
+		own, theirs := ownFrames(c)
+		for _, f := range own {
 			stack = append(stack, pb.location(f))
 		}
+		setLabel(labels, "system", c.System)
+		setLabel(labels, "state", state(c))
+		if n := len(theirs); n > 0 {
+			setLabel(labels, "in", theirs[0].Function)
+			setLabel(labels, "called", theirs[n-1].Function)
+		}
 	}
-	if len(stack) == 0 {
-		stack = pb.stackless(s.Cause)
-	}
-	if s.Phase != breakdown.NoPhase {
-		stack = append(stack, pb.word("phase: "+s.Phase.String()))
-	}
-	stack = append(stack, pb.word("bucket: "+s.Bucket.String()), pb.word("endpoint: "+title(e)))
+	stack = append(stack, pb.word("endpoint: "+title(e)))
 	pb.p.Sample = append(pb.p.Sample, &profile.Sample{Location: stack, Value: []int64{s.Count, s.Time}, Label: labels})
 }
 
-// stackless returns the frames for a cause without a stack: the goroutine's state and,
-// if known, where the goroutine works for the request.
-func (pb *profileBuilder) stackless(c *breakdown.Cause) []*profile.Location {
-	if c == nil || c.State == "" {
-		return []*profile.Location{pb.word("(not told apart)")}
+// leaf returns the frame that says what the time was.
+func (pb *profileBuilder) leaf(b breakdown.Bucket, p breakdown.Phase) *profile.Location {
+	return pb.word("[" + strings.TrimSpace(b.String()+" "+p.String()) + "]")
+}
+
+// ownFrames returns the frames of a cause from its call site outwards, and those that the
+// call site called, both with the innermost first. A call site that is not on the stack
+// started what is: then it is the only one of its own.
+func ownFrames(c *breakdown.Cause) (own, called []breakdown.Frame) {
+	if c.Site.Function == "" {
+		return nil, c.Stack
 	}
-	state := c.State
-	if c.Reason != "" {
-		state += ": " + c.Reason
+	if i := siteOn(c); i >= 0 {
+		return c.Stack[i:], c.Stack[:i]
 	}
-	stack := []*profile.Location{pb.word("(" + state + ")")}
-	if c.Site.Function != "" {
-		stack = append(stack, pb.location(c.Site))
+	return []breakdown.Frame{c.Site}, c.Stack
+}
+
+// state returns the state of a cause's goroutine, with the runtime's reason.
+func state(c *breakdown.Cause) string {
+	if c.Reason == "" {
+		return c.State
 	}
-	return stack
+	return c.State + ": " + c.Reason
 }
 
 // A profileBuilder builds a profile that lists each function and each location once.

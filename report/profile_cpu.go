@@ -16,17 +16,20 @@ import (
 	"timesink/analyze/breakdown"
 )
 
+// Profiles are parsed profiles.
+type Profiles = []*profile.Profile
+
 // CPUProfile merges CPU profiles recorded while the trace was, and writes them with the
 // labels endpoint and route on the samples of requests. A profile knows nothing of
 // requests, but the trace holds the same samples and knows their requests; samples are
 // matched by stack. The totals stay as they were. Samples that belong to no request, or
 // were taken while no trace was recorded, get no such label.
 //
-// Nil readers are skipped. Without a profile, the result consists of the trace's
-// samples in requests alone. CPUProfile returns an error if a profile is not a CPU
-// profile as Go writes it.
-func CPUProfile(w io.Writer, b *breakdown.Breakdown, profiles ...io.Reader) error {
-	p, err := readProfiles(profiles)
+// Nil profiles are skipped. Without a profile, the result consists of the trace's
+// samples in requests alone. CPUProfile changes the profiles. It returns an error if a
+// profile is not a CPU profile as Go writes it.
+func CPUProfile(w io.Writer, b *breakdown.Breakdown, profiles ...*profile.Profile) error {
+	p, err := mergeProfiles(profiles)
 	if err != nil {
 		return err
 	}
@@ -40,22 +43,14 @@ func CPUProfile(w io.Writer, b *breakdown.Breakdown, profiles ...io.Reader) erro
 	return writeProfile(w, p)
 }
 
-// readProfiles reads and merges the readers that are not nil. It returns nil if there
-// are none.
-func readProfiles(readers []io.Reader) (*profile.Profile, error) {
-	var list []*profile.Profile
-	for _, r := range readers {
-		if r == nil {
-			continue
-		}
-		p, err := profile.Parse(r)
-		if err != nil {
-			return nil, fmt.Errorf("reading the CPU profile: %w", err)
-		}
-		list = append(list, p)
-	}
-	if len(list) < 2 {
-		return slices.Concat(list, []*profile.Profile{nil})[0], nil
+// mergeProfiles merges the profiles that are not nil. It returns nil if there are none.
+func mergeProfiles(profiles []*profile.Profile) (*profile.Profile, error) {
+	list := slices.DeleteFunc(slices.Clone(profiles), func(p *profile.Profile) bool { return p == nil })
+	switch len(list) {
+	case 0:
+		return nil, nil
+	case 1:
+		return list[0], nil
 	}
 	p, err := profile.Merge(list)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -99,14 +100,15 @@ func checkWallProfile(t *testing.T, c aCase) {
 		if root := s.Location[n-1].Line[0].Function.Name; !strings.HasPrefix(root, "endpoint: ") {
 			t.Fatalf("%s: a stack starts with %q", c.name, root)
 		}
-		frames[s.Location[n-2].Line[0].Function.Name] += s.Value[1]
+		leaf, _, _ := strings.Cut(strings.Trim(s.Location[0].Line[0].Function.Name, "[]"), " ")
+		frames[leaf] += s.Value[1]
 	}
 	if byBucket[""] != wall {
 		t.Errorf("%s: the samples sum to %d ns of %d", c.name, byBucket[""], wall)
 	}
 	for b, want := range buckets {
-		if byBucket[b] != want || frames["bucket: "+b] != want {
-			t.Errorf("%s: %d ns of %s are %d by the labels and %d by the stacks", c.name, want, b, byBucket[b], frames["bucket: "+b])
+		if byBucket[b] != want || frames[b] != want {
+			t.Errorf("%s: %d ns of %s are %d by the labels and %d by the leaves", c.name, want, b, byBucket[b], frames[b])
 		}
 	}
 }
@@ -143,12 +145,12 @@ func TestTheWallProfileDescribesItself(t *testing.T) {
 		stacks = append(stacks, fmt.Sprint(strings.Join(names, " > "), " ", s.Value[0], " ", time.Duration(s.Value[1])))
 	}
 	wantStacks := []string{
-		"endpoint: POST /checkout > bucket: cpu > (running) 1 1ms",
-		"endpoint: POST /checkout > bucket: db > phase: pool_wait > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > internal/poll.(*FD).Read 1 50µs",
-		"endpoint: POST /checkout > bucket: db > phase: query > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > internal/poll.(*FD).Read 1 8.95ms",
-		"endpoint: POST /checkout > bucket: scheduler > (running) 1 20µs",
-		"endpoint: POST /checkout > bucket: upstream > phase: response_wait > main.(*API).price > (waiting: select) 1 37.98ms",
-		"endpoint: POST /checkout > bucket: cpu > (running) 1 2ms",
+		"endpoint: POST /checkout > [cpu] 1 1ms",
+		"endpoint: POST /checkout > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > [db pool_wait] 1 50µs",
+		"endpoint: POST /checkout > main.(*API).Checkout > example.com/shop/store.(*Store).Cart > [db query] 1 8.95ms",
+		"endpoint: POST /checkout > [scheduler] 1 20µs",
+		"endpoint: POST /checkout > main.(*API).price > [upstream response_wait] 1 37.98ms",
+		"endpoint: POST /checkout > [cpu] 1 2ms",
 	}
 	if !slices.Equal(stacks, wantStacks) {
 		t.Errorf("the stacks are\n%s", strings.Join(stacks, "\n"))
@@ -181,23 +183,59 @@ func toolPprof(t *testing.T, p *profile.Profile, args ...string) string {
 func TestGoToolPprofReadsTheWallProfile(t *testing.T) {
 	c := recorded(t, filepath.Join("..", "cmd", "internal", "goversions", "testdata", "go1.26.trace.gz"))
 	p := wallProfile(t, c)
-	wall, upstream := int64(0), int64(0)
+	wall, upstream, answer := int64(0), int64(0), int64(0)
 	for _, e := range c.b.Endpoints {
 		wall += e.Wall.Total
 		upstream += e.Buckets[breakdown.Upstream].Total
+		for _, p := range e.Buckets[breakdown.Upstream].Phases {
+			if p.Phase == breakdown.ResponseWait {
+				answer += p.Total
+			}
+		}
 	}
-	top := toolPprof(t, p, "-top", "-cum", "-unit=ns", "-nodefraction=0", "-nodecount=100000")
-	for _, want := range []string{"case: " + c.b.Source.Case, fmt.Sprintf("of %dns total", wall), fmt.Sprintf("%dns", upstream), "bucket: upstream", "phase: response_wait"} {
+	all := []string{"-unit=ns", "-nodefraction=0", "-nodecount=100000"}
+	top := toolPprof(t, p, append([]string{"-top"}, all...)...)
+	for _, want := range []string{"case: " + c.b.Source.Case, fmt.Sprintf("of %dns total", wall), " endpoint: "} {
 		if !strings.Contains(top, want) {
 			t.Errorf("-top does not show %q:\n%s", want, top)
 		}
 	}
-	if only := toolPprof(t, p, "-top", "-unit=ns", "-nodefraction=0", "-nodecount=100000", "-tagfocus=bucket=upstream"); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
+	_, list, _ := strings.Cut(top, "cum%\n")
+	if line := regexp.MustCompile(`(?m)^ *(\d+)ns .* \[upstream response_wait\]$`).FindStringSubmatch(list); line == nil || line[1] != fmt.Sprint(answer) {
+		t.Errorf("-top does not list the %d ns of answers from upstream:\n%s", answer, list)
+	}
+	for line := range strings.Lines(list) {
+		if f := strings.Fields(line); f[0] != "0" && !strings.HasSuffix(line, "]\n") {
+			t.Errorf("-top gives %s", line)
+		}
+	}
+	if peek := toolPprof(t, p, append(all, `-peek=\[upstream response_wait\]$`)...); !regexp.MustCompile(`\| +`+regexp.QuoteMeta(ownFunction(t, p, "[upstream response_wait]"))+`\n`).MatchString(peek) || strings.Contains(peek, "net/http.") {
+		t.Errorf("-peek does not lead from the leaf to the service's own code:\n%s", peek)
+	}
+	if only := toolPprof(t, p, append(all, "-top", "-tagfocus=bucket=upstream")...); !strings.Contains(only, fmt.Sprintf("of %dns total", wall)) || !strings.Contains(only, fmt.Sprintf("for %dns,", upstream)) {
 		t.Errorf("the upstream's %d ns of %d are not those in focus:\n%s", upstream, wall, only)
 	}
-	if tags := toolPprof(t, p, "-tags"); !strings.Contains(tags, ": upstream\n") || !strings.Contains(tags, " endpoint: Total") {
+	if tags := toolPprof(t, p, "-tags"); !strings.Contains(tags, ": upstream\n") || !strings.Contains(tags, " endpoint: Total") || !strings.Contains(tags, ": golang.org/x/net/context/ctxhttp.Do\n") {
 		t.Errorf("-tags shows\n%s", tags)
 	}
+}
+
+// ownFunction returns the function below which a profile has most of a leaf.
+func ownFunction(t *testing.T, p *profile.Profile, leaf string) string {
+	t.Helper()
+	sum, most := map[string]int64{}, ""
+	for _, s := range p.Sample {
+		if s.Location[0].Line[0].Function.Name == leaf {
+			name := s.Location[1].Line[0].Function.Name
+			if sum[name] += s.Value[1]; sum[name] >= sum[most] {
+				most = name
+			}
+		}
+	}
+	if !strings.HasPrefix(most, "steps/work.") { // the package of the recorded service
+		t.Fatalf("%s is called by %q", leaf, most)
+	}
+	return most
 }
 
 func TestProfilesReturnWriteErrors(t *testing.T) {

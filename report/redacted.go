@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"reflect"
 
 	"timesink/analyze/breakdown"
@@ -13,7 +14,26 @@ func Redacted(b *breakdown.Breakdown, specimens []breakdown.Specimen, mask func(
 	c := newCopier(mask)
 	b, specimens = copyOf(c, b), copyOf(c, specimens)
 	b.Source.Redacted = true
+	keepApart(b)
 	return b, specimens
+}
+
+// keepApart numbers the instances whose names are the same once they are masked.
+func keepApart(b *breakdown.Breakdown) {
+	count := map[string]int{}
+	for i := range b.Instances {
+		count[b.Instances[i].Name]++
+	}
+	for i := range b.Instances {
+		if in := &b.Instances[i]; count[in.Name] > 1 {
+			in.Name = fmt.Sprintf("%s (%d)", in.Name, i+1)
+		}
+	}
+	for i := range b.Odd {
+		if o := &b.Odd[i]; o.Instance < len(b.Instances) {
+			o.Name = b.Instances[o.Instance].Name
+		}
+	}
 }
 
 // RedactedComparison returns such a copy of a comparison.

@@ -174,20 +174,21 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 
 func TestTheLastLineIsTheAnswer(t *testing.T) {
 	for name, want := range map[string]string{
-		"sequential":        "Most time is spent waiting for upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
-		"concurrent":        "Most time is spent waiting for upstream HTTP. A free Postgres would save 4.9 ms (6.8%).",
-		"one-matters":       "Most time is spent waiting for upstream HTTP.",
-		"pool-starved":      "Most time is spent waiting for a connection from the service's own pool (78.1%), held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.1 to 37.3 ms (12.0% to 88.1%): requests wait up to 32.2 ms for connections that are busy with it.",
-		"held-lock":         "Most time is spent in locks, held by main.(*Store).Vehicle while it was in the database. A free Postgres would save 5.6 to 20.5 ms (24.7% to 90.5%): requests queue behind it for 14.9 ms.",
-		"busy-workers":      "Most time is spent waiting for upstream gRPC. Another 6.5 ms (47.4%) is in queues for busy workers, behind pricing.(*Pool).work while it was in upstream calls.",
-		"slow-database":     "Most time is spent waiting for the database. Instant answers from Postgres would save 121.4 ms (82.4%).",
+		"sequential":        "The likely cause: upstream calls are made one after another, at main.(*API).fetch (api.go:88). It accounts for 97.0 of 168.2 ms per request (57.7%); fixing it saves that much at most. A free Postgres would save 4.4 ms (2.6%).",
+		"concurrent":        "Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 60.9 ms (85.2%). A free Postgres would save 4.9 ms (6.8%).",
+		"one-matters":       "The likely cause: upstream calls are made one after another, at main.(*API).fetch (api.go:88). It accounts for 72.0 of 105.8 ms per request (68.1%); fixing it saves that much at most.",
+		"pool-starved":      "The likely cause: requests wait for a free database connection, and all are busy with statements, held by main.(*Store).Vehicle (store.go:41). It accounts for 33.1 of 42.4 ms per request (78.1%); fixing it saves that much at most.",
+		"held-lock":         "The cause: main.(*Store).Vehicle (store.go:41) holds a lock across a database call. It accounts for 16.3 of 22.7 ms per request (72.0%); fixing it saves that much at most.",
+		"busy-workers":      "The cause: requests queue for workers that are busy with other requests, in an upstream call, behind pricing.(*Pool).work (pool.go:55). It accounts for 6.5 of 13.7 ms per request (47.4%); fixing it saves that much at most.",
+		"slow-database":     "Most time is spent waiting for the database. Instant answers from Postgres would save 121.4 ms (82.4%). Free upstream HTTP calls would save 21.0 ms (14.2%).",
 		"embedded":          "Most time is spent in CPU, about 26.0 ms in calls to SQLite. A free SQLite would save 4.0 to 30.0 ms (11.1% to 83.3%): about 26.0 ms of CPU is its work.",
 		"fast":              "Most time is spent in CPU. Another 3.9 µs (21.1%) is in client I/O.",
-		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}, and most time there is spent waiting for upstream HTTP. A free Postgres would save 4.4 ms (2.6%).",
+		"limited":           "The likely cause: a CPU limit stops the process. It accounts for 29.0 of 61.0 ms per request (47.5%); fixing it saves that much at most.",
+		"several-endpoints": "Most of the request time (71.6%) goes to GET /v1/vin/{vin}. The likely cause there: upstream calls are made one after another, at main.(*API).fetch (api.go:88). It accounts for 97.0 of 168.2 ms per request (57.7%); fixing it saves that much at most. A free Postgres would save 4.4 ms (2.6%).",
 		"incomplete-most":   "Most time is spent in CPU. A free Postgres would save 1.00 ms (25.0%). But 6 more requests did not complete within the window: they hold 94.2% of its request time, most of it in locks.",
 		"stuck":             "No request completed within the window: 38 were cut by its edges, with most of their time in the database (99.9%), 99.1% of it waiting for a connection from the service's own pool. A longer window would show whether they complete.",
-		"held-connections":  "Most time is spent waiting for the database, 75.0% of it waiting for a connection from the service's own pool, held by main.(*API).Decode while it was in upstream calls. A free Postgres would save 10.0 to 12.0 ms (15.2% to 18.2%): requests wait up to 2.0 ms for connections that are busy with it.",
-		"hidden-calls":      "Most time is spent waiting for upstream gRPC and HTTP, 75.0% of it waiting for a connection from the service's own pool. A free database would save 20.0 ms (31.2%).",
+		"held-connections":  "The cause: requests wait for database connections that are held across an upstream call, by main.(*API).Decode (api.go:61). It accounts for 30.0 of 66.0 ms per request (45.5%); fixing it saves that much at most.",
+		"hidden-calls":      "The cause: requests wait for a free upstream connection from the service's own pool. It accounts for 30.0 of 64.0 ms per request (46.9%); fixing it saves that much at most.",
 		"nothing":           "No request was seen.",
 	} {
 		page := text(t, fixtures[name](), report.TextOptions{Width: 80})
@@ -207,9 +208,9 @@ func TestSavingsAreRangesUnlessTheyHold(t *testing.T) {
 	}{
 		{"nothing queues or hides", 0, 0, "would save 20.0 ms (20.0%)."},
 		{"too little to matter", 900 * us, 900 * us, "would save 20.0 ms (20.0%)."},
-		{"requests queue behind", 16 * ms, 0, "would save 20.0 to 36.0 ms (20.0% to 36.0%): requests queue behind it for 16.0 ms."},
+		{"requests queue behind", 16 * ms, 0, "would save 20.0 ms (20.0%); requests queue behind it for another 16.0 ms."},
 		{"calls hide beside", 0, 8 * ms, "would save 12.0 to 20.0 ms (12.0% to 20.0%): up to 8.0 ms of other calls run hidden beside it."},
-		{"both", 16 * ms, 8 * ms, "would save 12.0 to 36.0 ms (12.0% to 36.0%): requests queue behind it for 16.0 ms, and up to 8.0 ms of other calls run hidden beside it."},
+		{"both", 16 * ms, 8 * ms, "would save 12.0 to 20.0 ms (12.0% to 20.0%): up to 8.0 ms of other calls run hidden beside it; requests queue behind it for another 16.0 ms."},
 		{"more hides than would be saved", 0, 50 * ms, "would save at most 20.0 ms (20.0%): up to 20.0 ms of other calls run hidden beside it."},
 	} {
 		b := of(source(), decode(10, part{bucket: breakdown.CPU, mean: 80 * ms}, part{bucket: breakdown.DB, mean: 20 * ms, queued: c.queued, shadow: c.shadow}))
@@ -250,7 +251,7 @@ func TestDialingIsMentionedOnce(t *testing.T) {
 }
 
 func TestAllBucketsAreNamed(t *testing.T) {
-	page := text(t, sequential(), report.TextOptions{})
+	page := text(t, sequential(), report.TextOptions{Verbose: true})
 	for b := range breakdown.NumBuckets {
 		name := b.Info().Label
 		if b == breakdown.Upstream {

@@ -19,6 +19,7 @@ var poolWait = ownPart{breakdown.Pooling, "waiting for a connection from the ser
 
 var ownParts = []ownPart{
 	poolWait,
+	{breakdown.Locked, "waiting for rows that the service's own transactions hold"},
 	{breakdown.Dialing, "dialing connections"},
 	{breakdown.Batching, "waiting for the client's own batches to fill"},
 	{breakdown.Deprived, "running without a core"},
@@ -113,6 +114,7 @@ func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
 			s.ns = max(s.ns-mean, 0)
 		}
 	}
+	s.ns = max(s.ns-explainedHere(t), 0)
 	matters := func(ns int64) bool { return 20*ns >= s.ns && 200*ns >= e.Wall.Mean && ns > 0 }
 	if queued := min(t.QueuedBehind, e.Wall.Mean-s.ns); matters(queued) {
 		s.queued = queued
@@ -127,6 +129,18 @@ func savingOf(e *breakdown.Endpoint, t *breakdown.BucketTime) saving {
 		s.computed = l.Estimate
 	}
 	return s
+}
+
+// explainedHere returns how much of another system's mean time causes within the service
+// explain, beside the phases on its own side.
+func explainedHere(t *breakdown.BucketTime) int64 {
+	rest := t.OwnSide
+	for i := range t.Phases {
+		if p := &t.Phases[i]; p.Phase.OwnSide() {
+			rest -= p.Mean
+		}
+	}
+	return max(rest, 0)
 }
 
 // heldForOthers returns the part of a bucket's pool wait in which the connections were
@@ -144,30 +158,30 @@ func heldForOthers(t *breakdown.BucketTime) int64 {
 // left returns the mean wall time after the saving.
 func (s saving) left(e *breakdown.Endpoint) int64 { return e.Wall.Mean - s.ns }
 
-// reserves lists the ways in which the figure may be off.
-func (s saving) reserves(unit scale) (list []string) {
-	if s.queued > 0 {
+// reserves lists the ways in which the figure may be off by more than trifle ns.
+func (s saving) reserves(unit scale, trifle int64) (list []string) {
+	if s.queued > trifle {
 		list = append(list, "up to "+unit.short(s.queued)+" more: others queue behind it")
 	}
-	if s.pooled > 0 {
+	if s.pooled > trifle {
 		list = append(list, "up to "+unit.short(s.pooled)+" more: pool waits behind it")
 	}
-	if s.shadowed > 0 {
+	if s.shadowed > trifle {
 		list = append(list, "up to "+unit.short(s.shadowed)+" less: calls hide beside it")
 	}
 	return list
 }
 
 // sentence says what you would save: one figure if it holds, else a range and why. It
-// adds a notable part on the service's own side, unless the first sentence has named
-// it.
-func (s saving) sentence(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
-	return s.claim(e, t) + s.stays(e, t) + "."
+// adds what else depends on the bucket, and a notable part on the service's own side
+// unless the sentence before has named it.
+func (s saving) sentence(e *breakdown.Endpoint, t *breakdown.BucketTime, named *breakdown.BucketTime) string {
+	return s.claim(e, t) + s.depends(scaleOf(e.Wall.Mean)) + s.stays(e, t, named) + "."
 }
 
 func (s saving) claim(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	scale := scaleOf(e.Wall.Mean)
-	low, high := s.ns-s.shadowed, min(s.ns+s.queued+s.pooled+s.computed, e.Wall.Mean)
+	low, high := s.ns-s.shadowed, min(s.ns+s.computed, e.Wall.Mean)
 	subject := free(t)
 	switch {
 	case 2000*high < e.Wall.Mean:
@@ -188,12 +202,6 @@ func (s saving) claim(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 }
 
 func (s saving) reasons(scale scale) (why []string) {
-	if s.queued > 0 {
-		why = append(why, "requests queue behind it for "+scale.column(s.queued))
-	}
-	if s.pooled > 0 {
-		why = append(why, "requests wait up to "+scale.column(s.pooled)+" for connections that are busy with it")
-	}
 	if s.computed > 0 {
 		why = append(why, "about "+scale.column(s.computed)+" of CPU is its work")
 	}
@@ -203,12 +211,24 @@ func (s saving) reasons(scale scale) (why []string) {
 	return why
 }
 
+// depends says for how long requests wait for others that are in the bucket. That is no
+// time of the other system.
+func (s saving) depends(scale scale) (text string) {
+	if s.queued > 0 {
+		text += "; requests queue behind it for another " + scale.column(s.queued)
+	}
+	if s.pooled > 0 {
+		text += "; requests wait up to another " + scale.column(s.pooled) + " for connections that are busy with it"
+	}
+	return text
+}
+
 // stays names the notable parts that would remain however fast the other side is.
-func (s saving) stays(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+func (s saving) stays(e *breakdown.Endpoint, t, named *breakdown.BucketTime) string {
 	text := ""
-	said := mostly(t)
-	if ranked(e.Buckets, total)[0] != t {
-		said = nil
+	var said *ownPart
+	if named == t {
+		said = mostly(t)
 	}
 	for _, own := range s.own {
 		if own.stage == breakdown.Pooling {

@@ -15,6 +15,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
 	"timesink/report"
 )
 
@@ -155,6 +156,10 @@ func TestTheSchemaDescribesEveryField(t *testing.T) {
 	for name, of := range map[string]reflect.Type{
 		breakdown.Schema:        reflect.TypeFor[breakdown.Breakdown](),
 		breakdown.CompareSchema: reflect.TypeFor[breakdown.Comparison](),
+		breakdown.RequestSchema: reflect.TypeFor[report.RequestDocument](),
+		breakdown.WhatIfSchema:  reflect.TypeFor[breakdown.Prediction](),
+		breakdown.ABSchema:      reflect.TypeFor[breakdown.AB](),
+		breakdown.ListSchema:    reflect.TypeFor[breakdown.List](),
 	} {
 		w := &walker{t: t, root: schemaOf(t, name), seen: map[string]bool{}}
 		w.object(name, w.root, of)
@@ -194,7 +199,7 @@ func (w *walker) value(at string, s node, of reflect.Type) {
 		of = of.Elem()
 	}
 	s = w.resolved(at, s)
-	want := map[reflect.Kind]string{reflect.Int: "integer", reflect.Int64: "integer", reflect.Float64: "number", reflect.String: "string",
+	want := map[reflect.Kind]string{reflect.Int: "integer", reflect.Int64: "integer", reflect.Uint64: "integer", reflect.Float64: "number", reflect.String: "string",
 		reflect.Bool: "boolean", reflect.Slice: "array", reflect.Array: "array", reflect.Struct: "object"}[of.Kind()]
 	if of.Implements(textMarshaler) {
 		want = "string"
@@ -222,9 +227,12 @@ func (w *walker) value(at string, s node, of reflect.Type) {
 	}
 }
 
-// enum compares the names of buckets, phases and facts with those in the code.
+// enum compares the names of buckets, phases, activities and facts with those in the code.
 func (w *walker) enum(at string, s node, of reflect.Type) {
 	var names []any
+	if of == reflect.TypeFor[breakdown.RequestID]() {
+		return // any of them
+	}
 	switch of {
 	case reflect.TypeFor[breakdown.Bucket]():
 		for b := breakdown.Bucket(0); b < breakdown.NumBuckets; b++ {
@@ -233,6 +241,11 @@ func (w *walker) enum(at string, s node, of reflect.Type) {
 	case reflect.TypeFor[breakdown.Phase]():
 		for p := breakdown.Phase(0); p < breakdown.NumPhases; p++ {
 			names = append(names, p.String())
+		}
+	}
+	if of == reflect.TypeFor[breakdown.Activity]() {
+		for a := breakdown.NoActivity + 1; a < breakdown.NumActivities; a++ {
+			names = append(names, a.String())
 		}
 	}
 	if of == reflect.TypeFor[breakdown.FactKind]() {
@@ -254,7 +267,7 @@ func (w *walker) object(at string, s node, of reflect.Type) {
 			continue
 		}
 		described[name] = true
-		if options != "omitempty" {
+		if options != "omitempty" && options != "omitzero" {
 			always = append(always, name)
 		}
 		p, ok := properties[name].(node)
@@ -320,5 +333,42 @@ func TestTheSchemasShareDefinitions(t *testing.T) {
 func TestUnknownSchemasAreRefused(t *testing.T) {
 	if _, err := report.Schema("timesink.report/9"); err == nil || !strings.Contains(err.Error(), breakdown.Schema) {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// The schema lists what the catalogue explains.
+func TestTheSchemaListsTheCatalogue(t *testing.T) {
+	defs := schemaOf(t, breakdown.Schema)["$defs"].(node)
+	listed := func(def, property string) (ids []string) {
+		of := defs[def].(node)
+		if property != "" {
+			of = of["properties"].(node)[property].(node)
+		}
+		if any, ok := of["anyOf"].([]any); ok {
+			of = any[0].(node)
+		}
+		for _, id := range of["enum"].([]any) {
+			ids = append(ids, id.(string))
+		}
+		return ids
+	}
+	var causes, findings, warnings []string
+	for _, e := range diagnosis.Everything() {
+		switch e.Kind {
+		case diagnosis.FindingEntry:
+			findings, causes = append(findings, e.ID), append(causes, e.ID)
+		case diagnosis.CauseEntry:
+			causes = append(causes, e.ID)
+		case diagnosis.WarningEntry:
+			warnings = append(warnings, e.ID)
+		}
+	}
+	slices.Sort(causes)
+	for what, c := range map[string][2][]string{
+		"causes": {listed("causeID", ""), causes}, "findings": {listed("finding", "id"), findings}, "warnings": {listed("warning", "code"), warnings},
+	} {
+		if len(c[1]) < 5 || !slices.Equal(c[0], c[1]) {
+			t.Errorf("the schema lists the %s %v, not %v", what, c[0], c[1])
+		}
 	}
 }

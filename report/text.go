@@ -34,11 +34,12 @@ const (
 )
 
 // Text writes b as one screen for a terminal: what was observed, a block per endpoint,
-// what to try, what the answer does not cover, and in the last line the answer itself.
+// what to try, what the answer does not cover, and in the last line the answer itself. It
+// leaves out what matters least if that does not fit 24 lines for one endpoint.
 func Text(w io.Writer, b *breakdown.Breakdown, o TextOptions) error {
 	b = Worded(b)
 	t := &text{page: newPage(o), b: b, verbose: o.Verbose}
-	if err := t.write(top(b, o.Top)); err != nil {
+	if err := t.fit(top(b, o.Top)); err != nil {
 		return fmt.Errorf("laying out the report: %w", err)
 	}
 	if _, err := w.Write(t.Bytes()); err != nil {
@@ -66,11 +67,12 @@ type text struct {
 	page
 	b       *breakdown.Breakdown
 	verbose bool
+	terse   terse
 }
 
 func (t *text) write(top int) error {
 	t.fields(plain, 0, t.source()...)
-	t.line(plain, "")
+	t.gap()
 	if roots := rootsToShow(t.b); len(roots) > 0 {
 		if err := t.roots(roots); err != nil {
 			return err
@@ -84,10 +86,21 @@ func (t *text) write(top int) error {
 	if len(t.b.Endpoints) > top && t.worthNaming(t.b.Endpoints[top:]) {
 		t.others(t.b.Endpoints[top:])
 	}
+	t.instances()
 	t.findings()
 	t.warnings()
+	if t.leavesOut(noGaps) {
+		t.line(plain, "") // what stands apart is the answer
+	}
 	t.text(bold, 0, "", conclusion(t.b))
 	return nil
+}
+
+// gap writes an empty line, unless lines are too few.
+func (t *text) gap() {
+	if !t.leavesOut(noGaps) {
+		t.line(plain, "")
+	}
 }
 
 // source says which service was observed, how much of the window was read, and at what
@@ -108,13 +121,25 @@ func (t *text) source() []string {
 		parts = append(parts, s.CapturedAt.UTC().Format(time.RFC3339))
 	}
 	parts = append(parts, windowText(s))
+	if known := knownText(t.b); known != "" {
+		parts = append(parts, known)
+	}
 	if s.Saturated >= 0.1 || t.verbose && s.GOMAXPROCS > 0 {
 		parts = append(parts, saturated(s))
 	}
-	if text := inRequests(t.b); text != "" {
+	if text := inRequests(t.b); text != "" && !t.leavesOut(noZeros) {
 		parts = append(parts, text)
 	}
-	return append(append(parts, "cost of looking: "+t.cost(s.Cost)), identity(s)...)
+	switch {
+	case isOutside(t.b):
+		parts = append(parts, "estimate, from outside only")
+	case t.b.Estimate:
+		parts = append(parts, "estimate, without a trace")
+	}
+	if s.Cost != nil && s.Cost.WindowProbes > 0 || costOfSampling(t.b) != "" || t.verbose {
+		parts = append(parts, "cost of looking: "+t.cost(s.Cost))
+	}
+	return append(parts, identity(s)...)
 }
 
 // identity returns the case, if known, and whether private data was masked.
@@ -131,7 +156,7 @@ func identity(s *breakdown.Source) (parts []string) {
 // windowText says how long the window is and, if its intended length is known, how much
 // of it could be read.
 func windowText(s *breakdown.Source) string {
-	window := cmp.Or(s.Asked, s.Window)
+	window := max(s.Asked, s.Window) // a service may trace for longer than asked
 	switch {
 	case s.Covered == 0:
 		return "nothing covered"
@@ -154,8 +179,13 @@ func saturated(s *breakdown.Source) string {
 	return fmt.Sprintf("%s, all busy %s of the time", cores, percent(s.Saturated))
 }
 
+// smallCost is the bound of a change, if no change is certain, from which it says nothing.
+const smallCost = 0.1
+
 func (t *text) cost(c *breakdown.Cost) string {
 	switch {
+	case costOfSampling(t.b) != "":
+		return costOfSampling(t.b)
 	case c == nil || c.WindowProbes == 0:
 		return "not measured, no probes"
 	case c.BaselineProbes == 0:
@@ -163,7 +193,10 @@ func (t *text) cost(c *breakdown.Cost) string {
 	}
 	text := "p50 " + signed(c.Change)
 	if c.Low <= 0 && c.High >= 0 {
-		text += ", within the noise"
+		text = "could not be measured"
+		if c.High <= smallCost {
+			text = "p50 at most " + signed(c.High)
+		}
 	}
 	if t.verbose {
 		text += fmt.Sprintf(" (%s to %s, %s → %s)", signed(c.Low), signed(c.High), duration(c.BaselineP50), duration(c.WindowP50))
@@ -184,15 +217,19 @@ func (t *text) others(rest []breakdown.Endpoint) {
 	if len(names) > named+1 {
 		names = append(names[:named], "…")
 	}
-	head := fmt.Sprintf("%s with %s and %s of the request time: ",
-		counted(int64(len(rest)), "more endpoint", "more endpoints"), counted(requests, "request", "requests"), percent(ratio(spent, t.requestTime())))
+	with := counted(requests, "request", "requests") + " and "
+	if t.b.Estimate && requests == 0 {
+		with = ""
+	}
+	head := fmt.Sprintf("%s with %s%s of the request time: ",
+		counted(int64(len(rest)), "more endpoint", "more endpoints"), with, percent(ratio(spent, t.requestTime())))
 	t.text(plain, 0, "", head+strings.Join(names, ", "))
 	t.line(plain, "")
 }
 
 // worthNaming reports whether endpoints have a complete request, or a share of the
-// request time that does not print as zero. A request just starting or ending at the
-// window's edge has neither.
+// request time that matters. A request just starting or ending at the window's edge has
+// neither.
 func (t *text) worthNaming(list []breakdown.Endpoint) bool {
 	spent := int64(0)
 	for i := range list {
@@ -201,7 +238,7 @@ func (t *text) worthNaming(list []breakdown.Endpoint) bool {
 		}
 		spent += requestTime(&list[i])
 	}
-	return percent(ratio(spent, t.requestTime())) != percent(0)
+	return ratio(spent, t.requestTime()) >= ownLine
 }
 
 // requestTime returns the time that all requests spent in the window.
@@ -234,16 +271,20 @@ func weight(b *breakdown.Breakdown, e *breakdown.Endpoint) float64 {
 	return ratio(requestTime(e), sum)
 }
 
-func requestTime(e *breakdown.Endpoint) int64 { return e.Wall.Total + e.IncompleteTime }
+func requestTime(e *breakdown.Endpoint) int64 { return e.RequestTime() }
 
 // maxFindings is how many findings a screen shows unless it is verbose.
 const maxFindings = 4
 
+// maxWarnings is how many warnings a screen shows unless it is verbose.
+const maxWarnings = 8
+
 func (t *text) findings() {
-	if len(t.b.Findings) == 0 {
+	all := toTry(t.b.Findings)
+	if len(all) == 0 {
 		return
 	}
-	shown := t.b.Findings
+	shown := all
 	if !t.verbose {
 		shown = t.worthwhile()
 		shown = shown[:min(len(shown), maxFindings)]
@@ -251,20 +292,23 @@ func (t *text) findings() {
 	if len(shown) == 0 {
 		return
 	}
+	if most := 2; t.leavesOut(oneProof) && len(shown) > most {
+		shown = shown[:most]
+	}
 	t.line(bold, "What to try")
 	for i := range shown {
 		t.finding(i+1, &shown[i])
 	}
-	if hidden := len(t.b.Findings) - len(shown); hidden > 0 {
+	if hidden := len(all) - len(shown); hidden > 0 {
 		t.line(plain, fmt.Sprintf("  and %d more, in the verbose report", hidden))
 	}
-	t.line(plain, "")
+	t.gap()
 }
 
 // worthwhile returns the findings about endpoints that get a block.
 func (t *text) worthwhile() []breakdown.Finding {
 	var list []breakdown.Finding
-	for _, f := range t.b.Findings {
+	for _, f := range toTry(t.b.Findings) {
 		e := t.find(f.Endpoint)
 		if e == nil || weight(t.b, e) >= ownLine {
 			list = append(list, f)
@@ -275,13 +319,14 @@ func (t *text) worthwhile() []breakdown.Finding {
 
 func (t *text) finding(n int, f *breakdown.Finding) {
 	t.text(plain, 2, fmt.Sprintf("%d. ", n), t.heading(f))
-	for _, evidence := range f.Evidence {
-		if evidence != "" {
-			t.text(dim, 5, "", clean(evidence))
-		}
+	for _, evidence := range t.evidence(n, f) {
+		t.text(dim, 5, "", clean(evidence))
 	}
-	if f.Try != "" {
+	if f.Try != "" && (n == 1 || !t.leavesOut(noProofs)) {
 		t.text(plain, 5, "try: ", clean(f.Try))
+	}
+	if t.verbose && explainedID(f.ID) != "" {
+		t.text(dim, 5, "", "timesink explain "+f.ID)
 	}
 }
 
@@ -301,8 +346,8 @@ func (t *text) andMore(f *breakdown.Finding) string {
 // endpoint unless that is obvious.
 func (t *text) heading(f *breakdown.Finding) string {
 	head := clean(cmp.Or(f.Title, f.ID))
-	if f.SavesUpTo > 0 {
-		head += fmt.Sprintf(" (saves up to %s per request)", duration(f.SavesUpTo))
+	if saves(f) && !(t.leavesOut(noTrifles) && t.concludes(f)) {
+		head += " (" + savesUpTo(f) + ")"
 	}
 	if e := t.find(f.Endpoint); several(t.b) && f.Endpoint != "" || e != nil && e != busiest(t.b) {
 		head += ", in " + shorten(t.titleOf(f.Endpoint), 50) + t.andMore(f)
@@ -329,12 +374,33 @@ func (t *text) titleOf(name string) string {
 }
 
 func (t *text) warnings() {
-	for _, w := range t.b.Warnings {
-		t.text(yellow, 0, "warning: ", clean(cmp.Or(w.Message, w.Code)))
+	shown := t.b.Warnings
+	if !t.verbose {
+		shown = shown[:min(len(shown), t.mostWarnings())]
 	}
-	if len(t.b.Warnings) > 0 {
-		t.line(plain, "")
+	for _, w := range shown {
+		message := clean(cmp.Or(w.Message, w.Code))
+		if t.leavesOut(fewSites) && w.Code != "no-pprof" { // it says what to do
+			message = firstLine(message, t.width-len("warning: "))
+		}
+		t.text(yellow, 0, "warning: ", message)
+		if t.verbose && explainedID(w.Code) != "" {
+			t.text(dim, len("warning: "), "", "timesink explain "+w.Code)
+		}
 	}
+	if hidden := len(t.b.Warnings) - len(shown); hidden > 0 {
+		t.line(yellow, counted(int64(hidden), "more warning", "more warnings")+", in the verbose report")
+	}
+	if len(shown) > 0 {
+		t.gap()
+	}
+}
+
+func (t *text) mostWarnings() int {
+	if t.leavesOut(noProofs) {
+		return 1
+	}
+	return maxWarnings
 }
 
 // ofService returns the goroutines that the service started, without the runtime's and

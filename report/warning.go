@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,6 +11,9 @@ import (
 var doubts = map[string]func(d *breakdown.Doubt) string{
 	"case-unknown": func(d *breakdown.Doubt) string {
 		return "the evidence could not be identified: " + d.Cause
+	},
+	"samples-damaged": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the samples are damaged (%s); %s before that are used", d.Cause, counted(d.Count, "snapshot", "snapshots"))
 	},
 	"probes-unreadable": func(d *breakdown.Doubt) string { return "the probes could not be read: " + d.Cause },
 	"trace-truncated": func(d *breakdown.Doubt) string {
@@ -95,11 +97,27 @@ var doubts = map[string]func(d *breakdown.Doubt) string{
 		return fmt.Sprintf("%s: %.1f%% of the time is not explained by any rule", d.Endpoint, 100*d.Share)
 	},
 	"unknown-library": func(d *breakdown.Doubt) string {
+		if d.Unruled == nil {
+			return d.Endpoint + ": requests wait at a place that no rule knows"
+		}
 		return fmt.Sprintf("%s: %s per request (%.0f%%) %s", d.Endpoint, threeDigits(d.Unruled.Time), 100*d.Share, unruled(d.Unruled))
 	},
 	"incomplete-requests": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("%s: %s cut by the window's edges hold %.0f%% of the request time; a longer window (-d) may complete more of them",
-			d.Endpoint, counted(d.Count, "request", "requests"), 100*d.Share)
+		cut, advice := "by the window's edges", "; a longer window (-d) may complete more of them"
+		if d.Short {
+			cut, advice = "where the trace is", ""
+		}
+		return fmt.Sprintf("%s: %s cut %s hold %.0f%% of the request time%s",
+			d.Endpoint, counted(d.Count, "request", "requests"), cut, 100*d.Share, advice)
+	},
+	"instances-missing": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("%d of %s gave no capture and are not in the answer: %s", d.Count, counted(d.Of, "instance", "instances"), d.Cause)
+	},
+	"instances-apart": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the captures were taken up to %s apart, which is longer than their windows: instances may differ because the moments do", duration(d.Asked))
+	},
+	"warnings-many": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("the capture holds %s, which no collection writes: they are left out", counted(d.Count, "more warning", "more warnings"))
 	},
 	"few-requests": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("%s: %s, too few for meaningful percentiles", d.Endpoint, counted(d.Count, "complete request", "complete requests"))
@@ -114,8 +132,17 @@ var comparisonDoubts = map[string]func(d *breakdown.Doubt) string{
 	"few-requests": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("%s: %.0f requests before, %.0f after: only a large change would be significant", d.Endpoint, d.Before, d.After)
 	},
+	"one-capture": func(*breakdown.Doubt) string {
+		return "one capture of a side cannot tell a build from a moment: captures of one build differ too; give two or more of each, taken in turn (timesink ab takes them), or --noise FOLDER with earlier captures of the service"
+	},
+	"one-after-another": func(*breakdown.Doubt) string {
+		return "the captures of one side were not taken in turn with those of the other, or it is not known when, so drift cannot be told from the build; take them in turn (timesink ab does), or give --noise FOLDER with earlier captures of the service"
+	},
 	"other-load": func(d *breakdown.Doubt) string {
-		return fmt.Sprintf("the load differs: %.0f requests a second before, %.0f after; a busier service answers more slowly", d.Before, d.After)
+		return fmt.Sprintf("the load differs: %.4g requests a second before, %.4g after; a busier service answers more slowly, so nothing can be told about the build", d.Before, d.After)
+	},
+	"other-neighbors": func(d *breakdown.Doubt) string {
+		return fmt.Sprintf("CPU samples account for another share of the running time: %.0f%% of it passed without a core before, %.0f%% after; other programs of the machine, or a CPU limit, took it", 100*d.Before, 100*d.After)
 	},
 	"other-gomaxprocs": func(d *breakdown.Doubt) string {
 		return fmt.Sprintf("GOMAXPROCS differs: %.0f before, %.0f after", d.Before, d.After)
@@ -139,8 +166,19 @@ func message(w *breakdown.Warning, first map[string]func(*breakdown.Doubt) strin
 		return w.Message
 	case w.Facts.Side != "":
 		return w.Facts.Side + ": " + words(w.Facts)
+	case len(w.Facts.Instances) > 0:
+		return someNames(w.Facts.Instances) + ": " + words(w.Facts)
 	}
 	return words(w.Facts)
+}
+
+// someNames lists the first of some names, and how many more there are.
+func someNames(names []string) string {
+	const most = 3
+	if len(names) <= most+1 {
+		return list(names)
+	}
+	return fmt.Sprintf("%s and %d more instances", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 func moreMemory(d *breakdown.Doubt, format string, args ...any) string {
@@ -232,20 +270,4 @@ func otherRules() string {
 		}
 	}
 	return "(or " + strings.Join(list, ", ") + ")"
-}
-
-// why says what decided a gate.
-func why(g *breakdown.Gate) string {
-	c := g.Change
-	if c == nil {
-		return cmp.Or(g.Why, "no change was that large")
-	}
-	reason := "the samples cannot tell it from chance"
-	switch {
-	case g.Outcome == breakdown.GateBroken:
-		reason = fmt.Sprintf("p = %.2g", c.P)
-	case c.Needs != "":
-		reason += "; that takes " + c.Needs
-	}
-	return fmt.Sprintf("%s went from %s to %s (%+.1f%%): %s", c.Quantity, threeDigits(c.Before), threeDigits(c.After), 100*c.Relative, reason)
 }

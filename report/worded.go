@@ -25,9 +25,11 @@ func Worded(b *breakdown.Breakdown) *breakdown.Breakdown {
 			continue
 		}
 		f.Title, f.Evidence = words.title(f.Facts), words.evidence(f.Facts)
+		f.Try = ""
 		if words.try != nil {
 			f.Try = words.try(f.Facts)
-		} else if entry := diagnosis.Explain(f.ID); entry != nil {
+		}
+		if entry := diagnosis.Explain(f.ID); entry != nil && f.Try == "" {
 			f.Try = entry.Try
 		}
 	}
@@ -43,7 +45,7 @@ func WordedComparison(c *breakdown.Comparison) *breakdown.Comparison {
 	w := *c
 	w.Gates, w.Warnings = copied(c.Gates), copied(c.Warnings)
 	for i := range w.Gates {
-		w.Gates[i].Why = why(&w.Gates[i])
+		w.Gates[i].Why = why(&w, &w.Gates[i])
 	}
 	for i := range w.Warnings {
 		w.Warnings[i].Message = message(&w.Warnings[i], comparisonDoubts)

@@ -13,19 +13,29 @@ package breakdown
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
 // Schema names the JSON encoding of Breakdown.
 const Schema = "timesink.report/1"
 
+// RequestSchema names the JSON encoding of a single request.
+const RequestSchema = "timesink.request/1"
+
+// RowsSchema names the tables of rows for engines: see package report/rows.
+const RowsSchema = "timesink.rows/1"
+
 // A Breakdown says where the wall time of a service's requests went.
 type Breakdown struct {
 	Schema string `json:"schema"`
-	Source Source `json:"source"`
+	// Estimate is set if the answer rests on no trace. Its times are then estimates from
+	// samples, see Sampled, or on probes alone, see Outside.
+	Estimate bool   `json:"estimate,omitempty"`
+	Source   Source `json:"source"`
 	// Coverage is how much of what the process does is done for the requests.
 	Coverage Coverage `json:"coverage"`
+	// Processors is whom the processors worked for. It is nil if there are no CPU samples.
+	Processors *Processors `json:"processors,omitempty"`
 	// Endpoints are sorted by request time, the largest first. Streams and long polls
 	// follow the others.
 	Endpoints []Endpoint `json:"endpoints"`
@@ -35,12 +45,24 @@ type Breakdown struct {
 	// AcceptLoops are the loops that accept connections and were kept from it while
 	// clients waited, the longest first.
 	AcceptLoops []AcceptLoop `json:"accept_loops,omitempty"`
+	// Instances are the captures, if there are several and Options.Spread is set. Spread is
+	// how they differ, and Odd those that differ by more than chance explains, the one that
+	// costs its requests most time first.
+	Instances []Instance `json:"instances,omitempty"`
+	Spread    *Spread    `json:"spread,omitempty"`
+	Odd       []Odd      `json:"odd,omitempty"`
 	// Conclusion and Causes are the diagnosis; Causes are sorted by the request time that
 	// they account for, the largest first. Findings are those of them worth showing.
 	Conclusion Conclusion    `json:"conclusion"`
 	Causes     []Explanation `json:"causes"`
 	Findings   []Finding     `json:"findings"`
-	Warnings   []Warning     `json:"warnings"`
+	// Together is what the remedies of all findings together would bring to the endpoint with
+	// the most request time. It is nil unless the replay can make several of them.
+	Together *Forecast `json:"forecast_together,omitempty"`
+	Warnings []Warning `json:"warnings"`
+	// Captures are those that the answer was made from, by their index. They are set only
+	// if the endpoints have Series.
+	Captures []Capture `json:"-"`
 	// Passages determine which endpoint a single request belongs to.
 	Passages Passages `json:"-"`
 }
@@ -106,6 +128,13 @@ type Source struct {
 	// Cost is how the capture affected the service's latency. It is nil unless probes
 	// ran both before the window and in it.
 	Cost *Cost `json:"cost,omitempty"`
+	// Auto is set if the window was to end as soon as the answer was known.
+	Auto *Auto `json:"auto,omitempty"`
+	// Sampling is how goroutines were sampled for want of a trace. It is nil if there is
+	// one.
+	Sampling *Sampling `json:"sampling,omitempty"`
+	// Outside is set if the answer rests on probes alone.
+	Outside *Outside `json:"outside,omitempty"`
 	// Case identifies the evidence: the same captures have the same case, wherever they
 	// are stored. Evidence lists what they are made of. Redacted is set if what is
 	// private was masked. All three are set only for reports.
@@ -153,58 +182,6 @@ type Cost struct {
 	High float64 `json:"p50_change_high"`
 }
 
-// An Endpoint is all the requests that one handler served.
-type Endpoint struct {
-	// Name is the handler's function, or Unnamed. Requests that middleware passed on
-	// without any stack showing it are an endpoint with the middleware's name.
-	Name string `json:"endpoint"`
-	// Route is known only if a probe or the router reveals it.
-	Route string `json:"route,omitempty"`
-	// Kind is the kind of the requests: "http/1", "http/2", "grpc". Streams and long
-	// polls have kinds of their own: "http/1 stream", "http/1 long poll". See Lasts.
-	Kind     string `json:"kind,omitempty"`
-	Requests int64  `json:"requests"`
-	// Known counts the requests whose handler a stack, a CPU sample or a probe shows.
-	// Inferred counts those assigned to this endpoint because requests like them are
-	// its: they never blocked, and no CPU sample hit them. Together they are Requests.
-	// RequestsCI95 is the interval that holds the true number with a probability of 95%.
-	// It is nil if nothing is inferred.
-	Known          int64     `json:"known"`
-	Inferred       int64     `json:"inferred"`
-	RequestsCI95   *Interval `json:"requests_ci95,omitempty"`
-	Incomplete     int64     `json:"incomplete"`
-	IncompleteTime int64     `json:"incomplete_ns"`
-	Wall           Stats     `json:"wall"`
-	// Buckets are all of them, in the order of the Bucket constants.
-	Buckets []BucketTime `json:"buckets"`
-	// CPU is the leaf functions of the CPU samples taken on these requests' goroutines.
-	CPU []CPUFunction `json:"cpu_functions"`
-	// CPULibraries estimates how much of the cpu bucket was spent in calls to
-	// other systems, the largest first.
-	CPULibraries []CPULibrary `json:"cpu_libraries"`
-	Client       *Client      `json:"client,omitempty"`
-	// Series are the requests in time order, by the index of their capture. They are
-	// set only if asked for.
-	Series map[int]*Series `json:"-"`
-	// Detail is nil unless asked for.
-	Detail *Detail `json:"-"`
-}
-
-// Streaming and LongPolling are suffixes of Kind: for requests that last as long as
-// messages come, and for those that wait until there is news.
-const (
-	Streaming   = " stream"
-	LongPolling = " long poll"
-)
-
-// Lasts reports whether the requests are streams or long polls, whose duration says
-// nothing about how fast the service is.
-func (e *Endpoint) Lasts() bool {
-	return strings.HasSuffix(e.Kind, Streaming) || strings.HasSuffix(e.Kind, LongPolling)
-}
-
-// EndpointOf returns the name and the kind of the endpoint that a request belongs to.
-// The request's own Endpoint and Kind may be less specific: they do not account for
 // middleware and long polls.
 func (b *Breakdown) EndpointOf(r *Request) (name, kind string) {
 	name, kind = b.Passages.Handler(r), r.Kind
@@ -217,12 +194,20 @@ func (b *Breakdown) EndpointOf(r *Request) (name, kind string) {
 	return name, kind
 }
 
-// Is reports whether name, as a user gives it, means this endpoint: its route, its
-// handler, or the handler without the path of its package.
-func (e *Endpoint) Is(name string) bool { return named(e.Name, e.Route, name) }
-
-func named(function, route, name string) bool {
-	return name == route || name == function || strings.HasSuffix(function, "."+name) || strings.HasSuffix(function, "/"+name)
+// Busiest returns the endpoint with the most request time, or nil if there is none.
+// Streams and long polls count only if there is nothing else.
+func (b *Breakdown) Busiest() *Endpoint {
+	var top *Endpoint
+	for i := range b.Endpoints {
+		e := &b.Endpoints[i]
+		if e.Requests+e.Incomplete == 0 && e.Sampled == nil {
+			continue
+		}
+		if top == nil || top.Lasts() && !e.Lasts() || top.Lasts() == e.Lasts() && e.RequestTime() > top.RequestTime() {
+			top = e
+		}
+	}
+	return top
 }
 
 // Only returns a copy of b with only the endpoints that name means and their causes.
@@ -250,34 +235,12 @@ func (b *Breakdown) Only(name string) *Breakdown {
 		}
 	}
 	only.Conclusion = Conclusion{}
+	if f := b.Together; f != nil && !keep[f.Endpoint] {
+		only.Together = nil
+	}
 	return &only
 }
 
-// Unnamed is the endpoint of the requests that left no stack to name their handler, and
-// that resemble no other request enough to infer it: they never blocked, wrote nothing
-// long, and were not hit by a CPU sample.
-const Unnamed = "(unnamed: never blocked)"
-
-// Stats describe a distribution of wall times. Total is exact; the percentiles
-// come from a Histogram.
-//
-// If the handler of some requests is inferred, MeanCI95, P50CI95 and P95CI95 are the
-// intervals that hold the true figures with a probability of 95%. Otherwise they are
-// nil.
-type Stats struct {
-	Total    int64      `json:"total_ns"`
-	Mean     int64      `json:"mean_ns"`
-	MeanCI95 *Interval  `json:"mean_ci95_ns,omitempty"`
-	P50      int64      `json:"p50_ns"`
-	P50CI95  *Interval  `json:"p50_ci95_ns,omitempty"`
-	P95      int64      `json:"p95_ns"`
-	P95CI95  *Interval  `json:"p95_ci95_ns,omitempty"`
-	P99      int64      `json:"p99_ns"`
-	Max      int64      `json:"max_ns"`
-	Hist     *Histogram `json:"-"`
-}
-
-// BucketTime is one bucket's part of an endpoint's wall time.
 type BucketTime struct {
 	Bucket Bucket `json:"bucket"`
 	Total  int64  `json:"total_ns"` // over complete requests; the buckets sum to Wall.Total
@@ -286,6 +249,11 @@ type BucketTime struct {
 	// the window, including that of incomplete requests.
 	Share     float64 `json:"share"`
 	TimeShare float64 `json:"time_share"`
+	// ShareCI95 is set if the share is an estimate, and TotalCI95 and MeanCI95 if these
+	// are. They hold the true values with a probability of 95%.
+	ShareCI95 *ShareInterval `json:"share_ci95,omitempty"`
+	TotalCI95 *Interval      `json:"total_ci95_ns,omitempty"`
+	MeanCI95  *Interval      `json:"mean_ci95_ns,omitempty"`
 	// Percentiles are over all complete requests, including those without time in this
 	// bucket. They do not add up.
 	P50  int64      `json:"p50_ns"`
@@ -299,6 +267,10 @@ type BucketTime struct {
 	Ceiling      int64 `json:"ceiling_ns"`
 	QueuedBehind int64 `json:"queued_behind_ns"`
 	Shadowed     int64 `json:"shadowed_ns"`
+	// OwnSide is, for another system's bucket, the part of Mean that does not depend on
+	// how fast the other system is: in phases on the service's own side, and what causes
+	// within the service explain. The diagnosis sets it.
+	OwnSide int64 `json:"own_side_ns,omitempty"`
 	// CallsPerRequest counts the calls on all branches, including those off the path.
 	CallsPerRequest float64 `json:"calls_per_request"`
 	// Calls is the number of calls of complete requests, and CallTime their total
@@ -314,8 +286,10 @@ type BucketTime struct {
 	// Holders are, for lock, wait and pool_wait time, what kept these requests waiting,
 	// and what each did in the meantime.
 	Holders []Holder `json:"holders,omitempty"`
-	// IncompleteTotal is the incomplete requests' time in this bucket.
-	IncompleteTotal int64 `json:"incomplete_ns"`
+	// IncompleteTotal is the incomplete requests' time in this bucket. IncompleteSites
+	// are the call sites that it divides into: none, or they sum to it.
+	IncompleteTotal int64      `json:"incomplete_ns"`
+	IncompleteSites []SiteTime `json:"incomplete_sites,omitempty"`
 }
 
 // DialPercent returns the share of the calls that made a connection, in whole percent.
@@ -375,16 +349,39 @@ type SiteTime struct {
 	// Concurrency is, for sites with calls, the mean number of calls in flight while
 	// there is at least one. 1 means one after another.
 	Concurrency float64 `json:"concurrency,omitempty"`
-	// Why is the evidence for most of this time: the state, reason and frame.
-	Why string `json:"why,omitempty"`
+	// Trips is the mean number of round trips of a call: how often it asked the other side
+	// and read the answer. It is over the calls that made no connection, and 0 if no call
+	// reads its answers itself.
+	Trips float64 `json:"round_trips_per_call,omitempty"`
+	// Why is the evidence for most of this time, as text: the state, reason and frame.
+	// Because is the same for programs. Both are zero for Other.
+	Why     string  `json:"why,omitempty"`
+	Because Because `json:"because,omitzero"`
+	// Samples is set if the time is an estimate: a share of the running time that no stack
+	// shows, by that many CPU samples.
+	Samples int64 `json:"samples,omitempty"`
 }
 
-// A Holder kept requests waiting. Frame is where it released them: its unlock, its
+// A Because is what an attribution rests on.
+type Because struct {
+	State  string `json:"state"`            // the goroutine's: "running", "runnable", "waiting", "syscall"
+	Reason string `json:"reason,omitempty"` // the runtime's
+	Timer  string `json:"timer,omitempty"`  // the library whose timer it waits for
+	In     string `json:"in,omitempty"`     // the frame of the rule that decided, else the innermost
+}
+
+// A Holder kept requests waiting. Frame is where it released what it held: its unlock, its
 // return to the pool, its hand-off. Doing is what it was busy with.
 type Holder struct {
 	Frame
 	Doing Bucket `json:"doing"`
 	Total int64  `json:"total_ns"`
+	// At is the call site at which it spent most of that time. It is nil if none is
+	// known.
+	At *Frame `json:"at,omitempty"`
+	// Through is where requests were released, if others released them that had
+	// themselves waited for the holder. It is nil if the holder released most of them.
+	Through *Frame `json:"through,omitempty"`
 	// Batch is set if it serves several requests at once.
 	Batch bool `json:"batch,omitempty"`
 }
@@ -409,70 +406,6 @@ type CPULibrary struct {
 	Estimate  int64  `json:"estimate_mean_ns"`
 }
 
-// Client is what the probes of this endpoint saw from outside, on connections that they
-// kept.
-type Client struct {
-	Probes  int           `json:"probes"`
-	Matched int           `json:"matched"`
-	Mean    int64         `json:"mean_ns"`
-	Server  int64         `json:"server_mean_ns"` // of the matched requests, from the trace
-	Phases  []ClientPhase `json:"phases"`
-	// Fresh are the probes that dialed a connection of their own. It is nil if there
-	// were none.
-	Fresh *Fresh `json:"fresh,omitempty"`
-}
-
-// AcceptLoop is the loops that accept connections and were held up at one place: by a
-// limit of connections, by work of their own, by a back-off.
-type AcceptLoop struct {
-	// Site is the place in the service's code, Waited the function that it waited in.
-	Site   Frame `json:"site"`
-	Waited Frame `json:"waited_in"`
-	// Held is how long, in ns, the loop waited for anything but clients. Accepted counts
-	// the connections that it took, Queued those of them for which it did not wait after
-	// it had been held up: they had come meanwhile.
-	Held     int64 `json:"held_ns"`
-	Accepted int64 `json:"accepted"`
-	Queued   int64 `json:"queued"`
-}
-
-// Fresh is what those probes saw that dialed a connection each. Times are means per
-// probe, in nanoseconds.
-type Fresh struct {
-	Probes     int   `json:"probes"` // all found among the requests
-	Mean       int64 `json:"mean_ns"`
-	Server     int64 `json:"server_mean_ns"`
-	Connect    int64 `json:"connect_ns"`
-	TLS        int64 `json:"tls_ns"`
-	Handshakes int   `json:"tls_handshakes"`
-	// Unread is how long a request waited from when the client could send it, because
-	// the connection was established, until the server began to read it: until the
-	// connection was accepted. KeptUnread is the same for the probes on kept
-	// connections, which have been accepted.
-	Unread     int64 `json:"unread_ns"`
-	KeptUnread int64 `json:"kept_unread_ns"`
-	// Low and High bound the difference between Unread and KeptUnread at 95%
-	// (bootstrap over the probes). Both are 0 if there are too few probes.
-	Low  int64 `json:"unread_longer_low_ns"`
-	High int64 `json:"unread_longer_high_ns"`
-}
-
-// Longer returns how much longer requests wait on new connections than on kept ones
-// before the server reads them, in ns.
-func (f *Fresh) Longer() int64 { return max(0, f.Unread-f.KeptUnread) }
-
-// Queues reports whether new connections wait to be accepted: requests on them wait
-// longer than chance explains, and for at least a tenth of the client's time.
-func (f *Fresh) Queues() bool { return f != nil && f.Low > 0 && 10*f.Longer() >= f.Mean }
-
-// ClientPhase is a part of the time of a probe, as the client sees it.
-type ClientPhase struct {
-	Phase string `json:"phase"`
-	Mean  int64  `json:"mean_ns"`
-}
-
-// Root is the wall time of all goroutines that started in one function. Its wait bucket
-// is all waiting for other goroutines, and for a client, a message or a signal to come:
 // outside of requests, queueing cannot be told from having nothing to do.
 type Root struct {
 	Function   string       `json:"function"`

@@ -85,7 +85,7 @@ var buckets = [NumBuckets]BucketInfo{
 	DB: {
 		Name: "db", Kind: External, Label: "database", Spoken: "the database", Noun: "database",
 		Meaning: "waiting for a database: for a free connection, to connect, for the query, for its rows",
-		Phases:  []Phase{PoolWait, Connect, Query, Rows}, Usual: Query,
+		Phases:  []Phase{PoolWait, Connect, Query, RowLock, Rows}, Usual: Query,
 		Light: "#1d5fbf", Dark: "#6ea8fe",
 	},
 	Cache: {
@@ -150,7 +150,7 @@ var buckets = [NumBuckets]BucketInfo{
 	Unknown: {
 		Name: "unknown", Kind: Unexplained, Label: "unknown", Spoken: "what no rule explains (unknown)",
 		Meaning: "time that no rule explains; always shown, never guessed away",
-		Phases:  []Phase{CCall, ChildProcess},
+		Phases:  []Phase{CCall, ChildProcess, HandedOver},
 		Light:   "#6b6f76", Dark: "#a3a8b0", Pattern: Pattern{Lines, 9, 1.5, -45},
 	},
 }
@@ -167,6 +167,25 @@ var kinds = func() (kinds [NumBuckets]Kind) {
 	return kinds
 }()
 
+// idle repeats which buckets are idle, for the same reason.
+var idle = func() (idle [NumBuckets]bool) {
+	for b := range buckets {
+		idle[b] = buckets[b].Idle
+	}
+	return idle
+}()
+
+// usual repeats each bucket's usual phase.
+var usual = func() (usual [NumBuckets]Phase) {
+	for b := range buckets {
+		usual[b] = buckets[b].Usual
+	}
+	return usual
+}()
+
+// Usual returns the bucket's usual phase, as in Info.
+func (b Bucket) Usual() Phase { return usual[b] }
+
 // Kind returns the bucket's kind, as in Info.
 func (b Bucket) Kind() Kind { return kinds[b] }
 
@@ -175,7 +194,7 @@ func (b Bucket) External() bool { return kinds[b] == External }
 
 // Idle reports whether a goroutine that serves no request may have nothing to do in the
 // bucket.
-func (b Bucket) Idle() bool { return buckets[b].Idle }
+func (b Bucket) Idle() bool { return idle[b] }
 
 // NeedsPhase reports whether a rule for the bucket must name a phase.
 func (b Bucket) NeedsPhase() bool {

@@ -68,6 +68,19 @@ func TestEveryPhaseIsDescribed(t *testing.T) {
 		}
 		once(t, names, info.Name, info.Name)
 		once(t, meanings, info.Meaning, info.Name)
+		if distinct := info.Distinct(); distinct != color.MatchString(info.Light) || distinct != color.MatchString(info.Dark) || distinct != (info.Pattern.Shape != breakdown.Plain) || distinct != (info.Glyph != "") {
+			t.Errorf("%s has a color of its own: %v, as %+v", p, distinct, info)
+		}
+	}
+	pool := breakdown.PoolWait.Info()
+	if !pool.Distinct() {
+		t.Error("waiting for the service's own pool looks like the other side's time")
+	}
+	for b := range breakdown.NumBuckets {
+		info := b.Info()
+		if slices.ContainsFunc([]string{info.Light, info.Dark}, func(c string) bool { return c == pool.Light || c == pool.Dark }) || info.Pattern == pool.Pattern {
+			t.Errorf("%s looks like waiting for the pool", b)
+		}
 	}
 }
 

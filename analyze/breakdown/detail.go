@@ -36,6 +36,7 @@ type Bar struct {
 	Low, High int64
 	Requests  int64
 	Buckets   [NumBuckets]int64 // their time in each, ns
+	Distinct  [NumBuckets]int64 // the part of it in phases with a color of their own
 	// Example is one of them, chosen at random but reproducibly.
 	Example RequestID
 }
@@ -94,6 +95,15 @@ type RequestID struct {
 	Start     int64 // ns, trace clock
 }
 
+// MarshalText encodes the ID as String does.
+func (id RequestID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText decodes what MarshalText wrote.
+func (id *RequestID) UnmarshalText(text []byte) (err error) {
+	*id, err = ParseRequestID(string(text))
+	return err
+}
+
 // String returns the ID as used on the command line: "g18-1234567890", or
 // "c2-g18-1234567890" in the second capture.
 func (id RequestID) String() string {
@@ -133,6 +143,30 @@ func (id RequestID) Compare(o RequestID) int {
 	return cmp.Or(cmp.Compare(id.Capture, o.Capture), cmp.Compare(id.Start, o.Start), cmp.Compare(id.Goroutine, o.Goroutine))
 }
 
+// An Example is a request that stands for others of its endpoint.
+type Example struct {
+	// Which is "slowest", or "p50", "p95" or "p99" for one of about that wall time.
+	Which string    `json:"which"`
+	ID    RequestID `json:"id"`
+}
+
+// Whiches returns the names that Find knows, in the order of Examples.
+func Whiches() []string { return []string{"slowest", "p99", "p95", "p50"} }
+
+// Examples returns the requests that Find knows by name, the longest first. It returns
+// none if the endpoint has no detail or no complete requests.
+func (e *Endpoint) Examples() []Example {
+	if e.Detail == nil || len(e.Detail.Bars) == 0 {
+		return nil
+	}
+	return []Example{
+		{"slowest", e.Detail.Slowest},
+		{"p99", e.Detail.At(e.Wall.P99).Example},
+		{"p95", e.Detail.At(e.Wall.P95).Example},
+		{"p50", e.Detail.At(e.Wall.P50).Example},
+	}
+}
+
 // Find returns the request that which names: an ID, or one of the endpoint with the
 // most request time: "slowest", or for "p50", "p95" and "p99" an example of about that
 // wall time. b must have been made with detail.
@@ -140,22 +174,14 @@ func (b *Breakdown) Find(which string) (RequestID, error) {
 	if id, err := ParseRequestID(which); err == nil {
 		return id, nil
 	}
-	var of func(e *Endpoint) RequestID
-	switch which {
-	case "slowest":
-		of = func(e *Endpoint) RequestID { return e.Detail.Slowest }
-	case "p50":
-		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P50).Example }
-	case "p95":
-		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P95).Example }
-	case "p99":
-		of = func(e *Endpoint) RequestID { return e.Detail.At(e.Wall.P99).Example }
-	default:
+	if !slices.Contains(Whiches(), which) {
 		return RequestID{}, fmt.Errorf("%q is not a request: use slowest, p50, p95, p99 or an ID such as g18-1234567890", which)
 	}
 	for i := range b.Endpoints {
-		if e := &b.Endpoints[i]; e.Detail != nil && len(e.Detail.Bars) > 0 {
-			return of(e), nil
+		for _, x := range b.Endpoints[i].Examples() {
+			if x.Which == which {
+				return x.ID, nil
+			}
 		}
 	}
 	return RequestID{}, errNoRequest
@@ -198,20 +224,35 @@ func barOf(ns int64) int {
 
 // Bars count requests by wall time. One Bars takes the requests of several captures, in
 // any order. The zero value is empty and ready to use.
-type Bars struct{ bars []barSum }
+type Bars struct {
+	// rows each hold the bars of one power of two. They are allocated as needed.
+	rows []*barRow
+	made int
+}
+
+type barRow [len(barSteps)]barSum
 
 type barSum struct {
 	Bar
 	rank uint64 // of the example: the lowest is kept
 }
 
+// at returns the sums of a bar.
+func (b *Bars) at(step int) *barSum {
+	i := step / len(barSteps)
+	if i >= len(b.rows) {
+		b.rows = append(b.rows, make([]*barRow, i+1-len(b.rows))...)
+	}
+	if b.rows[i] == nil {
+		b.rows[i] = new(barRow)
+		b.made++
+	}
+	return &b.rows[i][step%len(barSteps)]
+}
+
 // Add counts a request; spent is its time in each bucket. Times are in nanoseconds.
 func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
-	step := barOf(wall)
-	if step >= len(b.bars) {
-		b.bars = append(b.bars, make([]barSum, step+1-len(b.bars))...)
-	}
-	s := &b.bars[step]
+	s := b.at(barOf(wall))
 	if rank := id.rank(); s.Requests == 0 || rank < s.rank || rank == s.rank && id.Compare(s.Example) < 0 {
 		s.rank, s.Example = rank, id
 	}
@@ -221,22 +262,40 @@ func (b *Bars) Add(id RequestID, wall int64, spent *[NumBuckets]int64) {
 	}
 }
 
+// AddDistinct adds the time that a request of that wall time spent in phases with a color
+// of their own, by bucket. The request must have been added.
+func (b *Bars) AddDistinct(wall int64, distinct *[NumBuckets]int64) {
+	s := b.at(barOf(wall))
+	for k, t := range distinct {
+		s.Distinct[k] += t
+	}
+}
+
 // Merge adds the counts of o, which it does not change.
 func (b *Bars) Merge(o *Bars) {
-	if len(o.bars) > len(b.bars) {
-		b.bars = append(b.bars, make([]barSum, len(o.bars)-len(b.bars))...)
-	}
-	for i := range o.bars {
-		from, to := &o.bars[i], &b.bars[i]
-		if from.Requests == 0 {
-			continue
-		}
+	for i, from := range o.each {
+		to := b.at(i)
 		if to.Requests == 0 || from.rank < to.rank || from.rank == to.rank && from.Example.Compare(to.Example) < 0 {
 			to.rank, to.Example = from.rank, from.Example
 		}
 		to.Requests += from.Requests
 		for k, t := range from.Buckets {
 			to.Buckets[k] += t
+			to.Distinct[k] += from.Distinct[k]
+		}
+	}
+}
+
+// each yields the bars with requests, the shortest first.
+func (b *Bars) each(yield func(int, *barSum) bool) {
+	for r, row := range b.rows {
+		if row == nil {
+			continue
+		}
+		for i := range row {
+			if row[i].Requests > 0 && !yield(r*len(barSteps)+i, &row[i]) {
+				return
+			}
 		}
 	}
 }
@@ -244,17 +303,17 @@ func (b *Bars) Merge(o *Bars) {
 // List returns the bars with requests, the shortest first.
 func (b *Bars) List() []Bar {
 	var list []Bar
-	for i := range b.bars {
-		if s := &b.bars[i]; s.Requests > 0 {
-			s.Low, s.High = barLow(i), barLow(i+1)-1
-			list = append(list, s.Bar)
-		}
+	for i, s := range b.each {
+		s.Low, s.High = barLow(i), barLow(i+1)-1
+		list = append(list, s.Bar)
 	}
 	return list
 }
 
 // Size returns an estimate of the bars' memory, in bytes.
-func (b *Bars) Size() int64 { return int64(cap(b.bars)) * (int64(NumBuckets)*8 + 64) }
+func (b *Bars) Size() int64 {
+	return int64(b.made) * int64(len(barSteps)) * (2*int64(NumBuckets)*8 + 64)
+}
 
 // rank orders requests at random but reproducibly (splitmix64, by Sebastiano Vigna).
 func (id RequestID) rank() uint64 {

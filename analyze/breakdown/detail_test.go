@@ -133,3 +133,22 @@ func TestEachTimeLiesInItsBar(t *testing.T) {
 		}
 	}
 }
+
+// The time in phases with a color of their own is kept by bar, and merged like the rest.
+func TestBarsKeepTheTimeOfDistinctPhases(t *testing.T) {
+	spent, distinct := [breakdown.NumBuckets]int64{breakdown.DB: 900, breakdown.CPU: 100}, [breakdown.NumBuckets]int64{breakdown.DB: 700}
+	bars := func(walls ...int64) *breakdown.Bars {
+		var b breakdown.Bars
+		for i, w := range walls {
+			b.Add(breakdown.RequestID{Start: int64(i)}, w, &spent)
+			b.AddDistinct(w, &distinct)
+		}
+		return &b
+	}
+	merged := bars(1000)
+	merged.Merge(bars(1000, 5000))
+	list := merged.List()
+	if len(list) != 2 || list[0].Distinct[breakdown.DB] != 1400 || list[0].Buckets[breakdown.DB] != 1800 || list[1].Distinct[breakdown.DB] != 700 || list[0].Distinct[breakdown.CPU] != 0 {
+		t.Errorf("the bars are %+v", list)
+	}
+}

@@ -11,12 +11,17 @@ type Explanation struct {
 	Endpoints []string `json:"endpoints"`
 	// Explains is how much of a request's wall time it accounts for, and Saves the most
 	// that a request could save: means over the complete requests of Endpoints, in ns; if
-	// there are none, over those cut by the window's edges. Savings of several causes do
+	// there are none, or the cause is that requests stand still, over those cut by the
+	// window's edges that it is about. Savings of several causes do
 	// not add up where SharesWith names another one.
-	Explains   int64    `json:"explains_ns"`
-	Saves      int64    `json:"saves_ns"`
-	SharesWith []string `json:"shares_with,omitempty"`
-	Facts      Facts    `json:"facts"`
+	Explains int64 `json:"explains_ns"`
+	Saves    int64 `json:"saves_ns"`
+	// SavesBy says how Saves came about, "" if that is not known. Forecast is what the
+	// replay gives for the first of Endpoints; it is nil unless SavesBy is ByReplay.
+	SavesBy    SavesBy   `json:"saves_by,omitempty"`
+	Forecast   *Forecast `json:"forecast,omitempty"`
+	SharesWith []string  `json:"shares_with,omitempty"`
+	Facts      Facts     `json:"facts"`
 	// Confirm is what would confirm or refute it. A report sets it.
 	Confirm string `json:"confirm"`
 	// Shown is set if it accounts for enough to be a finding.
@@ -54,15 +59,18 @@ type Finding struct {
 	Title     string   `json:"title"`
 	Evidence  []string `json:"evidence"`
 	// SavesUpTo is the most that a request could save: a bound, not a promise.
-	SavesUpTo  int64    `json:"saves_up_to_ns"`
-	SharesWith []string `json:"shares_with,omitempty"`
-	Try        string   `json:"try"`
-	Facts      Facts    `json:"facts"`
+	SavesUpTo int64 `json:"saves_up_to_ns"`
+	// SavesBy and Forecast are those of the Explanation.
+	SavesBy    SavesBy   `json:"saves_by,omitempty"`
+	Forecast   *Forecast `json:"forecast,omitempty"`
+	SharesWith []string  `json:"shares_with,omitempty"`
+	Try        string    `json:"try"`
+	Facts      Facts     `json:"facts"`
 }
 
 // Finding returns the cause as a finding without words.
 func (x *Explanation) Finding() Finding {
-	f := Finding{ID: x.ID, Confidence: x.Confidence, Endpoints: x.Endpoints, Evidence: []string{}, SavesUpTo: x.Saves, SharesWith: x.SharesWith, Facts: x.Facts}
+	f := Finding{ID: x.ID, Confidence: x.Confidence, Endpoints: x.Endpoints, Evidence: []string{}, SavesUpTo: x.Saves, SavesBy: x.SavesBy, Forecast: x.Forecast, SharesWith: x.SharesWith, Facts: x.Facts}
 	if len(x.Endpoints) > 0 {
 		f.Endpoint = x.Endpoints[0]
 	}

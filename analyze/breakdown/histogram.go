@@ -16,6 +16,8 @@ type Histogram struct {
 	made int
 	n    int64
 	max  int64
+	near *row // the last one counted in: often the next duration is there too
+	at   int  // its index
 }
 
 type row [1 << histBits]int64
@@ -34,7 +36,11 @@ func (h *Histogram) RecordN(ns, n int64) {
 		return
 	}
 	i := histStep(ns)
-	h.row(i >> histBits)[i&(1<<histBits-1)] += n
+	if h.near == nil || h.at != i>>histBits {
+		h.at = i >> histBits
+		h.near = h.row(h.at)
+	}
+	h.near[i&(1<<histBits-1)] += n
 	h.n += n
 	h.max = max(h.max, ns)
 }

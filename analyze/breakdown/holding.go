@@ -16,6 +16,24 @@ type Holding struct {
 	Doing []Holder
 }
 
+// At returns the place where the holder did what it did for most of the time: its call
+// site, or where it released what it held if that is not known.
+func (h *Holding) At() Frame {
+	if at := h.Doing[0].At; at != nil {
+		return *at
+	}
+	return h.Frame
+}
+
+// Place returns the place to show for the holder: its own function, at the line where it
+// did what it did if that is in the same function.
+func (h *Holding) Place() Frame {
+	if at := h.At(); at.Function == h.Function {
+		return at
+	}
+	return h.Frame
+}
+
 // Holdings groups a bucket's holders by frame, the longest first.
 func (t *BucketTime) Holdings() []Holding {
 	var list []Holding

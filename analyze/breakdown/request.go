@@ -1,6 +1,10 @@
 package breakdown
 
-import "fmt"
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+)
 
 // A Request is one unit of work that a server goroutine did for a client.
 //
@@ -29,6 +33,10 @@ type Request struct {
 	// NamedBySample is set if only a CPU sample shows the endpoint: the request never
 	// blocked where its stack would have shown it.
 	NamedBySample bool
+	// NamedInPassing is set if only stacks show the endpoint at which the collector, the
+	// scheduler or a lock stopped the request. They may be in middleware on the way to a
+	// handler, as samples may.
+	NamedInPassing bool
 	// Waits are the waits in the service's own code for a channel, a select or a Cond,
 	// by place and by what ended them.
 	Waits []Waited
@@ -40,8 +48,25 @@ type Request struct {
 	// ms. RanSampled counts the CPU samples in Ran.
 	Ran, RanBriefly int64
 	RanSampled      int64
+	// Late estimates how much of the time in each bucket of other systems, and of sleep, is
+	// because what ended a wait was noticed late, in ns: all processors were busy.
+	Late [NumBuckets]int64
 	// InC is set if a segment of Path is in C code that no rule explains.
 	InC bool
+	// Stands is what the request's goroutine was waiting for when the window closed. Its
+	// Cause is nil if the request had ended or was not waiting.
+	Stands Standing
+	// Nested is set if it is certain to have held two pooled connections at once.
+	Nested Nested
+}
+
+// A Standing is a wait that was still open when the window closed.
+type Standing struct {
+	// Since is when it began, in nanoseconds on the trace's clock. Whole is set if it
+	// was under way when the window opened, so that it began at Since or before.
+	Since int64
+	Whole bool
+	Cause *Cause // with the stack of the request's own goroutine
 }
 
 // A Chain is the functions on a stack through which a request may have been passed on,
@@ -154,9 +179,16 @@ type Segment struct {
 // Behind is time spent waiting for a holder that was itself in Bucket.
 type Behind struct {
 	Release *Cause // where the holder released the request
+	// Through is where the request was released if the holder released only others, for
+	// which the one that released the request had waited. It is nil if the holder
+	// released the request itself.
+	Through *Cause
+	Doing   *Cause // what the holder did, nil if only Bucket is known
 	Bucket  Bucket
 	Batch   bool // the holder serves several requests at once
 	Time    int64
+	// By is the goroutine that ended the wait, 0 if that is not known.
+	By int64
 }
 
 // A Cause is the evidence for an attribution: the goroutine's state, the reason, and
@@ -174,9 +206,29 @@ type Cause struct {
 	// Timer names the library whose timer it is, for time in Sleep. It is "" if it is the
 	// service's own.
 	Timer string
+	// Purpose is what the timer in Timer is for.
+	Purpose Purpose
+	// Hold is what a call to a database does with a connection that its caller keeps.
+	Hold  Hold
 	Site  Frame   // in the service's own code, or the nearest to it
 	Stack []Frame // leaf first
+	// Activity is what code with this stack computes, and Called the function that Site
+	// called for it, "" if Site is the leaf. Outside is set if no frame is in the service's
+	// own code. Collecting is the part of the garbage collector that the stack is in.
+	Activity   Activity
+	Called     string
+	Outside    bool
+	Collecting Collecting
 }
+
+// A Purpose is what a library's timer is for.
+type Purpose uint8
+
+const (
+	NoPurpose Purpose = iota // another one, or none that is known
+	BackOff                  // to give the other side time before it is asked again
+	Limiting                 // to keep to a rate
+)
 
 // A Call is something a request asked of another system.
 type Call struct {
@@ -185,8 +237,34 @@ type Call struct {
 	Bucket     Bucket
 	System     string
 	Site       Frame
-	// Dialed reports whether a connection was made for this call.
-	Dialed bool
+	// Way is how the service came to the call, nil if that is not known.
+	Way *Way
+	// InTransaction reports whether a transaction of a database made it: no other one can
+	// run in it at once.
+	InTransaction bool
+	// TimedOut reports whether a deadline ended it. Unread reports whether it ended after
+	// a wait for the network after which nothing was read, as by a deadline of the
+	// connection.
+	TimedOut, Unread bool
+	// Client is the library that the service called, in the words of package rules:
+	// "database/sql", "go-redis". It is "" for one that is not told apart from others.
+	Client string
+	// Dialed reports whether a connection was made for this call, Dialing is how long the
+	// goroutine waited for that, and DialedAt where in the service's own code: it may be
+	// elsewhere than Site. It is shared, and nil if nothing was waited for.
+	Dialed   bool
+	Dialing  int64
+	DialedAt *Frame
+	// Trips counts the answers that the goroutine itself read after it had written
+	// something, without those of dialing. It is 0 for clients whose connections are
+	// written or read on other goroutines.
+	Trips int32
+	// Lookups counts the host names that were looked up for the call, and Names those
+	// that the name servers were asked for, one after another.
+	Lookups, Names int32
+	// Undrained is set if the response's body was closed before its end, so the
+	// connection cannot be used again.
+	Undrained bool
 	// Between is how much of the call's time the goroutine spent on other calls before
 	// it resumed this one.
 	Between int64
@@ -197,6 +275,64 @@ type Call struct {
 // Time returns how long the call itself took.
 func (c *Call) Time() int64 { return c.End - c.Start - c.Between }
 
+// Repeats reports whether another call is made in the same way as this one.
+func (c *Call) Repeats(o *Call) bool {
+	return c.Bucket == o.Bucket && c.Site == o.Site && c.Way.ID() == o.Way.ID()
+}
+
+// A Way is the service's frames that lead to a call, from its site outwards. Ways are
+// shared and must not be modified.
+type Way struct {
+	Frames []Frame
+	id     uint64
+}
+
+// NewWay returns the way along frames, which it keeps.
+func NewWay(frames []Frame) *Way {
+	h := fnv.New64a()
+	for _, f := range frames {
+		fmt.Fprintf(h, "%s\n%s:%d\n", f.Function, f.File, f.Line)
+	}
+	return &Way{frames, max(h.Sum64(), 1)}
+}
+
+// ID returns a number that is the same for ways with the same frames, 0 for nil.
+func (w *Way) ID() uint64 {
+	if w == nil {
+		return 0
+	}
+	return w.id
+}
+
+// Fork returns the innermost function that two ways share, and how many frames lie outside
+// of it. It returns "" if they share none.
+func (w *Way) Fork(o *Way) (function string, depth int) {
+	if w == nil || o == nil {
+		return "", 0
+	}
+	n := min(len(w.Frames), len(o.Frames))
+	for depth = range n {
+		a, b := w.Frames[len(w.Frames)-1-depth], o.Frames[len(o.Frames)-1-depth]
+		if a.Function != b.Function {
+			return function, max(depth-1, 0)
+		}
+		if function = a.Function; a != b {
+			return function, depth
+		}
+	}
+	return function, max(n-1, 0)
+}
+
+// Depth returns how many frames lie outside of a function, false if the way does not lead
+// through it.
+func (w *Way) Depth(function string) (depth int, ok bool) {
+	if w == nil {
+		return 0, false
+	}
+	i := slices.IndexFunc(w.Frames, func(f Frame) bool { return f.Function == function })
+	return len(w.Frames) - 1 - i, i >= 0
+}
+
 // GoOn extends the call by a part that is separate from it in time.
 func (c *Call) GoOn(part *Call) {
 	gap := part.Start - c.End
@@ -205,7 +341,12 @@ func (c *Call) GoOn(part *Call) {
 	}
 	c.Between += part.Between + max(0, gap)
 	c.Start, c.End = min(c.Start, part.Start), max(c.End, part.End)
-	c.Dialed = c.Dialed || part.Dialed
+	c.Dialed, c.Undrained = c.Dialed || part.Dialed, c.Undrained || part.Undrained
+	c.Dialing += part.Dialing
+	if c.DialedAt == nil {
+		c.DialedAt = part.DialedAt
+	}
+	c.Trips, c.Lookups, c.Names = c.Trips+part.Trips, c.Lookups+part.Lookups, c.Names+part.Names
 }
 
 // Check returns an error if the accounting identity does not hold: the path's segments

@@ -104,6 +104,10 @@ func (s *Series) Merge(o *Series) {
 	}
 }
 
+// First returns the index of the first block's stretch of time, counted from the beginning
+// of the trace's clock.
+func (s *Series) First() int64 { return s.first }
+
 // Requests returns the number of requests.
 func (s *Series) Requests() (n int64) {
 	for i := range s.Blocks {

@@ -11,3 +11,14 @@ type Snapshot struct {
 	Top      Endpoint
 	TopShare float64
 }
+
+// Runnable returns the share of the top endpoint's request time in which its requests were
+// ready to run and waited for a processor.
+func (s *Snapshot) Runnable() float64 {
+	for i := range s.Top.Buckets {
+		if b := &s.Top.Buckets[i]; b.Bucket == Scheduler && s.Top.Wall.Total > 0 {
+			return float64(b.Total) / float64(s.Top.Wall.Total)
+		}
+	}
+	return 0
+}

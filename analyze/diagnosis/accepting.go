@@ -7,6 +7,9 @@ import "timesink/analyze/breakdown"
 const (
 	mostlyQueued = 0.5
 	enoughQueued = 10
+	// mostlyBusy is the share of the window with all processors busy from which probes
+	// alone do not show a queue.
+	mostlyBusy = 0.5
 )
 
 // acceptQueue finds that requests wait before the server reads them. There are two
@@ -46,6 +49,9 @@ func acceptQueue(b *breakdown.Breakdown) *sum {
 		}
 	case queue == nil:
 		return nil
+	}
+	if queue == nil && b.Source.Saturated > mostlyBusy {
+		return nil // new connections are noticed late, as everything is
 	}
 	if queue != nil {
 		s.Facts = append(s.Facts,

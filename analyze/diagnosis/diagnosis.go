@@ -15,17 +15,62 @@ type Input struct {
 	// Evidence is what is known of each of the Breakdown's endpoints beside its sums, in
 	// their order.
 	Evidence []Evidence
+	// Others are the service's goroutines that served no request when the window closed.
+	Others []Stand
+	// Growth is what the goroutines that were started in the window and stayed amount to.
+	Growth []Growth
+	// Unanswered is nil unless probes were sent and none of them was answered.
+	Unanswered *Unanswered
 }
 
 // Evidence is what an endpoint's requests did that its sums by bucket do not show. Times
 // are means per complete request, in nanoseconds.
 type Evidence struct {
-	// Serial is what requests would save if their upstream calls, made one after another,
-	// were made at once.
-	Serial int64
+	// Serial is what requests would save if their calls in a bucket, those of transactions
+	// aside, were made at once.
+	Serial [breakdown.NumBuckets]int64
+	// Ways are their calls by the way in which they are made, those with the most time
+	// first.
+	Ways []Way
+	// Shield is the cache that they read before they ask the database, nil if there is
+	// none.
+	Shield *Shield
 	// Batch is what the requests' own batch was busy with, if they queue behind batches;
 	// nil otherwise.
 	Batch *Batch
+	Transfers
+	// Limit is what lets only some requests go on at once, nil if nothing does.
+	Limit *Limit
+	// Sleeps are the waits for timers, the longest first.
+	Sleeps []Sleep
+	// Stands are the endpoint's requests that were waiting when the window closed, and
+	// Ended the long waits that ended before.
+	Stands []Stand
+	Ended  []Ended
+	// Connecting is how the calls of each bucket come by their connections, nil for a
+	// bucket whose calls make none.
+	Connecting [breakdown.NumBuckets]*Connecting
+	// ColdStart is how the first requests differ from the others, nil if they do not.
+	ColdStart *ColdStart
+	// Crowding is how long the calls of each bucket take by what else is in flight, nil
+	// where that is not known.
+	Crowding [breakdown.NumBuckets]*Crowding
+	// Preparing is the place that spends the most time on preparing statements for a
+	// database; nil if there is none.
+	Preparing *Preparing
+	// Expecting is the waiting to be told to go on with a request's body, and FallingBack
+	// the waiting before a host's addresses of the other family are tried; nil if there is
+	// none.
+	Expecting, FallingBack *TimedWait
+	// Computing are the places that CPU samples led to while the requests computed: all of them,
+	// each with the number of all samples.
+	Computing []breakdown.CPUSite
+	// C are the calls to C functions, the one with the most time first.
+	C []CCall
+	// Late estimates how much of the time in each bucket is because what ended a wait was
+	// noticed late.
+	Late [breakdown.NumBuckets]int64
+	Held
 }
 
 // A Batch is what a request's own batch was busy with for most of its time.
@@ -36,8 +81,20 @@ type Batch struct {
 	Busy   int64
 }
 
+// A CCall is the calls of a C function at one place.
+type CCall struct {
+	Site     breakdown.Frame
+	Function string // as Go calls it: "main._Cfunc_hash"
+	// Waiting is the time in which the function may wait, and Computing that in which
+	// it computes.
+	Waiting, Computing int64
+}
+
 // notable is the smallest share of a request's wall time that a finding explains.
 const notable = 0.10
+
+// faint is the smallest such share of a cause that stands by itself.
+const faint = 0.02
 
 // negligible is the share of all request time below which an endpoint has no causes.
 const negligible = 0.01
@@ -48,6 +105,9 @@ type subject struct {
 	*Evidence
 	in   *Input
 	left [breakdown.NumBuckets][breakdown.NumPhases]int64 // not explained yet, ns per request
+	// ours is what the service itself explains of other systems' time, beside the phases
+	// on its own side, ns per request.
+	ours [breakdown.NumBuckets]int64
 }
 
 // newSubject returns an endpoint with all its time unexplained.
@@ -73,6 +133,10 @@ func (s *subject) worth(ns int64) bool {
 	return ns > 0 && float64(ns) >= notable*float64(s.Wall.Mean)
 }
 
+// slight reports whether a time per request is a part of it that a cause which stands by
+// itself is shown for.
+func (s *subject) slight(ns int64) bool { return float64(ns) >= faint*float64(s.Wall.Mean) }
+
 // A look searches an endpoint for a kind of cause. It returns nil if there is none.
 type look func(s *subject) *found
 
@@ -86,7 +150,8 @@ type found struct {
 	// key tells causes of the same kind apart. Those of several endpoints with the same
 	// key are one.
 	key string
-	// stands is set if it is a cause however little of its time is left to explain.
+	// stands is set if it is a cause however little of its time is left to explain, and
+	// shown for a smaller part of the time than others.
 	stands bool
 }
 
@@ -107,6 +172,10 @@ func (c *claim) overlaps(o *claim) bool {
 		slices.ContainsFunc(c.phases, func(p breakdown.Phase) bool { return slices.Contains(o.phases, p) })
 }
 
+func (c *claim) covers(p breakdown.Phase) bool {
+	return len(c.phases) == 0 || slices.Contains(c.phases, p)
+}
+
 // claimed returns a claim on all time of a bucket in phases of the given stages.
 func (s *subject) claimed(b breakdown.Bucket, stages ...breakdown.Stage) claim {
 	c := claim{bucket: b}
@@ -122,34 +191,44 @@ func (s *subject) claimed(b breakdown.Bucket, stages ...breakdown.Stage) claim {
 // whole returns a claim on all time of a bucket.
 func (s *subject) whole(b breakdown.Bucket) claim { return claim{bucket: b, ns: s.Buckets[b].Mean} }
 
-// available returns how much of a claim is not explained yet, and takes it if asked to.
-func (s *subject) available(c claim, take bool) (ns int64) {
+// available returns how much of a claim is not explained yet.
+func (s *subject) available(c claim) (ns int64) {
 	for p := range s.left[c.bucket] {
-		if len(c.phases) > 0 && !slices.Contains(c.phases, breakdown.Phase(p)) {
-			continue
-		}
-		part := min(s.left[c.bucket][p], c.ns-ns)
-		ns += part
-		if take {
-			s.left[c.bucket][p] -= part
+		if c.covers(breakdown.Phase(p)) {
+			ns += min(s.left[c.bucket][p], c.ns-ns)
 		}
 	}
 	return ns
 }
 
+// take takes what is available of a claim. If own is set, the service itself explains it.
+func (s *subject) take(c claim, own bool) {
+	for p := range s.left[c.bucket] {
+		if !c.covers(breakdown.Phase(p)) {
+			continue
+		}
+		part := min(s.left[c.bucket][p], c.ns)
+		c.ns -= part
+		s.left[c.bucket][p] -= part
+		if own && !breakdown.Phase(p).OwnSide() {
+			s.ours[c.bucket] += part
+		}
+	}
+}
+
 // explain returns how much of its claims a cause explains, and takes it. It returns false
 // if other causes explain most of it.
-func (s *subject) explain(f *found) (ns int64, ok bool) {
+func (s *subject) explain(k *kind, f *found) (ns int64, ok bool) {
 	claimed := int64(0)
 	for _, c := range f.claims {
 		claimed += c.ns
-		ns += s.available(c, false)
+		ns += s.available(c)
 	}
 	if !f.stands && 2*ns < claimed {
 		return 0, false
 	}
 	for _, c := range f.claims {
-		s.available(c, true)
+		s.take(c, !k.theirs())
 	}
 	return ns, true
 }
@@ -162,12 +241,15 @@ type sum struct {
 	requests        int64
 	most            int64 // explained in the first endpoint
 	claims          []claim
+	still           bool // about requests that stand still: explains is their time
 }
 
 // Diagnose returns the causes of the time that requests take, the one that explains most
-// of it first, and the conclusion without its text.
+// of it first, and the conclusion without its text. It sets OwnSide of the Breakdown's
+// buckets.
 func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 	sums := map[string]*sum{}
+	var subjects []*subject
 	for _, i := range examined(in.Breakdown) {
 		s := newSubject(in, i)
 		for k := range kinds {
@@ -175,11 +257,17 @@ func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 				s.add(sums, &kinds[k], f)
 			}
 		}
+		s.settle()
+		subjects = append(subjects, s)
 	}
 	list := slices.Collect(maps.Values(sums))
+	if s := notWorthIt(in.Breakdown, subjects, list); s != nil {
+		list = append(list, s)
+	}
 	if s := acceptQueue(in.Breakdown); s != nil {
 		list = append(list, s)
 	}
+	list = append(append(list, standstill(in)...), growing(in)...)
 	slices.SortFunc(list, func(a, b *sum) int {
 		return cmp.Or(cmp.Compare(b.explains, a.explains), cmp.Compare(a.ID, b.ID), slices.Compare(a.Endpoints, b.Endpoints))
 	})
@@ -193,7 +281,10 @@ func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 	for i := range out {
 		out[i].Facts = out[i].Facts.WithUnits()
 	}
-	return out, conclude(in.Breakdown, list)
+	if s := prevails(in.Breakdown, list); s != nil {
+		return out, breakdown.Conclusion{Cause: s.ID}
+	}
+	return out, concluded(in.Breakdown, out)
 }
 
 // examined returns the indexes of the endpoints with enough of the time. Streams would
@@ -223,7 +314,7 @@ func examined(b *breakdown.Breakdown) (list []int) {
 
 // add adds a cause found in an endpoint to the sums.
 func (s *subject) add(sums map[string]*sum, k *kind, f *found) {
-	ns, ok := s.explain(f)
+	ns, ok := s.explain(k, f)
 	if !ok {
 		return
 	}
@@ -247,7 +338,7 @@ func (s *subject) add(sums map[string]*sum, k *kind, f *found) {
 	total.explains += ns * s.Requests
 	total.saves += f.saves * s.Requests
 	total.requests += s.Requests
-	total.Shown = total.Shown || k.finding && (f.stands || s.worth(max(ns, f.saves)))
+	total.Shown = total.Shown || k.finding && (s.worth(max(ns, f.saves)) || f.stands && s.slight(ns))
 	total.claims = append(total.claims, f.claims...)
 }
 
@@ -270,38 +361,6 @@ func (s *sum) sharing(all []*sum) (ids []string) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
-}
-
-// conclusive is the share of an endpoint's time from which one cause is the conclusion.
-const conclusive = 0.4
-
-// conclude returns the cause that accounts for most of the time of the endpoint with the
-// most request time.
-func conclude(b *breakdown.Breakdown, list []*sum) breakdown.Conclusion {
-	for _, s := range list {
-		// Time before the server reads a request is no part of its wall time.
-		if s.kind == nil || !s.Shown && s.kind.finding || s.Confidence == breakdown.Possible {
-			continue
-		}
-		for i := range b.Endpoints {
-			e := &b.Endpoints[i]
-			if e.Name == s.Endpoints[0] && float64(s.most) >= conclusive*float64(e.Wall.Total) && 2*e.Wall.Total >= largest(b, e.Lasts()) {
-				return breakdown.Conclusion{Cause: s.ID}
-			}
-		}
-	}
-	return breakdown.Conclusion{}
-}
-
-// largest returns the most time that the complete requests of an endpoint take, of those
-// that last or of the others.
-func largest(b *breakdown.Breakdown, lasting bool) (most int64) {
-	for i := range b.Endpoints {
-		if e := &b.Endpoints[i]; e.Lasts() == lasting {
-			most = max(most, e.Wall.Total)
-		}
-	}
-	return most
 }
 
 // Findings returns the causes that are worth showing, without words.

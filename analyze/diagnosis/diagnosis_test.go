@@ -85,3 +85,62 @@ func TestTheOtherSideIsNoFinding(t *testing.T) {
 		t.Errorf("%+v, %+v", causes, conclusion)
 	}
 }
+
+// A lack of cores makes every answer come late, those of the usual suspect as well. That is
+// no reason not to say how little the suspect has to do with the time.
+func TestASuspectIsClearedThoughItsAnswersComeLate(t *testing.T) {
+	spent := map[breakdown.Bucket]int64{breakdown.CPU: 30 * ms, breakdown.Scheduler: 50 * ms, breakdown.DB: 8 * ms, breakdown.Upstream: 20 * ms}
+	e := endpoint("main.a", spent, breakdown.PhaseTime{Phase: breakdown.OnCPU, Mean: 5 * ms},
+		breakdown.PhaseTime{Phase: breakdown.OffCPU, Mean: 25 * ms, Cause: breakdown.ByNeighbors}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 8 * ms}, breakdown.PhaseTime{Phase: breakdown.ResponseWait, Mean: 20 * ms})
+	late := diagnosis.Evidence{}
+	late.Late[breakdown.DB] = 3 * ms
+	causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{e}}, Evidence: []diagnosis.Evidence{late}})
+	if got := ids(causes); !slices.Contains(got, "no-core") || !slices.Contains(got, "not-worth-it") {
+		t.Errorf("%v", got)
+	}
+}
+
+// The pool of any client is told from what it leads to, and who holds its connections from
+// how many there are.
+func TestPoolsOfAllClientsAreCauses(t *testing.T) {
+	for bucket, asking := range map[breakdown.Bucket]breakdown.Phase{breakdown.DB: breakdown.Query, breakdown.Cache: breakdown.Command, breakdown.Upstream: breakdown.ResponseWait} {
+		for doing, want := range map[breakdown.Bucket]string{bucket: "pool-too-small", breakdown.Sleep: "pool-held", breakdown.NumBuckets: "pool-starved"} {
+			e := endpoint("main.get", map[breakdown.Bucket]int64{bucket: 40 * ms, breakdown.CPU: ms}, breakdown.PhaseTime{Phase: breakdown.PoolWait, Mean: 30 * ms}, breakdown.PhaseTime{Phase: asking, Mean: 10 * ms})
+			if doing < breakdown.NumBuckets {
+				holder := breakdown.Frame{Function: "main.hold", File: "main.go", Line: 7}
+				e.Buckets[bucket].Holders = []breakdown.Holder{{Frame: holder, Doing: doing, At: &holder, Total: 280 * ms}}
+			}
+			causes, conclusion := diagnose(e)
+			if len(causes) == 0 || causes[0].ID != want || causes[0].Explains != 30*ms || causes[0].Facts.Name(breakdown.FactBucket) != bucket.String() || conclusion.Cause != want {
+				t.Errorf("%s: the holders are in %d, and the causes %+v", bucket, doing, causes)
+			}
+		}
+	}
+}
+
+// A few calls at a time add up as one after another do, unless they are as many as they can
+// be, or only one of them is long.
+func TestAFewCallsAtATimeAddUp(t *testing.T) {
+	for name, tt := range map[string]struct {
+		calls, inFlight float64
+		serial          int64
+		found           bool
+	}{
+		"one at a time":       {4, 1, 20 * ms, true},
+		"two of eight":        {8, 2, 30 * ms, true},
+		"two of three":        {3, 2, 10 * ms, false},
+		"all at once":         {8, 7.6, 30 * ms, false},
+		"one of them is long": {8, 1.6, 0, false},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.Upstream: 40 * ms}, breakdown.PhaseTime{Phase: breakdown.ResponseWait, Mean: 40 * ms})
+		u := &e.Buckets[breakdown.Upstream]
+		u.CallsPerRequest = tt.calls
+		u.Sites = []breakdown.SiteTime{{Frame: breakdown.Frame{Function: "main.fetch"}, CallsPerRequest: tt.calls, Concurrency: tt.inFlight}}
+		evidence := diagnosis.Evidence{}
+		evidence.Serial[breakdown.Upstream] = tt.serial
+		causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{e}}, Evidence: []diagnosis.Evidence{evidence}})
+		if found := slices.Contains(ids(causes), "sequential-calls"); found != tt.found {
+			t.Errorf("%s: the causes are %q", name, ids(causes))
+		}
+	}
+}

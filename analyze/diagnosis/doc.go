@@ -17,6 +17,13 @@
 // also a slow database. Causes of one kind with the same key, such as a pool that several
 // endpoints share, become one with several endpoints.
 //
+// # Estimates
+//
+// What requests compute, and who has the processors, is known from samples. A cause that
+// rests on them must be notable by the lower bound of its share, and there must be enough
+// of them. Time that was noticed late is taken from the claims of the system that seems to
+// have been slow.
+//
 // A cause is shown as a finding if it explains a notable part of a request's time. Causes
 // that say only whose time it is, as that of another service that answers slowly, serve
 // the conclusion alone.

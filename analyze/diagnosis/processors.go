@@ -1,6 +1,11 @@
 package diagnosis
 
-import "timesink/analyze/breakdown"
+import (
+	"cmp"
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
 
 // Processors: who has them while requests need them.
 
@@ -14,9 +19,14 @@ func noCore(s *subject) *found {
 		}
 	}
 	claims, waited := []claim{c}, int64(0)
-	if why == breakdown.ByLimit {
-		claims = append(claims, s.whole(breakdown.Scheduler))
-		waited = claims[1].ns
+	switch why {
+	case breakdown.ByStalls: // only the code that stands still is slower
+	case breakdown.ByLimit:
+		more, ready, late := s.delayed(1)
+		claims, waited = append(claims, more...), ready+late
+	default:
+		more, ready, late := s.delayed(ratio(c.ns, s.Buckets[breakdown.CPU].Mean))
+		claims, waited = append(claims, more...), ready+late
 	}
 	if c.ns == 0 || !s.worth(c.ns+waited) {
 		return nil
@@ -34,9 +44,59 @@ func noCore(s *subject) *found {
 // noProcessor finds time in which requests are ready to run and no processor is free, for
 // no more specific reason.
 func noProcessor(s *subject) *found {
-	c := s.whole(breakdown.Scheduler)
-	if !s.worth(s.available(c, false)) {
+	claims, ready, late := s.delayed(1)
+	if !s.worth(s.available(s.whole(breakdown.Scheduler))) {
 		return nil
 	}
-	return &found{sure: breakdown.Certain, claims: []claim{c}, saves: -1, facts: breakdown.Facts{spent(c.ns)}}
+	// Where what requests compute is known and takes longer, that is the cause.
+	if c := s.onCPU(); c.ns-s.available(c) > ready+late {
+		return nil
+	}
+	if s.offCPU() > 0 {
+		claims, ready, late = s.remaining(claims) // neighbors explain a part of it
+	}
+	f := &found{sure: breakdown.Certain, claims: claims, saves: -1, facts: breakdown.Facts{spent(ready + late)}}
+	f.facts = append(f.facts, s.lateFacts(ready, late)...)
+	f.facts = append(f.facts, s.busiest()...)
+	return f
+}
+
+// remaining returns what is left of claims to explain, and how much of it is time in which
+// requests were ready to run.
+func (s *subject) remaining(claims []claim) (left []claim, ready, late int64) {
+	for _, c := range claims {
+		switch c.ns = s.available(c); {
+		case c.ns == 0:
+			continue
+		case c.bucket == breakdown.Scheduler:
+			ready += c.ns
+		default:
+			late += c.ns
+		}
+		left = append(left, c)
+	}
+	return left, ready, late
+}
+
+// ratio returns a part's share of the whole, 0 if that is nothing.
+func ratio(part, whole int64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return float64(part) / float64(whole)
+}
+
+// busiest returns the endpoints whose requests have most of the CPU samples.
+func (s *subject) busiest() (facts breakdown.Facts) {
+	var order []int
+	for i := range s.in.Evidence {
+		if s.share(s.in.computing(i)) >= mostlyHeld {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(s.in.computing(b), s.in.computing(a)) })
+	for _, i := range order[:min(len(order), 2)] {
+		facts = append(facts, breakdown.Fact{Kind: breakdown.FactEndpointCPU, Name: s.in.Endpoints[i].Name, Value: 100 * s.share(s.in.computing(i))})
+	}
+	return facts
 }

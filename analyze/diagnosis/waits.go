@@ -31,7 +31,8 @@ func workerQueue(s *subject) *found {
 	return s.waiting(t)
 }
 
-// batchQueue finds queueing behind batches. Each request waits for its own batch as well.
+// batchQueue finds queueing behind batches. Each request waits for its own batch as well,
+// which takes as long for the same reason.
 func batchQueue(s *subject) *found {
 	t := &s.Buckets[breakdown.Wait]
 	h := t.Culprit()
@@ -40,6 +41,8 @@ func batchQueue(s *subject) *found {
 	}
 	f := s.waiting(t)
 	if b := s.Batch; b != nil {
+		f.claims = append(f.claims, claim{bucket: b.Doing, ns: b.Busy})
+		f.saves, f.facts[0] = -1, spent(t.Mean+b.Busy)
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactBatch, Place: breakdown.Place(b.Site), Name: b.Doing.String(), Value: float64(b.Busy)})
 		if b.Called != "" {
 			f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactBatchCall, Place: breakdown.Place{Function: b.Called}})
@@ -61,14 +64,23 @@ func (s *subject) waiting(t *breakdown.BucketTime) *found {
 	return f
 }
 
+// minor is the share of a wait below which a holder is not worth naming.
+const minor = 0.05
+
 // holders returns those that kept requests waiting the longest.
 func (s *subject) holders(t *breakdown.BucketTime) (out breakdown.Facts) {
 	list := t.Holdings()
-	for _, h := range list[:min(len(list), 2)] {
+	for i, h := range list[:min(len(list), 2)] {
 		most := h.Doing[0]
+		if i > 0 && float64(h.Total) < minor*float64(t.Total) {
+			break
+		}
 		out = append(out,
 			breakdown.Fact{Kind: breakdown.FactHolder, Place: breakdown.Place(h.Frame), Value: float64(mean(h.Total, s.Requests))},
-			breakdown.Fact{Kind: breakdown.FactHolderDoing, Place: breakdown.Place(h.Frame), Name: most.Doing.String(), Value: float64(mean(most.Total, s.Requests))})
+			breakdown.Fact{Kind: breakdown.FactHolderDoing, Place: breakdown.Place(h.At()), Name: most.Doing.String(), Value: float64(mean(most.Total, s.Requests))})
+	}
+	if len(list) > 0 && list[0].Doing[0].Through != nil {
+		out = append(out, breakdown.Fact{Kind: breakdown.FactHolderThrough, Place: breakdown.Place(*list[0].Doing[0].Through)})
 	}
 	return out
 }

@@ -13,6 +13,7 @@ var caches = []Rule{
 	// rueidis, whose pool makes connections, and whose connections are written and read
 	// on separate goroutines.
 	{Func: "github.com/redis/rueidis.(*pool).Acquire", Bucket: breakdown.Cache, Phase: breakdown.PoolWait, System: "redis"},
+	{Func: "github.com/redis/rueidis.NewClient", Bucket: breakdown.Cache, Phase: breakdown.Connect, System: "redis"},
 	{Func: "github.com/redis/rueidis._newPipe", Bucket: breakdown.Cache, Phase: breakdown.Connect, System: "redis"},
 	{Func: "github.com/redis/rueidis.(*pipe).Do", Bucket: breakdown.Cache, Phase: breakdown.Command, System: "redis", Default: true, Whole: true},
 	{Func: "github.com/redis/rueidis.(*pipe).DoMulti", Bucket: breakdown.Cache, Phase: breakdown.Command, System: "redis", Default: true, Whole: true},

@@ -21,7 +21,7 @@ var cacheCases = []tableCase{
 	{"go-redis waits for its answer", redisRead + " < " + goRedis + ".(*baseClient)._process.func1.3 < " + redisProcess + " < " + goRedis + ".(*Client).Process < " + goRedis + ".cmdable.Do < " + handler,
 		"cache/command redis" + served},
 	{"go-redis waits for a connection", "runtime.selectgo < " + goRedis + "/internal.(*FastSemaphore).Acquire < " + goRedis + "/internal/pool.(*ConnPool).waitTurn < " + redisGet,
-		"cache/pool_wait redis" + served},
+		"cache/pool_wait redis" + served + " limited"},
 	{"go-redis waits for the goroutine that dials", "runtime.selectgo < " + goRedis + "/internal/pool.(*ConnPool).queuedNewConn < " + redisGet,
 		"cache/connect redis" + served},
 	{"go-redis dials", dial + " < " + goRedis + ".(*Options).init.NewDialer.func1 < " + goRedis + ".(*baseClient).dial < " + goRedis + "/internal/pool.(*ConnPool).dialConn < " + goRedis + "/internal/pool.(*ConnPool).queuedNewConn.func2",
@@ -29,6 +29,8 @@ var cacheCases = []tableCase{
 	{"go-redis introduces itself", redisRead + " < " + goRedis + ".(*baseClient)._process.func1.3 < " + redisProcess + " < " + goRedis + ".(*Conn).Process < " + goRedis + ".statefulCmdable.Hello < " + goRedis + ".(*baseClient).initConn < " + goRedis + ".(*baseClient)._getConn < " + redisProcess + " < " + goRedis + ".cmdable.Do < " + handler,
 		"cache/connect redis" + served},
 
+	{"rueidis asks which nodes there are for a new client", "runtime.chanrecv1 < github.com/redis/rueidis.(*clusterClient).init < github.com/redis/rueidis.newClusterClient < github.com/redis/rueidis.NewClient < " + handler,
+		"cache/connect redis" + served},
 	{"rueidis waits for an answer that another goroutine reads", "runtime.selectgo < " + rueidis + ".(*pipe).Do < " + rueidis + ".(*mux).pipeline < " + rueidis + ".(*singleClient).Do < " + handler,
 		"cache/command redis connection http/1 served whole-answer by main.(*API).Get at main.(*API).Get"},
 	{"rueidis waits for several answers that another goroutine reads", "runtime.chanrecv1 < " + rueidis + ".(*pipe).DoMulti < " + rueidis + ".(*mux).pipelineMulti < " + rueidis + ".(*singleClient).DoMulti < " + handler,

@@ -6,6 +6,7 @@ import "timesink/analyze/breakdown"
 var databases = []Rule{
 	// database/sql, whatever the driver.
 	{Func: "database/sql.(*DB).conn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, Beyond: breakdown.Connect, System: GenericSQL},
+	{Func: "database/sql.(*driverConn).resetSession", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL, NoCall: true},
 	{Func: "database/sql.(*driverConn).finalClose", Bucket: breakdown.DB, Phase: breakdown.Connect, System: GenericSQL, NoCall: true},
 	{Func: "database/sql.(*DB).putConn", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: GenericSQL, NoCall: true},
 	{Func: "database/sql.(*Rows).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: GenericSQL},
@@ -44,6 +45,7 @@ var databases = []Rule{
 
 	// MongoDB.
 	{Func: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).checkOut", Bucket: breakdown.DB, Phase: breakdown.PoolWait, System: "mongodb"},
+	{Func: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "mongodb"},
 	{Func: "go.mongodb.org/mongo-driver/v2/mongo.(*Cursor).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: "mongodb"},
 	{Func: "go.mongodb.org/mongo-driver/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "mongodb", Default: true},
 

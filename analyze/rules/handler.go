@@ -130,7 +130,7 @@ func findHandler(c *Class, funcs []*function) (led int) {
 	}
 	c.Handler, c.Depth = c.handler(called[handler]), handler+1
 	for _, i := range called[:handler] {
-		if funcs[i].service && funcs[called[handler]].service {
+		if funcs[called[handler]].service {
 			c.Led = append(c.Led, c.handler(i))
 		}
 	}

@@ -74,6 +74,25 @@ func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 	}
 }
 
+// Middleware of libraries leads requests on to the service's handlers as the service's own does.
+func TestMiddlewareLeadsToTheServicesHandlers(t *testing.T) {
+	const (
+		fn  = "net/http.HandlerFunc.ServeHTTP < "
+		tel = "go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp.NewMiddleware.func2.1"
+		mux = "net/http.(*ServeMux).ServeHTTP < net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+	)
+	table := New()
+	for _, c := range []struct{ handler, led string }{
+		{"main.get", tel + " main.logged.func1"},
+		{"net/http.(*fileHandler).ServeHTTP", tel}, // to the service's own, which may be the route's
+	} {
+		got := table.Classify(stack("time.Sleep < " + c.handler + " < " + fn + "main.logged.func1 < " + fn + tel + " < " + fn + mux))
+		if led := strings.Join(got.Led, " "); led != c.led {
+			t.Errorf("to %s: led by %q, not by %q", c.handler, led, c.led)
+		}
+	}
+}
+
 // Class.Below lists the functions that a handler may have passed the request on to.
 func TestFunctionsThatARequestMayHaveBeenPassedOnTo(t *testing.T) {
 	const (

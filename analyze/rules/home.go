@@ -138,6 +138,8 @@ func (t *Table) at(where home) *Table {
 func (t *Table) owns(f breakdown.Frame, fn *function) (certain, adopted bool) {
 	pkg := packageOf(f.Function)
 	switch {
+	case !strings.Contains(f.Function, "."):
+		return false, false // the runtime's own, in assembly
 	case isGlue(f):
 		return pkg == "main" && IsService(f), false
 	case t.home.repo != "" && pkg != "main":

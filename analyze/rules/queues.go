@@ -28,6 +28,12 @@ var queues = []Rule{
 	// NATS.
 	{Func: "github.com/nats-io/nats%2ego.(*Subscription).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true},
 	{Func: "github.com/nats-io/nats%2ego.(*Msg).", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "nats", Whole: true},
+	// A request waits for another service's message, unless it is the client's own, to
+	// which the server answers.
+	{Func: "github.com/nats-io/nats%2ego.(*Conn).Request", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true, Whole: true},
+	{Func: "github.com/nats-io/nats%2ego.(*Conn).RequestWithContext", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true, Whole: true},
+	{Func: "github.com/nats-io/nats%2ego.(*Conn).RequestMsg", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true, Whole: true},
+	{Func: "github.com/nats-io/nats%2ego.(*Conn).RequestMsgWithContext", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "nats", Default: true, Whole: true},
 	{Func: "github.com/nats-io/nats%2ego.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "nats", Default: true, Whole: true},
 
 	// AMQP 0.9.1: RabbitMQ.

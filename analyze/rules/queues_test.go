@@ -59,7 +59,13 @@ var queueCases = []tableCase{
 
 	// NATS.
 	{"a NATS request waits for its answer", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).requestWithContext < github.com/nats-io/nats%2ego.(*Conn).RequestWithContext < " + handler,
-		"queue/produce nats" + serves("whole-answer")},
+		"queue/fetch nats" + serves("whole-answer")},
+	{"a NATS request waits for its answer, without a context", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).request < github.com/nats-io/nats%2ego.(*Conn).Request < " + handler,
+		"queue/fetch nats" + serves("whole-answer")},
+	{"a NATS request with headers waits for its answer", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).request < github.com/nats-io/nats%2ego.(*Conn).RequestMsg < " + handler,
+		"queue/fetch nats" + serves("whole-answer")},
+	{"a NATS request with headers waits for its answer, with a context", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).requestWithContext < github.com/nats-io/nats%2ego.(*Conn).RequestMsgWithContext < " + handler,
+		"queue/fetch nats" + serves("whole-answer")},
 	{"a NATS message is published to a stream", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).requestWithContext < github.com/nats-io/nats%2ego.(*Conn).RequestMsgWithContext < github.com/nats-io/nats%2ego.(*js).PublishMsg < github.com/nats-io/nats%2ego.(*js).Publish < " + handler,
 		"queue/produce nats" + serves("whole-answer")},
 	{"a NATS message is acknowledged", "runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).requestWithContext < github.com/nats-io/nats%2ego.(*Conn).RequestWithContext < github.com/nats-io/nats%2ego.(*Msg).ackReply < github.com/nats-io/nats%2ego.(*Msg).AckSync < " + consume,

@@ -9,7 +9,6 @@
 package rules
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,8 +49,16 @@ type Class struct {
 	// Timer names the library that a wait with this stack is in if a timer ends it, "" if
 	// the wait may be for something else.
 	Timer string
+	// Purpose is what that timer is for, if Timer is set.
+	Purpose breakdown.Purpose
+	// Transaction is set if a transaction of a database makes the call.
+	Transaction bool
 	// InC is set if the goroutine is in C code, and no rule says what for.
 	InC bool
+	// Hold is what a call to a database does with a connection that the service keeps.
+	Hold breakdown.Hold
+	// Returns is set if a connection is being given back to its pool.
+	Returns bool
 	// Begins is set if a call begins with this stack, or is still beginning.
 	Begins bool
 	// Stream is set if the wait is for a stream of messages, Opens if the stream is
@@ -60,6 +67,9 @@ type Class struct {
 	Stream, Opens, Opened bool
 	// Whole is set if a wait with this stack ends with a whole response.
 	Whole bool
+	// Drops is set if the connection is given up because its response is not read to the
+	// end.
+	Drops bool
 	// Gathers is set if the fetch may go on after the wait ends.
 	Gathers bool
 	// Streams is set if the request or its response is a stream of messages, Flushes if
@@ -68,6 +78,12 @@ type Class struct {
 	// Dials is set if a goroutine that starts with this stack makes a connection for
 	// its creator.
 	Dials bool
+	// Connects is set if a wait for a connection that ends with this stack was for one that
+	// the goroutine made.
+	Connects bool
+	// LooksUp is set if a goroutine that starts with this stack asks name servers for a
+	// host's address for its creator.
+	LooksUp bool
 	// Writes is set if a goroutine that starts with this stack writes a request for its
 	// creator, and waits for the response like the creator.
 	Writes bool
@@ -77,6 +93,9 @@ type Class struct {
 	// Accepts is set if the goroutine is in a loop that accepts connections. It waits
 	// for a client if its Role is Background.
 	Accepts bool
+	// Expires is set if a deadline started the goroutine, Limited if a timer that ends a
+	// wait with this stack is the wait's deadline.
+	Expires, Limited bool
 	// Cut is set if the outermost frames may be missing.
 	Cut  bool
 	Kind string
@@ -92,6 +111,8 @@ type Class struct {
 	Site breakdown.Frame
 	// System is the rule's, or what the stack shows of it.
 	System string
+	// Client is the client library that the service called: see clients.
+	Client string
 	// Answers is the rule for waits that a goroutine with this stack ends, if their own
 	// stacks do not decide.
 	Answers *Rule
@@ -104,7 +125,8 @@ type Class struct {
 	// Unrouted is set if no router lies between the server and Handler, which may then be
 	// one itself.
 	Unrouted bool
-	// Led are the service's functions that led the request on to Handler.
+	// Led are the functions, of the service and of libraries, that led the request on to
+	// Handler, which is the service's.
 	Led []string
 	// Origin is what the stack shows of whose code the service's is, nil if nothing.
 	Origin *Origin
@@ -114,6 +136,12 @@ type Class struct {
 	// Unit is the outermost function that the user declared a unit of work, "" if there
 	// is none.
 	Unit string
+	// Activity is what code with this stack computes, and Called the function that Site
+	// called for it: "" if Site is the leaf, or no frame of the service's. Collecting is
+	// the part of the garbage collector that it belongs to.
+	Activity   breakdown.Activity
+	Collecting breakdown.Collecting
+	Called     string
 }
 
 // Root returns the outermost frame's function, "" for an empty stack. If Cut is set,
@@ -137,24 +165,8 @@ type Table struct {
 	known  map[string]*function
 	units  *regexp.Regexp
 	home   home
-}
-
-// function is what is known about a function from its name and file.
-type function struct {
-	client   *Rule // decides for a bucket of another system
-	local    *Rule // decides for a bucket of this process
-	phase    *Rule // refines any bucket
-	timer    *Rule // decides for waits for a timer
-	loops    []*Loop
-	module   string // see moduleOf
-	repo     string // see workspaceOf
-	gopath   bool   // a library's, where GOPATH has it
-	service  bool
-	certain  bool // service, and not only because of its handlers
-	library  bool // written by others: not the service, GOROOT, glue, or a package that only joins goroutines
-	standard bool // of the standard library
-	dispatch dispatch
-	unit     bool // a unit of work, declared by the user
+	holds  map[string]*HoldRule // by function
+	held   []*HoldRule          // whose Func is a prefix
 }
 
 // New returns a table of the built-in rules and, taking precedence over them, the
@@ -195,6 +207,7 @@ func newTable(rules []Rule, loops []Loop) *Table {
 	for i, l := range t.loops {
 		t.loop[l.Func] = append(t.loop[l.Func], i)
 	}
+	t.holds, t.held = holdsOf(holdTable)
 	return t
 }
 
@@ -219,8 +232,10 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	}
 	findCallback(c, funcs[:callback])
 	c.Streams, c.Flushes = c.Streams && c.Depth > 0, c.Flushes && c.Depth > 0
+	c.Returns = slices.ContainsFunc(funcs, func(f *function) bool { return f.returns })
 	site := findSite(c, funcs)
 	findOwn(c, funcs, min(led, site))
+	findActivity(c, funcs, site)
 	c.Bare = site < len(funcs) && c.Own == nil && c.Follow == FollowWaker && !c.GC && onlyRuntime(frames[:site])
 	if c.Role == Fetch && callback == 0 && !c.InService {
 		c.Role, c.Kind = NoRole, "" // an internal goroutine of the library
@@ -233,351 +248,4 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	}
 	c.Cut = len(frames) >= maxFrames
 	return c
-}
-
-// findRole reads the server loop's part of the stack. It returns the index of the
-// function that calls the service's code for each unit of work, 0 for none.
-func (t *Table) findRole(c *Class, funcs []*function) (callback int) {
-	for i := len(funcs) - 1; i >= 0; i-- {
-		for _, l := range funcs[i].loops {
-			if !l.calledBy(c.Stack[i+1:]) || l.Accepts && c.Stack[i].Function != l.Func {
-				continue // a goroutine's root may be named like what created it
-			}
-			switch c.take(l); {
-			case l.Role == Callback, l.Calls:
-				callback = i
-			case l.Role == Message && i+1 < len(funcs):
-				c.Handler = c.Stack[i+1].Function // the loop
-			}
-		}
-	}
-	return callback
-}
-
-// findCallback finds the service's function that a consumer's library calls.
-func findCallback(c *Class, within []*function) {
-	if i := outermost(within, func(f *function) bool { return f.service }); i >= 0 && c.Depth == 0 {
-		c.Handler, c.Depth, c.Served = strings.TrimSuffix(c.Stack[i].Function, "-fm"), 1, true
-	}
-}
-
-// calledBy reports whether the frames outside a loop's function are those that the loop
-// requires.
-func (l *Loop) calledBy(outer []breakdown.Frame) bool {
-	switch {
-	case l.Outermost:
-		return len(outer) == 0
-	case l.Caller != "":
-		return len(outer) > 0 && BaseName(outer[0].Function) == l.Caller
-	}
-	return true
-}
-
-// take adds what a loop's function says to the class.
-func (c *Class) take(l *Loop) {
-	switch {
-	case l.Wakes != breakdown.NoPhase:
-		c.Wakes = l.Wakes
-	case l.Dials:
-		c.Dials = true
-	case l.Writes:
-		c.Writes = true
-	case l.GC:
-		c.GC = true
-	case l.Observer:
-		c.Observer = true
-	case l.Role >= Fetch && c.Role != NoRole && l.Caller == "" && !l.Session:
-		return // a goroutine that serves a request may fetch too
-	case l.Role != NoRole:
-		c.Role = l.Role // the innermost decides
-	}
-	c.Gathers, c.Accepts = l.Gathers, c.Accepts || l.Accepts
-	if l.Kind != "" {
-		c.Kind = l.Kind
-	}
-	c.Served = c.Served || l.Served
-	c.Streams = (c.Streams || l.Streams) && !l.Whole
-	c.Flushes = c.Flushes || l.Flushes
-}
-
-// findSite finds the innermost frame of the service's own code and returns its index,
-// len(funcs) if there is none.
-func findSite(c *Class, funcs []*function) int {
-	for i, f := range funcs {
-		if f.service {
-			c.Site, c.InService = c.Stack[i], true
-			return i
-		}
-	}
-	return len(funcs)
-}
-
-// findOwn searches the frames between the leaf and the service's code, or the dispatch
-// of a handler from a library. It searches for a client library from the outside,
-// because the outermost is the one that was called: what it uses inside (another
-// client, a dialer, a lock) only refines the phase. It searches for what the process
-// does by itself from the leaf.
-func findOwn(c *Class, funcs []*function, inner int) {
-	if i := outermost(funcs, func(f *function) bool { return f.client != nil && f.client.Answers }); i >= 0 {
-		c.Answers = funcs[i].client
-	}
-	within := funcs[:inner]
-	c.Timer = timer(c, within)
-	from, i := 0, outermost(within, isClient)
-	if i < 0 && onlyNetwork(c.Stack[:inner]) {
-		from, i = calledBack(c, funcs, inner)
-	}
-	if i >= 0 {
-		for _, f := range funcs[from : i+1] {
-			if r := f.client; r != nil {
-				c.Begins, c.Whole = c.Begins || r.Begins, c.Whole || r.Whole
-				c.Stream, c.Opens = c.Stream || r.Stream, c.Opens || r.Opens
-			}
-		}
-		c.Stream, c.Opens = c.Stream && !c.Begins, c.Opens && !c.Begins
-		c.Opened = c.Opens && funcs[0].client != nil && funcs[0].client.Opens
-		c.NoCall = noCall(funcs[from : i+1])
-		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
-		c.System = system(c.Own, funcs[from:i+1])
-		return
-	}
-	if f := followed(c, within); f != FollowWaker {
-		c.Follow = f
-	} else if i := outermost(within, func(f *function) bool { return f.local != nil && f.local.Covers }); i >= 0 {
-		c.own(within[i].local, within[i].local.Phase, i)
-		return
-	} else if i := slices.IndexFunc(within, func(f *function) bool { return f.local != nil && f.local.Follow == FollowWaker }); i >= 0 {
-		c.own(within[i].local, within[i].local.Phase, i)
-		return
-	} else if i := outermost(within, func(f *function) bool { return f.phase != nil }); i >= 0 {
-		c.own(within[i].phase, innermostPhase(within[i].phase, funcs[:i+1]), i)
-		return
-	}
-	c.InC = inC(c.Stack)
-	if i := outermost(within, func(f *function) bool { return f.library }); i >= 0 {
-		c.Library = packageOf(c.Stack[i].Function)
-	}
-	if !c.InService && len(c.Stack) > 0 {
-		c.Site = c.Stack[len(c.Stack)-1]
-	}
-}
-
-// timer returns the library that a timer belongs to if one ends a wait with these
-// frames, "" if none does for certain: the innermost function outside the runtime waits
-// for one, or sleeps.
-func timer(c *Class, within []*function) string {
-	for i, f := range within {
-		switch name := c.Stack[i].Function; {
-		case f.timer != nil:
-			return f.timer.System
-		case name == "time.Sleep":
-			if i := outermost(within, isClient); i >= 0 {
-				return system(within[i].client, within[:i+1])
-			}
-			return ""
-		case packageOf(name) != "runtime":
-			return ""
-		}
-	}
-	return ""
-}
-
-// inC reports whether the frames lead into C code: to the function in which the runtime
-// enters it, or, where the trace leaves that out, to the Go side of a C function.
-func inC(frames []breakdown.Frame) bool {
-	return len(frames) > 0 && (frames[0].Function == "runtime.cgocall" || isCgo(strings.ReplaceAll(frames[0].File, `\`, "/")))
-}
-
-// noCall reports whether the innermost function with NoCall contains no later step of a
-// call: a function that only sends may also make the call itself.
-func noCall(funcs []*function) bool {
-	latest := breakdown.NoPhase
-	for _, f := range funcs {
-		switch r := f.client; {
-		case r == nil || r.Default:
-		case r.NoCall:
-			return latest <= r.Phase
-		default:
-			latest = max(latest, r.Phase)
-		}
-	}
-	return false
-}
-
-func isClient(f *function) bool { return f.client != nil }
-
-// calledBack finds the client library that called the service's code at index from: the
-// service may supply a dialer, a connection or a transport. It returns where to search
-// from and the index of the library's outermost frame, -1 if there is none. The site is
-// then the service's frame that called the library.
-func calledBack(c *Class, funcs []*function, from int) (start, client int) {
-	client = -1
-	for i := from; i < len(funcs) && funcs[i].dispatch == dispatchNone; i++ {
-		switch {
-		case funcs[i].client != nil:
-			client = i
-		case funcs[i].service && client >= 0:
-			c.Site = c.Stack[i]
-			return from, client
-		}
-	}
-	return from, client
-}
-
-// onlyNetwork reports whether the frames do nothing but connect, read or write.
-func onlyNetwork(frames []breakdown.Frame) (network bool) {
-	for _, f := range frames {
-		switch packageOf(f.Function) {
-		case "net", "crypto/tls":
-			network = true
-		case "runtime", "syscall", "internal/poll", "io", "bufio":
-		default:
-			return false
-		}
-	}
-	return network
-}
-
-// onlyRuntime reports whether the frames do nothing but wait.
-func onlyRuntime(frames []breakdown.Frame) bool {
-	for _, f := range frames {
-		switch packageOf(f.Function) {
-		case "runtime", "sync", "internal/sync":
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// followed returns how to follow the end of a wait. A rule decides if only the waiting
-// itself is below its function: a goroutine that does the work of a sync.Once does not
-// wait for it.
-func followed(c *Class, within []*function) Follow {
-	for i, f := range within {
-		if f.local != nil && f.local.Follow != FollowWaker {
-			return f.local.Follow
-		}
-		switch packageOf(c.Stack[i].Function) {
-		case "sync", "internal/sync", "runtime":
-		default:
-			return FollowWaker
-		}
-	}
-	return FollowWaker
-}
-
-// own sets the class's rule, which the frame at index i matched, and its phase.
-func (c *Class) own(r *Rule, p breakdown.Phase, i int) {
-	c.Own, c.Phase, c.System = r, p, r.System
-	if !c.InService {
-		c.Site = c.Stack[i]
-	}
-}
-
-func outermost(funcs []*function, match func(*function) bool) int {
-	for i := len(funcs) - 1; i >= 0; i-- {
-		if match(funcs[i]) {
-			return i
-		}
-	}
-	return -1
-}
-
-// system returns the most precise name of the system that the stack shows: a driver's
-// is better than that of the interface it was called through.
-func system(entry *Rule, funcs []*function) string {
-	for _, f := range funcs {
-		if r := f.client; r != nil && r.Bucket == entry.Bucket && r.System != GenericSQL {
-			return r.System
-		}
-	}
-	return entry.System
-}
-
-// innermostPhase returns the phase of the innermost step whose phase belongs to the
-// entry's bucket, or else the entry's own.
-func innermostPhase(entry *Rule, funcs []*function) breakdown.Phase {
-	beyond := false
-	for _, f := range funcs {
-		if r := f.client; beyond && r != nil && r.Bucket == entry.Bucket && r.Beyond != breakdown.NoPhase {
-			return r.Beyond
-		}
-		beyond = beyond || f.library
-		for _, r := range []*Rule{f.client, f.phase} {
-			if r == nil || r.Default || !r.Any && r.Bucket != entry.Bucket {
-				continue
-			}
-			if p, ok := phaseIn(entry.Bucket, r.Phase); ok {
-				return p
-			}
-		}
-	}
-	return entry.Phase
-}
-
-// phaseIn returns the phase of a bucket for a phase of the network, and whether there
-// is one. In buckets without dns and tls these are part of connect.
-func phaseIn(b breakdown.Bucket, p breakdown.Phase) (breakdown.Phase, bool) {
-	own := b.Info().Phases
-	switch {
-	case slices.Contains(own, p):
-		return p, true
-	case p.Stage() == breakdown.Dialing && slices.Contains(own, breakdown.Connect):
-		return breakdown.Connect, true
-	}
-	return breakdown.NoPhase, false
-}
-
-// function returns what is known about a frame's function. It caches the result.
-func (t *Table) function(f breakdown.Frame) *function {
-	if known, ok := t.known[f.Function]; ok {
-		return known
-	}
-	name := BaseName(f.Function)
-	fn := &function{module: moduleOf(f), repo: workspaceOf(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
-	fn.gopath = fn.repo != "" && isInfrastructure(packageOf(f.Function))
-	certain, adopted := t.owns(f, fn)
-	fn.service, fn.certain = certain || adopted, certain
-	fn.unit = t.units != nil && t.units.MatchString(f.Function)
-	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, joins) && !isStandard(packageOf(f.Function), path.Dir(slashed(f.File)))
-	for i := range t.own {
-		if covers(t.own[i].Func, name) {
-			fn.add(&t.own[i])
-			fn.service, fn.certain = false, false
-		}
-	}
-	for _, i := range t.exact[name] {
-		fn.add(&t.rules[i])
-	}
-	for _, i := range t.prefix {
-		if strings.HasPrefix(name, t.rules[i].Func) {
-			fn.add(&t.rules[i])
-		}
-	}
-	for _, i := range t.loop[name] {
-		fn.loops = append(fn.loops, &t.loops[i])
-	}
-	t.known[f.Function] = fn
-	return fn
-}
-
-// add adds a rule that matched. The first in the table's order wins.
-func (fn *function) add(r *Rule) {
-	slot := &fn.local
-	switch {
-	case r.Timer:
-		slot = &fn.timer
-	case r.Any:
-		slot = &fn.phase
-	case r.Bucket.External() && r.Follow == FollowWaker:
-		slot = &fn.client
-	}
-	if *slot == nil {
-		*slot = r
-	}
-}
-
-func isPrefix(pattern string) bool {
-	return strings.HasSuffix(pattern, ".") || strings.HasSuffix(pattern, "/")
 }

@@ -61,6 +61,8 @@ func describe(c *Class) string {
 	}{
 		{"served", c.Served},
 		{"dials", c.Dials},
+		{"looks-up", c.LooksUp},
+		{"connects", c.Connects},
 		{"writes", c.Writes},
 		{"observer", c.Observer},
 		{"gc-wait", c.GC},
@@ -72,6 +74,7 @@ func describe(c *Class) string {
 		{"begins", c.Begins},
 		{"gathers", c.Gathers},
 		{"whole-answer", c.Whole},
+		{"drops", c.Drops},
 		{"streams", c.Streams},
 		{"flushes", c.Flushes},
 		{"in-c", c.InC},
@@ -97,6 +100,18 @@ func describe(c *Class) string {
 	}
 	if c.Timer != "" {
 		say("timer:%s", c.Timer)
+	}
+	if c.Expires {
+		say("expires")
+	}
+	if c.Limited {
+		say("limited")
+	}
+	switch c.Purpose {
+	case breakdown.BackOff:
+		say("backs-off")
+	case breakdown.Limiting:
+		say("limits")
 	}
 	return strings.Join(out, " ")
 }

@@ -25,6 +25,9 @@ type Rule struct {
 	Any bool
 	// NoCall: below this function the other side is not asked for anything.
 	NoCall bool
+	// Drops: a wait below this function is for a connection to close, because its response
+	// was not read to the end.
+	Drops bool
 	// Whole: a goroutine of the client reads the response, so the end of a wait below
 	// this function is the arrival of a whole response.
 	Whole bool
@@ -48,6 +51,8 @@ type Rule struct {
 	// library, whichever client it waits in. System names the library, and the timer if
 	// it has several.
 	Timer bool
+	// Purpose is what the library's timer is for, if that matters.
+	Purpose breakdown.Purpose
 	// Follow, if set, decides how to follow a wait's end, and no bucket.
 	Follow Follow
 }
@@ -100,10 +105,17 @@ type Loop struct {
 	Flushes   bool // sends the part of the response that is ready
 	Wakes     breakdown.Phase
 	Dials     bool
+	LooksUp   bool
+	Connects  bool // makes connections for others, one after another
 	Writes    bool
 	GC        bool
 	Observer  bool
 	Accepts   bool // in a loop that accepts connections
+	// Expires: a deadline started the goroutine, and a wait that it ends, ends since the
+	// deadline has passed.
+	Expires bool
+	// Limited: a timer that ends a wait below the function is the wait's deadline.
+	Limited bool
 	// Calls: the function calls the service's code for a unit of work, as a Callback's.
 	Calls bool
 	// Gathers: a fetch may wait several times before it returns.
@@ -123,4 +135,4 @@ var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, ht
 
 // loops are the loops of servers, and the goroutines of clients and of the runtime
 // whose part matters.
-var loops = slices.Concat(http2ServerLoops, serverLoops, dnsLoops, queueLoops, brokerLoops, schedulerLoops, http2ClientLoops, clientLoops, runtimeLoops, listeners, observers)
+var loops = slices.Concat(http2ServerLoops, serverLoops, dnsLoops, queueLoops, brokerLoops, schedulerLoops, http2ClientLoops, clientLoops, runtimeLoops, listeners, observers, deadlines)

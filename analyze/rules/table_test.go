@@ -28,7 +28,7 @@ const (
 type tableCase struct{ name, stack, want string }
 
 // cases are those for each file of rows, and firstCases.
-var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, dnsCases, brokerCases, schedulerCases, processCases, timerCases)
+var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, dnsCases, brokerCases, schedulerCases, processCases, timerCases, deadlineCases)
 
 var firstCases = []tableCase{
 	// database/sql without its driver.
@@ -37,7 +37,7 @@ var firstCases = []tableCase{
 	{"sql waits for its own lock when it gives a connection back", "sync.(*Mutex).Lock < database/sql.(*DB).putConn < database/sql.(*driverConn).releaseConn < database/sql.(*DB).execDC < " + handler,
 		"db/pool_wait sql connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 	{"sql resets a connection with a driver unknown", netRead + " < example.com/driver.(*conn).ResetSession < database/sql.(*driverConn).resetSession < database/sql.(*DB).conn < " + handler,
-		"db/connect sql" + served},
+		"db/connect sql connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 	{"sql opens a driver unknown", dial + " < example.com/driver.Open < database/sql.dsnConnector.Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
 		"db/connect sql" + served},
 	{"sql opens a driver unknown that only reads", netRead + " < example.com/driver.Open < database/sql.dsnConnector.Connect < database/sql.(*DB).conn < database/sql.(*DB).query < " + handler,
@@ -105,7 +105,7 @@ var firstCases = []tableCase{
 
 	// net/http's client: the caller's side.
 	{"a call waits for its answer", "net/http.(*persistConn).roundTrip < net/http.(*Transport).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).send < net/http.(*Client).do < net/http.(*Client).Do < " + handler,
-		"upstream/response_wait http" + served},
+		"upstream/response_wait http" + served + " limited"},
 	{"a call waits for a connection", "net/http.(*Transport).getConn < net/http.(*Transport).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).do < " + handler,
 		"upstream/pool_wait http" + served},
 	{"connections are closed", netWrite + " < crypto/tls.(*Conn).Close < net/http.(*persistConn).close < net/http.(*Transport).CloseIdleConnections < " + handler,
@@ -119,6 +119,10 @@ var firstCases = []tableCase{
 	{"an answer's body is read", "net/http.(*body).Read < net/http.(*bodyEOFSignal).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
 	{"a zipped answer's body is read", "net/http.(*body).Read < net/http.(*gzipReader).Read < io.ReadAll < " + handler,
+		"upstream/body_read http" + served},
+	{"an answer's body is closed before its end", "runtime.chanrecv1 < net/http.(*persistConn).readLoop.func2 < net/http.(*bodyEOFSignal).Close < " + handler,
+		"upstream/body_read http connection http/1 served drops by main.(*API).Get at main.(*API).Get"},
+	{"an answer's body has been read", "runtime.chanrecv1 < net/http.(*persistConn).readLoop.func3 < net/http.(*bodyEOFSignal).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
 	{"an answer's body is read under a time limit", "net/http.(*body).Read < net/http.(*cancelTimerBody).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
@@ -145,6 +149,19 @@ var firstCases = []tableCase{
 	{"the handshake is waited for", "net/http.(*persistConn).addTLS < net/http.(*Transport).dialConn",
 		"upstream/tls http"},
 
+	// Goroutines that make connections for others.
+	{"puddle makes a connection", "github.com/jackc/puddle/v2.(*Pool[...]).initResourceValue.func1", "db/pool_wait postgres dials"},
+	{"sql's opener delivers a connection", "database/sql.(*DB).putConnDBLocked < database/sql.(*DB).openNewConnection < database/sql.(*DB).connectionOpener < database/sql.OpenDB.gowrap1", "db/query sql connects"},
+	{"mongo's pool delivers a connection", "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*wantConn).tryDeliver < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).createConnections < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.newPool.gowrap1",
+		"db/query mongodb connects"},
+	{"mongo's pool makes a connection", netRead + " < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).connect < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).createConnections",
+		"db/connect mongodb connects"},
+
+	// The resolver.
+	{"a name server is asked", "net.(*Resolver).goLookupIPCNAMEOrder.func3.1", "upstream/dns dns looks-up"},
+	{"the answers of name servers are waited for", "runtime.chanrecv1 < net.(*Resolver).goLookupIPCNAMEOrder.func4 < net.(*Resolver).goLookupIPCNAMEOrder < net.(*Resolver).lookupIP < internal/singleflight.(*Group).doCall",
+		"upstream/dns dns"},
+
 	// The network without a known client.
 	{"a name is resolved", resolve + " < example.com/raw.Dial < " + handler, "upstream/dns tcp" + served},
 	{"a raw connection is dialed", dial + " < example.com/raw.Dial < " + handler, "upstream/connect tcp" + served},
@@ -167,7 +184,7 @@ var firstCases = []tableCase{
 
 	// What the process does by itself.
 	{"a sleep", "time.Sleep < " + handler, "sleep" + served},
-	{"a rate limiter", "golang.org/x/time/rate.(*Limiter).wait < golang.org/x/time/rate.(*Limiter).WaitN < " + handler, "sleep" + served},
+	{"a rate limiter", "golang.org/x/time/rate.(*Limiter).wait < golang.org/x/time/rate.(*Limiter).WaitN < " + handler, "sleep" + served + " timer:golang.org/x/time/rate limits"},
 	{"a file is written", "syscall.write < syscall.Write < internal/poll.(*FD).Write < os.(*File).Write < " + handler, "file os" + served},
 	{"a file is opened", "syscall.openat < os.OpenFile < os.Open < " + handler, "file os" + served},
 	{"a file is opened below the package os", "syscall.openat < syscall.Open < example.com/mmap.Open < " + handler, "file os" + served},
@@ -216,9 +233,9 @@ var firstCases = []tableCase{
 
 	// Nested libraries: the one that the service called counts, not those that it uses.
 	{"a cloud's database is asked over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.(*Client).Do < example.com/cloud.(*stmt).Query < database/sql.ctxDriverStmtQuery < database/sql.(*DB).QueryContext < " + handler,
-		"db/query sql" + served},
+		"db/query sql" + served + " limited"},
 	{"a connection that authenticates over HTTP", "net/http.(*persistConn).roundTrip < net/http.(*Client).Do < example.com/iam.Token < github.com/jackc/pgx/v5.connect < github.com/jackc/pgx/v5.ConnectWithOptions < " + handler,
-		"db/connect postgres" + served},
+		"db/connect postgres" + served + " limited"},
 	{"a handler's callback below a library's own", "time.Sleep < main.retry < github.com/lib/pq.(*conn).QueryContext < " + handler,
 		"sleep connection http/1 served by main.(*API).Get at main.retry"},
 }

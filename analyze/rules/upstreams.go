@@ -13,6 +13,7 @@ var upstreams = []Rule{
 	{Func: "net/http.(*persistConn).addTLS", Bucket: breakdown.Upstream, Phase: breakdown.TLS, System: "http"},
 	{Func: "net/http.(*persistConn).writeLoop", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http"},
 	{Func: "net/http.(*persistConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.(*bodyEOFSignal).Close", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http", Drops: true},
 	{Func: "net/http.(*bodyEOFSignal).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*gzipReader).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*cancelTimerBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
@@ -71,4 +72,8 @@ var clientLoops = []Loop{
 	{Func: "net/http.(*Transport).startDialConnForLocked", Dials: true},
 	{Func: "net/http.(*Transport).dialConnFor", Dials: true},
 	{Func: "github.com/valyala/fasthttp.(*HostClient).dialConnFor", Dials: true},
+	{Func: "github.com/jackc/puddle/v2.(*Pool).initResourceValue", Outermost: true, Dials: true},
+	{Func: "database/sql.(*DB).openNewConnection", Connects: true},
+	{Func: "go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*pool).createConnections", Connects: true},
+	{Func: "net.(*Resolver).goLookupIPCNAMEOrder", Outermost: true, LooksUp: true},
 }

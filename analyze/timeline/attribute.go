@@ -21,6 +21,8 @@ type walk struct {
 	// holder is set if the walk is not for the request's path but for what the holder
 	// of a lock or of a pooled connection was doing.
 	holder bool
+	// tally takes what the holder did, in place of out. It is nil for all other walks.
+	tally *tally
 	// branch is set if the walk already follows a branch during a wait for a timer.
 	branch bool
 	// news is when the goroutines that ended the wait had something to do again, or 0
@@ -120,7 +122,7 @@ func (w *walk) runnable(g *goroutine, iv *interval, a, b int64) {
 		return
 	}
 	stops := w.m.stops
-	if n := len(stops); w.m.stopped == 0 && (n == 0 || stops[n-1].end <= a) {
+	if !w.m.mayHaveStopped(a) {
 		w.add(g, breakdown.Scheduler, breakdown.NoPhase, cause, a, b, nil)
 		return
 	}
@@ -150,10 +152,13 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.opening(g, iv, a, b, depth)
 	case iv.forTimer():
 		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
+		w.late(iv, b)
 	case c != nil && c.Own != nil:
 		w.known(g, iv, a, b, depth)
+		w.late(iv, b)
 	case iv.reason == trace.ReasonSleep:
 		w.add(g, breakdown.Sleep, breakdown.NoPhase, w.cause(iv), a, b, nil)
+		w.late(iv, b)
 	case iv.reason == trace.ReasonNetwork && w.answers(g, c):
 		w.add(g, breakdown.ClientIO, breakdown.NoPhase, w.cause(iv), a, b, nil)
 	case iv.reason == trace.ReasonNetwork, c == nil && iv.waker == nil:
@@ -162,6 +167,7 @@ func (w *walk) waiting(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.unended(g, iv, a, b, depth)
 	case iv.waker == nil:
 		w.timer(g, iv, a, b, depth)
+		w.late(iv, b)
 	case iv.answers() != nil:
 		w.steps(g, iv, iv.answers(), a, b, depth)
 	case w.gathers(g, iv):
@@ -183,8 +189,8 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 	queued := bucket == breakdown.Lock || phase == breakdown.PoolWait
 	switch {
 	case queued && w.holder && iv.waker != nil && depth < maxHolders:
-		w.stretch(iv.waker, a, b, depth+1)
-	case iv.aide != nil && phase == breakdown.PoolWait:
+		w.chain(iv, iv.waker, a, b, depth)
+	case phase == breakdown.PoolWait && iv.dialer() != nil:
 		w.dialing(g, iv, a, b, depth)
 	case c.Own.Steps && iv.waker != nil:
 		w.steps(g, iv, c.Own, a, b, depth)
@@ -193,7 +199,7 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, bucket, breakdown.RequestWrite, w.cause(iv), a, wrote, nil)
 		w.add(g, bucket, iv.phase(), w.cause(iv), wrote, b, nil)
 	case queued && !w.holder && iv.waker != nil:
-		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
+		w.add(g, bucket, phase, w.cause(iv), a, b, w.m.behindWait(iv, a, b, depth))
 	default:
 		if iv.waker != nil && iv.waker.idled.end > a {
 			a = w.idled(g, iv, a, b)
@@ -217,14 +223,23 @@ func (iv *interval) forTimer() bool {
 	return iv.class != nil && iv.class.Timer != "" && iv.waker == nil && !iv.open && iv.reason != trace.ReasonNetwork
 }
 
+// dialer returns the goroutine that made a connection in a wait for one, nil if none did:
+// one that was created for it, or one that serves others as well.
+func (iv *interval) dialer() *goroutine {
+	if iv.aide == nil && iv.wakerClass != nil && iv.wakerClass.Connects {
+		return iv.waker
+	}
+	return iv.aide
+}
+
 // dialing splits a wait for a connection by what the goroutine that dials one for
 // this request was doing. While no connection is being dialed, it remains a wait for
 // the pool.
 func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
-	bucket, cause, dial := iv.class.Own.Bucket, w.cause(iv), iv.aide
+	bucket, cause, dial := iv.class.Own.Bucket, w.cause(iv), iv.dialer()
 	end := b
 	if dial.dead {
-		end = min(b, max(a, dial.died))
+		end = min(b, max(a, dial.died()))
 	}
 	if from := min(dial.born, end); from > a && dial.fresh {
 		var behind []breakdown.Behind
@@ -234,11 +249,15 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.add(g, bucket, breakdown.PoolWait, cause, a, from, behind)
 		a = from
 	}
-	var steps []breakdown.Segment
+	steps := w.m.takeSteps()
 	inner := walk{m: w.m, r: w.r, out: &steps, at: w.at, whole: true, holder: true}
 	inner.stretch(dial, a, end, depth+1)
-	phase := breakdown.Connect
-	for _, s := range steps {
+	phase := breakdown.PoolWait // until one that serves others as well gets to it
+	if dial == iv.aide {
+		phase = breakdown.Connect
+	}
+	for i := range steps {
+		s := &steps[i]
 		if s.Bucket == breakdown.Sleep && s.Cause.Timer != "" {
 			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, nil)
 			continue
@@ -249,6 +268,7 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 		}
 		w.add(g, bucket, phase, cause, s.Start, s.End, nil)
 	}
+	w.m.returnSteps(steps)
 	w.add(g, bucket, breakdown.PoolWait, cause, end, b, nil)
 }
 
@@ -256,11 +276,12 @@ func (w *walk) dialing(g *goroutine, iv *interval, a, b int64, depth int) {
 // that these were in, following them back from the waker. A phase lasts until the
 // next one begins. Time that they left to a timer is batch delay.
 func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, depth int) {
-	var parts []breakdown.Segment
+	parts := w.m.takeSteps()
 	inner := walk{m: w.m, r: w.r, out: &parts, at: w.at, whole: true, holder: true}
 	inner.stretch(iv.waker, a, b, depth+1)
 	phase, cause := r.Phase, w.cause(iv)
-	for _, s := range parts {
+	for i := range parts {
+		s := &parts[i]
 		if s.Bucket == breakdown.Sleep && s.Cause.Timer != "" && r.Bucket != breakdown.Queue {
 			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, nil)
 			continue
@@ -273,6 +294,7 @@ func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, dept
 		}
 		w.add(g, r.Bucket, phase, cause, s.Start, s.End, nil)
 	}
+	w.m.returnSteps(parts)
 }
 
 // answers returns the rule of a client that ended the wait by calling the service
@@ -322,7 +344,7 @@ func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Se
 		branch := w.r.branches[i]
 		from, to := max(a, branch.born), b
 		if branch.dead {
-			to = min(to, branch.died)
+			to = min(to, branch.died())
 		}
 		if branch == g || from >= to || branch.created == nil || !branch.created.InService || branch.created.Own != nil {
 			continue
@@ -395,27 +417,19 @@ func (w *walk) gone(g *goroutine, a, b int64) {
 	w.add(g, breakdown.Unknown, breakdown.NoPhase, w.m.causeOf(w.at, trace.StateUnknown, trace.ReasonNone, nil), a, b, nil)
 }
 
-// behind returns what a lock or connection holder did while a request waited for its
-// release.
-func (m *machine) behind(holder *goroutine, release *class, a, b int64, depth int) []breakdown.Behind {
-	var steps []breakdown.Segment
-	w := walk{m: m, out: &steps, at: release, holder: true}
-	w.stretch(holder, a, b, depth+1)
-	var spent [breakdown.NumBuckets]int64
-	for _, s := range steps {
-		spent[s.Bucket] += s.End - s.Start
-	}
-	return m.spentBehind(holder, release, &spent)
+// takeSteps returns an empty slice for the steps of a walk, which are needed until returnSteps.
+func (m *machine) takeSteps() []breakdown.Segment {
+	steps := m.scratch
+	m.scratch = nil // a walk within the walk uses another one
+	return steps
 }
 
-// spentBehind returns what a holder did, from its time in each bucket.
-func (m *machine) spentBehind(holder *goroutine, release *class, spent *[breakdown.NumBuckets]int64) (out []breakdown.Behind) {
-	for bucket, t := range spent {
-		if t > 0 && breakdown.Bucket(bucket) != breakdown.Unknown {
-			out = append(out, breakdown.Behind{Release: m.causeOf(release, trace.StateRunning, trace.ReasonNone, nil), Bucket: breakdown.Bucket(bucket), Time: t, Batch: release.endsBatches(holder)})
-		}
+func (m *machine) returnSteps(steps []breakdown.Segment) {
+	const most = 1 << 10
+	if cap(steps) <= most {
+		clear(steps)
+		m.scratch = steps[:0]
 	}
-	return out
 }
 
 // add appends a part of the walk.
@@ -425,9 +439,19 @@ func (w *walk) add(g *goroutine, bucket breakdown.Bucket, phase breakdown.Phase,
 	}
 }
 
-// append adds a segment to the path, or extends the last one if they are of one kind.
+// append adds a segment to the path. A walk that is for a holder adds the time to its tally
+// instead.
 func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
-	out := *w.out
+	if w.tally != nil {
+		w.tally.add(bucket, cause, b-a)
+		return
+	}
+	extend(w.out, g, bucket, phase, cause, a, b, behind)
+}
+
+// extend appends a segment to a path, or extends the last one if they are of one kind.
+func extend(path *[]breakdown.Segment, g int64, bucket breakdown.Bucket, phase breakdown.Phase, cause *breakdown.Cause, a, b int64, behind []breakdown.Behind) {
+	out := *path
 	n := len(out)
 	if n > 0 && len(behind) == 0 {
 		last := &out[n-1]
@@ -440,5 +464,5 @@ func (w *walk) append(g int64, bucket breakdown.Bucket, phase breakdown.Phase, c
 	out = append(out, breakdown.Segment{})
 	s := &out[n]
 	s.Start, s.End, s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Behind = a, b, g, bucket, phase, cause, behind
-	*w.out = out
+	*path = out
 }

@@ -217,6 +217,29 @@ var patterns = []pattern{
 			mu.RUnlock()
 		}
 	}, holds: heldIn(breakdown.Lock, breakdown.Sleep)},
+	{name: "readers behind a writer that waits for a reader", clients: 4, n: 24, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
+		var mu sync.RWMutex
+		var turn atomic.Int64
+		written := 0
+		write := sync.OnceFunc(func() {
+			go func() {
+				for t.Context().Err() == nil {
+					mu.Lock()
+					written++
+					mu.Unlock()
+					time.Sleep(2 * ms)
+				}
+			}()
+		})
+		return func(http.ResponseWriter, *http.Request) {
+			write()
+			w.step(breakdown.Lock, mu.RLock)
+			if turn.Add(1)%4 == 0 {
+				w.step(breakdown.Sleep, func() { time.Sleep(10 * ms) })
+			}
+			mu.RUnlock()
+		}
+	}, holds: heldThroughAnother(breakdown.Sleep)},
 	{name: "a semaphore between requests", clients: 6, n: 40, handler: func(t *testing.T, w *stopwatch) http.HandlerFunc {
 		fetch := fetcher(t, 4*ms)
 		free := make(chan int, 2)
@@ -533,6 +556,31 @@ func heldIn(waited, doing breakdown.Bucket) func(*disagreement, sums) {
 		}
 		if int64(s.buckets[waited]) == 0 || 2*in < int64(s.buckets[waited]) {
 			d.Errorf("of %v in %s, the holders were in %s for %v, %v in total", s.buckets[waited], waited, doing, time.Duration(in), time.Duration(total))
+		}
+	}
+}
+
+// heldThroughAnother checks that requests wait for locks mostly for holders in a bucket that
+// released only the goroutine that released the request, and that the place shown is where
+// they were in it.
+func heldThroughAnother(doing breakdown.Bucket) func(*disagreement, sums) {
+	return func(d *disagreement, s sums) {
+		var in int64
+		for _, r := range s.requests {
+			for _, seg := range r.Path {
+				for _, b := range seg.Behind {
+					if seg.Bucket != breakdown.Lock || b.Bucket != doing || b.Through == nil || b.Doing == nil {
+						continue
+					}
+					if b.Doing.Site.Function == b.Through.Site.Function {
+						d.Errorf("%s is said to be in %s, and it only waited", b.Through.Site.Function, doing)
+					}
+					in += b.Time
+				}
+			}
+		}
+		if 2*in < int64(s.buckets[breakdown.Lock]) {
+			d.Errorf("of %v in locks, holders behind another were in %s for %v", s.buckets[breakdown.Lock], doing, time.Duration(in))
 		}
 	}
 }

@@ -45,7 +45,7 @@ const (
 // next to nothing since it last woke one.
 func (g *goroutine) stillReleases(at int64) bool {
 	n := len(g.handed) - 1
-	if n < 0 || g.handed[n].nth == tookNth {
+	if n < 0 || g.handed[n].nth == tookNth || g.handed[n].unclear {
 		return false
 	}
 	last := &g.handed[n]
@@ -128,6 +128,8 @@ func (iv *interval) work() work {
 		return blockedWork
 	case iv.state != trace.StateWaiting, iv.reason == trace.ReasonGC, c != nil && (c.GC || c.Own != nil && c.Own.Bucket == breakdown.Lock):
 		return heldUp
+	case c != nil && c.opening != nil && c.opening.reads() && c.opening.next.Own != nil:
+		return calledWork
 	case c != nil && c.Own != nil && c.Own.Bucket == breakdown.File:
 		return blockedWork
 	case c != nil && c.Own != nil, iv.reason == trace.ReasonSleep:
@@ -173,8 +175,10 @@ func (m *machine) noteRelease(by *goroutine, c *class, at int64, g *goroutine, r
 		return
 	}
 	gave := !received(g.reason, c)
-	m.handOver(by, at, g, r, !gave)
-	if c != nil && gave {
+	// Of a wait that was under way when the window opened, only who ended it shows.
+	unclear := g.reason == trace.ReasonNone && c != nil && c.selects
+	m.handOver(by, at, g, r, !gave, unclear)
+	if c != nil && gave && !unclear {
 		c.ended.count(by, g.since)
 		by.learnTaking(g.since)
 	}
@@ -186,7 +190,15 @@ func (m *machine) noteRelease(by *goroutine, c *class, at int64, g *goroutine, r
 // relays reports whether a worker has created the goroutine and nothing has blocked it
 // since: what it wakes, the worker wakes.
 func (g *goroutine) relays() bool {
-	return g.fresh && g.creator != nil && !g.creator.dead && g.creator.isWorker() && !slices.ContainsFunc(g.past, func(iv interval) bool { return iv.work() > ranWork })
+	if !g.fresh || g.creator == nil || g.creator.dead || !g.creator.isWorker() {
+		return false
+	}
+	for i := range g.past {
+		if g.past[i].work() > ranWork {
+			return false
+		}
+	}
+	return true
 }
 
 // runBefore returns the index of the last handover of the run before that of i, or a
@@ -315,7 +327,7 @@ func (g *goroutine) workAt(at int64) work {
 
 // pastAt returns the index of the past interval at a moment, or -1.
 func (g *goroutine) pastAt(at int64) int {
-	i, _ := slices.BinarySearchFunc(g.past, at+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	i := endingAfter(g.past, at)
 	if i == len(g.past) || g.past[i].start > at {
 		return -1
 	}
@@ -364,7 +376,7 @@ func (t taking) mixed() bool {
 // servesSingly reports whether a worker did anything in [since, until] that it does for
 // one request only.
 func (g *goroutine) servesSingly(since, until int64) bool {
-	i, _ := slices.BinarySearchFunc(g.past, since+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	i := endingAfter(g.past, since)
 	for ; i < len(g.past) && g.past[i].end <= until; i++ {
 		if iv := &g.past[i]; iv.class != nil && iv.class.taking.mixed() && iv.work().isBusy() {
 			return true
@@ -378,7 +390,7 @@ func (g *goroutine) servesSingly(since, until int64) bool {
 // belongs to neither.
 func (g *goroutine) tookSince(since, until int64) int64 {
 	at := since
-	i, _ := slices.BinarySearchFunc(g.past, since+1, func(iv interval, t int64) int { return cmp.Compare(iv.end, t) })
+	i := endingAfter(g.past, since)
 	for ; i < len(g.past) && g.past[i].end <= until; i++ {
 		iv := &g.past[i]
 		switch work := iv.work(); {

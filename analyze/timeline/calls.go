@@ -50,9 +50,11 @@ type callState struct {
 	phase  breakdown.Phase
 	// answered means that something was read since the last write; ended, that the
 	// answer has come to an HTTP request, or to one that other goroutines write and
-	// read.
+	// read; pending, that something was written and nothing read since.
 	answered, ended bool
+	pending         bool
 	begins          bool     // the call was at its beginning when last seen
+	cut             bool     // the call began before the window
 	asked           []*class // stacks that wrote, or waited for an answer
 	from            *class   // the stack it came by
 }
@@ -76,7 +78,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if c.NoCall || (r == nil || r.g != g) && g.helps(c) {
 		return
 	}
-	a := g.asks(r)
+	a := m.asks(g, r)
 	s, between := a.state(rule.Bucket, c.Stream)
 	phase := iv.phase()
 	writes := c.writes && phase != breakdown.BodyRead // there, writing reports how much was read
@@ -90,18 +92,20 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		call.Between += iv.start - call.End
 	}
 	call.End = iv.end
+	m.noteEnd(call, iv)
 	if getsReady(s.phase) && !getsReady(phase) {
-		call.Site, s.from = c.Site, c // the connection may have been requested elsewhere
+		call.Site, call.Way, s.from = c.Site, c.comes(), c // the connection may have been requested elsewhere
 	}
 	s.phase, s.begins = max(s.phase, phase), c.Begins || c.Opens
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
-	call.Dialed = call.Dialed || iv.aide != nil && iv.aide.start.Dials || phase.Stage() == breakdown.Dialing
+	call.InTransaction = call.InTransaction || c.Transaction
+	s.noteSteps(call, g, iv, phase)
 	switch {
 	case getsReady(phase):
 	case writes:
-		s.answered = false
+		s.answered, s.pending = false, true
 		s.ask(c)
 	case iv.endsWhole():
 		s.ended, s.answered = true, true
@@ -113,6 +117,27 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 }
 
+// noteSteps records how a call gets on: whether it makes a connection, and how often it
+// asks.
+func (s *callState) noteSteps(call *breakdown.Call, g *goroutine, iv *interval, phase breakdown.Phase) {
+	dial := iv.dialer()
+	switch c := iv.class; {
+	case dial != nil && dial == iv.aide && dial.start.Dials, dial != nil && dial != iv.aide && phase == breakdown.PoolWait:
+		call.Dialed, call.DialedAt = true, &c.Site
+		call.Dialing += iv.end - max(iv.start, min(dial.born, iv.end))
+		looked(call, dial)
+	case phase.Stage() == breakdown.Dialing:
+		call.Dialed, call.DialedAt = true, &c.Site
+		call.Dialing += iv.end - iv.start
+		looked(call, g)
+	case c.Drops:
+		call.Undrained = true
+	case s.pending && !c.writes && !getsReady(phase):
+		s.pending = false
+		call.Trips++
+	}
+}
+
 // noteStream records that a goroutine opened a stream, for the request that it works
 // for, or for one not yet known if r is nil. The client created a goroutine for the
 // stream.
@@ -121,7 +146,7 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 		return
 	}
 	at = max(at, g.since)
-	s, _ := g.asks(r).state(c.Own.Bucket, true)
+	s, _ := m.asks(g, r).state(c.Own.Bucket, true)
 	if s.open && s.begins || m.openCall(r, g, s, c, c.Own, at) {
 		s.begins = false
 	}
@@ -129,9 +154,9 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 
 // openCall starts a new call in a state. It reports false if no more calls are kept.
 func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rule *rules.Rule, at int64) bool {
-	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Site: c.Site}
+	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Client: c.Client, Site: c.Site, Way: c.comes(), InTransaction: c.Transaction}
 	a := g.call
-	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c}
+	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c, cut: g.answersOpening(c, at)}
 	switch {
 	case !s.open:
 	case r == nil:
@@ -146,6 +171,18 @@ func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rul
 		}
 	}
 	return s.open
+}
+
+// answersOpening reports whether a call that a goroutine opens with a stack is what it was
+// waiting for when the window opened. It is so only for the goroutine's first call.
+func (g *goroutine) answersOpening(c *class, at int64) bool {
+	o := g.opening
+	if o == nil {
+		return !g.fresh && at <= g.born
+	}
+	first := !o.called
+	o.called = true
+	return first && o.next == c
 }
 
 // listens records that a goroutine continues with a stream.
@@ -191,9 +228,13 @@ func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 
 // asks returns the goroutine's calls for a request. No call of another request
 // continues.
-func (g *goroutine) asks(r *request) *asking {
+func (h *history) asks(g *goroutine, r *request) *asking {
 	if g.call == nil {
-		g.ensureRare().call = &asking{}
+		a := &asking{}
+		if n := len(h.spareCalls); n > 0 {
+			a, h.spareCalls = h.spareCalls[n-1], h.spareCalls[:n-1]
+		}
+		g.ensureRare().call = a
 	}
 	a := g.call
 	if a.req != r || r != nil && a.reqSeq != r.seq {
@@ -203,6 +244,14 @@ func (g *goroutine) asks(r *request) *asking {
 		}
 	}
 	return a
+}
+
+// forget empties it, for another goroutine. It keeps its slices.
+func (a *asking) forget() {
+	for i := range a.calls {
+		a.calls[i] = callState{asked: a.calls[i].asked[:0]}
+	}
+	*a = asking{calls: a.calls[:0]}
 }
 
 // call returns the call that a state refers to by index.
@@ -284,7 +333,8 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	case phase == breakdown.ResponseWait:
 		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from))
 	}
-	return writes && s.answered && (slices.Contains(s.asked, c) || !c.comesLike(s.from))
+	unasked := s.cut && len(s.asked) == 0 // only its answer was seen
+	return writes && s.answered && (unasked || slices.Contains(s.asked, c) || !c.comesLike(s.from))
 }
 
 // comesLike reports whether the service came to its calls into the library by the same
@@ -295,6 +345,14 @@ func (c *class) comesLike(o *class) bool { return c == o || slices.Equal(c.calle
 // outward.
 func (c *class) caller() []breakdown.Frame {
 	return c.Stack[max(slices.Index(c.Stack, c.Site), 0):]
+}
+
+// comes returns how the service came to its call into the library.
+func (c *class) comes() *breakdown.Way {
+	if c.from == nil {
+		c.from = breakdown.NewWay(c.caller())
+	}
+	return c.from
 }
 
 // waitsLike reports whether two stacks wait at the same place in the same function,
@@ -408,15 +466,19 @@ func (h *history) dropLoose(a *asking, gone func(int, *looseCall) bool) {
 // newClass returns the class of a stack that was classified as of.
 func newClass(of *rules.Class) *class {
 	c := &class{Class: of}
-	c.offer()
+	c.settle()
 	if len(c.Stack) == 0 {
 		return c
 	}
 	c.receives = strings.HasPrefix(c.Stack[0].Function, "runtime.chanrecv")
+	c.selects = c.Stack[0].Function == "runtime.selectgo"
 	c.reads = c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
 	c.writes = c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
 	c.sends = c.writes || c.endsIn("internal/poll.(*FD).WriteTo", "internal/poll.(*FD).WriteToInet4", "internal/poll.(*FD).WriteToInet6",
 		"internal/poll.(*FD).WriteMsg", "internal/poll.(*FD).WriteMsgInet4", "internal/poll.(*FD).WriteMsgInet6")
+	// On Windows, data has been read when such a wait ends, and its leaf is another one.
+	c.polls = c.Stack[0].Function == "internal/poll.(*FD).Read"
+	c.cuts = c.endsIn("internal/poll.setDeadlineImpl", "internal/poll.(*FD).Close")
 	c.closes = slices.ContainsFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == "net.(*conn).Close" })
 	c.unlocks = c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock",
 		"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
@@ -434,9 +496,7 @@ func (m *machine) placeCalls(r *request) {
 	if len(r.Calls) == 0 {
 		return
 	}
-	slices.SortStableFunc(r.Calls, func(a, b breakdown.Call) int {
-		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Goroutine, b.Goroutine))
-	})
+	sortCalls(r.Calls)
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		c.Start = min(max(c.Start, r.Start), r.End)
@@ -444,6 +504,19 @@ func (m *machine) placeCalls(r *request) {
 		c.Between = min(c.Between, c.End-c.Start)
 	}
 	r.placeCalls(r.Path[r.inOrder():])
+}
+
+// sortCalls orders calls by their start. Nearly always they are in order already: sorting
+// would copy each of them several times to find that out.
+func sortCalls(calls []breakdown.Call) {
+	for i := 1; i < len(calls); i++ {
+		if a, b := &calls[i-1], &calls[i]; a.Start > b.Start || a.Start == b.Start && a.Goroutine > b.Goroutine {
+			slices.SortStableFunc(calls, func(a, b breakdown.Call) int {
+				return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.Goroutine, b.Goroutine))
+			})
+			return
+		}
+	}
 }
 
 // placeCalls adds to each call how much of it lies on a part of the path.
@@ -485,7 +558,14 @@ func (r *request) unweave(path []breakdown.Segment) {
 
 // onPath returns how much of a part of the path a call waits for between two moments.
 func onPath(path []breakdown.Segment, c *breakdown.Call, from, to int64) (sum int64) {
-	i, _ := slices.BinarySearchFunc(path, from+1, func(s breakdown.Segment, t int64) int { return cmp.Compare(s.End, t) })
+	i, end := 0, len(path)
+	for i < end { // the first that ends after from
+		if mid := int(uint(i+end) / 2); path[mid].End <= from {
+			i = mid + 1
+		} else {
+			end = mid
+		}
+	}
 	for ; i < len(path) && path[i].Start < to; i++ {
 		if s := &path[i]; s.Goroutine == c.Goroutine && s.Bucket == c.Bucket {
 			sum += min(s.End, to) - max(s.Start, from)

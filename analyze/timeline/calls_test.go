@@ -207,3 +207,60 @@ func TestQueriesForStreamAreDropped(t *testing.T) {
 		t.Errorf("%d calls that belong to no request were kept", most)
 	}
 }
+
+// A round trip is an answer that the goroutine reads after it wrote something. What
+// makes a connection is none.
+func TestRoundTripsAreCounted(t *testing.T) {
+	const (
+		driver   = "github.com/lib/pq.(*conn)."
+		prepare  = driver + "prepareTo < " + driver + "query < database/sql.(*DB).QueryContext < "
+		exec     = "github.com/lib/pq.(*stmt).exec < " + driver + "query < database/sql.(*DB).QueryContext < "
+		rows     = "github.com/lib/pq.(*rows).Next < database/sql.(*Rows).Next < "
+		connects = driver + "startup < database/sql.(*DB).conn < database/sql.(*DB).QueryContext < "
+		write    = "syscall.write < internal/poll.(*FD).Write < net.(*conn).Write < "
+		read     = "internal/poll.(*FD).Read < net.(*conn).Read < "
+	)
+	for _, c := range []struct {
+		name  string
+		do    func(*script)
+		trips []int32
+	}{
+		{"one query", func(s *script) { s.writes(1, write+exec+served); s.waits(1, read+exec+served) }, []int32{1}},
+		{"a query that is prepared first", func(s *script) {
+			for _, step := range []string{prepare, exec} {
+				s.writes(1, write+step+served)
+				s.waits(1, read+step+served)
+			}
+		}, []int32{2}},
+		{"a request written in parts, an answer read in parts", func(s *script) {
+			s.writes(1, write+exec+served)
+			s.writes(1, write+exec+served)
+			for _, step := range []string{exec, exec, rows, rows, rows} {
+				s.waits(1, read+step+served)
+			}
+		}, []int32{1}},
+		{"a connection that is made for the query", func(s *script) {
+			for _, step := range []string{connects, connects, connects, exec} {
+				s.writes(1, write+step+served)
+				s.waits(1, read+step+served)
+			}
+		}, []int32{1}},
+		{"an answer that is read in other goroutines", func(s *script) { s.waits(1, asks+served) }, []int32{0}},
+	} {
+		s := newScript()
+		c.do(s)
+		var got []int32
+		for _, call := range s.request(t).Calls {
+			got = append(got, call.Trips)
+		}
+		if !slices.Equal(got, c.trips) {
+			t.Errorf("%s: %v round trips, want %v", c.name, got, c.trips)
+		}
+	}
+}
+
+// writes makes a goroutine write in a system call.
+func (s *script) writes(g int32, stack string) {
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateSyscall, Stack: s.stack(stack)})
+	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
+}

@@ -68,9 +68,10 @@ func (m *machine) newCause(c *class, state trace.State, why trace.Reason, at *cl
 	}
 	cause := &breakdown.Cause{State: state.String(), Reason: m.reasonName(why)}
 	if c != nil {
-		cause.Site, cause.Stack, cause.System, cause.Library, cause.Timer = c.Site, c.Stack, c.System, c.Library, c.Timer
+		cause.Site, cause.Stack, cause.System, cause.Library, cause.Timer, cause.Purpose = c.Site, c.Stack, c.System, c.Library, c.Timer, c.Purpose
+		cause.Activity, cause.Called, cause.Collecting, cause.Outside = c.Activity, c.Called, c.Collecting, !c.InService
 		if c.Own != nil {
-			cause.Rule, cause.Of = c.Own.Func, c.Own.Bucket
+			cause.Rule, cause.Of, cause.Hold = c.Own.Func, c.Own.Bucket, c.Hold
 		}
 	}
 	if at != nil {

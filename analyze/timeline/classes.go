@@ -20,22 +20,49 @@ type class struct {
 	// The claims on a goroutine that starts with it, and on an unclaimed one that
 	// shows it; unseen if there is none.
 	starting, showing claim
+	traits
 	// What a goroutine with this stack does: it receives from a channel, reads from
 	// or writes to the network, or unlocks a lock.
 	receives, reads, writes, unlocks bool
+	selects                          bool                          // it sends to a channel, or receives from one
+	polls                            bool                          // it waits for something to read from the network, and reads it then
+	cuts                             bool                          // it ends others' waits for the network: it closes a connection, or sets a deadline
 	admitted                         bool                          // by the machine
 	chain                            *breakdown.Chain              // nil if the stack leads no further than to its handler
 	root                             *Root                         // of the goroutines that begin with it
+	birth                            *birth                        // of the last goroutine that began with it
+	older                            *birth                        // of those from before the window that were first seen with it
 	causes                           [trace.NumStates]reason       // evidence from this stack alone, by state
 	others                           *[trace.NumStates]otherReason // latest evidence from other stacks, while a request waits with this one; may be nil
 	waiting                          int                           // requests that wait with this stack, if it is Bare
 	rested                           int64                         // waits as for a message, of goroutines without requests
 	key                              string                        // the program counters
+	from                             *breakdown.Way                // see comes; nil until it is asked for
 	toAll                            bool                          // it wakes everyone who waits
 	expires                          bool                          // a timer has ended a worker's select with it
 	sends, closes                    bool                          // like writes, also to an address; closes a connection
+	sleeps, short, shortest          int64                         // sleeps with it, those near the shortest, and that one's length
+	prompts, promptly                int64                         // waits with it that were noticed at once, and how long they lasted together
 	ended                            releases                      // the waits of requests that goroutines ended with it
 	taking                           taking                        // of requests that came while a goroutine was blocked with it
+	starts                           bool                          // a goroutine that ended waits of requests started with it
+	births, deaths                   int64                         // goroutines created with it in the window, and those of them that ended
+}
+
+// Traits are what the machine asks a stack at every event, kept near at hand.
+type traits struct {
+	past     bool // a wait with it may have to be followed: see needsPast
+	external bool // it calls another system
+}
+
+// settle sets what follows from the stack's classification.
+func (c *class) settle() {
+	c.traits = traits{
+		past:     !c.GC && (c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait),
+		external: c.Own != nil && c.Own.Bucket.External(),
+	}
+	c.starting, c.showing = unseen, unseen
+	c.offer()
 }
 
 // A reason is a cause for one of the runtime's reasons.
@@ -88,8 +115,7 @@ func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
 // reclassify replaces what the stack means.
 func (c *class) reclassify(as *rules.Class) {
 	c.Class, c.causes = as, [trace.NumStates]reason{}
-	c.starting, c.showing = unseen, unseen
-	c.offer()
+	c.settle()
 }
 
 // mostMoves bounds the passes over the stacks after the service's code turned out to be

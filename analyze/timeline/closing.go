@@ -16,7 +16,9 @@ import (
 //   - the worker that took something from the request and has not given it back,
 //   - the workers that ended earlier waits with this stack, if they ended them in the
 //     order in which they began: the first of them is working on the oldest wait,
-//   - what earlier waits with this stack were, if they were mostly of one kind.
+//   - what earlier waits with this stack were, if they were mostly of one kind,
+//   - the goroutine at work that a request started where it starts those that end such
+//     waits: a batch that its first request starts.
 //
 // If none of these applies, the time remains unknown.
 
@@ -29,12 +31,23 @@ type waits struct {
 	phase    [breakdown.NumBuckets]breakdown.Phase // the last one seen
 	enders   []*goroutine                          // the ones that serve no request
 	by       *class                                // the stack with which one last did
-	others   bool                                  // there were more, or some that serve requests
+	others   int32                                 // ended by one that serves requests
+	started  *class                                // where the service started the last of these
+	alike    int32                                 // how many of them it has started there
+	crowd    bool                                  // there were more workers than are kept
 	latest   []int64                               // starts of ended waits, the latest first
-	n        int
-	disorder bool  // one ended after too many that had begun later
-	open     int32 // counted when the window closes
+	n        int32                                 // ended by workers
+	disorder int32                                 // of these, ended after too many that had begun later
+	open     int32                                 // counted when the window closes
 }
+
+// few reports whether so many of the waits that workers ended are too few to matter. A
+// goroutine that is held up between handing over its work and waiting for it seems to have
+// come later than it did.
+func (e *waits) few(some int32) bool { return 16*some <= e.n }
+
+// oneWay reports whether the same workers have ended nearly all waits.
+func (e *waits) oneWay() bool { return e.n >= 2*mostEnders && !e.crowd && e.few(e.others) }
 
 // endedWait records a request's wait that ended, and how it was attributed.
 func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
@@ -49,16 +62,17 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 		e.spent[s.Bucket] += s.End - max(s.Start, iv.start)
 		e.phase[s.Bucket] = s.Phase
 	}
-	if iv.waker == nil || e.others || e.disorder {
+	if iv.waker == nil || e.crowd {
 		return
 	}
 	if r := m.worksFor(iv.waker); !iv.waker.isWorker() || r != nil && !iv.waker.borrowed {
-		e.others = true
+		e.others++
+		e.startedAt(iv.waker.created)
 		return
 	}
 	if !slices.Contains(e.enders, iv.waker) {
 		if e.enders = slices.DeleteFunc(e.enders, func(g *goroutine) bool { return g.dead }); len(e.enders) == mostEnders {
-			e.others = true
+			e.crowd = true
 			return
 		}
 		e.enders = append(e.enders, iv.waker)
@@ -67,15 +81,33 @@ func (m *machine) endedWait(iv *interval, path []breakdown.Segment) {
 	e.inOrder(iv.start)
 }
 
-// inOrder updates disorder: whether a wait ended after more waits that began later
-// than can be in progress at once.
+// startedAt records where the service started a goroutine that ended a wait.
+func (e *waits) startedAt(c *class) {
+	if c == nil || !c.InService {
+		return
+	}
+	if e.started != c {
+		e.started, e.alike, c.starts = c, 0, true
+	}
+	e.alike++
+}
+
+// begun reports whether requests start the goroutines that end nearly all waits.
+func (e *waits) begun() bool {
+	return e.alike >= 2*mostEnders && 16*(e.others-e.alike) <= e.others && 16*e.n <= e.others
+}
+
+// inOrder counts a wait that a worker ended, and in disorder whether it ended after more
+// waits that began later than can be in progress at once.
 func (e *waits) inOrder(start int64) {
 	e.n++
 	i := 0
 	for i < len(e.latest) && e.latest[i] > start {
 		i++
 	}
-	e.disorder = e.disorder || i >= max(1, len(e.enders)) && e.n > mostEnders
+	if i >= max(1, len(e.enders)) && e.n > mostEnders {
+		e.disorder++
+	}
 	if i < mostEnders {
 		e.latest = slices.Insert(e.latest[:min(len(e.latest), mostEnders-1)], min(i, len(e.latest), mostEnders-1), start)
 	}
@@ -107,11 +139,29 @@ func (m *machine) closing(gs []*goroutine) {
 			g.class.waits.open++
 		}
 	}
+	m.started = nil
 	for _, g := range gs {
 		if r := m.worksFor(g); r != nil && g.borrowed && g.busy() {
 			r.worker = g
 		}
+		if c := g.created; c != nil && c.starts && !g.dead {
+			if m.started == nil {
+				m.started = map[*class][]*goroutine{}
+			}
+			m.started[c] = append(m.started[c], g)
+		}
 	}
+}
+
+// startedBefore returns the goroutine at work that was last started at a place until a
+// moment, nil if there is none.
+func (m *machine) startedBefore(c *class, at int64) (last *goroutine) {
+	for _, g := range m.started[c] {
+		if g.fresh && g.born <= at && (last == nil || g.born > last.born) {
+			last = g
+		}
+	}
+	return last
 }
 
 // busy reports whether a worker has work: it does not wait for any, or it waits for a
@@ -152,17 +202,26 @@ func (w *walk) unended(g *goroutine, iv *interval, a, b int64, depth int) {
 	bucket, only := e.only()
 	var worker *goroutine
 	var passes, any bool
-	if idle := only && bucket.Idle(); !idle && !e.others && !e.disorder && e.n >= 2*mostEnders {
-		if e.by != nil && e.by.ended.batches() {
+	if idle := only && bucket.Idle(); !idle && e.oneWay() {
+		switch {
+		case e.by != nil && e.by.ended.batches():
 			worker, passes, any = e.worker(0) // it works on all that came before
 			if worker != nil && worker.lastHanded() <= iv.start && worker.wasBusy(iv.start) {
 				worker = nil
 			}
-		} else {
+		case e.few(e.disorder):
 			worker, passes, any = e.worker(g.rank)
 		}
 	}
+	var begun *goroutine
+	if !any && e.begun() {
+		begun = w.m.startedBefore(e.started, iv.start)
+	}
 	switch {
+	case begun != nil && depth < maxDepth:
+		inner := *w
+		inner.whole = true
+		inner.worked(begun, a, b, depth+1)
 	case !any && only:
 		w.add(g, bucket, e.phase[bucket], w.cause(iv), a, b, nil)
 	case !any:

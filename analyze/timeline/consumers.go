@@ -89,7 +89,7 @@ func (m *machine) consumer(g *goroutine) *consumer {
 // start has cut the unit or, unless busy, there was none.
 func (m *machine) atWork(g *goroutine, busy bool) {
 	start, given, early := g.born, false, g.early
-	g.forgetEarly()
+	m.forgetEarly(g)
 	if len(early) > 0 && early[0].state == trace.StateWaiting && early[0].hasNoStack() {
 		start, given, early = early[0].end, feeds(early[0].wakerClass), early[1:]
 	}
@@ -188,7 +188,7 @@ func (m *machine) consumed(g *goroutine, at int64, c, from *class) {
 	}
 	k := m.consumer(g)
 	k.kind = from.Kind
-	g.forgetEarly()
+	m.forgetEarly(g)
 	if r := m.served(g); r == nil || r.Start < at {
 		m.done(g, at, false)
 		m.unit(g, at)

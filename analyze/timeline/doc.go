@@ -4,8 +4,9 @@
 // Package analyze folds these requests into a Breakdown. Read is the only entry point.
 // Package trace decodes the trace into records, generation by generation. Its workers
 // also classify each distinct stack once, by the rules table (classes.go). A machine
-// applies the records in order (machine.go, with wakeups.go and processors.go for what
-// they say beside a goroutine's state). It has these parts:
+// applies the records in order (machine.go, with unblocked.go for goroutines that neither
+// wait nor are in the kernel, and wakeups.go and processors.go for what records say beside
+// a goroutine's state). It has these parts:
 //
 //   - Goroutines: the current state of each (goroutine.go).
 //   - History: what goroutines did recently, within a budget (history.go).

@@ -30,6 +30,10 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 		w.noteShared(g, iv, waker, a, from, leads)
 	}
 	w.queue(g, iv, waker, a, from, b, depth)
+	if w.tally != nil && waker.serves() && w.m.worksFor(waker) != w.m.worksFor(g) {
+		w.chain(iv, waker, from, b, depth)
+		return
+	}
 	whole := w.whole
 	w.whole = whole || leads
 	w.worked(waker, from, b, depth)

@@ -44,6 +44,7 @@ func (m *machine) interrupt() {
 	clear(m.named)
 	m.procs = byid.Table[processor]{}
 	m.procsRunning, m.busySince = 0, 0
+	m.lookout = lookout{}
 	m.sum.Covered, m.from = m.covered(), 0
 }
 
@@ -54,6 +55,9 @@ func (m *machine) leave() []*goroutine {
 	m.closing(gs)
 	for _, g := range gs {
 		m.attributeOpen(g)
+	}
+	if m.last {
+		m.sum.Standing, m.sum.Growth = m.standing(gs), m.growth(gs)
 	}
 	for _, g := range gs {
 		m.cut(g)

@@ -29,26 +29,66 @@ type goroutine struct {
 	reqSeq uint32
 	req    *request
 
-	since int64 // when the current state began
+	since int64 // when the current state began, or when it ended
 	class *class
 	was   *class // of wasState
-	root  *Root  // the sum its time counts toward in a trace without requests
+	*birth
 	*rare
 
-	// past holds closed intervals that end after the horizon, oldest first.
-	past []interval
+	// A second line holds the rest.
 
-	id      int64
-	born    int64 // when it was created, or the start of the window
-	died    int64
-	created *class
-	start   *class
+	// past holds closed intervals that end after the horizon, oldest first.
+	past    []interval
 	creator *goroutine // as long as it may be needed
+	born    int64      // when it was created, or the start of the window
+	id      int64
 
 	// Neighbors among the open waits that may have to be followed.
 	older, newer *goroutine
+}
 
-	timed bool // a timer created it
+// died returns when a dead goroutine ended.
+func (g *goroutine) died() int64 { return g.since }
+
+// A birth is how goroutines came to be. Those that began alike may share one, so it must
+// not be modified.
+type birth struct {
+	created *class
+	origin  *class // created, or that of the nearest creator in the service's code; may be nil
+	start   *class
+	root    *Root // the sum its time counts toward in a trace without requests
+	timed   bool  // a timer created it
+}
+
+// birthOf returns the birth of a goroutine that starts with a stack. parent may be nil.
+func (m *machine) birthOf(created, start *class, parent *goroutine, timed bool) *birth {
+	origin := created
+	if created != nil && parent != nil && !created.InService {
+		origin = parent.origin
+	}
+	if start == nil {
+		if created == nil && origin == nil && !timed {
+			return m.birthBefore(nil)
+		}
+		return &birth{created: created, origin: origin, root: m.rootOf(nil), timed: timed}
+	}
+	if b := start.birth; b == nil || b.created != created || b.origin != origin || b.timed != timed {
+		start.birth = &birth{created: created, origin: origin, start: start, root: m.rootOf(start), timed: timed}
+	}
+	return start.birth
+}
+
+// birthBefore returns the birth of a goroutine from before the window of which a stack, which
+// may be nil, is the first that was seen. There may be very many that wait with the same one.
+func (m *machine) birthBefore(c *class) *birth {
+	of := c
+	if of == nil {
+		of = &m.none
+	}
+	if of.older == nil {
+		of.older = &birth{root: m.rootOf(c)}
+	}
+	return of.older
 }
 
 // rare holds fields that most goroutines do not use. These share one read-only value.
@@ -71,10 +111,19 @@ type rare struct {
 	outside bool       // whether one of them was outside a unit
 	rank    int32      // how many requests wait longer with the same stack when the window closes
 
+	notice   notice    // the last time that it noticed something from the network
 	idled    idle      // the last time that it waited for a timer of its library
 	acceptor *acceptor // of a goroutine that accepts connections
 
+	resolution       // what it had looked up since its last call took note
+	lastAsked  int64 // when it last started a goroutine that asks a name server
+
 	called *class // the last system call it made on a file, until its next event
+
+	expired bool // a deadline ended its last wait
+	// gave is where it last gave a pooled connection to a goroutine that waited for one,
+	// until it asks for one again.
+	gave *class
 
 	// waitsAt is the stack its request waits with, if that is Bare; then comes when
 	// the goroutine, if it has no request, last had news.

@@ -20,6 +20,8 @@ type history struct {
 
 	oldest, newest *goroutine   // the open waits, ordered by start
 	dead           []*goroutine // ended goroutines that still hold intervals, ordered by end
+	spare          [][]interval // of those that are forgotten, to use again
+	spareCalls     []*asking    // the same
 
 	kept, most int   // intervals and their equivalents, and the maximum
 	limit      int   // the current maximum
@@ -39,7 +41,9 @@ type interval struct {
 	state      trace.State
 	reason     trace.Reason
 	assist     bool
-	open       bool // still open at the end of the window
+	open       bool  // still open at the end of the window
+	expired    bool  // a deadline ended it
+	late       int32 // how much longer a wait seems because its end was noticed late, ns
 }
 
 // A handover records that a goroutine ended the wait of another request. req is nil
@@ -51,6 +55,8 @@ type handover struct {
 	req    *request
 	reqSeq uint32
 	nth    int32
+	// unclear is set if it is not known whether the other one was waiting to give something.
+	unclear bool
 }
 
 // tookNth is the position of a handover where the goroutine took what the other one was
@@ -85,18 +91,19 @@ func (h *history) pass(g *goroutine, at int64, with *goroutine, took bool) {
 }
 
 // handOver records that a goroutine woke another one, which works for r; took is set if
-// that one was waiting to give it something. r is nil if the request is not yet known.
-func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request, took bool) {
+// that one was waiting to give it something, and unclear if that is not known. r is nil if
+// the request is not yet known.
+func (h *history) handOver(g *goroutine, at int64, to *goroutine, r *request, took, unclear bool) {
 	rare, nth := g.ensureRare(), int32(0)
 	if n := len(rare.handed); n > 0 {
 		at = max(at, rare.handed[n-1].at)
 	}
 	if took {
 		nth = tookNth
-	} else if g.stillReleases(at) {
+	} else if !unclear && g.stillReleases(at) {
 		nth = rare.handed[len(rare.handed)-1].nth + 1
 	}
-	rare.handed = append(rare.handed, handover{at, to, r, to.reqSeq, nth})
+	rare.handed = append(rare.handed, handover{at, to, r, to.reqSeq, nth, unclear})
 	h.kept++
 }
 
@@ -122,16 +129,17 @@ func (h *history) remembers() bool { return h.oldest != nil || h.holding() }
 // forgetDead drops the past of goroutines that ended before the horizon.
 func (h *history) forgetDead(horizon int64) {
 	n := len(h.dead)
-	if n == 0 || h.dead[0].died > horizon || n > 16 && h.dead[n/2].died > horizon {
+	if n == 0 || h.dead[0].died() > horizon || n > 16 && h.dead[n/2].died() > horizon {
 		return // not yet worth moving the rest
 	}
 	i := 0
-	for ; i < n && h.dead[i].died <= horizon; i++ {
+	for ; i < n && h.dead[i].died() <= horizon; i++ {
 		g := h.dead[i]
 		h.kept -= g.holds()
-		g.creator, g.past = nil, nil
+		g.creator = nil
+		h.recycle(g)
 		if g.rare != &nothing {
-			g.handed, g.passes, g.call = nil, nil, nil
+			g.handed, g.passes = nil, nil
 		}
 	}
 	h.dead = slices.Delete(h.dead, 0, i)
@@ -139,8 +147,16 @@ func (h *history) forgetDead(horizon int64) {
 
 // remember keeps an interval while an open wait may lead to it.
 func (h *history) remember(g *goroutine, iv *interval) {
+	if to := h.keep(g, iv.start); to != nil {
+		*to = *iv
+	}
+}
+
+// keep returns where an interval that began at start is to be kept, with its fields zero,
+// or nil if it need not be.
+func (h *history) keep(g *goroutine, start int64) *interval {
 	if g.call != nil {
-		h.forgetCalls(g, min(h.waitHorizon(), iv.start))
+		h.forgetCalls(g, min(h.waitHorizon(), start))
 	}
 	if !h.remembers() {
 		if len(g.past) > 0 {
@@ -154,7 +170,7 @@ func (h *history) remember(g *goroutine, iv *interval) {
 		if g.creator != nil {
 			g.creator = nil
 		}
-		return
+		return nil
 	}
 	horizon := h.horizon()
 	if n := len(g.past); n > 0 && g.past[0].end <= horizon && (n < 16 || g.past[n/2].end <= horizon) {
@@ -163,8 +179,35 @@ func (h *history) remember(g *goroutine, iv *interval) {
 	if g.born <= horizon {
 		g.creator = nil
 	}
-	g.past = append(g.past, *iv)
+	if n := len(h.spare); g.past == nil && n > 0 {
+		g.past, h.spare = h.spare[n-1], h.spare[:n-1]
+	}
+	g.past = append(g.past, interval{})
 	h.kept++
+	return &g.past[len(g.past)-1]
+}
+
+// The intervals and calls of ended goroutines are used again: a busy service starts one for each
+// request, and their slices took more memory than all else.
+const (
+	mostSpare    = 256
+	longestSpare = 32 // intervals
+)
+
+// recycle takes the intervals of an ended goroutine, which nothing needs any more.
+func (h *history) recycle(g *goroutine) {
+	if n := cap(g.past); n > 0 && n <= longestSpare && len(h.spare) < mostSpare {
+		clear(g.past)
+		h.spare = append(h.spare, g.past[:0])
+	}
+	g.past = nil
+	if a := g.call; a != nil {
+		if len(h.spareCalls) < mostSpare && cap(a.calls) <= longestSpare && cap(a.loose) == 0 {
+			a.forget()
+			h.spareCalls = append(h.spareCalls, a)
+		}
+		g.call = nil
+	}
 }
 
 // forget drops what a goroutine did before the horizon.
@@ -306,6 +349,7 @@ func (h *history) forgetAll() {
 func (h *history) bury(g *goroutine) {
 	if g.holds() == 0 {
 		g.creator = nil
+		h.recycle(g)
 		return
 	}
 	g.buried = true

@@ -26,6 +26,9 @@ type kernel struct {
 	Kernel
 	ticks [len(ticks)]wheel
 	every [len(periods)]wheel
+	// Of the stretches of longStill or more: neighbors add shorter ones at any time.
+	longs     int64
+	longEvery [len(periods)]wheel
 }
 
 // ticks are the usual periods of the timer interrupt: 100, 250, 300 and 1000 Hz.
@@ -38,6 +41,9 @@ var periods = [...]int64{100_000_000, 50_000_000, 25_000_000, 20_000_000}
 // shortestStill is the shortest stretch without any event that counts as one. A thread
 // that computes gets a sample every 10 ms, and so does not look still for longer.
 const shortestStill = 5_000_000
+
+// longStill is the length from which a stretch without any event is a long one.
+const longStill = 20_000_000
 
 // briefRun is the length below which a stretch of running is brief: between two ticks
 // there may be several, in which no sample can be taken.
@@ -76,6 +82,12 @@ func (k *kernel) stoodStill(from, to int64) {
 	k.Stills++
 	for i, period := range periods {
 		k.every[i].add(to, period)
+		if to-from >= longStill {
+			k.longEvery[i].add(to, period)
+		}
+	}
+	if to-from >= longStill {
+		k.longs++
 	}
 }
 
@@ -89,7 +101,7 @@ func (k *kernel) result(samples int64) Kernel {
 		}
 	}
 	for i, period := range periods {
-		if k.Stills >= few && k.Every == 0 && k.every[i].alike(k.Stills) > 0.8 {
+		if k.Every == 0 && (k.Stills >= few && k.every[i].alike(k.Stills) > 0.8 || k.longs >= few && k.longEvery[i].alike(k.longs) > 0.8) {
 			k.Every = period
 		}
 	}

@@ -19,7 +19,8 @@ type span struct{ start, end int64 }
 // A machine follows all goroutines through the records of a trace.
 type machine struct {
 	reasonName func(trace.Reason) string
-	none       class // stands in for the class of states without a stack
+	cutter     *goroutine // that ended the latest wait for the network, see class.cuts; nil if none did
+	none       class      // stands in for the class of states without a stack
 	emit       func(*breakdown.Request)
 	delivery   *delivery // calls emit on another goroutine; nil to call it directly
 	gs         byid.Table[goroutine]
@@ -35,7 +36,8 @@ type machine struct {
 	stops        []span
 	stopped      int64 // start of the current stop, 0 if none
 	free         []*request
-	seq          uint32 // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
+	scratch      []breakdown.Segment // see takeSteps
+	seq          uint32              // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
 	cause        map[causeKey]*breakdown.Cause
 	procs        byid.Table[processor]
 	procsRunning int
@@ -50,18 +52,26 @@ type machine struct {
 	mostOpenings int
 	evident      []*class   // the ones with evidence
 	held         []*request // the ones that may turn out to be something else
-	home         *rules.Home
-	led          map[string]bool // functions of the service that led requests on to its handlers
+	// started are goroutines by the stack that started them, of those for which class.starts
+	// is set, while what is open is attributed.
+	started map[*class][]*goroutine
+	home    *rules.Home
+	led     map[string]bool // functions of the service that led requests on to its handlers
 	kernel
 	acceptors []*acceptor
+	tallied   []deed            // room for a tally
 	named     map[string]*named // the loops among the functions that the user named
+	oldEnds   map[string]int64  // goroutines from before the window that ended in it, by root
+	last      bool              // the stretch that ends is the last: the window closes
+	profile   profile
+	lookout
 	history
 	bounds
 }
 
 func newMachine(table *rules.Table, emit func(*breakdown.Request)) *machine {
 	m := &machine{reasonName: trace.Reason.String, emit: emit, cause: map[causeKey]*breakdown.Cause{},
-		roots: map[string]*Root{}, tasks: map[int64]*goroutine{}, named: map[string]*named{}, units: table != nil && table.HasUnits(),
+		roots: map[string]*Root{}, oldEnds: map[string]int64{}, tasks: map[int64]*goroutine{}, named: map[string]*named{}, units: table != nil && table.HasUnits(),
 		home: rules.NewHome(table)}
 	m.bound(sharesOf(DefaultMemory))
 	m.holdUntil = math.MaxInt64
@@ -125,6 +135,9 @@ func (m *machine) step(r *trace.Record) {
 		if r.Other >= 0 && g.reason != trace.ReasonNetwork && !forCollector(class) {
 			waker = m.goroutine(r.Other)
 		}
+		if m.cutter = nil; r.Other >= 0 && waker == nil && class != nil && class.cuts {
+			m.cutter = m.goroutine(r.Other)
+		}
 		m.wake(g, r.At, r.State, waker, class)
 	case trace.OpCreate:
 		m.create(r)
@@ -183,7 +196,7 @@ func (m *machine) meet(number int32) *goroutine {
 	id := m.ids[number]
 	g := m.gs.Find(id)
 	if g == nil {
-		g = &goroutine{id: id, since: m.known, born: m.known, root: m.rootOf(nil), rare: &nothing}
+		g = &goroutine{id: id, since: m.known, born: m.known, birth: m.birthOf(nil, nil, nil, false), rare: &nothing}
 		g.root.Goroutines++
 		m.follows(g)
 	}
@@ -208,9 +221,24 @@ func (m *machine) enter(g *goroutine, at int64, state trace.State, class *class,
 	}
 	m.close(g, at, waker, wakerClass)
 	at = g.since
+	if state == trace.StateRunnable {
+		m.ready++
+	}
+	switch g.state {
+	case trace.StateRunnable:
+		m.ready--
+	case trace.StateRunning:
+		if state == trace.StateWaiting {
+			m.gaveUp(at)
+		}
+	}
 	g.state, g.class, g.reason = state, class, reason
 	if class != nil {
-		m.seen(g, at, class, state)
+		if state == trace.StateRunnable || reason == trace.ReasonGC || class.GC || class.Own != nil && class.Own.Bucket == breakdown.Lock {
+			m.seenInPassing(g, at, class, state)
+		} else {
+			m.seen(g, at, class, state)
+		}
 	}
 	if state == trace.StateWaiting {
 		m.mayWatch(g)
@@ -248,11 +276,16 @@ func (m *machine) create(r *trace.Record) {
 			parent = nil
 		}
 	}
-	g := &goroutine{id: id, state: r.State, since: r.At, born: r.At, fresh: true, timed: r.Other < 0, created: m.stacks[r.Stack], start: m.stacks[r.Stack2], rare: &nothing}
-	g.root = m.rootOf(g.start)
+	g := &goroutine{id: id, state: r.State, since: r.At, born: r.At, fresh: true, birth: m.birthOf(m.stacks[r.Stack], m.stacks[r.Stack2], parent, r.Other < 0), rare: &nothing}
 	g.root.Goroutines++
+	if g.state == trace.StateRunnable {
+		m.ready++
+	}
 	m.follows(g)
 	m.met[r.G] = g
+	if g.created != nil {
+		g.created.births++
+	}
 	if parent != nil {
 		g.creator = parent
 		if a := parent.acceptor; a != nil {
@@ -272,6 +305,9 @@ func (m *machine) create(r *trace.Record) {
 		if g.created != nil && g.created.Opened {
 			m.noteStream(m.worksFor(parent), parent, g.created, r.At)
 		}
+		if g.start != nil && g.start.LooksUp {
+			m.looksUp(parent, r.At)
+		}
 		if g.start != nil && (g.start.Dials || g.start.Writes) {
 			parent.ensureRare().aide = g
 		}
@@ -286,17 +322,27 @@ func (m *machine) end(g *goroutine, at int64) {
 		m.followCall(g, at, trace.StateUnknown, nil)
 	}
 	m.close(g, at, nil, nil)
-	at = g.since
+	if g.state == trace.StateRunnable {
+		m.ready--
+	}
+	m.gaveUp(g.since)
 	if g.fresh {
+		if g.created != nil {
+			g.created.deaths++
+		}
 		g.root.ended++
 		if g.claim == unclaimed && m.worksFor(g) == nil {
 			g.root.Jobs++
 		}
 	}
-	m.ended(g, at)
-	g.dead, g.died, g.state = true, at, trace.StateUnknown
+	if !g.fresh && g.class != nil && g.class.opening == nil {
+		m.oldEnds[g.class.Root()]++
+	}
+	m.ended(g, g.since)
+	g.dead, g.state = true, trace.StateUnknown
 	m.gs.Remove(g.id)
 	m.weight -= goroutineSize
+	m.forgetEarly(g)
 	m.bury(g)
 	m.forgetDead(m.horizon())
 }
@@ -315,6 +361,9 @@ func (m *machine) status(g *goroutine, r *trace.Record) {
 		return
 	}
 	if g.state == trace.StateUnknown {
+		if r.State == trace.StateRunnable {
+			m.ready++
+		}
 		g.state, g.class, g.reason = r.State, class, r.Reason
 		if class != nil {
 			m.seen(g, g.since, class, r.State)
@@ -332,12 +381,23 @@ func (m *machine) close(g *goroutine, at int64, waker *goroutine, wakerClass *cl
 		g.since = max(g.since, at)
 		return
 	}
+	if waker == nil && wakerClass == nil && g.isUnblocked() {
+		m.closeUnblocked(g, at)
+		return
+	}
 	// Set field by field: a composite literal would be built and then copied through
 	// memory, which took a tenth of all time.
 	var iv interval
 	iv.start, iv.end, iv.class, iv.waker, iv.wakerClass = g.since, at, g.class, waker, wakerClass
 	iv.state, iv.reason, iv.assist = g.state, g.reason, g.assist
-	if g.state == trace.StateWaiting {
+	switch g.state {
+	case trace.StateRunnable:
+		if g.notice.at == g.since && g.notice.at != 0 {
+			g.notice.queued = at - g.since
+		}
+	case trace.StateWaiting:
+		iv.late = m.lateness(g, at, waker)
+		m.noteExpiry(g, &iv)
 		iv.aide = aideOf(g, waker)
 		if g.aide != nil {
 			g.aide = nil
@@ -372,6 +432,9 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 	}
 	if iv.mayCall() {
 		m.noteCall(r, g, iv)
+		if g.gave != nil && iv.asksForConnection() {
+			g.gave = nil
+		}
 	}
 	if r != nil && r.parts() >= r.weighAt {
 		m.weigh(r)
@@ -380,7 +443,7 @@ func (m *machine) intervalEnded(g *goroutine, iv *interval) {
 		if iv.state == trace.StateWaiting && iv.class != nil && g.claim == unclaimed && iv.getsMessage() {
 			iv.class.rested++
 		}
-		g.mayBe(iv)
+		m.mayBe(g, iv)
 		if m.units {
 			g.runs(iv)
 		}
@@ -395,10 +458,10 @@ func forCollector(c *class) bool { return c != nil && c.GC }
 // needsPast reports whether attributing a wait needs to know what other goroutines
 // did in the meantime.
 func needsPast(c *class, reason trace.Reason) bool {
-	if reason == trace.ReasonNetwork || reason == trace.ReasonSleep || reason == trace.ReasonGC || reason == trace.ReasonSystem || forCollector(c) {
+	if reason == trace.ReasonNetwork || reason == trace.ReasonSleep || reason == trace.ReasonGC || reason == trace.ReasonSystem {
 		return false
 	}
-	return c == nil || c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait
+	return c == nil || c.past
 }
 
 // followable reports whether a wait is not explained by its own stack.
@@ -431,6 +494,7 @@ func (m *machine) rootOf(c *class) *Root {
 
 // finish closes everything that is open at the end of the window.
 func (m *machine) finish() *Summary {
+	m.last = true
 	m.leave()
 	m.countTurns()
 	for _, r := range m.roots {
@@ -444,5 +508,6 @@ func (m *machine) finish() *Summary {
 	m.sum.Covered, m.sum.Kernel = m.covered(), m.kernel.result(m.sum.Samples)
 	m.sum.Led = slices.Sorted(maps.Keys(m.led))
 	m.sum.AcceptLoops = m.acceptLoops()
+	m.sum.Processors = m.profile.result()
 	return &m.sum
 }

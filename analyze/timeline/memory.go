@@ -52,10 +52,10 @@ func sharesOf(memory int64) shares {
 // slices and of maps.
 const (
 	intervalSize  = 96
-	goroutineSize = 400
+	goroutineSize = 480
 	segmentSize   = 96
-	behindSize    = 32
-	callSize      = 160
+	behindSize    = 48
+	callSize      = 232
 	waitSize      = 80
 	pointerSize   = 16
 	frameSize     = 48
@@ -279,25 +279,10 @@ func summed(path []breakdown.Segment, g int64) []breakdown.Segment {
 	return out
 }
 
-// addBehind adds up what holders did.
-func addBehind(sums, more []breakdown.Behind) []breakdown.Behind {
-	for _, b := range more {
-		i := slices.IndexFunc(sums, func(o breakdown.Behind) bool {
-			return o.Release == b.Release && o.Bucket == b.Bucket && o.Batch == b.Batch
-		})
-		if i < 0 {
-			sums = append(sums, b)
-		} else {
-			sums[i].Time += b.Time
-		}
-	}
-	return sums
-}
-
 // dropBranches drops the branches that ended before the horizon: nothing needs them
 // any more.
 func (r *request) dropBranches(horizon int64) {
-	r.branches = slices.DeleteFunc(r.branches, func(g *goroutine) bool { return g.dead && g.died <= horizon })
+	r.branches = slices.DeleteFunc(r.branches, func(g *goroutine) bool { return g.dead && g.died() <= horizon })
 }
 
 // evict stops following goroutines until what is kept weighs at most target. It
@@ -330,6 +315,12 @@ func (m *machine) evict(target int64) {
 		}
 		m.sum.Evicted++
 		m.end(g, m.now)
+	}
+	// The table of the generation would keep all it has ever seen.
+	for i, g := range m.met {
+		if g != nil && g.dead {
+			m.met[i] = nil
+		}
 	}
 	m.known = m.now
 	m.forgetDead(m.horizon())
@@ -398,27 +389,33 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 // An outline is what is kept of a stack when there are too many: its classification
 // and its innermost functions.
 type outline struct {
-	rule, answers                                                                               *rules.Rule
-	chain                                                                                       *breakdown.Chain
-	phase, wakes                                                                                breakdown.Phase
-	system, handler, kind, root, library, timer, unit                                           string
-	noCall, whole, inService, served, dials, writes, observer, gc, receives, gathers, bare, inC bool
-	begins, stream, opens, opened, streams, flushes, cut, accepts                               bool
-	follow                                                                                      rules.Follow
-	role                                                                                        rules.Role
-	starting, showing                                                                           claim
-	site                                                                                        breakdown.Frame
-	depth, innermost                                                                            int
-	inner                                                                                       [outlineFrames]string
+	rule, answers                                                                                                 *rules.Rule
+	chain                                                                                                         *breakdown.Chain
+	phase, wakes                                                                                                  breakdown.Phase
+	system, client, handler, kind, root, library, timer, unit, called                                             string
+	noCall, whole, inService, served, dials, writes, observer, gc, receives, selects, gathers, bare, inC, returns bool
+	begins, stream, opens, opened, streams, flushes, cut, accepts, transaction, expires, limited                  bool
+	drops, connects, looksUp                                                                                      bool
+	purpose                                                                                                       breakdown.Purpose
+	follow                                                                                                        rules.Follow
+	hold                                                                                                          breakdown.Hold
+	role                                                                                                          rules.Role
+	activity                                                                                                      breakdown.Activity
+	collecting                                                                                                    breakdown.Collecting
+	starting, showing                                                                                             claim
+	site                                                                                                          breakdown.Frame
+	depth, innermost                                                                                              int
+	inner                                                                                                         [outlineFrames]string
 }
 
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
-	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, unit: c.Unit,
-		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, gathers: c.Gathers, bare: c.Bare, inC: c.InC,
-		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut, accepts: c.Accepts,
-		follow: c.Follow, role: c.Role, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth, innermost: c.Inner}
+	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, client: c.Client, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, purpose: c.Purpose, unit: c.Unit, called: c.Called,
+		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, selects: c.selects, gathers: c.Gathers, bare: c.Bare, inC: c.InC, returns: c.Returns,
+		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut, accepts: c.Accepts, transaction: c.Transaction, expires: c.Expires, limited: c.Limited,
+		drops: c.Drops, connects: c.Connects, looksUp: c.LooksUp,
+		follow: c.Follow, role: c.Role, hold: c.Hold, activity: c.Activity, collecting: c.Collecting, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth, innermost: c.Inner}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function
 	}
@@ -443,7 +440,7 @@ func (m *machine) outlineOf(c *class) *class {
 		if n := len(c.Stack); n > outlineFrames {
 			short.Stack = append(short.Stack, c.Stack[n-1])
 		}
-		known = &class{Class: &short, starting: c.starting, showing: c.showing, receives: c.receives, toAll: c.toAll, chain: key.chain, admitted: true}
+		known = &class{Class: &short, traits: c.traits, starting: c.starting, showing: c.showing, receives: c.receives, selects: c.selects, toAll: c.toAll, chain: key.chain, admitted: true}
 		m.outlines[key] = known
 	}
 	return known

@@ -35,6 +35,7 @@ type opening struct {
 	state  trace.State // waiting, or in a system call
 	by     *class      // the stack with which another goroutine ended it, nil if none did
 	next   *class      // the first stack after it, nil until there is one
+	called bool        // the goroutine has opened a call since
 	causes []openingCause
 }
 
@@ -68,6 +69,7 @@ func (m *machine) opened(g *goroutine, at int64, wakerClass *class) {
 	m.openingsEnd = max(m.openingsEnd, at)
 	o := &opening{state: g.state, by: wakerClass}
 	o.class = class{Class: &noRules, opening: o}
+	o.class.past = true
 	if wakerClass != nil && wakerClass.ends == nil {
 		m.file(wakerClass)
 		wakerClass.ends = &evidence{}
@@ -249,6 +251,8 @@ func (w *walk) opening(g *goroutine, iv *interval, a, b int64, depth int) {
 	o := iv.class.opening
 	cause := w.cause(iv)
 	switch {
+	case iv.waker != nil && o.by != nil && o.by.unlocks && !followsWhole(o.by) && w.tally != nil && depth < maxHolders:
+		w.chain(iv, iv.waker, a, b, depth)
 	case iv.waker != nil && o.by != nil && o.by.unlocks && !followsWhole(o.by):
 		w.add(g, breakdown.Lock, breakdown.NoPhase, cause, a, b, w.m.behind(iv.waker, iv.wakerClass, a, b, depth))
 	case iv.waker != nil:

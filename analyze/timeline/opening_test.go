@@ -157,6 +157,19 @@ func TestWaitsWhenWindowOpens(t *testing.T) {
 			s.kernel(1, answers)
 			s.goesIdle(1)
 		}, breakdown.DB, breakdown.Query, "main.worker"},
+		{"a worker that serves no request let it go right after another", func(s *script) {
+			for _, g := range []int32{3, 4} {
+				s.records = append(s.records, trace.Record{At: 100, Op: trace.OpStatus, G: g, Other: -1, State: trace.StateWaiting})
+			}
+			s.wakes(3)
+			s.kernel(3, "syscall.read < "+queries+worker)
+			s.wokenBy(3, 4, "runtime.closechan < "+worker)
+			s.wokenBy(3, 1, "runtime.closechan < "+worker)
+			for _, g := range []int32{4, 1} {
+				s.kernel(g, answers)
+				s.goesIdle(g)
+			}
+		}, breakdown.DB, breakdown.Query, "main.worker"},
 	} {
 		s := opened(1)
 		s.kernel(2, "syscall.getpid < "+served) // another request
@@ -234,6 +247,44 @@ func TestWaitsWhenWindowCloses(t *testing.T) {
 			s.at += 500
 			s.kernel(2, "syscall.getpid < main.other")
 		}, map[int64]breakdown.Bucket{1: breakdown.DB, 4: breakdown.Wait}},
+		{"in that order but once", true, func(s *script) {
+			serve(s, 30)
+			serve(s, 1)
+			serve(s, 30)
+			s.blocksAt(3, trace.ReasonNetwork, query)
+			s.at += 500
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{1: breakdown.DB, 4: breakdown.Wait}},
+		{"in any order", true, func(s *script) {
+			for range 20 {
+				serve(s, 1)
+				serve(s, 2)
+			}
+			s.blocksAt(3, trace.ReasonNetwork, query)
+			s.at += 500
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{1: breakdown.Unknown, 4: breakdown.Unknown}},
+		{"a goroutine that another request started for a batch, like the ones before it", true, func(s *script) {
+			for i := int32(0); i <= 20; i++ {
+				s.add(trace.Record{Op: trace.OpCreate, G: 100 + i, Other: 2, State: trace.StateRunnable, Stack: s.stack("main.load < " + served), Stack2: s.stack("main.load.func1")})
+				s.add(trace.Record{Op: trace.OpState, G: 100 + i, Other: -1, State: trace.StateRunning})
+				if i > 0 {
+					s.blocksAt(4, trace.ReasonRecv, jobs)
+				}
+				s.blocksAt(100+i, trace.ReasonSleep, "time.Sleep < main.load.func1")
+				s.at += 1000
+				if i == 20 {
+					break
+				}
+				s.wakes(100 + i)
+				s.blocksAt(100+i, trace.ReasonNetwork, queries+"main.load.func1")
+				s.at += 1000
+				s.wakes(100 + i)
+				s.wokenBy(100+i, 4, "runtime.closechan < main.load.func1")
+				s.add(trace.Record{Op: trace.OpEnd, G: 100 + i, Other: -1})
+			}
+			s.kernel(2, "syscall.getpid < main.other")
+		}, map[int64]breakdown.Bucket{4: breakdown.Sleep}},
 		{"a branch that is at work", false, func(s *script) {
 			s.begins(1, 6, "main.get.func1 < "+served)
 			s.blocksAt(6, trace.ReasonSleep, "time.Sleep < main.get.func1")
@@ -243,7 +294,7 @@ func TestWaitsWhenWindowCloses(t *testing.T) {
 	} {
 		s := &script{stacks: []string{""}, at: 100}
 		s.add(trace.Record{Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning, Stack: s.stack(worker)})
-		for _, g := range []int32{1, 4} {
+		for _, g := range []int32{1, 2, 4} {
 			s.serves(g)
 		}
 		if c.jobs {
@@ -260,6 +311,46 @@ func TestWaitsWhenWindowCloses(t *testing.T) {
 			} else if got := all[i].Path[len(all[i].Path)-1].Bucket; got != want {
 				t.Errorf("%s: goroutine %d is in %s, want %s", c.name, g, got, want)
 			}
+		}
+	}
+}
+
+// The collector and locks stop a request anywhere, also on its way to its handler.
+func TestRequestsAreNamedInPassing(t *testing.T) {
+	const locks = "sync.(*Mutex).Lock < "
+	for _, c := range []struct {
+		name string
+		do   func(*script)
+		want bool
+	}{
+		{"preempted by the collector", func(s *script) { s.blocksAt(1, trace.ReasonGC, "runtime.asyncPreempt2 < "+served) }, true},
+		{"at a lock", func(s *script) { s.blocksAt(1, trace.ReasonSync, locks+served) }, true},
+		{"in a query", func(s *script) { s.blocksAt(1, trace.ReasonNetwork, queries+served) }, false},
+		{"at a lock after a query", func(s *script) {
+			s.blocksAt(1, trace.ReasonNetwork, queries+served)
+			s.wakes(1)
+			s.blocksAt(1, trace.ReasonSync, locks+served)
+		}, false},
+		{"in a query after a lock", func(s *script) {
+			s.blocksAt(1, trace.ReasonSync, locks+served)
+			s.wakes(1)
+			s.blocksAt(1, trace.ReasonNetwork, queries+served)
+		}, false},
+	} {
+		s := &script{stacks: []string{""}, at: 100}
+		s.add(trace.Record{Op: trace.OpStatus, G: 1, Other: -1, State: trace.StateRunning, Stack: s.stack("net/http.(*conn).serve")})
+		s.goesIdle(1)
+		s.wakes(1)
+		s.kernel(1, peeks)
+		c.do(s)
+		s.wakes(1)
+		s.kernel(1, answers)
+		s.goesIdle(1)
+		s.kernel(2, "syscall.getpid < main.other")
+		all := s.play(t)
+		i := slices.IndexFunc(all, func(r breakdown.Request) bool { return !r.Incomplete && r.Endpoint != "" })
+		if i < 0 || all[i].NamedInPassing != c.want {
+			t.Errorf("%s: the requests are %+v", c.name, all)
 		}
 	}
 }

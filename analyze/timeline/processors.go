@@ -9,26 +9,27 @@ import (
 func (m *machine) sample(r *trace.Record) {
 	m.sum.Samples++
 	m.sampled(r.At)
-	if r.G < 0 {
-		return
+	class := m.stacks[r.Stack]
+	var g *goroutine
+	if r.G >= 0 {
+		g = m.gs.Find(m.ids[r.G])
 	}
-	g := m.gs.Find(m.ids[r.G])
+	m.profiled(g, class, r.At)
 	if g == nil {
 		return
 	}
 	if g.state == trace.StateRunning {
 		m.sum.SamplesRunning++
 	}
-	class := m.stacks[r.Stack]
 	req := m.worksFor(g)
 	m.covers(req, g, class)
 	if class == nil || req == nil {
 		return
 	}
 	if req.g == g {
-		unnamed := req.depth == 0 || req.NamedBySample
+		unnamed, passing := req.depth == 0 || req.NamedBySample, req.NamedInPassing
 		req.note(class)
-		req.NamedBySample = unnamed && req.depth > 0
+		req.NamedBySample, req.NamedInPassing = unnamed && req.depth > 0, passing
 	}
 	if g.state == trace.StateRunning && !g.assist {
 		req.RanSampled++
@@ -58,6 +59,7 @@ func (m *machine) proc(id int64, runs bool, at int64) {
 		}
 	}
 	busy := m.maxProcs > 0 && m.procsRunning >= m.maxProcs
+	m.crowds(busy, at)
 	switch {
 	case busy && m.busySince == 0:
 		m.busySince = at

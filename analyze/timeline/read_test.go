@@ -19,6 +19,7 @@ import (
 	"timesink/analyze/rules"
 	"timesink/analyze/timeline"
 	"timesink/analyze/trace/tracetest"
+	"timesink/collect/bounded/boundedtest"
 )
 
 // recordGenerations traces f, called once in each of n generations. A flight recorder
@@ -201,11 +202,16 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := int64(0)
-		sum, err := timeline.Read(t.Context(), bytes.NewReader(data), rules.New(), 2, func(r *breakdown.Request) {
-			n++
-			if err := r.Check(); err != nil {
-				t.Error(err)
-			}
+		var sum *timeline.Summary
+		var err error
+		boundedtest.Check(t, len(data), boundedtest.Limit{Base: 64 << 20, PerByte: 1 << 11}, func() {
+			n = 0
+			sum, err = timeline.Read(t.Context(), bytes.NewReader(data), rules.New(), 2, func(r *breakdown.Request) {
+				n++
+				if err := r.Check(); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 		if err != nil {
 			return

@@ -147,6 +147,19 @@ func (m *machine) seen(g *goroutine, at int64, c *class, state trace.State) {
 	}
 }
 
+// seenInPassing handles a stack at which the collector, the scheduler or a lock stopped a
+// goroutine, or at which it released a lock.
+func (m *machine) seenInPassing(g *goroutine, at int64, c *class, state trace.State) {
+	before, depth, sampled := m.served(g), 0, false
+	if before != nil {
+		depth, sampled = before.depth, before.NamedBySample || before.NamedInPassing
+	}
+	m.seen(g, at, c, state)
+	if r := m.served(g); r != nil && r.depth > 0 && (r != before || r.depth > depth || sampled) {
+		r.NamedInPassing = true
+	}
+}
+
 // collects reports whether the stack looks idle but is working for the collector: an
 // allocation there started a collection or had to assist one.
 func (c *class) collects() bool {
@@ -163,12 +176,12 @@ func (g *goroutine) stopped(state trace.State) bool {
 // the goroutine serves a request, the window's start cut that request.
 func (m *machine) recognize(g *goroutine, c *class) {
 	g.root.Goroutines--
-	g.root = m.rootOf(c)
+	g.birth = m.birthBefore(c)
 	g.root.Goroutines++
 	early := g.early
 	m.shows(g.opening, c)
 	if c.Kind != "" && c.Role < rules.Fetch {
-		g.forgetEarly()
+		m.forgetEarly(g)
 	}
 	for _, k := range recognizers[unclaimed+1:] {
 		if k.meet(m, g, c, early) {
@@ -180,19 +193,21 @@ func (m *machine) recognize(g *goroutine, c *class) {
 
 // mayBe keeps the first intervals of a goroutine that existed before the window, as
 // long as it may turn out to serve a connection or a queue.
-func (g *goroutine) mayBe(iv *interval) {
+func (m *machine) mayBe(g *goroutine, iv *interval) {
 	const most = 16
 	switch {
 	case g.claim == unseen && len(g.early) < most, g.claim == unclaimed && 0 < len(g.early) && len(g.early) < most:
 		rare := g.ensureRare()
 		rare.early = append(rare.early, *iv)
+		m.weight += intervalSize
 	case g.claim == unclaimed:
-		g.forgetEarly() // its first unit will remain unknown
+		m.forgetEarly(g) // its first unit will remain unknown
 	}
 }
 
-func (g *goroutine) forgetEarly() {
+func (m *machine) forgetEarly(g *goroutine) {
 	if g.early != nil {
+		m.weight -= int64(len(g.early)) * intervalSize
 		g.early = nil
 	}
 }

@@ -35,6 +35,9 @@ type request struct {
 	streams  bool
 	flushing bool
 	flushes  int
+	// gaveUp is when a deadline last ended a wait of its goroutine in the service's own
+	// code, 0 if something else ended one since.
+	gaveUp int64
 	// finished is when the goroutine was last seen ending the answer, or 0.
 	finished int64
 	observer bool
@@ -94,7 +97,7 @@ func (r *request) note(c *class) {
 		r.noteKind(c)
 	}
 	if c.Depth > 0 {
-		r.NamedBySample = false
+		r.NamedBySample, r.NamedInPassing = false, false
 	}
 	if c.Depth > r.depth {
 		r.Endpoint, r.depth, r.Chains = c.Handler, c.Depth, r.Chains[:0]
@@ -191,6 +194,7 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 			r.Kind += breakdown.Streaming
 		}
 		m.settleLed(r)
+		r.giveUp()
 		m.placeCalls(r)
 		m.sum.Requests++
 		if m.mayTurnOut(r) {
@@ -239,6 +243,7 @@ func (m *machine) attributeOpen(g *goroutine) {
 	if m.now > g.since && g.state != trace.StateUnknown {
 		iv := interval{start: g.since, end: m.now, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
 		m.attribute(r, g, &iv)
+		m.noteStanding(r, g)
 	}
 }
 

@@ -118,11 +118,13 @@ func (m *machine) requeue(r *request, s *sharing) {
 	}
 	var spent [breakdown.NumBuckets]int64
 	for _, p := range r.Path[from : to+1] {
-		if p.Bucket != breakdown.Wait {
-			spent[p.Bucket] += p.End - p.Start
-		}
+		rest := p.End - p.Start // beside what holders are known to have done meanwhile
 		for _, b := range p.Behind {
 			spent[b.Bucket] += b.Time
+			rest -= b.Time
+		}
+		if p.Bucket != breakdown.Wait {
+			spent[p.Bucket] += rest
 		}
 	}
 	r.Path = slices.Replace(r.Path, from, to+1, breakdown.Segment{Start: s.start, End: s.end, Goroutine: r.Goroutine, Bucket: breakdown.Wait,

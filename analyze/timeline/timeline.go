@@ -65,11 +65,13 @@ type Summary struct {
 	Running    int64 // running time of all goroutines
 	// RunningBriefly is the part of Running in stretches of less than 2 ms.
 	RunningBriefly int64
+	Load           *breakdown.Load // nil unless Reader.Load is set
 	Coverage       breakdown.Coverage
 	// Samples counts the CPU samples, and SamplesRunning those that hit a goroutine
 	// in running state.
 	Samples, SamplesRunning int64
 	Kernel                  Kernel
+	Processors              breakdown.Processors
 	// InCalls is how much of the time counted as file is uncertain: a trace of Go
 	// before 1.22 rarely says when a system call ended. AfterCalls is how long
 	// goroutines of requests ran after a file's system call. It counts as cpu, though
@@ -100,6 +102,12 @@ type Summary struct {
 	// AcceptLoops are the goroutines that accept connections and were held up in that,
 	// by what held them up; the longest first.
 	AcceptLoops []AcceptLoop
+	// Standing is what the service's goroutines that serve no request were at when the
+	// window closed, the most first.
+	Standing []Standing
+	// Growth is the goroutines that were started in the window and stayed, by the place
+	// that started them, the most first.
+	Growth []Growth
 }
 
 // Window returns how much time the trace spans, covered or lost, in ns.
@@ -145,6 +153,8 @@ type Reader struct {
 	// After, if not nil, is called after each generation with how much of the trace's
 	// time was read, in ns.
 	After func(covered int64)
+	// Load fills in Summary.Load.
+	Load bool
 }
 
 // Read reads a trace with DefaultMemory. See Reader.Read.
@@ -171,6 +181,9 @@ func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*br
 	m := newMachine(o.Table, emit)
 	m.bound(sh)
 	m.reasonName = in.ReasonName
+	if o.Load {
+		m.sum.Load = &breakdown.Load{}
+	}
 	m.sum.Version, m.instant = in.Version(), in.Version() < trace.SplitsFrom
 	if o.Workers > 1 {
 		m.delivery = newDelivery(emit)
@@ -221,6 +234,7 @@ func (m *machine) generation(g *trace.Generation) {
 		m.sum.Generations++
 		m.sum.Events += g.Events
 		m.clock(g.Clock)
+		m.profile.heap.add(g.Heap)
 		m.startGeneration(g.First)
 		stacks := make([]*class, 0, len(g.Stacks))
 		for records := range g.Records() {

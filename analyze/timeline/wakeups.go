@@ -14,6 +14,9 @@ func (m *machine) wake(g *goroutine, at int64, state trace.State, waker *gorouti
 		m.feed(g, wakerClass)
 		m.noteWaker(g, waker, wakerClass, at)
 		m.consumed(waker, at, wakerClass, waited)
+		if waited != nil && waited.Phase == breakdown.PoolWait && reason != trace.ReasonSync && wakerClass != nil && wakerClass.Returns {
+			m.givesConnection(waker, wakerClass)
+		}
 	}
 	if wakerClass != nil && wakerClass.ends != nil && waited != nil && reason != trace.ReasonGC {
 		wakerClass.ends.learn(spell{waited, trace.StateWaiting, reason})
@@ -68,7 +71,11 @@ func (m *machine) notePass(from, to *goroutine, at int64) {
 // noteWaker updates the waker's request from the waker's stack, and records that the
 // waker woke another request.
 func (m *machine) noteWaker(g, waker *goroutine, wakerClass *class, at int64) {
-	if wakerClass != nil {
+	switch {
+	case wakerClass == nil:
+	case wakerClass.GC || wakerClass.unlocks:
+		m.seenInPassing(waker, at, wakerClass, trace.StateRunning)
+	default:
 		m.seen(waker, at, wakerClass, trace.StateRunning)
 	}
 	r := m.worksFor(g)

@@ -15,7 +15,7 @@ func (m *machine) account(r *request, g *goroutine, iv *interval) {
 	length := iv.end - iv.start
 	running := iv.state == trace.StateRunning
 	if running {
-		m.ran(r, iv, length)
+		m.ran(r, iv.start, iv.end, iv.assist)
 	}
 	if r != nil && r.observer || iv.class != nil && iv.class.Observer {
 		return
@@ -42,14 +42,18 @@ func (m *machine) account(r *request, g *goroutine, iv *interval) {
 }
 
 // ran counts running time, and brief stretches of it apart.
-func (m *machine) ran(r *request, iv *interval, length int64) {
+func (m *machine) ran(r *request, start, end int64, assist bool) {
+	length := end - start
 	briefly := length
 	if length >= briefRun {
 		briefly = 0
 	}
 	m.sum.Running += length
+	if l := m.sum.Load; l != nil {
+		l.Add(start, end)
+	}
 	m.sum.RunningBriefly += briefly
-	if r != nil && !iv.assist {
+	if r != nil && !assist {
 		r.Ran += length
 		r.RanBriefly += briefly
 	}

@@ -51,7 +51,7 @@ func BenchmarkSplit(b *testing.B) {
 // events, with the ordinary reader, and with this package's decoder.
 func BenchmarkDecode(b *testing.B) {
 	g := slices.MaxFunc(generations(b, benchTrace(b)), func(a, b encoded) int { return len(a.data) - len(b.data) })
-	bare := func(g encoded, _ *shared, _ []Record) (d Generation, err error) {
+	bare := func(g encoded, _ *shared, _ *store) (d Generation, err error) {
 		r, err := xtrace.NewReader(bytes.NewReader(g.data))
 		for err == nil {
 			_, err = r.ReadEvent()
@@ -62,8 +62,8 @@ func BenchmarkDecode(b *testing.B) {
 		}
 		return d, err
 	}
-	own := func(g encoded, c *shared, reuse []Record) (Generation, error) {
-		d, ok := decodeWire(g, c, reuse)
+	own := func(g encoded, c *shared, s *store) (Generation, error) {
+		d, ok := decodeWire(g, c, s)
 		if !ok {
 			return d, fmt.Errorf("not decoded")
 		}
@@ -71,16 +71,17 @@ func BenchmarkDecode(b *testing.B) {
 	}
 	for _, bench := range []struct {
 		name   string
-		decode func(encoded, *shared, []Record) (Generation, error)
+		decode func(encoded, *shared, *store) (Generation, error)
 	}{{"bare", bare}, {"reader", ordinary}, {"own", own}} {
 		b.Run(bench.name, func(b *testing.B) {
-			c := newShared(Options{})
+			c, s := newShared(Options{}), newStore(b.Context())
 			var d Generation
 			for b.Loop() {
 				var err error
-				if d, err = bench.decode(g, c, d.records); err != nil {
+				if d, err = bench.decode(g, c, s); err != nil {
 					b.Fatal(err)
 				}
+				d.release()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(d.Events), "ns/event")
 		})

@@ -25,6 +25,9 @@ type Generation struct {
 	// Go 1.25.
 	Clock *Clock
 
+	// Heap is how the garbage collector set its goal.
+	Heap Heap
+
 	// IDs holds the runtime's ids of goroutines, processors and tasks. An index stands for
 	// one goroutine from its creation to its end, and is not reused.
 	IDs []int64
@@ -35,10 +38,33 @@ type Generation struct {
 	Names []string
 
 	records []Record
+	blocks  [][]Record // the records in place of records, if store is not nil
+	store   *store
 	nameOf  map[string]int32
 	// pieces decodes the records of a generation too large to hold them all. It is nil for
 	// other generations.
 	pieces func(each func(*Generation) bool)
+}
+
+// A Heap sums, over the collections that ended in a generation, what was reachable and the
+// goal for the next collection, in bytes.
+type Heap struct{ Collections, Live, Goal int64 }
+
+// A collecting follows the heap's events.
+type collecting struct {
+	heapSize int64 // in bytes
+	marked   bool  // a mark phase has ended, and its goal is to come
+}
+
+// goal records the heap's goal. The first one after a mark phase is its result: before it,
+// the runtime sets the heap's size to what was marked.
+func (c *collecting) goal(h *Heap, bytes int64) {
+	if c.marked && c.heapSize > 0 {
+		h.Collections++
+		h.Live += c.heapSize
+		h.Goal += bytes
+	}
+	c.marked = false
 }
 
 // A Clock is one moment on two clocks.
@@ -48,18 +74,19 @@ type Clock struct {
 }
 
 // Empty reports whether the generation has no records: it consists only of its edges, or was
-// skipped.
-func (g *Generation) Empty() bool { return len(g.records) == 0 && g.pieces == nil }
+// skipped, or its records have been yielded.
+func (g *Generation) Empty() bool {
+	return len(g.records) == 0 && (len(g.blocks) == 0 || len(g.blocks[0]) == 0) && g.pieces == nil
+}
 
-// Records yields the records in order: all at once, or in pieces if together they would take
-// more than Budget.Decoding. With each piece IDs, Stacks and Names may grow at their ends, or
-// be reallocated. The records are valid until the next piece or the next generation.
+// Records yields the records in order, some thousands at a time. If together they would take
+// more than Budget.Decoding, IDs, Stacks and Names may grow at their ends with each of these
+// pieces, or be reallocated. The records of a piece are valid until the next one is asked
+// for: their memory is used for later generations. So Records may be ranged over only once.
 func (g *Generation) Records() iter.Seq[[]Record] {
 	return func(yield func([]Record) bool) {
 		if g.pieces == nil {
-			if len(g.records) > 0 {
-				yield(g.records)
-			}
+			g.yield(yield)
 			return
 		}
 		g.pieces(func(d *Generation) bool {
@@ -69,13 +96,30 @@ func (g *Generation) Records() iter.Seq[[]Record] {
 	}
 }
 
+// yield yields the records of a generation that is in memory as a whole.
+func (g *Generation) yield(yield func([]Record) bool) {
+	if len(g.records) > 0 {
+		yield(g.records)
+		return
+	}
+	for more := true; more && len(g.blocks) > 0; {
+		b := g.blocks[0]
+		g.blocks = g.blocks[1:]
+		more = len(b) == 0 || yield(b)
+		g.store.give(b)
+	}
+}
+
 // decode decodes one generation: with this package's decoder if it knows the version and
 // nothing is unexpected, or else with the ordinary reader, whose result is the same. If it
 // returns an error, the generation is incomplete and must not be used.
-func decode(g encoded, c *shared, reuse []Record) (d Generation, err error) {
+func decode(g encoded, c *shared, s *store) (d Generation, err error) {
 	defer gaveUp(&err)
-	if d, ok := decodeWire(g, c, reuse); ok {
-		return d, nil
+	if d, ok := decodeWire(g, c, s); ok {
+		return d, s.err()
 	}
-	return decodeEvents(g, c, reuse)
+	if d, err = decodeEvents(g, c, s); err == nil {
+		err = s.err()
+	}
+	return d, err
 }

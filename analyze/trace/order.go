@@ -45,6 +45,8 @@ type ordering struct {
 	now      int64 // the time of the previous event; times strictly increase
 	bad      bool  // the ordinary reader would, or might, reject the generation
 
+	pieces
+	collecting
 	out     Generation
 	shared  *shared
 	indexes []int32 // from ids of stacks to indexes in out.Stacks, -1 if not assigned yet
@@ -54,23 +56,32 @@ type ordering struct {
 // decodeWire decodes a generation with the same result as decodeEvents, in a sixth of the
 // time. It returns false if it cannot. Like decodeEvents it starts each generation with no
 // state from the one before.
-func decodeWire(g encoded, c *shared, reuse []Record) (Generation, bool) {
-	w, ok := newWire(g)
+func decodeWire(g encoded, c *shared, s *store) (Generation, bool) {
+	o, ok := newOrdering(g, c)
 	if !ok {
 		return Generation{}, false
+	}
+	if s != nil {
+		o.pieces, o.out.records = pieces{least: blockRecords, store: s}, s.take()
+	}
+	ok = o.run()
+	s.done(&o.out, ok)
+	return o.out, ok
+}
+
+// newOrdering returns an ordering of a generation's events, before the first. It returns
+// false if this package cannot decode the generation.
+func newOrdering(g encoded, c *shared) (*ordering, bool) {
+	w, ok := newWire(g)
+	if !ok {
+		return nil, false
 	}
 	o := &ordering{wire: w, scheduler: newScheduler(), shared: c,
 		indexes: slices.Repeat([]int32{-1}, len(w.stacks)),
 		reasons: slices.Repeat([]int16{-1}, len(w.strings))}
 	o.indexes[0] = 0
-	o.out = Generation{records: reuse[:0], Stacks: []*Stack{nil}, Clock: w.clock}
-	// Growing a slice that is too short copies it, with both copies in memory. The spare
-	// capacity also lets it hold denser generations later.
-	if most := w.events / eventBytes; cap(reuse) < most/8*7 {
-		o.out.records = make([]Record, 0, most/4*5)
-	}
-	ok = o.run()
-	return o.out, ok
+	o.out = Generation{Stacks: []*Stack{nil}, Clock: w.clock}
+	return o, true
 }
 
 // run puts all events of the generation in order. It returns false if it cannot.
@@ -94,6 +105,9 @@ func (o *ordering) run() bool {
 			return true
 		case !o.step(0) && !o.stepOther():
 			return false
+		}
+		if o.full(&o.out) && !o.pass(&o.out) {
+			return true
 		}
 	}
 	return false
@@ -240,7 +254,7 @@ func (o *ordering) resolveStack(id uint64) int32 {
 		return 0
 	}
 	i := int32(0)
-	if pcs := o.stacks[id]; len(pcs) > 0 {
+	if pcs := o.stacks[id]; len(pcs) > 0 && !o.checks {
 		s := o.shared.stack(pcs, func() []Frame { return o.resolve(o.shared, pcs) })
 		i = int32(len(o.out.Stacks))
 		o.out.Stacks = append(o.out.Stacks, s)

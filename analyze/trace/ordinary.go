@@ -10,33 +10,30 @@ import (
 )
 
 // decodeEvents decodes one generation with the ordinary reader.
-func decodeEvents(g encoded, c *shared, reuse []Record) (Generation, error) {
+func decodeEvents(g encoded, c *shared, s *store) (Generation, error) {
 	e := newEvents(c)
-	e.d.records = reuse[:0]
+	if s != nil {
+		e.pieces, e.d.records = pieces{least: blockRecords, store: s}, s.take()
+	}
 	err := e.read(g)
+	s.done(&e.d, err == nil)
 	return e.d, err
 }
 
-// pieceRecords is the least number of records in a piece of a generation, except for the last
-// piece.
-const pieceRecords = 1 << 16
-
-// check returns a generation without its records, or the error from decoding it.
-func check(g encoded, c *shared) (d Generation, err error) {
-	defer gaveUp(&err)
+// checkEvents returns a generation without its records, or the error from decoding it.
+func checkEvents(g encoded, c *shared) (d Generation, err error) {
 	e := newEvents(c)
 	e.checks = true
 	err = e.read(g)
 	return e.d, err
 }
 
-// decodePieces decodes a generation that passed check. It calls each with pieces of at least
-// that many records, so that all are never in memory at once. It stops if each returns false.
-func decodePieces(g encoded, c *shared, least int, each func(*Generation) bool) {
+// decodeEventPieces decodes a generation that passed checkEvents, in pieces.
+func decodeEventPieces(g encoded, c *shared, p pieces) {
 	e := newEvents(c)
-	e.least, e.each = least, each
+	e.pieces = p
 	if e.read(g) == nil && !e.enough {
-		e.flush()
+		e.pass(&e.d)
 	}
 }
 
@@ -53,10 +50,8 @@ type events struct {
 	shared *shared
 	in     interner
 	d      Generation
-	each   func(*Generation) bool // called with each piece of the records
-	least  int                    // records in a piece
-	enough bool                   // each returned false
-	checks bool                   // only check that all events can be read
+	pieces
+	collecting
 
 	goroutines, processors map[int64]int32 // indexes by id
 }
@@ -95,25 +90,33 @@ func (e *events) read(g encoded) error {
 			}
 			d.Last = at
 		}
+		e.collects(&ev)
 		if e.checks && ev.Kind() != xtrace.EventSync {
 			continue // its stack would only use memory
 		}
 		e.event(&ev, at)
-		if e.each != nil && len(d.records) >= e.least {
-			if e.flush(); e.enough {
+		if e.full(d) {
+			d.Stacks = e.in.stacks
+			if !e.pass(d) {
 				return nil
 			}
 		}
 	}
 }
 
-// flush passes on the records that have accumulated.
-func (e *events) flush() {
-	if len(e.d.records) > 0 {
-		e.d.Stacks = e.in.stacks
-		e.enough = !e.each(&e.d)
+// collects adds what an event says of the heap.
+func (e *events) collects(ev *xtrace.Event) {
+	switch ev.Kind() {
+	case xtrace.EventMetric:
+		switch m := ev.Metric(); m.Name {
+		case "/memory/classes/heap/objects:bytes":
+			e.heapSize = int64(m.Value.Uint64())
+		case "/gc/heap/goal:bytes":
+			e.goal(&e.d.Heap, int64(m.Value.Uint64()))
+		}
+	case xtrace.EventRangeEnd:
+		e.marked = e.marked || ev.Range().Name == "GC concurrent mark phase"
 	}
-	e.d.records = e.d.records[:0]
 }
 
 // event adds the record of an event, if it has one.

@@ -20,8 +20,9 @@ type pipeline struct {
 	room    *semaphore.Weighted // what is left of most
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
-	records spare[Record] // of released generations
-	data    spare[byte]   // of decoded generations
+	store   *store
+	workers int
+	data    spare[byte] // of decoded generations
 }
 
 // A result is a decoded generation, or the error from reading or decoding it.
@@ -32,12 +33,11 @@ type result struct {
 	err  error
 }
 
-// The memory of a generation in flight beside its own bytes: one record for each event, which
-// takes at least eventBytes, in a slice with a quarter more capacity, so that it can also
-// hold denser generations later.
+// The most memory of a generation in flight beside its own bytes: one record for each event,
+// which takes about eventBytes, and a quarter more for events that take less.
 const (
 	eventBytes = 4
-	rowBytes   = recordSize * 5 / 4 // of the slice, for each record
+	rowBytes   = recordSize * 5 / 4
 )
 
 func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
@@ -46,7 +46,7 @@ func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
 		most = math.MaxInt64
 	}
 	p := &pipeline{s: s, shared: c, most: most, room: semaphore.NewWeighted(most)}
-	p.records.most, p.data.most = most/rowBytes, b.Spare
+	p.data.most = b.Spare
 	// A generation read in pieces is in memory twice: here and in the ordinary reader.
 	s.most, s.spare = int(b.Decoding/2), &p.data
 	if s.version < firstSplit {
@@ -59,6 +59,7 @@ func newPipeline(s *splitter, c *shared, b Budget) *pipeline {
 // or when the context is done.
 func (p *pipeline) run(ctx context.Context, workers int) <-chan *result {
 	ctx, p.cancel = context.WithCancel(ctx)
+	p.store, p.workers = newStore(ctx), workers
 	out := make(chan *result)
 	// Each generation's place in the row is a channel. One generation is being used, one
 	// waits at the row's end and one has been read, so the row needs to hold only the
@@ -118,10 +119,12 @@ func (p *pipeline) decode(g encoded, r *result) {
 	switch {
 	case g.lost > 0:
 	case p.size(&g) > p.most:
-		d, err = check(g, p.shared)
-		d.pieces = func(each func(*Generation) bool) { decodePieces(g, p.shared, pieceRecords, each) }
+		d, err = decodeInPieces(g, p.shared, pieceRecords)
 	default:
-		d, err = decode(g, p.shared, p.records.take())
+		// As many blocks as this generation may need, and some more: the receiver is
+		// slower than the decoder, which waits for its blocks.
+		p.store.expect(max(p.workers-1, 1) * (len(g.data)/(eventBytes*blockRecords) + 4))
+		d, err = decode(g, p.shared, p.store)
 		p.data.give(g.data)
 	}
 	d.Number, d.Skipped = g.number, g.lost
@@ -173,9 +176,9 @@ func (p *pipeline) size(g *encoded) int64 {
 	return int64(len(g.data) * times)
 }
 
-// release returns the room of a generation and keeps its records for reuse.
+// release returns the room of a generation, and its blocks.
 func (p *pipeline) release(r *result) {
-	p.records.give(r.records)
+	r.release()
 	p.room.Release(r.held)
 }
 

@@ -79,6 +79,20 @@ func (o *ordering) mark(t *thread) bool {
 		return o.refuse()
 	}
 	o.gcSeq, o.gc = seq, after
+	o.marked = o.marked || t.typ == evGCEnd
+	return o.count(t)
+}
+
+// heap handles a new size of the heap, or a new goal for it.
+func (o *ordering) heap(t *thread) bool {
+	if !o.hasProcessor(t) {
+		return false
+	}
+	if t.typ == evHeapAlloc {
+		o.heapSize = int64(t.args[1])
+	} else {
+		o.goal(&o.out.Heap, int64(t.args[1]))
+	}
 	return o.count(t)
 }
 

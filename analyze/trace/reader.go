@@ -28,9 +28,9 @@ type Options struct {
 // measured, so the same budget has the same effect on every machine and with any number of
 // workers.
 type Budget struct {
-	// Decoding is for generations that were read and not yet released. At most as much again
-	// holds slices of records for reuse. A generation that needs more than Decoding yields
-	// its records in pieces, which takes about six times as long. One with more bytes than
+	// Decoding is for generations that were read and not yet released, with the records
+	// that have not been yielded yet. A generation that needs more than Decoding yields
+	// its records in pieces, which takes about twice as long. One with more bytes than
 	// half of Decoding is skipped.
 	Decoding int64
 	// Old is used instead for a trace of Go before 1.22. A trace that needs more is
@@ -70,8 +70,8 @@ func (r *Reader) Version() int { return r.split.version }
 const SplitsFrom = firstSplit
 
 // Generations yields the trace's generations in file order, which need not be the order of
-// their numbers: see Sequence. A Generation is released when the loop body ends, and its
-// records must not be used after that. The iteration ends with the trace, when ctx is done,
+// their numbers: see Sequence. A Generation is released when the loop body ends, and must not
+// be used after that, except for its tables. The iteration ends with the trace, when ctx is done,
 // or at the first error; see Err. It may be ranged over only once.
 func (r *Reader) Generations(ctx context.Context) iter.Seq[*Generation] {
 	return func(yield func(*Generation) bool) {

@@ -16,6 +16,7 @@ import (
 
 	"timesink/analyze/trace"
 	"timesink/analyze/trace/tracetest"
+	"timesink/collect/bounded/boundedtest"
 )
 
 // A reading is everything that a Reader says about a trace.
@@ -52,7 +53,7 @@ func read(t testing.TB, r io.Reader, o trace.Options) (out reading) {
 		}
 		out.records = append(out.records, all)
 		out.generations = append(out.generations, trace.Generation{Number: g.Number, Events: g.Events, First: g.First, Last: g.Last,
-			Clock: g.Clock, IDs: g.IDs, Stacks: g.Stacks, Names: g.Names})
+			Clock: g.Clock, Heap: g.Heap, IDs: g.IDs, Stacks: g.Stacks, Names: g.Names})
 	}
 	if err := in.Err(); err != nil {
 		out.err, out.unread = err.Error(), in.Unread()
@@ -315,6 +316,8 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, budget uint32) {
-		read(t, bytes.NewReader(data), trace.Options{Workers: 2, Budget: trace.Budget{Decoding: int64(budget), Old: 1 << 20, Stacks: int64(budget)}})
+		boundedtest.Check(t, len(data), boundedtest.Limit{Base: 64 << 20, PerByte: 1 << 11}, func() {
+			read(t, bytes.NewReader(data), trace.Options{Workers: 2, Budget: trace.Budget{Decoding: int64(budget), Old: 1 << 20, Stacks: int64(budget)}})
+		})
 	})
 }

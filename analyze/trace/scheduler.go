@@ -77,7 +77,7 @@ func (o *ordering) advance(t *thread) bool {
 	case evGCSweepActive, evGCSweepBegin, evGCSweepEnd:
 		return o.sweep(t)
 	case evHeapAlloc, evHeapGoal:
-		return o.hasProcessor(t) && o.count(t)
+		return o.heap(t)
 
 	case evGoLabel:
 		o.knowsString(t.args[1])

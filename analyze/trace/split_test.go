@@ -11,6 +11,7 @@ import (
 	xtrace "golang.org/x/exp/trace"
 
 	"timesink/analyze/trace/tracetest"
+	"timesink/collect/bounded/boundedtest"
 )
 
 // boundaries returns the offsets in a trace at which its whole generations end.
@@ -99,7 +100,12 @@ func FuzzSplit(f *testing.F) {
 		f.Add(faulty)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		bounds, err := boundaries(bytes.NewReader(data))
+		var bounds []int64
+		var err error
+		// Without buffers to use again, each generation takes one of 1 MB.
+		boundedtest.Check(t, len(data), boundedtest.Limit{Base: 8 << 20, PerByte: 1 << 11}, func() {
+			bounds, err = boundaries(bytes.NewReader(data))
+		})
 		if err != nil && errors.Is(err, io.EOF) {
 			t.Errorf("an end is an error: %v", err)
 		}

@@ -19,13 +19,13 @@ import (
 )
 
 // ordinary decodes a generation with the ordinary reader.
-func ordinary(g encoded, c *shared, reuse []Record) (d Generation, err error) {
+func ordinary(g encoded, c *shared, s *store) (d Generation, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	return decodeEvents(g, c, reuse)
+	return decodeEvents(g, c, s)
 }
 
 // A pair is what each of the two decoders keeps from generation to generation.

@@ -33,13 +33,16 @@ instances of one service.`,
 			}
 			return flags.check()
 		},
+		ValidArgsFunction: completeCaptures(0),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			for _, file := range args {
 				if output.output != "" && sameFile(file, output.output) {
 					return usagef("give --output another name", "--output %s would overwrite the input", output.output)
 				}
 			}
-			b, err := t.analyzeFiles(cmd.Context(), args, flags.options())
+			opts := flags.options()
+			opts.Spread = true
+			b, err := t.analyzeFiles(cmd.Context(), args, opts)
 			if err != nil {
 				return err
 			}

@@ -34,9 +34,7 @@ func (f *formatFlag) register(cmd *cobra.Command) {
 	}
 	last := len(f.formats) - 1
 	cmd.Flags().StringVarP(&f.format, "format", "f", f.usual, "`format` of the answer: "+strings.Join(f.formats[:last], ", ")+" or "+f.formats[last])
-	if err := cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(f.formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is registered above
-	}
+	completeFlag(cmd, "format", cobra.FixedCompletions(f.formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // check reports a usage error for an unknown format, before anything is done.
@@ -139,7 +137,7 @@ func (a *answerFlags) readRules() error {
 
 // options returns the options of the analysis.
 func (a *answerFlags) options() analyze.Options {
-	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units, FindUnits: a.root == rootAuto}
+	return analyze.Options{Memory: int64(a.memory), Rules: a.own, Units: a.units, FindUnits: a.root == rootAuto, Forecasts: true}
 }
 
 // write writes the answer to w, laid out for the terminal if w is one.
@@ -235,6 +233,13 @@ func sameFile(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
+}
+
+// notes prints warnings to standard error.
+func (t *tool) notes(list []string) {
+	for _, text := range list {
+		fmt.Fprintf(t.stderr, "warning: %s\n", oneLine(text))
+	}
 }
 
 // warnings prints a capture's warnings to standard error, for the commands that print

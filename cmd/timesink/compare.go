@@ -3,39 +3,45 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
-	"timesink/collect/capture"
 	"timesink/report"
 )
 
 // compareFlags holds the flags of compare.
 type compareFlags struct {
 	answerFlags
-	alpha        float64
-	failIf       []string
-	failIfUnsure bool
-	gates        []analyze.Gate
+	baselineFlags
+	alpha     float64
+	gateAlpha float64
+	failIf    []string
+	strict    bool
+	noise     string
+	gates     []analyze.Gate
 }
 
 func (f *compareFlags) register(cmd *cobra.Command) {
 	f.answerFlags.formats = formatsThat((*format).compares)
 	f.answerFlags.register(cmd)
+	f.baselineFlags.register(cmd)
 	cmd.Flags().Float64Var(&f.alpha, "alpha", analyze.DefaultAlpha, "call a change significant if chance alone would cause it less often than this")
-	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 if this `condition` holds and the change is significant, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
-	cmd.Flags().BoolVar(&f.failIfUnsure, "fail-if-unsure", false, "exit with 3 also if a condition holds but the samples cannot tell it from chance")
+	cmd.Flags().StringArrayVar(&f.failIf, "fail-if", nil, "exit with 3 if this `condition` holds and chance does not explain it, such as \"p95 > +10%\" or \"db mean > +5ms @ GET /v1/vin/{vin}\" (repeatable)")
+	cmd.Flags().Float64Var(&f.gateAlpha, "gate-alpha", analyze.DefaultGateAlpha, "break any of the conditions by chance at most this often, over all conditions and endpoints together")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit with 4 if a condition cannot be decided")
+	cmd.Flags().StringVar(&f.noise, "noise", "", "earlier captures of one build of the service, in `FOLDER` or joined with commas: they show how much its captures differ")
+	completeFlag(cmd, "noise", completeSide)
 }
 
 func (f *compareFlags) check() error {
 	if f.alpha <= 0 || f.alpha >= 1 {
 		return usagef("give a probability such as 0.05", "--alpha cannot be %v", f.alpha)
+	}
+	if f.gateAlpha <= 0 || f.gateAlpha >= 1 {
+		return usagef("give a probability such as 0.01", "--gate-alpha cannot be %v", f.gateAlpha)
 	}
 	for _, text := range f.failIf {
 		g, err := analyze.ParseGate(text)
@@ -59,17 +65,28 @@ from, in parts that sum to it. "~" marks changes that the samples cannot tell fr
 chance.
 
 BEFORE and AFTER are captures or traces, as for analyze. To give several for one
-side, join them with commas or name a folder. Requests within one capture resemble
-each other, so even two captures of the same build differ. With one capture per
-side, a change must exceed that difference too to count as significant. With
-several per side, at least four, the tests are over captures and find smaller
-changes.
+side, join them with commas or name a folder, of which --version and --newer use only
+some; the answer says which. Captures of one build differ, from
+moment to moment and from process to process, by more than their requests suggest.
+So the tests are over captures, of which each side needs two or more, taken in turn:
+timesink ab takes them. With one a side, or if all of one side were taken before the
+other, or under another load, a change of the build cannot be told from that of the
+moment, and the answer says so. --noise names earlier captures of one build of the
+service; then a change that exceeds what those differ by counts.
+
+-f sarif writes the broken gates for platforms that annotate a change's lines.
 
 --fail-if makes it a gate for a pipeline: the exit code is 3 if the condition holds
-and the change is significant.`,
+and chance does not explain the change, all conditions and endpoints counted. A
+condition that cannot be decided does not fail, unless there is --strict: then the
+exit code is 4.
+
+Where a change seems to have been made that had been predicted from BEFORE, by whatif or
+for a finding, the prediction is printed beside what was measured.`,
 		Example: `  timesink compare before.zip after.zip
-  timesink compare before-1.zip,before-2.zip,before-3.zip,before-4.zip after/
-  timesink compare main.zip branch.zip --fail-if "p95 > +10%" --fail-if "db mean > +5ms"
+  timesink compare before/ after/ --fail-if "p95 > +10%" --fail-if "db mean > +5ms"
+  timesink compare main.zip branch.zip --noise nightly/ --strict --fail-if "mean > +10%"
+  timesink compare nightly/ branch.zip --noise nightly/ --version 1.4.2 --newer 7d
   timesink compare -f bench before/ after/ | benchstat -col /side -`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -77,31 +94,33 @@ and the change is significant.`,
 			}
 			return flags.check()
 		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 1 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return completeSide(cmd, args, toComplete)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var sides [2]*breakdown.Breakdown
-			for i, arg := range args {
-				files, err := filesOf(arg)
-				if err != nil {
-					return err
-				}
-				if output.output != "" && slices.ContainsFunc(files, func(f string) bool { return sameFile(f, output.output) }) {
-					return usagef("give --output another name", "--output %s would overwrite the input", output.output)
-				}
-				opts := flags.options()
-				opts.Series, opts.Detail = true, flags.format == "html"
-				if sides[i], err = t.analyzeFiles(cmd.Context(), files, opts); err != nil {
-					return err
-				}
-			}
-			c, err := analyze.Changes(sides[0], sides[1], flags.alpha, flags.gates)
-			if err != nil {
-				return usagef("name the endpoint as the comparison prints it, by its route or its function", "%v", err)
-			}
-			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides[0], sides[1], t.verbose) })
+			sides, err := t.sides(cmd, args, &flags, output.output)
 			if err != nil {
 				return err
 			}
-			return t.gates(c.Gates, flags.failIfUnsure)
+			opts := flags.compareOptions(sides[2].b)
+			opts.Forecasts = sides[0].kept
+			c, err := analyze.Changes(sides[0].b, sides[1].b, opts)
+			if err != nil {
+				return usagef("name the endpoint as the comparison prints it, by its route or its function", "%v", err)
+			}
+			for i, s := range []*breakdown.Side{&c.Before, &c.After, c.Noise} {
+				if s != nil {
+					s.Files = sides[i].chosen
+				}
+			}
+			err = output.to(t.stdout, func(w io.Writer) error { return flags.writeComparison(w, c, sides[0].b, sides[1].b, t.verbose) })
+			if err != nil {
+				return err
+			}
+			return t.gates(c, flags.strict)
 		},
 	}
 	flags.register(cmd)
@@ -109,62 +128,71 @@ and the change is significant.`,
 	return cmd
 }
 
-// gates returns the exit code for a broken gate. It prints the reason to standard
-// error, where a pipeline's log shows it.
-func (t *tool) gates(gates []breakdown.Gate, failIfUnsure bool) error {
-	broken := false
-	for _, g := range gates {
-		if g.Outcome == breakdown.GatePassed {
-			continue
+// compareOptions returns the options of the comparison. noise may be nil.
+func (f *compareFlags) compareOptions(noise *breakdown.Breakdown) analyze.CompareOptions {
+	return analyze.CompareOptions{Alpha: f.alpha, GateAlpha: f.gateAlpha, Gates: f.gates, Noise: noise}
+}
+
+// A comparedSide is a side with its answer, and the predictions kept with its captures if
+// it is the one before.
+type comparedSide struct {
+	side
+	b    *breakdown.Breakdown
+	kept []breakdown.Forecast
+}
+
+// sides analyzes the captures before and after, and those that are noise, if any.
+func (t *tool) sides(cmd *cobra.Command, args []string, flags *compareFlags, output string) (sides [3]comparedSide, err error) {
+	if flags.noise != "" {
+		args = append(slices.Clone(args), flags.noise)
+	}
+	for i, arg := range args {
+		s := &sides[i]
+		if s.side, err = t.sideOf(arg, &flags.baselineFlags); err != nil {
+			return sides, err
 		}
-		fails := g.Outcome == breakdown.GateBroken || failIfUnsure
-		broken = broken || fails
-		word := "warning: gate unsure"
-		if fails {
-			word = "gate broken"
+		if output != "" && slices.ContainsFunc(s.files, func(f string) bool { return sameFile(f, output) }) {
+			return sides, usagef("give --output another name", "--output %s would overwrite the input", output)
+		}
+		opts := flags.options()
+		opts.Series, opts.Detail, opts.Forecasts = true, flags.format == "html", i == 0
+		captures, closeAll, err := t.openAll(s.files)
+		if err != nil {
+			return sides, err
+		}
+		s.b, err = t.analyzeAll(cmd.Context(), captures, opts)
+		if err == nil && i == 0 {
+			s.kept, err = analyze.Kept(captures)
+		}
+		closeAll()
+		if err != nil {
+			return sides, err
+		}
+	}
+	return sides, nil
+}
+
+// gates returns the exit code of the gates. It prints those that did not pass to
+// standard error, where a pipeline's log shows them.
+func (t *tool) gates(c *breakdown.Comparison, strict bool) error {
+	code := exitAnswered
+	for _, g := range report.WordedComparison(c).Gates {
+		word := ""
+		switch {
+		case g.Outcome == breakdown.GateBroken:
+			word, code = "gate broken", exitGate
+		case g.Outcome == breakdown.GateUnsure:
+			word = "gate undecided"
+			if strict && code != exitGate {
+				code = exitUndecided
+			}
+		default:
+			continue
 		}
 		fmt.Fprintf(t.stderr, "%s: %s\n", word, oneLine(report.GateText(&g)))
 	}
-	if broken {
-		return codeError(exitGate)
+	if code != exitAnswered {
+		return codeError(code)
 	}
 	return nil
-}
-
-// filesOf returns the files of one side: the names joined with commas, with each folder
-// that is not itself a capture replaced by the captures in it.
-func filesOf(arg string) (files []string, err error) {
-	for _, name := range strings.Split(arg, ",") {
-		if name == "" {
-			return nil, usagef("give captures, joined with commas, or a folder of them", "%q names no file", arg)
-		}
-		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() || isCapture(name) {
-			files = append(files, name)
-			continue
-		}
-		entries, err := os.ReadDir(name)
-		if err != nil {
-			return nil, &capture.Error{Op: "read the folder " + name, Err: cause(err), Hint: "check its permissions"}
-		}
-		found := len(files)
-		for _, e := range entries {
-			path := filepath.Join(name, e.Name())
-			switch ext := filepath.Ext(e.Name()); {
-			case strings.HasPrefix(e.Name(), "."), e.IsDir() && !isCapture(path):
-			case e.IsDir(), ext == ".zip", ext == ".out", ext == ".trace", ext == ".gz":
-				files = append(files, path)
-			}
-		}
-		if len(files) == found {
-			return nil, &capture.Error{Op: "find captures in " + name, Err: os.ErrNotExist, Hint: "names of captures end in .zip, .trace, .out or .gz"}
-		}
-	}
-	return files, nil
-}
-
-// isCapture reports whether name is the folder of an unfinished capture.
-func isCapture(name string) bool {
-	_, err := os.Stat(filepath.Join(name, capture.ManifestName))
-	return err == nil
 }

@@ -40,8 +40,9 @@ func (t *tool) demoCommand() *cobra.Command {
 upstreams it calls, and a stand-in for its Postgres, each in a separate process. It
 puts load on the service, observes it as run does, and prints the answer. Then it
 restarts the service with the fix that the answer suggests, which is to make the
-calls concurrently and reuse connections, observes it again, and prints what
-changed. It takes about twelve seconds, and stops everything it started.`,
+calls concurrently and reuse connections, observes both again in turn, and prints
+what changed beside what was predicted. It takes about twenty seconds, and stops
+everything it started.`,
 		Example: `  timesink demo
   timesink demo --postgres postgres://localhost/vin
   timesink demo -o case.zip && timesink analyze -v case.zip`,
@@ -55,16 +56,17 @@ changed. It takes about twelve seconds, and stops everything it started.`,
 	}
 	flags.register(cmd)
 	cmd.Flags().StringVar(&flags.postgres, "postgres", "", "use the database at this `DSN` instead of the stand-in")
-	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "save the capture to `FILE`, and the one after the fix next to it")
-	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 4*time.Second, "observe for this long, each time")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", "", "save the first capture to `FILE`, and the others next to it")
+	cmd.Flags().DurationVarP(&flags.duration, "duration", "d", 3*time.Second, "observe for this long, each time")
 	return cmd
 }
 
 // demoConnections is the number of clients that load the demo's service.
 const demoConnections = 8
 
-// demo observes the service as it is, then with the fix that the answer suggests, and
-// compares the two.
+// demo observes the service as it is, then with the fix that the answer suggests, each of
+// them twice and in turn, and compares the two. A prediction of the fix is made from the
+// first capture.
 func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	path, cleanUp, err := demoCapture(flags.output)
 	if err != nil {
@@ -72,28 +74,58 @@ func (t *tool) demo(ctx context.Context, flags *demoFlags) (err error) {
 	}
 	defer cleanUp()
 	opts := flags.options()
-	opts.Series = true
-	var before *breakdown.Breakdown
-	err = t.demoState(ctx, flags, stack.Default(), path, opts, func(b *breakdown.Breakdown) error {
-		before = b
-		return flags.write(t.stdout, b, t.verbose)
-	})
-	if err != nil || interrupted(before) {
-		return err
-	}
+	var first *breakdown.Breakdown
 	fixed := stack.Default()
 	fixed.Service.Calls, fixed.Service.KeepAlive = vin.Concurrent, true
-	fmt.Fprintf(t.stderr, "\nnow the same service with concurrent calls over reused connections\n")
-	return t.demoState(ctx, flags, fixed, afterPath(path), opts, func(after *breakdown.Breakdown) error {
-		c, err := analyze.Changes(before, after, analyze.DefaultAlpha, nil)
-		if err != nil {
+	var sides [2][]string
+	for n := range 2 * demoCaptures {
+		side, cfg := n%2, []stack.Config{stack.Default(), fixed}[n%2]
+		switch {
+		case n == 1:
+			fmt.Fprintf(t.stderr, "\nnow the same service with concurrent calls over reused connections\n")
+		case n > 1:
+			fmt.Fprintf(t.stderr, "\nagain, %s the fix: one capture a side cannot tell a build from a moment\n", []string{"without", "with"}[side])
+		}
+		stop := false
+		file := demoFile(path, side, n/2)
+		err = t.demoState(ctx, flags, cfg, file, opts, func(b *breakdown.Breakdown) error {
+			stop = interrupted(b)
+			if n > 0 {
+				return nil
+			}
+			first = b
+			return flags.write(t.stdout, b, t.verbose)
+		})
+		if err != nil || stop {
 			return err
 		}
-		if flags.format == "text" {
-			fmt.Fprintf(t.stdout, "\nAfter the fix\n\n")
+		sides[side] = append(sides[side], file)
+	}
+	return t.demoCompare(ctx, flags, first, sides)
+}
+
+// demoCaptures is how many captures the demo takes of each side.
+const demoCaptures = 2
+
+// demoCompare prints what the fix changed, beside what was predicted from the first capture.
+func (t *tool) demoCompare(ctx context.Context, flags *demoFlags, first *breakdown.Breakdown, sides [2][]string) error {
+	var of [2]*breakdown.Breakdown
+	for i, files := range sides {
+		opts := flags.options()
+		opts.Series, opts.Forecasts = true, false
+		var err error
+		if of[i], err = t.analyzeFiles(ctx, files, opts); err != nil {
+			return err
 		}
-		return flags.writeComparison(t.stdout, c, before, after, t.verbose)
-	})
+	}
+	c, err := analyze.Changes(of[0], of[1], analyze.CompareOptions{Forecasts: analyze.Forecasts(first)})
+	if err != nil {
+		return err
+	}
+	if flags.format == "text" {
+		fmt.Fprintf(t.stdout, "\nAfter the fix\n\n")
+	}
+	return flags.writeComparison(t.stdout, c, of[0], of[1], t.verbose)
 }
 
 // interrupted reports whether the user ended the window early.
@@ -101,10 +133,14 @@ func interrupted(b *breakdown.Breakdown) bool {
 	return slices.ContainsFunc(b.Warnings, func(w breakdown.Warning) bool { return w.Code == "interrupted" })
 }
 
-// afterPath returns the path of the second capture, next to the first.
-func afterPath(path string) string {
+// demoFile returns the path of the nth capture of a side, next to the first.
+func demoFile(path string, side, n int) string {
 	ext := filepath.Ext(path)
-	return strings.TrimSuffix(path, ext) + "-after" + ext
+	name := strings.TrimSuffix(path, ext) + []string{"", "-after"}[side]
+	if n > 0 {
+		name += fmt.Sprintf("-%d", n+1)
+	}
+	return name + ext
 }
 
 // demoState starts the service with a configuration, observes it under load, calls
@@ -137,7 +173,7 @@ func (t *tool) demoState(ctx context.Context, flags *demoFlags, cfg stack.Config
 			return err
 		}
 		if service.StandIn {
-			b.Warnings = append(b.Warnings, breakdown.Warning{Code: "demo-stand-in",
+			b.Warnings = slices.Insert(b.Warnings, 0, breakdown.Warning{Code: "demo-stand-in", // first, so that it is always shown
 				Message: "the database is a stand-in that speaks Postgres's protocol and takes 2 ms per statement; --postgres DSN uses a real one"})
 		}
 		return answer(b)

@@ -36,11 +36,13 @@ is harmless: it traces for 0.05 s.
 			}
 			return format.check()
 		},
+		ValidArgsFunction: completeTargets(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := access.target(args[0])
 			if err != nil {
 				return err
 			}
+			t.notes(access.exposed(args[0]))
 			d, err := collect.Doctor(cmd.Context(), collect.Config{Target: target, Window: window, Tool: thisTool(), Log: t.log()})
 			if err != nil {
 				return err
@@ -91,12 +93,13 @@ func diagnosisJSON(w io.Writer, d *collect.Diagnosis) error {
 func diagnosed(d *collect.Diagnosis) *report.Diagnosis {
 	s := &d.Service
 	out := &report.Diagnosis{Target: d.Target, GoVersion: s.GoVersion, GOMAXPROCS: s.GOMAXPROCS, Goroutines: s.Goroutines,
-		Fails: d.Err != nil, Asked: d.Asked, Longest: d.Longest}
+		Fails: d.Err != nil, Asked: d.Asked, Longest: d.Longest, Fallback: report.Fallback{Samples: d.Fallback.Samples, Snapshots: d.Fallback.Snapshots,
+			SnapshotCost: d.Fallback.SnapshotCost, Cost: d.Fallback.Cost, Refused: d.Fallback.Refused, Probed: d.Fallback.Probed}}
 	for _, e := range s.Endpoints {
 		out.Endpoints = append(out.Endpoints, report.DiagnosedEndpoint{Name: e.Name, OK: e.OK, Took: e.Took, Note: e.Note})
 	}
 	for _, a := range d.Advice {
-		out.Advice = append(out.Advice, report.Advice{What: a.What, Code: a.Code})
+		out.Advice = append(out.Advice, report.Advice{ID: a.ID, What: a.What, Code: a.Code})
 	}
 	return out
 }

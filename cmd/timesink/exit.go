@@ -19,7 +19,10 @@ const (
 	exitAnswered = 0 // also for a partial answer, with a warning
 	exitFailed   = 1
 	exitUsage    = 2
-	exitGate     = 3 // a condition of compare --fail-if holds
+	exitGate     = 3 // a condition of compare --fail-if holds, or ab found the candidate slower
+	// With --strict, a condition or the verdict cannot be decided, and none is known to
+	// hold.
+	exitUndecided = 4
 )
 
 // Usage errors that packages collect and capture do not cover. Each has a hint.
@@ -63,7 +66,7 @@ func (t *tool) exit(err error) int {
 	}
 	fmt.Fprintf(t.stderr, "timesink: %s\n", oneLine(what))
 	if hint := capture.Hint(err); hint != "" {
-		fmt.Fprintf(t.stderr, "hint: %s\n", oneLine(hint))
+		fmt.Fprintf(t.stderr, "hint: %s\n", oneLine(t.spelled(hint)))
 	}
 	if errors.As(err, &usage) || errors.Is(err, collect.ErrConfig) {
 		return exitUsage

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"timesink/analyze/diagnosis"
@@ -11,11 +14,15 @@ func (t *tool) explainCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "explain [ID]",
-		Short: "Explain a finding: what it means, how it is told, what to do",
-		Long: `Explain says what a finding means, how timesink tells it, when it may be wrong, what
-to try, and how to check it. ID is the id of a finding or a cause in the JSON of a
-report. Without an ID, explain lists all of them.`,
+		Short: "Explain a finding, a warning, advice or an exit code, and say what to do",
+		Long: `Explain says what a finding, a warning, advice of doctor or an exit code means, how
+timesink tells it, when it may be wrong, what to try, and how to check it. ID is the
+id of a finding or a cause, or the code of a warning, as in the JSON of a report; the
+id of advice, as doctor prints it; or an exit code: 3. Without an ID, explain lists
+all of them.`,
 		Example: `  timesink explain pool-starved
+  timesink explain incomplete-requests
+  timesink explain 3
   timesink explain -f json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -23,21 +30,21 @@ report. Without an ID, explain lists all of them.`,
 				return usagef(helpHint(cmd), "unexpected argument %q after the id", args[1])
 			case format != "text" && format != "json":
 				return usagef("there are text and json", "explain cannot write the format %q", format)
-			case len(args) == 1 && diagnosis.Explain(args[0]) == nil:
-				return usagef("see timesink explain for all of them", "no finding has the id %q", args[0])
+			case len(args) == 1 && explainedEntry(args[0]) == nil:
+				return usagef("see timesink explain for all of them", "no finding, warning, advice or exit code has the id %q", args[0])
 			}
 			return nil
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) (ids []string, _ cobra.ShellCompDirective) {
-			for _, e := range diagnosis.Catalogue() {
-				ids = append(ids, e.ID)
+			for _, e := range diagnosis.Everything() {
+				ids = append(ids, cobra.CompletionWithDesc(e.ID, string(e.Kind)))
 			}
 			return ids, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			entries := diagnosis.Catalogue()
+			entries := diagnosis.Everything()
 			if len(args) == 1 {
-				entries = []diagnosis.Entry{*diagnosis.Explain(args[0])}
+				entries = []diagnosis.Entry{*explainedEntry(args[0])}
 			}
 			if format == "json" {
 				return report.ExplainJSON(t.stdout, entries)
@@ -47,4 +54,12 @@ report. Without an ID, explain lists all of them.`,
 	}
 	cmd.Flags().StringVarP(&format, "format", "f", "text", "write `FORMAT`: text or json")
 	return cmd
+}
+
+// explainedEntry returns the entry of an ID or of an exit code, nil if there is none.
+func explainedEntry(id string) *diagnosis.Entry {
+	if code, err := strconv.Atoi(id); err == nil {
+		id = fmt.Sprintf("exit-%d", code)
+	}
+	return diagnosis.Explain(id)
 }

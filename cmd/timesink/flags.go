@@ -17,33 +17,51 @@ import (
 // collectFlags holds the flags of the commands that observe a live service.
 type collectFlags struct {
 	accessFlags
-	duration time.Duration
-	maxBytes byteSize
-	output   string
+	instancesFlags
+	push      pushFlags
+	duration  window
+	endpoints []string
+	maxBytes  byteSize
+	noTrace   bool
+	overhead  percentage
+	output    string
 
 	urls        []string
+	urlFile     string
 	rate        float64
 	method      string
 	headers     []string
+	headerFile  string
 	body        string
 	values      []string
 	allowUnsafe bool
 }
 
-func (f *collectFlags) register(cmd *cobra.Command) {
+// register adds the flags to a command that observes for usual unless it is told for how
+// long.
+func (f *collectFlags) register(cmd *cobra.Command, usual window) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.DurationVarP(&f.duration, "duration", "d", collect.DefaultWindow, "observe for this long")
-	flags.StringVarP(&f.output, "output", "o", "", "save to `FILE` (default timesink-HOST-TIME.zip)")
+	f.duration = usual
+	flags.VarP(&f.duration, "duration", "d", "observe for this long; auto ends when the answer is known, after 2 to 30 s")
+	flags.StringArrayVar(&f.endpoints, "endpoint", nil, "with -d auto, also wait until this endpoint is known: its `route` or function (repeatable)")
+	completeFlag(cmd, "duration", cobra.FixedCompletions([]string{autoWindow, "10s", "30s"}, cobra.ShellCompDirectiveNoFileComp))
+	flags.StringVarP(&f.output, "output", "o", "", "save to `FILE` (default timesink-HOST-TIME.zip), or, of several instances, into this folder (default timesink-TIME)")
 	flags.Var(&f.maxBytes, "max-bytes", "end the window when the trace reaches this `size`, such as 200MB (default no limit)")
-	flags.StringArrayVar(&f.urls, "url", nil, "send probes to this `URL` while observing, or to unix:///socket:/path; --values fills in a {name} in it (repeatable)")
+	flags.BoolVar(&f.noTrace, "no-trace", false, "take no execution trace, but estimate from snapshots of the goroutines")
+	flags.Var(&f.overhead, "max-overhead", "end the window when the probes, or the time that requests wait for a processor, say that observing costs more than this `share`, such as 5% (default no limit)")
+	flags.StringArrayVar(&f.urls, "url", nil, "send probes to this `URL` while observing, or to unix:///socket:/path; of an answer the first 4 MB are read; --values fills in a {name} in it (repeatable)")
+	flags.StringVar(&f.urlFile, "url-file", "", "read such URLs from `FILE`, one per line")
 	flags.Float64Var(&f.rate, "rate", collect.DefaultRate, "send this many probes per second, over all URLs together")
 	flags.StringVar(&f.method, "method", "", "use this method for the probes (default GET)")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "add this `header` to the probes: \"Name: value\" (repeatable)")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "add this `header` to the probes: \"Name: value\" (repeatable); visible in process listings")
+	flags.StringVar(&f.headerFile, "header-file", "", "read such headers from `FILE`, one per line")
 	flags.StringVar(&f.body, "body", "", "send this body with the probes, or the contents of `@FILE`")
 	flags.StringArrayVar(&f.values, "values", nil, "fill in {name} in the URLs from a file, one value per line: `name=FILE` (repeatable)")
 	flags.BoolVar(&f.allowUnsafe, "allow-unsafe", false, "allow probes that may change data: methods other than GET and HEAD")
 	f.accessFlags.register(cmd)
+	f.instancesFlags.register(cmd)
+	f.push.register(cmd, nil)
 }
 
 // config returns the configuration that the flags describe. It reads the files that
@@ -57,15 +75,72 @@ func (f *collectFlags) config(target string) (collect.Config, error) {
 	if err != nil {
 		return collect.Config{}, err
 	}
-	if f.duration <= 0 {
-		return collect.Config{}, usagef("give a time such as 10s", "cannot observe for %s", f.duration)
+	cfg := collect.Config{Target: t, Window: f.duration.length, Probing: probing, MaxBytes: int64(f.maxBytes), NoTrace: f.noTrace, MaxOverhead: float64(f.overhead)}
+	switch {
+	case f.duration.auto && f.noTrace:
+		cfg.Window = f.duration.fixed() // samples do not show while they come when they are enough
+	case f.duration.auto:
+		cfg.Window = mostAuto
+		cfg.Auto = &capture.Auto{Least: int64(leastAuto), Endpoints: f.endpoints}
+	case f.duration.length <= 0:
+		return collect.Config{}, usagef("give a time such as 10s, or auto", "cannot observe for %s", f.duration.length)
 	}
-	return collect.Config{Target: t, Window: f.duration, Probing: probing, MaxBytes: int64(f.maxBytes)}, nil
+	if cfg.Labels, err = f.common(); err != nil {
+		return collect.Config{}, err
+	}
+	if cfg.Auto == nil && len(f.endpoints) > 0 {
+		return collect.Config{}, usage("--endpoint applies to -d auto only", "a window of fixed length does not wait for an endpoint")
+	}
+	return cfg, nil
+}
+
+// A window is how long to observe, on the command line: 10s, or auto for until the answer is
+// known.
+type window struct {
+	length time.Duration
+	auto   bool
+}
+
+// autoWindow is the window that ends when the answer is known.
+const autoWindow = "auto"
+
+func (w *window) String() string {
+	if w.auto {
+		return autoWindow
+	}
+	return w.length.String()
+}
+
+// fixed returns the length of the window where it cannot depend on the answer.
+func (w *window) fixed() time.Duration {
+	if w.auto {
+		return collect.DefaultWindow
+	}
+	return w.length
+}
+
+func (w *window) Type() string { return "duration" }
+
+func (w *window) Set(s string) error {
+	if s == autoWindow {
+		*w = window{auto: true}
+		return nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%q is neither a time such as 10s nor auto", s)
+	}
+	*w = window{length: d}
+	return nil
 }
 
 func (f *collectFlags) probing() (collect.Probing, error) {
-	if len(f.urls) == 0 {
-		if f.method != "" || len(f.headers) > 0 || f.body != "" || len(f.values) > 0 {
+	urls, err := linesOf(f.urls, "the URLs to probe", f.urlFile, "")
+	if err != nil {
+		return collect.Probing{}, err
+	}
+	if len(urls) == 0 {
+		if f.method != "" || len(f.headers) > 0 || f.headerFile != "" || f.body != "" || len(f.values) > 0 {
 			return collect.Probing{}, usage("there is no --url to send probes to", "--method, --header, --body and --values apply to probes only")
 		}
 		return collect.Probing{}, nil
@@ -74,13 +149,11 @@ func (f *collectFlags) probing() (collect.Probing, error) {
 		return collect.Probing{}, usagef("give a number such as 5", "cannot send %v probes per second", f.rate)
 	}
 	p := collect.Probing{
-		URLs: f.urls, Rate: f.rate, Method: strings.ToUpper(f.method), AllowUnsafe: f.allowUnsafe,
-		Header: collect.Header{}, Values: map[string][]string{}, TLS: f.tls, Body: []byte(f.body),
+		URLs: urls, Rate: f.rate, Method: strings.ToUpper(f.method), AllowUnsafe: f.allowUnsafe,
+		Values: map[string][]string{}, TLS: f.tls, Body: []byte(f.body),
 	}
-	for _, line := range f.headers {
-		if err := p.Header.Add(line); err != nil {
-			return p, err
-		}
+	if p.Header, err = headersOf(f.headers, "the headers of the probes", f.headerFile, headerEnv); err != nil {
+		return p, err
 	}
 	if file, ok := strings.CutPrefix(f.body, "@"); ok {
 		body, err := readFile("the body of the probes", file)
@@ -126,73 +199,6 @@ func readFile(what, file string) ([]byte, error) {
 	return data, nil
 }
 
-// accessFlags holds the flags that give access to a guarded pprof port.
-type accessFlags struct {
-	bearer, bearerFile string
-	user               string
-	headers            []string
-	tls                collect.TLS
-}
-
-func (f *accessFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVar(&f.bearer, "bearer", "", "send this bearer `token` to the pprof port; visible in process listings")
-	flags.StringVar(&f.bearerFile, "bearer-file", "", "read the bearer token from `FILE`")
-	flags.StringVar(&f.user, "user", "", "send `name:password` to the pprof port")
-	flags.StringArrayVar(&f.headers, "pprof-header", nil, "add this `header` to requests to the pprof port: \"Name: value\" (repeatable)")
-	flags.StringVar(&f.tls.CertFile, "cert", "", "present the client certificate in this PEM `FILE`")
-	flags.StringVar(&f.tls.KeyFile, "key", "", "read the certificate's key from this PEM `FILE` (default the certificate's file)")
-	flags.StringVar(&f.tls.CAFile, "cacert", "", "also trust the authorities in this PEM `FILE`")
-	flags.BoolVar(&f.tls.Insecure, "insecure", false, "trust any certificate")
-}
-
-// target returns the target with its credentials.
-func (f *accessFlags) target(s string) (collect.Target, error) {
-	t, err := collect.ParseTarget(s)
-	if err != nil {
-		return t, err
-	}
-	t.TLS = f.tls
-	if err := f.authorize(&t.Access); err != nil {
-		return t, err
-	}
-	if len(f.headers) > 0 {
-		t.Access.Header = collect.Header{}
-	}
-	for _, line := range f.headers {
-		if err := t.Access.Header.Add(line); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
-}
-
-func (f *accessFlags) authorize(a *collect.Access) error {
-	if f.user != "" {
-		name, password, _ := strings.Cut(f.user, ":")
-		a.Username, a.Password = name, collect.Secret(password)
-	}
-	token := f.bearer
-	if f.bearerFile != "" {
-		data, err := readFile("the bearer token", f.bearerFile)
-		if err != nil {
-			return err
-		}
-		token = string(bytes.TrimSpace(data))
-	}
-	switch {
-	case f.bearer != "" && f.bearerFile != "":
-		return usage("there are two bearer tokens", "give either --bearer or --bearer-file")
-	case token != "" && a.Username != "":
-		return usage("there are both a bearer token and a user", "give the one that the port requires")
-	case f.bearerFile != "" && token == "":
-		return usagef("write the token on the first line", "there is no token in %s", f.bearerFile)
-	}
-	a.Bearer = collect.Secret(token)
-	return nil
-}
-
 // A byteSize is a number of bytes on the command line: 200MB, 1GB, 500000.
 type byteSize int64
 
@@ -225,4 +231,26 @@ func (b *byteSize) Set(s string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not a size such as 200MB", s)
+}
+
+// A percentage is a share on the command line: 5%.
+type percentage float64
+
+func (p *percentage) String() string {
+	if *p == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%g%%", 100*float64(*p))
+}
+
+func (p *percentage) Type() string { return "share" }
+
+func (p *percentage) Set(s string) error {
+	number, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !ok || err != nil || !(n > 0) || n > 1000 {
+		return fmt.Errorf("%q is not a share such as 5%%", s)
+	}
+	*p = percentage(n / 100)
+	return nil
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/report"
@@ -12,13 +15,19 @@ type format struct {
 	name    string
 	endings []string // file name endings that select the format
 	binary  bool     // not suitable for a terminal
+	traced  bool     // shows nothing but single requests, which only a trace holds
 	// requests chooses the requests to show unless the user names one. It is nil for
 	// formats that show none.
 	requests func(b *breakdown.Breakdown, top int) []breakdown.RequestID
+	// one writes the single request that the user names, instead of write. It is nil for
+	// formats in which write shows it.
+	one func(w io.Writer, k *ticket) error
 	// write writes where the time goes, compare what changed. Either is nil if the
 	// format does not support it.
 	write   func(w io.Writer, k *ticket) error
 	compare func(w io.Writer, k *ticket) error
+	// predict writes a prediction. It is nil if the format does not support it.
+	predict func(w io.Writer, k *ticket) error
 }
 
 // formats holds all formats, in the order in which help lists them. A format's fields
@@ -26,8 +35,10 @@ type format struct {
 var formats = []format{
 	{
 		name: "text", endings: []string{".txt"},
+		one:     func(w io.Writer, k *ticket) error { return report.RequestText(w, k.b, &k.specimens[0], k.text(w)) },
 		write:   func(w io.Writer, k *ticket) error { return report.Text(w, k.b, k.text(w)) },
 		compare: func(w io.Writer, k *ticket) error { return report.CompareText(w, k.change, k.text(w)) },
+		predict: func(w io.Writer, k *ticket) error { return report.WhatIfText(w, k.prediction, k.text(w)) },
 	}, {
 		name: "markdown", endings: []string{".md", ".markdown"},
 		write:   func(w io.Writer, k *ticket) error { return report.Markdown(w, k.b, k.markdown()) },
@@ -38,25 +49,28 @@ var formats = []format{
 			return report.HTML(w, k.b, k.specimens, report.HTMLOptions{Top: k.top})
 		},
 		compare: func(w io.Writer, k *ticket) error { return report.CompareHTML(w, k.change, k.before, k.b) },
+		predict: func(w io.Writer, k *ticket) error { return report.WhatIfHTML(w, k.prediction) },
 	}, {
 		name: "json", endings: []string{".json"},
+		one:     func(w io.Writer, k *ticket) error { return report.RequestJSON(w, k.b, &k.specimens[0]) },
 		write:   func(w io.Writer, k *ticket) error { return report.JSON(w, k.b) },
 		compare: func(w io.Writer, k *ticket) error { return report.CompareJSON(w, k.change) },
+		predict: func(w io.Writer, k *ticket) error { return report.WhatIfJSON(w, k.prediction) },
 	}, {
 		name: "pprof", endings: []string{".pb.gz", ".pprof"}, binary: true,
 		write: func(w io.Writer, k *ticket) error { return report.WallProfile(w, k.b) },
 	}, {
 		name: "cpu", binary: true, write: func(w io.Writer, k *ticket) error { return k.cpu(w) },
 	}, {
-		name: "otlp", requests: spread,
+		name: "otlp", traced: true, requests: spread,
 		write: func(w io.Writer, k *ticket) error { return report.OTLP(w, k.b, k.specimens, report.OTLPOptions{}) },
 	}, {
-		name: "otlp-proto", binary: true, requests: spread,
+		name: "otlp-proto", binary: true, traced: true, requests: spread,
 		write: func(w io.Writer, k *ticket) error {
 			return report.OTLP(w, k.b, k.specimens, report.OTLPOptions{Binary: true})
 		},
 	}, {
-		name: "perfetto", requests: slowest,
+		name: "perfetto", traced: true, requests: slowest,
 		write: func(w io.Writer, k *ticket) error {
 			if len(k.specimens) == 0 {
 				return errNoRequest
@@ -64,10 +78,35 @@ var formats = []format{
 			return report.Perfetto(w, k.b, &k.specimens[0])
 		},
 	}, {
+		name: "sarif", endings: []string{".sarif"},
+		compare: func(w io.Writer, k *ticket) error {
+			return report.CompareSARIF(w, k.change, report.SARIFOptions{Version: thisTool().Version, Locate: inRepository})
+		},
+	}, {
 		name:    "bench",
 		compare: func(w io.Writer, k *ticket) error { return report.CompareBench(w, k.before, k.b) },
 	},
 }
+
+// inRepository returns a source file's name in the current folder: the longest end of its
+// name that there is a file for, since the service may have been built elsewhere. It returns
+// the name as it is if there is none.
+func inRepository(file string) string {
+	for rest := strings.TrimPrefix(file, "/"); rest != ""; {
+		if info, err := os.Stat(filepath.FromSlash(rest)); err == nil && info.Mode().IsRegular() && filepath.IsLocal(filepath.FromSlash(rest)) {
+			return rest
+		}
+		_, after, found := strings.Cut(rest, "/")
+		if !found {
+			break
+		}
+		rest = after
+	}
+	return file
+}
+
+// showsOne reports whether the format can show a single request that the user names.
+func (f *format) showsOne() bool { return f.requests != nil || f.one != nil }
 
 // ending returns the usual file name ending.
 func (f *format) ending() string {
@@ -95,6 +134,9 @@ func (f *format) answers() bool {
 
 // compares reports whether compare accepts the format.
 func (f *format) compares() bool { return f.compare != nil }
+
+// predicts reports whether whatif accepts the format.
+func (f *format) predicts() bool { return f.predict != nil }
 
 // reports reports whether report accepts the format.
 func (f *format) reports() bool { return f.write != nil }

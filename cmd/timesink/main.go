@@ -35,8 +35,9 @@ func main() {
 
 // run runs the command with these arguments and returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	t := &tool{stdin: stdin, stdout: stdout, stderr: stderr}
+	command, first := calledAs(os.Args[0])
+	t := &tool{stdin: stdin, stdout: stdout, stderr: stderr, command: command}
 	cmd := t.root()
-	cmd.SetArgs(args)
+	cmd.SetArgs(append(first, args...))
 	return t.exit(cmd.ExecuteContext(ctx))
 }

@@ -19,7 +19,8 @@ type progress struct {
 	mu    sync.Mutex
 	w     io.Writer
 	live  bool
-	shown int // lines on the screen
+	shown int  // lines on the screen
+	most  bool // the window may end before its time
 	// soFar is set by the analysis, which thus never waits for the terminal.
 	soFar atomic.Pointer[breakdown.Snapshot]
 }
@@ -54,14 +55,14 @@ func (p *progress) grown() func(breakdown.Snapshot) {
 // line, since lines that have scrolled away cannot be overwritten.
 func (p *progress) lines(now collect.Progress) []string {
 	width := columns(p.w) - 1 // a terminal may break the line at its last column
-	head := []rune(progressLine(now))
-	lines := []string{string(head[:min(len(head), max(width, 0))])}
 	s := p.soFar.Load()
+	head := []rune(p.progressLine(now, s))
+	lines := []string{string(head[:min(len(head), max(width, 0))])}
 	if s == nil || width < fewestColumns {
 		return lines
 	}
 	more := report.Live(s, report.TextOptions{Width: width, Color: colored(p.w)})
-	if rows(p.w) <= len(more)+1 {
+	if height(p.w) <= len(more)+1 {
 		return lines
 	}
 	return append(lines, more...)
@@ -119,6 +120,17 @@ func (p *progress) note(text string) {
 	fmt.Fprintln(p.w, text)
 }
 
+// say shows a line in place of what is shown.
+func (p *progress) say(text string) {
+	if !p.live {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	head := []rune(text)
+	p.draw([]string{string(head[:min(len(head), max(columns(p.w)-1, 0))])})
+}
+
 // yield clears the lines and calls tell, which prints the answer. The answer so far is
 // not shown again.
 func (p *progress) yield(tell func() error) error {
@@ -143,9 +155,17 @@ var stageText = map[collect.Stage]string{
 	collect.StageFinish:   "saving",
 }
 
-func progressLine(p collect.Progress) string {
+// progressLine says how far a collection has come and, if it ends when the answer is known,
+// how sure that is. soFar may be nil.
+func (g *progress) progressLine(p collect.Progress, soFar *breakdown.Snapshot) string {
 	text := stageText[p.Stage]
-	if p.Of > 0 {
+	switch {
+	case p.Of > 0 && g.most && p.Stage == collect.StageWindow:
+		text += fmt.Sprintf(": %.1f s, at most %.0f s", p.Elapsed.Seconds(), p.Of.Seconds())
+		if soFar != nil && soFar.Top.Precision != nil {
+			text += ", " + report.Sure(&soFar.Top)
+		}
+	case p.Of > 0:
 		text += fmt.Sprintf(": %.1f of %.1f s", min(p.Elapsed, p.Of).Seconds(), p.Of.Seconds())
 	}
 	if p.Bytes > 0 {

@@ -63,7 +63,7 @@ var (
 // shownCommands returns a script that runs a text's indented commands, and the help of
 // each command that a table lists.
 func shownCommands(text string) (script string, shown int) {
-	script = "serve\n"
+	script = "serve\nenv OTHER=$TARGET\nserve\n"
 	for line := range strings.Lines(text) {
 		command, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "    ")
 		if !ok || !strings.HasPrefix(command, "timesink ") {
@@ -82,12 +82,15 @@ func shownCommands(text string) (script string, shown int) {
 // inTest replaces the text's service by the test's, and the usual window by a short
 // one.
 var inTest = strings.NewReplacer(
+	"ab --before ./old --after ./new --load './load.sh' --target localhost:6060", "ab --help", // starts builds
+	"ab baseline:6060 canary:6060", "ab $OTHER $TARGET -d 1s --budget 4s",
 	"http://localhost:6060", "$TARGET",
 	"doctor localhost:6060", "doctor $TARGET",
 	"localhost:6060", "$TARGET -d 1s",
 	"http://localhost:8080/v1/vin/1HGCM82633A004352", "$URL",
 	"-d 10s", "-d 1s",
-	"timesink demo", "timesink demo -d 2s",
+	"timesink demo", "timesink demo -d 1s",
+	"--concurrent api.go:88", "--concurrent timesink.handle", // where the service spends time
 	"+10%", "+1000%", // two captures of one build differ by chance, but not by that much
 )
 

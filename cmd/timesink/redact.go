@@ -41,6 +41,7 @@ else in it. "-" reads standard input. timesink report masks the same data.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeCaptures(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -75,7 +76,7 @@ func (t *tool) redact(ctx context.Context, from, to string) error {
 	}
 	t.log().Info("redacted", "took", time.Since(begin))
 	t.saved(to)
-	t.warnings(c.Warnings())
+	t.warnings(w.Manifest.Warnings)
 	_, err = fmt.Fprintf(t.stderr, "masked %s\n", redact.Summary(items))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"regexp"
 
 	"github.com/spf13/cobra"
 )
@@ -13,6 +14,8 @@ import (
 type tool struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	command        string         // as users type it; "" means timesink
+	shown          *regexp.Regexp // matches it in texts; nil if they are right as they are
 
 	verbose bool
 	logJSON bool
@@ -25,7 +28,7 @@ func (t *tool) root() *cobra.Command {
 		Long: `Timesink attaches to a running Go service, observes it for some seconds, and shows
 where the wall time of its requests goes: database, cache, queue, upstream calls,
 CPU, and the rest. The service needs nothing but net/http/pprof.`,
-		Example: `  timesink run localhost:6060                  observe a service for 10 seconds
+		Example: `  timesink run localhost:6060                  observe a service until the answer is known
   timesink analyze timesink-*.zip              analyze a saved capture again
   timesink demo                                see all of it on this machine`,
 		Args:                       noArgs,
@@ -42,11 +45,12 @@ CPU, and the rest. The service needs nothing but net/http/pprof.`,
 	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.PersistentFlags().BoolVarP(&t.verbose, "verbose", "v", false, "log each step and how long it takes, and show every detail of the answer")
 	cmd.PersistentFlags().BoolVar(&t.logJSON, "log-json", false, "log to standard error as JSON")
-	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.reportCommand(), t.redactCommand(), t.doctorCommand(), t.explainCommand(), t.demoCommand(), t.vinCommand())
+	cmd.AddCommand(t.runCommand(), t.collectCommand(), t.analyzeCommand(), t.compareCommand(), t.abCommand(), t.whatifCommand(), t.reportCommand(), t.exportCommand(), t.redactCommand(), t.listCommand(), t.doctorCommand(), t.explainCommand(), t.demoCommand(), t.vinCommand())
 	cmd.SetHelpCommand(helpCommand(cmd))
 	cmd.InitDefaultHelpCmd()
 	cmd.InitDefaultCompletionCmd()
 	usageOfAll(cmd)
+	t.spell(cmd)
 	return cmd
 }
 

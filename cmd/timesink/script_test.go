@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	// Most scripts wait for a window to end, so run more of them at once than there are
 	// processors, unless -parallel is given.
 	flag.Set("test.parallel", "8")
-	testscript.Main(m, map[string]func(){"timesink": main, "service": serviceMain})
+	testscript.Main(m, map[string]func(){"timesink": main, "service": serviceMain, "build": buildMain, "ask": askMain, "kubectl": kubectlMain, "kubectl-timesink": main, "kubectl_complete-timesink": main, "endless": endlessMain})
 }
 
 // The scripts test the command, one topic each. In addition to testscript's commands
@@ -43,10 +43,13 @@ func TestMain(m *testing.M) {
 //	cut FILE N        keep the first N bytes of a file, or all but the last -N
 //	zipped ZIP FILE…  make a zip of files
 //	fetch URL FILE    download a page
-//	serve [traced]    start a service under load: $TARGET is its pprof, $URL its
-//	                  route, $SERVICE the base of both, and $SOCKET its socket; if
-//	                  traced, it already traces itself; getting /slow makes it slow
-//	                  from then on; its handler is $HANDLE
+//	serve [traced]    start a service under load: $TARGET is its pprof, $HOST the
+//	                  host and port of that, $URL its route, $SERVICE the base of
+//	                  both, and $SOCKET its socket; if
+//	                  traced, it already traces itself; getting /slow makes it slow,
+//	                  getting /quick quick again; its handler is $HANDLE
+//	hide              start a service without pprof: $TARGET is its address, $URL its
+//	                  route, which states its time in Server-Timing headers
 //	gone              set $GONE to an address without a listener
 //	await FILE        wait until a file exists and is not empty
 //	expand FILE       replace $NAMES in a file by their values
@@ -63,12 +66,30 @@ func TestScripts(t *testing.T) {
 			"zipped": zipped,
 			"fetch":  fetch,
 			"serve":  serve,
+			"hide":   hide,
 			"gone":   gone,
 			"await":  await,
 			"expand": expand,
 			"schema": isOfSchema,
 		},
 	})
+}
+
+// hide starts a service that shows nothing of itself but Server-Timing headers.
+func hide(ts *testscript.TestScript, _ bool, args []string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/work" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Add("Server-Timing", `db;dur=8.5;desc="of /home/jane/db", damaged;dur=x`)
+		w.Header().Add("Server-Timing", `app;dur=1.5`)
+		<-time.After(10 * time.Millisecond)
+		w.Write([]byte("done"))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("TARGET", strings.TrimPrefix(server.URL, "http://"))
+	ts.Setenv("URL", server.URL+"/work")
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {
@@ -161,7 +182,8 @@ func serviceMain() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/work", handle)
-	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { slowness.Store(int64(6 * time.Millisecond)) })
+	mux.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { slowness.Store(int64(60 * time.Millisecond)) })
+	mux.HandleFunc("/quick", func(http.ResponseWriter, *http.Request) { slowness.Store(0) })
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
@@ -231,6 +253,7 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("SOCKET", socket)
 	ts.Setenv("SERVICE", url)
 	ts.Setenv("TARGET", url)
+	ts.Setenv("HOST", strings.TrimPrefix(url, "http://"))
 	ts.Setenv("URL", url+"/work")
 	ts.Setenv("HANDLE", reflect.TypeFor[tool]().PkgPath()+".handle")
 }

@@ -34,8 +34,8 @@ func columns(w io.Writer) int {
 // fallbackRows is the height of a terminal that does not report one.
 const fallbackRows = 24
 
-// rows returns the height of the terminal w.
-func rows(w io.Writer) int {
+// height returns the number of rows of the terminal w.
+func height(w io.Writer) int {
 	if f, ok := w.(*os.File); ok {
 		if _, n, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			return n

@@ -4,7 +4,7 @@
 // It stands between collect, which makes captures with a Writer, and analyze,
 // which reads them with Open. It knows the parts of a capture (Manifest, Kinds,
 // Probe) and its layout on disk, but not the meaning of a trace or a profile.
-// It imports no other package of the project.
+// Of the project it imports only package bounded, with which it reads.
 //
 // # Parts
 //
@@ -31,27 +31,33 @@ package capture
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/google/pprof/profile"
+
+	"timesink/collect/bounded"
 )
 
 // PartialSuffix is appended to a capture's name to form the name of its folder
 // during the collection.
 const PartialSuffix = ".partial"
 
-// maxManifest is the largest manifest that is read, in bytes.
-const maxManifest = 16 << 20
+// Limits on what is read from an untrusted capture.
+const (
+	maxList     = 1 << 20 // bytes of a zip's list of files; ten files take one KB
+	maxManifest = 8 << 20 // bytes of the manifest; 20 KB are usual
+	maxValues   = 1 << 18 // values in the manifest: two bytes may become a hundred
+)
 
 // A Capture is an open capture file, folder or bare trace. Its methods may be
 // called concurrently; the readers it returns are independent of each other.
@@ -60,12 +66,14 @@ type Capture struct {
 	manifest *Manifest // nil for a bare trace
 	files    fs.FS     // the parts; nil for a bare trace
 	live     bool
+	besides  bool // predictions may be kept beside it: it has a path
 	bare     func() (io.ReadCloser, error)
 	bareSize int64
 	closers  []func() error
 
 	mu       sync.Mutex
 	warnings []Warning
+	damage   map[string]string // by part
 }
 
 // Open opens the capture at path: a zip, the folder of an unfinished one (also
@@ -79,6 +87,8 @@ func Open(path string) (*Capture, error) {
 	if err != nil {
 		return nil, explain("open "+path, err)
 	}
+	info, err := os.Stat(c.path)
+	c.besides = err == nil && (info.IsDir() || info.Mode().IsRegular())
 	return c, nil
 }
 
@@ -127,12 +137,27 @@ func spool(name string, r io.Reader) (*Capture, error) {
 	remove := func() error {
 		return errors.Join(f.Close(), os.Remove(f.Name()))
 	}
-	size, err := io.Copy(f, r)
+	size, err := bounded.Copy(f, r, spoolable(filepath.Dir(f.Name())))
 	if err != nil {
 		remove()
+		if errors.Is(err, bounded.ErrTooLarge) {
+			err = &detailed{ErrDiskFull, "it " + err.Error() + ", which is what the disk of the temporary folder has to spare"}
+		}
 		return nil, err
 	}
 	return openFile(name, f, size, remove)
+}
+
+// spareDisk is the disk space that a temporary file leaves free, in bytes.
+const spareDisk = 128 << 20
+
+// spoolable returns how many bytes a temporary file in a folder may have.
+func spoolable(folder string) int64 {
+	free, err := FreeDisk(folder)
+	if err != nil {
+		return math.MaxInt64
+	}
+	return max(0, free-spareDisk)
 }
 
 // openFile detects what f contains and opens it. It calls closer on an error;
@@ -164,7 +189,7 @@ func (c *Capture) openContent(f io.ReaderAt, size int64) error {
 		return nil
 	case IsTrace(gunzipHead(head)):
 		c.bareSize = -1
-		c.bare = func() (io.ReadCloser, error) { return gzip.NewReader(whole()) }
+		c.bare = func() (io.ReadCloser, error) { return bounded.Gunzip(whole()) }
 		return nil
 	case bytes.HasPrefix(head, []byte("PK")):
 		return c.openZip(f, size)
@@ -174,12 +199,34 @@ func (c *Capture) openContent(f io.ReaderAt, size int64) error {
 }
 
 func (c *Capture) openZip(f io.ReaderAt, size int64) error {
-	zr, err := zip.NewReader(f, size)
+	zr, err := bounded.Zip(f, size, maxList)
 	if err != nil {
 		return &detailed{ErrDamaged, "a zip that is cut off or damaged (" + err.Error() + ")"}
 	}
 	c.files = zr
+	if err := c.checkNames(zr); err != nil {
+		return err
+	}
 	return c.readManifest()
+}
+
+// checkNames warns of parts that a zip holds more than once. It returns an error if that
+// is the manifest: nothing then says what the capture is.
+func (c *Capture) checkNames(zr *zip.Reader) error {
+	seen := map[string]int{}
+	for _, f := range zr.File {
+		name := path.Clean(strings.ReplaceAll(f.Name, `\`, "/"))
+		seen[name]++
+		switch {
+		case seen[name] < 2:
+		case name == ManifestName:
+			return &Error{Err: &detailed{ErrDamaged, "it holds two files " + ManifestName + ", and one contradicts the other"},
+				Hint: "get the capture again from its source, or unzip it and analyze its " + TracePart + " alone"}
+		case seen[name] == 2 && partName.MatchString(name):
+			c.warn("part-twice", "%s is in the zip more than once: the first was read", name)
+		}
+	}
+	return nil
 }
 
 // openFolder opens an unfinished capture, whose collection may be running or
@@ -214,12 +261,9 @@ func (c *Capture) readManifest() error {
 		return &detailed{ErrDamaged, ManifestName + ": " + plain(err).Error()}
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
-	switch {
-	case err != nil:
+	data, err := bounded.ReadAll(f, maxManifest)
+	if err != nil {
 		return &detailed{ErrDamaged, ManifestName + ": " + plain(err).Error()}
-	case len(data) > maxManifest:
-		return &detailed{ErrDamaged, fmt.Sprintf("%s: larger than %d bytes", ManifestName, maxManifest)}
 	}
 	c.manifest, err = decodeManifest(data)
 	if err != nil {
@@ -326,22 +370,74 @@ func (c *Capture) noPart(name string) error {
 	return &Error{Op: "open " + name + " in " + c.path, Err: ErrNoPart}
 }
 
-// Probes returns the probes. If the capture has none, it returns nil and no
-// error. At a damaged line it stops with a warning.
-func (c *Capture) Probes() ([]Probe, error) {
+// Probes returns the probes, as many as fit into DefaultProbes bytes of memory.
+func (c *Capture) Probes() ([]Probe, error) { return c.ProbesWithin(DefaultProbes) }
+
+// ProbesWithin returns the probes, in the order in which they ended. If the capture
+// has none, it returns nil and no error. It stops with a warning at a damaged line,
+// and when the probes need more than memory bytes.
+func (c *Capture) ProbesWithin(memory int64) (probes []Probe, err error) {
+	room := newProbeRoom(memory)
+	err = c.EachProbe(func(p *Probe) bool {
+		if !room.take(p) {
+			c.warn("probes-cut", "only the first %d probes are used: more do not fit into the memory allowed for them", len(probes))
+			return false
+		}
+		probes = append(probes, *p)
+		return true
+	})
+	return probes, err
+}
+
+// EachProbe calls each with one probe after another, until it returns false. The
+// probe is valid until each returns. Probes with impossible times are left out, with
+// a warning. At a damaged line, and after 256 MiB, it stops with a warning.
+func (c *Capture) EachProbe(each func(*Probe) bool) error {
 	r, err := c.Part(ProbesPart)
 	if errors.Is(err, ErrNoPart) {
-		return nil, nil
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	read, impossible := 0, 0
+	n, err := eachProbe(r, func(p *Probe) bool {
+		if read++; c.manifest.possible(p) {
+			return each(p)
+		}
+		impossible++
+		return true
+	})
+	switch {
+	case errors.Is(err, errManyProbes):
+		c.warn("probes-cut", "only the first %d probes are used: %v", n, err)
+	case err != nil:
+		c.warn("probes-damaged", "%v: %d probes could be read", err, n)
+	}
+	if impossible > 0 {
+		c.warn("probes-impossible", "%d of %d probes have impossible times (far from the window, negative, or ended before they began) and were left out", impossible, read)
+	}
+	return nil
+}
+
+// Profile reads the part called name as a pprof profile, with at most memory bytes of
+// memory. The error is ErrNoPart if the capture has none. For a profile that is too
+// large, it wraps bounded.ErrTooLarge, and there is a warning.
+func (c *Capture) Profile(name string, memory int64) (*profile.Profile, error) {
+	r, err := c.Part(name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	probes, err := ReadProbes(r)
-	if err != nil {
-		c.warn("probes-damaged", "%v: %d probes could be read", err, len(probes))
+	p, err := bounded.Profile(r, memory)
+	if errors.Is(err, bounded.ErrTooLarge) {
+		c.warn("part-too-large", "%s was left out: it %v", name, err)
 	}
-	return probes, nil
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return p, nil
 }
 
 // Warnings returns the warnings of the collection, followed by those from
@@ -350,6 +446,14 @@ func (c *Capture) Warnings() []Warning {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Warning(nil), c.warnings...)
+}
+
+// Damage returns what is wrong with a part, as far as it has been read: "trace.out does
+// not match the checksum that the manifest states". It is "" for a part without damage.
+func (c *Capture) Damage(part string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.damage[part]
 }
 
 // warn adds a warning unless it has been added before.
@@ -373,71 +477,6 @@ func (c *Capture) Close() error {
 	}
 	c.closers = nil
 	return errors.Join(errs...)
-}
-
-// A partReader reads a part, verifies it against its entry in the manifest, and
-// turns damage into a warning and an early end.
-type partReader struct {
-	c    *Capture
-	name string
-	r    io.Reader
-	src  io.Closer
-	want *Part     // nil if there is nothing to verify
-	sum  hash.Hash // of the bytes read, if want is not nil
-	n    int64
-	end  error // set once the end is reached
-}
-
-func (p *partReader) Read(b []byte) (int, error) {
-	if p.end != nil {
-		return 0, p.end
-	}
-	n, err := p.r.Read(b)
-	if p.want != nil {
-		if extra := p.n + int64(n) - p.want.Size; extra > 0 {
-			n -= int(extra)
-			p.damaged("is longer than the %d bytes that the manifest states", p.want.Size)
-			err = io.EOF
-		}
-		p.sum.Write(b[:n])
-	}
-	p.n += int64(n)
-	switch {
-	case err == io.EOF:
-		p.check()
-		p.end = io.EOF
-	case isDamage(err):
-		p.damaged("cannot be read beyond %d bytes (%v)", p.n, err)
-		p.end = io.EOF
-	case err != nil:
-		p.end = explain("read "+p.name+" in "+p.c.path, plain(err))
-	}
-	return n, p.end
-}
-
-// check verifies the whole part against the manifest.
-func (p *partReader) check() {
-	switch {
-	case p.want == nil:
-	case p.n < p.want.Size:
-		p.damaged("holds %d bytes of the %d that the manifest states", p.n, p.want.Size)
-	case p.want.SHA256 != "" && !strings.EqualFold(hex.EncodeToString(p.sum.Sum(nil)), p.want.SHA256):
-		p.damaged("does not match the checksum that the manifest states")
-	}
-}
-
-func (p *partReader) damaged(format string, args ...any) {
-	p.c.warn("part-damaged", "%s %s", p.name, fmt.Sprintf(format, args...))
-}
-
-func (p *partReader) Close() error { return p.src.Close() }
-
-// isDamage reports whether err means a damaged part, as opposed to a disk that
-// cannot be read.
-func isDamage(err error) bool {
-	var corrupt flate.CorruptInputError
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, zip.ErrChecksum) || errors.Is(err, zip.ErrFormat) ||
-		errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)
 }
 
 // hints lists what to try after each of the package's errors.

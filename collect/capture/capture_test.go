@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime/pprof"
 	"runtime/trace"
 	"strings"
@@ -176,7 +177,7 @@ func TestACaptureSurvivesARoundTrip(t *testing.T) {
 		t.Errorf("trace size %d, want %d", got, len(realTrace()))
 	}
 	got, err := c.Probes()
-	if err != nil || len(got) != 2 || got[0] != probes[0] || got[1] != probes[1] {
+	if err != nil || len(got) != 2 || !reflect.DeepEqual(got[0], probes[0]) || !reflect.DeepEqual(got[1], probes[1]) {
 		t.Errorf("probes came back as %+v, %v", got, err)
 	}
 	if codes(c) != "max-bytes" {

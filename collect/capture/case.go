@@ -22,6 +22,9 @@ func (c *Capture) Case() (string, error) {
 	}
 	var lines []string
 	for _, p := range parts {
+		if kind, _ := KindOf(p.Name); kind.Derived {
+			continue
+		}
 		lines = append(lines, p.Name+" "+strings.ToLower(p.SHA256)+"\n")
 	}
 	slices.Sort(lines)

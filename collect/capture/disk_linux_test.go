@@ -8,28 +8,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"timesink/collect/capture"
+	"timesink/collect/capture/capturetest"
 )
 
-// smallDisk mounts a file system of the given size, which requires root.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("none", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("no small disk can be mounted: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
 func TestAFullDiskKeepsTheCollectedData(t *testing.T) {
-	disk := smallDisk(t, "1m")
+	disk := capturetest.SmallDisk(t, "1m")
 	path := filepath.Join(disk, "case.zip")
 	w := writeCapture(t, path)
 	f, err := w.CreatePart("filler")
@@ -62,7 +46,7 @@ func TestAFullDiskKeepsTheCollectedData(t *testing.T) {
 }
 
 func TestFreeDiskMatchesTheDisk(t *testing.T) {
-	disk := smallDisk(t, "1m")
+	disk := capturetest.SmallDisk(t, "1m")
 	before, err := capture.FreeDisk(disk)
 	if err != nil || before != 1<<20 {
 		t.Errorf("free: %d, %v", before, err)

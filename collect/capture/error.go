@@ -65,6 +65,15 @@ type detailed struct {
 func (d *detailed) Error() string { return d.detail }
 func (d *detailed) Unwrap() error { return d.kind }
 
+// Plain returns an error of writing a file for users: ErrDiskFull if the disk is full, and
+// otherwise without its path and system call.
+func Plain(err error) error {
+	if IsDiskFull(err) {
+		return ErrDiskFull
+	}
+	return plain(err)
+}
+
 // plain strips the path and the system call from errors of the file system,
 // because the message around them already names both.
 func plain(err error) error {

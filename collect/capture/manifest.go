@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,18 +28,33 @@ type Manifest struct {
 	Schema string `json:"schema"`
 	Tool   Tool   `json:"tool"`
 	Target string `json:"target"`
+	// Instance is the name of the instance among those of the service, such as a pod's,
+	// and Labels are what is known of it: version, zone, node. Both are empty if it was
+	// observed alone.
+	Instance string  `json:"instance,omitempty"`
+	Labels   []Label `json:"labels,omitempty"` // sorted by name
 	// CapturedAt is when the window opened: the best estimate of when the
 	// service began the trace or, while the trace is running, when it was
 	// requested. It is zero before that.
 	CapturedAt time.Time `json:"captured_at,omitzero"`
 	Asked      Asked     `json:"asked"`
 	Window     Window    `json:"window"`
-	Service    Service   `json:"service"`
-	Parts      []Part    `json:"parts"`
-	Log        []Event   `json:"log"`
-	Warnings   []Warning `json:"warnings"`
+	// Sampling is set if goroutines were sampled for want of a trace.
+	Sampling *Sampling `json:"sampling,omitempty"`
+	// Outside is set if the probes are all there is.
+	Outside  *Outside  `json:"outside,omitempty"`
+	Service  Service   `json:"service"`
+	Parts    []Part    `json:"parts"`
+	Log      []Event   `json:"log"`
+	Warnings []Warning `json:"warnings"`
 	// Redacted is set if private data has been masked.
 	Redacted *Redacted `json:"redacted,omitempty"`
+}
+
+// A Label is a property of an instance: version, zone, node.
+type Label struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Redacted identifies the capture from which a redacted one was made.
@@ -58,6 +74,17 @@ type Asked struct {
 	URLs     []AskedURL `json:"urls"`
 	Rate     float64    `json:"rate"` // probes per second, over all URLs together
 	MaxBytes int64      `json:"max_bytes,omitempty"`
+	// Auto is set if the window was to end as soon as the answer is known. Duration is
+	// then the longest.
+	Auto *Auto `json:"auto,omitempty"`
+}
+
+// Auto is what must be known before a window may end.
+type Auto struct {
+	Least int64 `json:"least_ns"` // the shortest window
+	// Endpoints are those that must be known beside the ones with the most request time,
+	// as the user named them.
+	Endpoints []string `json:"endpoints,omitempty"`
 }
 
 // AskedURL is a URL to probe: its route and its origin.
@@ -72,20 +99,58 @@ type Window struct {
 	Start int64 `json:"start_ns"` // when the request for the trace was written
 	End   int64 `json:"end_ns"`   // when its last byte arrived
 	// TraceAsked is the requested duration of the trace, a little less than the
-	// CPU profile's whole seconds, so that samples cover the whole trace.
+	// CPU profile's whole seconds, so that samples cover the whole trace. It is 0 if the
+	// window ended because the trace was enough.
 	TraceAsked int64 `json:"trace_asked_ns"`
 	// Ended is why the window ended: one of the Ended constants.
 	Ended string `json:"ended"`
 }
 
+// Sampling is how goroutines were sampled in a window without a trace.
+type Sampling struct {
+	// Why is why there is no trace: one of the Untraced constants.
+	Why   string `json:"why"`
+	Asked int64  `json:"asked_ns"` // the duration of the window
+	// Budget is the share of the service's time that the snapshots may cost, Spent what
+	// they did cost, and Longest the most expensive one.
+	Budget    float64 `json:"budget"`
+	Spent     int64   `json:"spent_ns"`
+	Longest   int64   `json:"longest_ns"`
+	Snapshots int     `json:"snapshots"`
+	Failed    int     `json:"failed,omitempty"` // snapshots that did not arrive
+}
+
+// Outside is how a window was measured by probes alone, because the service showed neither
+// a trace nor its goroutines.
+type Outside struct {
+	// Why is why there is no trace: one of the Untraced constants.
+	Why   string `json:"why"`
+	Asked int64  `json:"asked_ns"` // the duration of the window
+}
+
+// Why a window has no trace.
+const (
+	UntracedAsked   = "asked"         // the user wanted none
+	UntracedMissing = "missing"       // the service does not serve it
+	UntracedBusy    = "busy"          // another client was taking one
+	UntracedTimeout = "write-timeout" // the server's write timeout forbids any
+	UntracedCut     = "cut"           // it was cut before any of it could be read
+	UntracedOld     = "old-go"        // the service's version of Go writes none that can be read
+	UntracedSilent  = "silent"        // the service sent nothing
+)
+
 // Why a window ended.
 const (
 	EndedInTime      = "in-time"     // the service sent everything that was requested
+	EndedEnough      = "enough"      // what had arrived was enough
 	EndedInterrupted = "interrupted" // the user ended it early
 	EndedMaxBytes    = "max-bytes"   // the trace reached the allowed size
 	EndedDisk        = "disk"        // the disk was about to fill up, or did
 	EndedLag         = "lag"         // the service traced faster than the trace arrived
 	EndedCut         = "cut"         // the service or the network cut the stream
+	EndedSilent      = "silent"      // nothing came any more, not even when the time was up
+	EndedOverhead    = "overhead"    // observing cost the service more than allowed
+	EndedOverlong    = "overlong"    // the service went on tracing after its time was up
 )
 
 // Service is what the service's endpoints reveal about it. Unknown fields are
@@ -198,6 +263,9 @@ var partName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 // decodeManifest decodes a manifest and validates what the rest of the package
 // relies on.
 func decodeManifest(data []byte) (*Manifest, error) {
+	if values := bytes.Count(data, []byte(",")); values > maxValues {
+		return nil, &detailed{ErrDamaged, fmt.Sprintf("manifest.json: more than %d values", maxValues)}
+	}
 	var head struct {
 		Schema string `json:"schema"`
 	}

@@ -16,6 +16,8 @@ const (
 	GoroutineBeforePart = "goroutine-before.pb.gz"
 	GoroutineAfterPart  = "goroutine-after.pb.gz"
 	ProbesPart          = "probes.jsonl"
+	SamplesPart         = "samples.jsonl"
+	PredictionsPart     = "predictions.jsonl"
 )
 
 // A Kind declares one kind of part: one piece of evidence that a capture may
@@ -31,6 +33,9 @@ type Kind struct {
 	// Content is the format of the part's bytes. It decides how the part is
 	// redacted: package redact has one rule for each Content.
 	Content Content
+	// Derived is set if the part is made from the others. It is no evidence, and has no
+	// part in the capture's Case.
+	Derived bool
 	// Use describes which package reads the part and why, or, if nothing reads
 	// it yet, why it is collected.
 	Use string
@@ -54,16 +59,22 @@ const (
 	TraceContent   Content = "Go execution trace"
 	ProfileContent Content = "gzipped pprof profile"
 	ProbesContent  Content = "JSON lines of Probe"
+	SamplesContent Content = "JSON lines of SampleLine"
+	// LinesContent holds objects of any kind.
+	LinesContent Content = "JSON lines"
 )
 
 // kinds lists every kind of part, in the order of the manifest.
 var kinds = []Kind{
 	{
 		Name: GoroutineBeforePart, What: "goroutine profile taken before the window", When: Before, Optional: true, Content: ProfileContent,
-		Use: "collect learns the executable and the version of Go from its paths",
+		Use: "collect learns the executable and the version of Go from its paths; analyze counts its goroutines",
 	}, {
-		Name: TracePart, What: "execution trace", When: During, Content: TraceContent,
+		Name: TracePart, What: "execution trace", When: During, Optional: true, Content: TraceContent,
 		Use: "analyze attributes the wall time of requests with it",
+	}, {
+		Name: SamplesPart, What: "snapshots of all goroutines, for want of a trace", When: During, Optional: true, Content: SamplesContent,
+		Use: "analyze estimates from them where the time of requests goes",
 	}, {
 		Name: CPUPart, What: "CPU profile of the window", When: During, Optional: true, Content: ProfileContent,
 		Use: "analyze takes the sampling period from it; timesink report -f cpu labels its samples with endpoints",
@@ -72,8 +83,10 @@ var kinds = []Kind{
 		Use: "analyze matches them with the server's requests",
 	}, {
 		Name: GoroutineAfterPart, What: "goroutine profile taken after the window", When: After, Optional: true, Content: ProfileContent,
-		Use: "nothing reads it yet; together with the first profile it is the only record of the goroutines that " +
-			"pile up over a window, and it cannot be taken later",
+		Use: "analyze compares its goroutines with those of the first profile, to find those that pile up",
+	}, {
+		Name: PredictionsPart, What: "predictions made on the capture", When: After, Optional: true, Content: LinesContent, Derived: true,
+		Use: "compare holds them against what came of the changes",
 	},
 }
 

@@ -1,11 +1,12 @@
 package capture
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"time"
+
+	"timesink/collect/bounded"
 )
 
 // The phases of the collection in which a probe is sent.
@@ -14,11 +15,16 @@ const (
 	InWindow = "window"   // during the window, while the service is traced
 )
 
-// Limits on what is read from an untrusted capture.
-const (
-	maxLine   = 1 << 20   // bytes of one line of probes.jsonl
-	maxProbes = 256 << 20 // bytes of probes.jsonl
-)
+// DefaultProbes is the memory that Probes uses at most, in bytes: enough for 100,000
+// probes.
+const DefaultProbes = 64_000_000
+
+// MaxProbes is how much is read of the lines of probes, and how much a collection
+// writes, in bytes: enough for 500,000 probes.
+const MaxProbes = 256 << 20
+
+// maxLine is how long a line of a probe may be, in bytes.
+const maxLine = 1 << 20
 
 // A Probe is one request that timesink sent, as seen by the client.
 //
@@ -61,10 +67,32 @@ type Probe struct {
 	Remote  string `json:"remote,omitempty"`
 	Proto   string `json:"proto,omitempty"` // "HTTP/1.1", "HTTP/2.0"
 
-	Status int    `json:"status"` // 0 if there was no answer
-	Bytes  int64  `json:"bytes"`  // of the answer's body
-	Error  string `json:"error,omitempty"`
+	Status int   `json:"status"` // 0 if there was no answer
+	Bytes  int64 `json:"bytes"`  // of the answer's body, as far as it was read
+	// Cut is set if the body was longer than the collection reads. End is then when
+	// that much of it was read.
+	Cut   bool   `json:"cut,omitempty"`
+	Error string `json:"error,omitempty"`
+
+	// ServerTiming are the metrics of the answer's Server-Timing headers, in their order.
+	ServerTiming []ServerTiming `json:"server_timing,omitempty"`
 }
+
+// ServerTiming is one metric of a Server-Timing header: what the service, or a proxy
+// before it, says of its own time for an answer.
+type ServerTiming struct {
+	Name string `json:"name"`
+	// Duration is in nanoseconds, 0 if the metric states none.
+	Duration    int64  `json:"dur_ns"`
+	Description string `json:"desc,omitempty"`
+}
+
+// The bounds of what a probe keeps of Server-Timing headers.
+const (
+	MaxServerTimings = 64 // metrics
+	// MaxServerTiming is the longest duration of a metric.
+	MaxServerTiming = int64(24 * time.Hour)
+)
 
 // Sent returns when the connection was established and the client began to write the
 // request, in Unix nanoseconds. The server cannot have seen the request earlier.
@@ -82,42 +110,80 @@ func WriteProbes(w io.Writer, probes ...Probe) error {
 	return nil
 }
 
-// ReadProbes reads the JSON lines of WriteProbes. It ignores an incomplete last line,
-// as a killed collection leaves it. On an error it also returns the probes read before.
-func ReadProbes(r io.Reader) ([]Probe, error) {
-	var probes []Probe
-	br := bufio.NewReader(io.LimitReader(r, maxProbes))
-	for n := 1; ; n++ {
-		line, err := readLine(br)
+// ReadProbes reads the JSON lines of WriteProbes, as many as fit into DefaultProbes
+// bytes of memory. It ignores an incomplete last line, as a killed collection leaves
+// it. On an error it also returns the probes read before.
+func ReadProbes(r io.Reader) (probes []Probe, err error) {
+	room := newProbeRoom(DefaultProbes)
+	_, err = eachProbe(r, func(p *Probe) bool {
+		if room.take(p) {
+			probes = append(probes, *p)
+			return true
+		}
+		return false
+	})
+	return probes, err
+}
+
+var errManyProbes = fmt.Errorf("their lines take more than %d bytes", MaxProbes)
+
+// eachProbe calls each with the probes of JSON lines until it returns false, and
+// returns how many of them it could read.
+func eachProbe(r io.Reader, each func(*Probe) bool) (n int, err error) {
+	limited := &io.LimitedReader{R: r, N: MaxProbes + 1}
+	lines := bounded.NewLines(limited, maxLine)
+	for ; ; n++ {
+		line, err := lines.Next()
+		if err == io.EOF && limited.N == 0 {
+			return n, errManyProbes
+		}
 		if err == io.EOF {
-			return probes, nil
+			return n, nil
 		}
 		if err != nil {
-			return probes, fmt.Errorf("read probes: line %d: %w", n, err)
+			return n, fmt.Errorf("read probes: line %d: %w", n+1, err)
 		}
 		var p Probe
 		if err := json.Unmarshal(line, &p); err != nil {
-			return probes, fmt.Errorf("read probes: line %d: %w", n, err)
+			return n, fmt.Errorf("read probes: line %d: %w", n+1, err)
 		}
-		probes = append(probes, p)
+		if !each(&p) {
+			return n + 1, nil
+		}
 	}
 }
 
-var errLongLine = errors.New("line too long")
+// A probeRoom is the memory for a list of probes.
+type probeRoom struct {
+	left  int64 // bytes
+	texts map[string]string
+}
 
-// readLine returns the next complete line, or io.EOF after the last one.
-func readLine(br *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		piece, err := br.ReadSlice('\n')
-		line = append(line, piece...)
-		switch {
-		case err == nil:
-			return line, nil
-		case len(line) > maxLine:
-			return nil, errLongLine
-		case err != bufio.ErrBufferFull:
-			return nil, err
-		}
+// The memory of a probe in a slice that grows, and of a distinct text, in bytes.
+const (
+	probeSize  = 640
+	textSize   = 64
+	timingSize = 40
+)
+
+func newProbeRoom(memory int64) *probeRoom { return &probeRoom{memory, map[string]string{}} }
+
+// take takes room for a probe and reports whether there was enough. Probes share
+// equal texts.
+func (r *probeRoom) take(p *Probe) bool {
+	r.left -= probeSize + timingSize*int64(cap(p.ServerTiming))
+	texts := []*string{&p.Route, &p.Method, &p.Path, &p.Host, &p.Phase, &p.Local, &p.Remote, &p.Proto, &p.Error}
+	for i := range p.ServerTiming {
+		texts = append(texts, &p.ServerTiming[i].Name, &p.ServerTiming[i].Description)
 	}
+	for _, text := range texts {
+		known, ok := r.texts[*text]
+		if !ok {
+			known = *text
+			r.texts[known] = known
+			r.left -= textSize + int64(len(known))
+		}
+		*text = known
+	}
+	return r.left >= 0
 }

@@ -2,11 +2,11 @@ package capture
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"timesink/collect/bounded"
 )
 
 // sniffLen is the length of a file's beginning that is examined, in bytes.
@@ -82,13 +82,8 @@ func Sniff(head []byte) Looks {
 // gunzipHead decompresses the beginning of a gzip file, or returns nil if head
 // is not one.
 func gunzipHead(head []byte) []byte {
-	zr, err := gzip.NewReader(bytes.NewReader(head))
-	if err != nil {
-		return nil
-	}
-	out := make([]byte, 512)
-	n, _ := io.ReadFull(zr, out) // the end is missing: head is only the beginning
-	return out[:n]
+	out, _ := bounded.Unzip(bytes.NewReader(head), 512) // the end is missing: head is only the beginning
+	return out
 }
 
 func prefixed(prefix string) func(head, unzipped []byte) bool {

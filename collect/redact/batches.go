@@ -147,6 +147,10 @@ type references struct {
 	whole bool
 }
 
+// mostReferences is how many strings a generation may refer to. Traces have some
+// thousands. Beyond that the rest counts as damaged: its strings are masked.
+const mostReferences = 1 << 18
+
 // references reads the batches of the next generation.
 func (in *batches) references() (*references, error) {
 	refs := &references{names: map[uint64]bool{}, messages: map[uint64]bool{}}
@@ -167,8 +171,8 @@ func (in *batches) references() (*references, error) {
 			return refs, nil
 		}
 		gen, begun, refs.whole = b.gen, true, false
-		if b.head[0] == evEventBatch {
-			damaged = walk(b.data, refs.add) < len(b.data) || damaged
+		if b.head[0] == evEventBatch && !damaged {
+			damaged = walk(b.data, refs.add) < len(b.data) || len(refs.names)+len(refs.messages) > mostReferences
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -56,6 +57,7 @@ type job struct {
 	redactor *Redactor
 	create   func(name string) (io.WriteCloser, error)
 	items    []Item
+	leftOut  []capture.Part // with the reason as Error
 }
 
 // run masks all parts and returns the manifest of the copy.
@@ -68,6 +70,9 @@ func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 			return nil, err
 		}
 	}
+	if j.from.PredictedBeside() && m.Part(capture.PredictionsPart) == nil {
+		m.AddPart(capture.Part{Name: capture.PredictionsPart})
+	}
 	ofParts := j.items
 	for i := range m.Parts {
 		t := newTally(j.redactor, m.Parts[i].Name)
@@ -77,6 +82,9 @@ func (j *job) run(ctx context.Context) (*capture.Manifest, error) {
 		ofParts = append(ofParts, t.items()...)
 	}
 	m.Warnings = j.from.Warnings() // including those from reading the parts
+	for _, p := range j.leftOut {
+		m.Warn("part-left-out", "%s was left out of the redacted copy: %s", p.Name, p.Error)
+	}
 	t := newTally(j.redactor, capture.ManifestName)
 	names := make([]string, len(m.Parts))
 	for i := range m.Parts {
@@ -95,22 +103,25 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 	p.Size, p.SHA256 = 0, ""
 	open := func() (io.ReadCloser, error) { return j.from.Part(p.Name) }
 	r, err := open()
-	if errors.Is(err, capture.ErrNoPart) {
+	switch {
+	case err == nil:
+		r.Close()
+	case errors.Is(err, capture.ErrNoPart) && p.Name == capture.PredictionsPart && j.from.PredictedBeside():
+		// its lines are all beside the capture
+	case errors.Is(err, capture.ErrNoPart):
 		return nil // it never arrived
-	}
-	if err != nil {
+	default:
 		return err
 	}
-	r.Close()
 	kind, _ := capture.KindOf(p.Name)
 	mask, ok := byContent[kind.Content]
 	if !ok {
-		p.Error = said(p.Error, "left out, because this timesink does not know where it contains private data")
+		j.leave(p, "this timesink does not know where it contains private data")
 		return nil
 	}
 	write, err := mask(j, ctx, open, t)
 	if err != nil {
-		p.Error = said(p.Error, fmt.Sprintf("left out, because it cannot be read to mask private data: %v", err))
+		j.leave(p, fmt.Sprintf("it cannot be read to mask private data: %v", err))
 		return nil
 	}
 	w, err := j.create(p.Name)
@@ -118,6 +129,12 @@ func (j *job) part(ctx context.Context, p *capture.Part, t *tally) error {
 		return err
 	}
 	return errors.Join(write(w), w.Close())
+}
+
+// leave leaves a part out of the copy and says why.
+func (j *job) leave(p *capture.Part, why string) {
+	j.leftOut = append(j.leftOut, capture.Part{Name: p.Name, Error: why})
+	p.Error = said(p.Error, "left out, because "+why)
 }
 
 // An opener opens the part being masked. It may be called more than once.
@@ -130,25 +147,27 @@ var byContent = map[capture.Content]func(*job, context.Context, opener, *tally) 
 	capture.TraceContent:   (*job).trace,
 	capture.ProfileContent: (*job).profile,
 	capture.ProbesContent:  (*job).probes,
+	capture.SamplesContent: (*job).samples,
+	capture.LinesContent:   (*job).lines,
 }
 
 func (j *job) trace(ctx context.Context, open opener, t *tally) (func(io.Writer) error, error) {
 	return func(w io.Writer) error { return rewriteTrace(ctx, w, open, masks{t.text, t.whole, orphan}) }, nil
 }
 
+// maxProfile is how much memory a profile may use, in bytes: a capture may come from
+// an untrusted source.
+const maxProfile = 128_000_000
+
 // profile masks a profile in memory: profiles are small, and an unreadable one
 // must not leave half a part behind.
-func (j *job) profile(_ context.Context, open opener, t *tally) (func(io.Writer) error, error) {
-	r, err := open()
+func (j *job) profile(_ context.Context, _ opener, t *tally) (func(io.Writer) error, error) {
+	p, err := j.from.Profile(t.part, maxProfile)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	var whole bytes.Buffer
-	if err := rewriteProfile(&whole, r, t.text, t.label); err != nil {
-		return nil, err
-	}
-	return func(w io.Writer) error { _, err := whole.WriteTo(w); return err }, nil
+	maskProfile(p, t.text, t.label)
+	return p.Write, nil
 }
 
 // orphan masks a string that nothing refers to anymore. It is not worth listing.
@@ -166,15 +185,72 @@ func said(before, more string) string {
 // values for {name} may be personal.
 func (j *job) probes(_ context.Context, _ opener, t *tally) (func(io.Writer) error, error) {
 	return func(w io.Writer) error {
-		probes, err := j.from.Probes()
+		out := bufio.NewWriter(w)
+		var failed error
+		err := j.from.EachProbe(func(p *capture.Probe) bool {
+			maskProbe(p, t)
+			failed = capture.WriteProbes(out, *p)
+			return failed == nil
+		})
+		return errors.Join(err, failed, out.Flush())
+	}, nil
+}
+
+// samples masks the samples' functions and files, as those of profiles.
+func (j *job) samples(_ context.Context, open opener, t *tally) (func(io.Writer) error, error) {
+	rewrite := func(w io.Writer, change func(*capture.SampleLine)) error {
+		r, err := open()
 		if err != nil {
 			return err
 		}
-		for i := range probes {
-			maskProbe(&probes[i], t)
-		}
-		return capture.WriteProbes(w, probes...)
+		defer r.Close()
+		return capture.RewriteSamples(w, r, change)
+	}
+	if err := rewrite(io.Discard, func(*capture.SampleLine) {}); err != nil {
+		return nil, err
+	}
+	return func(w io.Writer) error {
+		return rewrite(w, func(l *capture.SampleLine) { maskAll(reflect.ValueOf(l), t.text) })
 	}, nil
+}
+
+// lines masks the predictions, also those kept beside the capture.
+func (j *job) lines(_ context.Context, _ opener, t *tally) (func(io.Writer) error, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	err := j.from.EachPrediction(func(line []byte) error {
+		var v any
+		d := json.NewDecoder(bytes.NewReader(line))
+		d.UseNumber() // integers stay as they are
+		if d.Decode(&v) != nil {
+			return nil // a damaged line holds nothing that can be masked
+		}
+		return enc.Encode(maskedJSON(v, t.text))
+	})
+	return func(w io.Writer) error {
+		_, err := w.Write(out.Bytes())
+		return err
+	}, err
+}
+
+// maskedJSON masks every string in a JSON value, also in keys.
+func maskedJSON(v any, mask func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return mask(v)
+	case []any:
+		for i := range v {
+			v[i] = maskedJSON(v[i], mask)
+		}
+	case map[string]any:
+		masked := make(map[string]any, len(v))
+		for k := range v {
+			masked[mask(k)] = maskedJSON(v[k], mask)
+		}
+		return masked
+	}
+	return v
 }
 
 func maskProbe(p *capture.Probe, t *tally) {

@@ -179,7 +179,10 @@ func TestEachKindOfPartIsMasked(t *testing.T) {
 	if err := capture.WriteProbes(&probes, capture.Probe{Route: "GET /", Error: "read /home/jane/x"}); err != nil {
 		t.Fatal(err)
 	}
-	of := map[capture.Content][]byte{capture.TraceContent: small(), capture.ProfileContent: profiled(t), capture.ProbesContent: probes.Bytes()}
+	const samples = `{"stack":{"frames":[{"f":"main.f","p":"/home/jane/f.go","l":3}]}}
+{"snapshot":{"at_ns":1,"took_ns":2,"form":"text","goroutines":[{"s":0,"i":1,"w":"select"}]}}
+`
+	of := map[capture.Content][]byte{capture.LinesContent: []byte(`{"endpoint":"main.get","changes":[{"at":"/home/jane/f.go:3"}]}` + "\n"), capture.SamplesContent: []byte(samples), capture.TraceContent: small(), capture.ProfileContent: profiled(t), capture.ProbesContent: probes.Bytes()}
 	for _, kind := range capture.Kinds() {
 		data, ok := of[kind.Content]
 		if !ok {

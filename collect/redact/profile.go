@@ -1,47 +1,19 @@
 package redact
 
 import (
-	"bytes"
-	"compress/gzip"
-	"fmt"
-	"io"
 	"strings"
 
 	"github.com/google/pprof/profile"
 )
 
-// maxProfile is the largest decompressed profile, in bytes: a capture may come
-// from an untrusted source.
-const maxProfile = 1 << 30
-
-// Profile returns a copy of a gzipped pprof profile with private data masked, as
-// Capture does for profiles in a capture.
-func (r *Redactor) Profile(profile io.Reader) (io.Reader, error) {
-	var masked bytes.Buffer
+// Profile masks private data in a profile, as Capture does for profiles in a capture.
+func (r *Redactor) Profile(p *profile.Profile) {
 	t := newTally(r, "")
-	if err := rewriteProfile(&masked, profile, t.text, t.label); err != nil {
-		return nil, fmt.Errorf("mask private data in the profile: %w", err)
-	}
-	return &masked, nil
+	maskProfile(p, t.text, t.label)
 }
 
-// rewriteProfile copies a gzipped profile to w with its strings masked.
-func rewriteProfile(w io.Writer, r io.Reader, text, label func(string) string) error {
-	zr, err := gzip.NewReader(r)
-	if err != nil {
-		return fmt.Errorf("unpack: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(zr, maxProfile+1))
-	if err != nil {
-		return fmt.Errorf("unpack: %w", err)
-	}
-	if len(data) > maxProfile {
-		return fmt.Errorf("larger than %d bytes", maxProfile)
-	}
-	p, err := profile.ParseUncompressed(data)
-	if err != nil {
-		return err
-	}
+// maskProfile masks the strings of a profile.
+func maskProfile(p *profile.Profile, text, label func(string) string) {
 	for _, m := range p.Mapping {
 		m.File = text(m.File)
 	}
@@ -59,7 +31,6 @@ func rewriteProfile(w io.Writer, r io.Reader, text, label func(string) string) e
 			}
 		}
 	}
-	return p.Write(w)
 }
 
 // plainLabels lists label values that reveal nothing.

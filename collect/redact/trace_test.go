@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"timesink/analyze/trace/tracetest"
+	"timesink/collect/bounded/boundedtest"
 	"timesink/collect/capture"
 	"timesink/collect/redact"
 )
@@ -164,7 +165,12 @@ func FuzzTrace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		var out bytes.Buffer
-		if err := redact.RewriteTrace(t.Context(), &out, open, same, same); err != nil {
+		var err error
+		boundedtest.Check(t, len(data), boundedtest.Limit{Base: 32 << 20, PerByte: 4 << 10}, func() {
+			out.Reset()
+			err = redact.RewriteTrace(t.Context(), &out, open, same, same)
+		})
+		if err != nil {
 			if !errors.Is(err, redact.ErrVersion) && !errors.Is(err, capture.ErrNotTrace) {
 				t.Fatal(err)
 			}

@@ -179,14 +179,14 @@ func uncertainty(requests []truth.Request, start, end int64) float64 {
 }
 
 // changed checks the comparison of two states against the service's measurements:
-// the direction of the change in wall time, and the bucket with most of it. A change
-// must be called significant if it is five times the uncertainty of the service's
-// own measurements: a neighbor that takes the cores in half of a window changes more
-// than a state of the service does.
+// the direction of the change in wall time, and the bucket with most of it. The interval
+// that the requests give must exclude none, if the change is five times the uncertainty
+// of the service's own measurements: a neighbor that takes the cores in half of a window
+// changes more than a state of the service does.
 func changed(t *testing.T, one, other *state) {
 	before, after := &one.row, &other.row
 	uncertain := math.Hypot(one.uncertain, other.uncertain)
-	c, err := analyze.Changes(one.said, other.said, 0, nil)
+	c, err := analyze.Changes(one.said, other.said, analyze.CompareOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,8 +201,8 @@ func changed(t *testing.T, one, other *state) {
 	wall := after.Wall.Service - before.Wall.Service
 	if w := e.Wall[0]; max(wall, -wall) > before.Wall.Service/10 && (w.Delta > 0) != (wall > 0) {
 		t.Errorf("the service's requests took %d ns longer, the comparison says %d", wall, w.Delta)
-	} else if max(wall, -wall) > before.Wall.Service/4 && math.Abs(float64(wall)) > 5*uncertain && !w.Significant {
-		t.Errorf("a change of %d ns, to %.0f, is not called significant: %+v", wall, uncertain, w)
+	} else if max(wall, -wall) > before.Wall.Service/4 && math.Abs(float64(wall)) > 5*uncertain && w.Low <= 0 && w.High >= 0 {
+		t.Errorf("a change of %d ns, to %.0f, is within the interval of none: %+v", wall, uncertain, w)
 	}
 	// The bucket that changed by far the most in the service must be on top.
 	var deltas []int64

@@ -2,16 +2,20 @@ package meter
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 )
 
-// runDelay returns how long the live threads of this process were ready to run
-// but not running, in nanoseconds: the second field of their schedstat (the
-// kernel's Documentation/scheduler/sched-stats.rst).
-func runDelay() (sum int64) {
-	files, err := filepath.Glob("/proc/self/task/*/schedstat")
+// runDelay is RunDelay for this process.
+func runDelay() int64 { return RunDelay(os.Getpid()) }
+
+// RunDelay returns how long the live threads of a process were ready to run but not
+// running, in nanoseconds: the second field of their schedstat (the kernel's
+// Documentation/scheduler/sched-stats.rst).
+func RunDelay(pid int) (sum int64) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0
 	}

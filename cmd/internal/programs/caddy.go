@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"timesink/analyze/breakdown"
@@ -49,16 +50,13 @@ func startCaddy(p Place) (Running, error) {
 	auto_https off
 	metrics
 }
-http://%s {
-	handle /proxy/* {
-		reverse_proxy %s
-	}
-	handle /files/* {
-		root * %s
-		file_server
-	}
+http://:%s {
+	bind 127.0.0.1
+	reverse_proxy /proxy/* %s
+	root * %s
+	file_server /files/*
 }
-`, admin, address, peer, p.Folder), 0o644)
+`, admin, address[strings.LastIndexByte(address, ':')+1:], peer, p.Folder), 0o644) // a host would put all routes into one, whose name the metrics have
 	return Running{
 		Args:  []string{"run", "--config", config},
 		Env:   []string{"HOME=" + p.Folder, "XDG_DATA_HOME=" + p.Folder, "XDG_CONFIG_HOME=" + p.Folder},

@@ -113,11 +113,11 @@ func (c *check) route(route Route, clients []Answered, before, after reading, ta
 	}
 	itself, itsTime := c.counted(route, clients, before, after)
 	e := c.endpoint(route)
-	known, mean := int64(0), time.Duration(0)
+	known, inferred, mean := int64(0), int64(0), time.Duration(0)
 	if e != nil {
-		known, mean = e.Requests, time.Duration(e.Wall.Mean)
+		known, inferred, mean = e.Known, e.Inferred, time.Duration(e.Wall.Mean)
 	}
-	fmt.Fprintf(table, "%-12s %-12s %9d %9.0f %9d %9s %10s %10s %10s\n", c.p.Name, route.Name, seen, itself, known, "-",
+	fmt.Fprintf(table, "%-12s %-12s %9d %9.0f %9d %9d %10s %10s %10s\n", c.p.Name, route.Name, seen, itself, known, inferred,
 		short(time.Duration(clientTime/int64(max(seen, 1)))), short(itsTime), short(mean))
 	switch edges := float64(2 * max(route.Clients, 1)); {
 	case e == nil && !route.Blocks && c.unnamed() >= int64(float64(seen)*(1-offCount)-edges):
@@ -129,12 +129,21 @@ func (c *check) route(route Route, clients []Answered, before, after reading, ta
 		c.t.Errorf("%s: %d requests are known, but the clients sent %d", route.Name, known, seen)
 	case route.Blocks && float64(known) < float64(seen)*(1-offCount)-edges:
 		c.t.Errorf("%s: %d requests are known of the clients' %d", route.Name, known, seen)
+	case e.RequestsCI95 != nil && !within(*e.RequestsCI95, float64(seen), edges):
+		c.t.Errorf("%s: %d requests are said, %v, of the clients' %d", route.Name, e.Requests, *e.RequestsCI95, seen)
 	}
 	if off := mean - itsTime; route.Blocks && itsTime > 0 && off.Abs() > offTime && math.Abs(float64(off)) > offMean*float64(itsTime) {
 		c.t.Errorf("%s: the mean is %v, by its own metrics %v", route.Name, mean, itsTime)
 	}
 	c.split(route, e)
 	return seen
+}
+
+// within reports whether a count is in its interval widened from 95 to 99.9%, and by so
+// many at the edges of the window.
+func within(r breakdown.Interval, n, edges float64) bool {
+	middle, half := float64(r[0]+r[1])/2, 1.7*float64(r[1]-r[0])/2
+	return math.Abs(n-middle) <= half+edges
 }
 
 // counted returns what the program counted between the readings, scaled to the window,

@@ -12,9 +12,11 @@ var prometheus = Program{
 	Own:   "github.com/prometheus/prometheus",
 	Start: startPrometheus,
 	Traffic: []Route{
-		{Name: "query", Path: "/api/v1/query_range?query=sum(rate(prometheus_http_requests_total[30s]))&start=1&end=3000&step=1", Rate: 30, Clients: 2,
+		{Name: "query", Path: "/api/v1/query_range?query=sum(rate(prometheus_http_requests_total[30s]))&start=1&end=3000&step=1", Rate: 100, Clients: 2,
 			Endpoint: "github.com/prometheus/prometheus/web/api/v1.(*API).queryRange"},
-		{Name: "labels", Path: "/api/v1/label/__name__/values", Rate: 30, Clients: 2,
+		{Name: "instant", Path: "/api/v1/query?query=sum(rate(prometheus_http_requests_total[30s]))by(handler)", Rate: 100, Clients: 2,
+			Endpoint: "github.com/prometheus/prometheus/web/api/v1.(*API).query"},
+		{Name: "labels", Path: "/api/v1/label/__name__/values", Rate: 100, Clients: 2,
 			Endpoint: "github.com/prometheus/prometheus/web/api/v1.(*API).labelValues"},
 		{Name: "metrics", Path: "/metrics", Rate: 10,
 			Endpoint: "github.com/prometheus/client_golang/prometheus/promhttp.HandlerForTransactional.func1"},
@@ -37,6 +39,7 @@ scrape_configs:
 		Pprof: base, Base: base, Ready: base + "/-/ready",
 		Count: scrape(base+"/metrics", map[string]Series{
 			"query":   {"prometheus_http_request_duration_seconds", []string{`handler="/api/v1/query_range"`}},
+			"instant": {"prometheus_http_request_duration_seconds", []string{`handler="/api/v1/query"`}},
 			"labels":  {"prometheus_http_request_duration_seconds", []string{`handler="/api/v1/label/:name/values"`}},
 			"metrics": {"prometheus_http_request_duration_seconds", []string{`handler="/metrics"`}},
 		}),

@@ -39,8 +39,9 @@ var whole = flag.Bool("whole", false, "build the release for every system, not o
 // root returns the project's folder.
 const root = "../../.."
 
-// most is the largest size of a binary, in bytes.
-const most = 20_000_000
+// most is the largest size of a binary, in bytes. Of 30.0 MB for linux/amd64, parquet-go is
+// 7.3 and minio-go 3.3: each is the difference that the library makes to the stripped binary.
+const most = 32_000_000
 
 const (
 	tag    = "v0.0.0-check"
@@ -211,6 +212,7 @@ func TestRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.install(t)
+	r.plugin(t, targets)
 }
 
 // checkBinary checks what a release promises of each binary: its size, that it is

@@ -62,7 +62,7 @@ func TestNamesAreUnique(t *testing.T) {
 // stopwatches, and prints the table.
 func TestAccuracy(t *testing.T) {
 	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
-	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
+	env := backing.NewEnvironment(t, exe, peers)
 	var rows []accuracy.Row
 	measured := families
 	if !whole {
@@ -98,47 +98,15 @@ func sample() family {
 	return all
 }
 
-// An environment holds the servers that scenarios need. Each is started at its first
-// use, for all families.
-type environment struct {
-	t         *testing.T // their lifetime
-	exe       string
-	addresses scenario.Env
-}
-
-// arguments starts the needs that are not running and returns the flags with their
-// addresses.
-func (e *environment) arguments(needs []string) (args []string) {
-	for _, need := range needs {
-		if _, ok := e.addresses[need]; !ok {
-			e.addresses[need] = e.start(need)
-		}
-		args = append(args, "-with", need+"="+e.addresses[need])
-	}
-	return args
-}
-
-func (e *environment) start(need string) (address string) {
-	if start, ok := backing.Servers[need]; ok {
-		return start(e.t)
-	}
-	i := slices.IndexFunc(peers, func(p scenario.Peer) bool { return p.Name == need })
-	if i < 0 {
-		e.t.Fatalf("there is no server %q", need)
-	}
-	testbin.Start(e.t, e.exe, slices.Concat([]string{"peer"}, e.arguments(peers[i].Needs), []string{need}), &address)
-	return address
-}
-
 // measureFamily measures the scenarios of a family once, in one process, and checks
 // the bounds of each.
-func measureFamily(t *testing.T, exe string, f family, env *environment) (rows []accuracy.Row) {
+func measureFamily(t *testing.T, exe string, f family, env *backing.Environment) (rows []accuracy.Row) {
 	var needs, names []string
 	for _, s := range f.scenarios {
 		needs, names = append(needs, s.Needs...), append(names, s.Name)
 	}
 	slices.Sort(needs)
-	for _, m := range measure(t, exe, env.arguments(slices.Compact(needs)), names) {
+	for _, m := range measure(t, exe, env.Arguments(slices.Compact(needs)), names) {
 		rows = append(rows, m.row)
 		t.Run(m.row.Scenario, func(t *testing.T) {
 			for _, err := range m.broken {
@@ -160,7 +128,9 @@ func measure(t *testing.T, exe string, with, names []string) []measurement {
 	var serving Serving
 	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, names), &serving)
 	seen := look(t, exe, with, names, serving)
-	return seen.judge(t, names, seen.analyze(t, analyze.Options{Units: units(t, names)}))
+	list := seen.judge(t, names, seen.analyze(t, analyze.Options{Units: units(t, names)}))
+	seen.blamed(t, names, list)
+	return list
 }
 
 // A sight is one observation of scenarios: the capture, and the measurements of the
@@ -353,8 +323,9 @@ func withoutFirstTurns(service []truth.Request, tool []accuracy.Request, windowS
 	}
 	return slices.DeleteFunc(slices.Clone(service), func(s truth.Request) bool {
 		f, ok := first[s.Goroutine]
+		middle := s.Start + (s.End-s.Start)/2 // the next turn may begin before the stopwatch has been read
 		return ok && s.Start == f.Start && !slices.ContainsFunc(tool, func(t accuracy.Request) bool {
-			return t.Goroutine == s.Goroutine && t.Start < s.End && t.End > s.Start
+			return t.Goroutine == s.Goroutine && t.Start < middle && t.End > middle
 		})
 	})
 }

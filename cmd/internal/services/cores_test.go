@@ -2,17 +2,14 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"testing"
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/accuracy"
-	"timesink/cmd/internal/services/scenario"
+	"timesink/cmd/internal/services/backing"
 	"timesink/cmd/internal/testbin"
 )
 
@@ -37,7 +34,7 @@ var conditions = []condition{
 // clocks say, and prints the table.
 func TestCores(t *testing.T) {
 	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
-	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
+	env := backing.NewEnvironment(t, exe, peers)
 	var rows []accuracy.Cores
 	for _, c := range conditions {
 		t.Run(c.scenario+", "+c.name, func(t *testing.T) { rows = append(rows, c.measure(t, exe, env)) })
@@ -50,16 +47,16 @@ func TestCores(t *testing.T) {
 	}
 }
 
-func (c *condition) measure(t *testing.T, exe string, env *environment) accuracy.Cores {
+func (c *condition) measure(t *testing.T, exe string, env *backing.Environment) accuracy.Cores {
 	s, err := find(c.scenario)
 	if err != nil {
 		t.Fatal(err)
 	}
-	with := env.arguments(s.Needs)
+	with := env.Arguments(s.Needs)
 	var serving Serving
 	p := testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, []string{c.scenario}), &serving)
 	if c.limit > 0 {
-		limit(t, p.PID(), c.limit)
+		backing.Limit(t, p.PID(), c.limit)
 	}
 	for range c.neighbors * runtime.NumCPU() {
 		var ready string
@@ -82,33 +79,4 @@ func (c *condition) measure(t *testing.T, exe string, env *environment) accuracy
 		t.Error(err)
 	}
 	return row
-}
-
-// limit gives a process at most that many cores, by the cpu controller of cgroup v1 or v2,
-// which takes root.
-func limit(t *testing.T, pid int, cores float64) {
-	t.Helper()
-	const period = 100_000 // µs
-	quota := strconv.Itoa(int(cores * period))
-	group := filepath.Join("/sys/fs/cgroup/cpu", fmt.Sprint("timesink-", pid))
-	set := [][2]string{{"cpu.cfs_period_us", strconv.Itoa(period)}, {"cpu.cfs_quota_us", quota}}
-	if _, err := os.Stat(filepath.Dir(group)); err != nil {
-		group = filepath.Join("/sys/fs/cgroup", filepath.Base(group))
-		set = [][2]string{{"cpu.max", fmt.Sprint(quota, " ", period)}}
-	}
-	if err := os.Mkdir(group, 0o755); err != nil {
-		t.Fatalf("limiting the service takes root and a cpu controller of cgroup v1 or v2: %v", err)
-	}
-	back := filepath.Join(filepath.Dir(group), "cgroup.procs")
-	t.Cleanup(func() {
-		os.WriteFile(back, []byte(strconv.Itoa(pid)), 0o644) // a group with processes cannot be removed
-		if err := os.Remove(group); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, s := range append(set, [2]string{"cgroup.procs", strconv.Itoa(pid)}) {
-		if err := os.WriteFile(filepath.Join(group, s[0]), []byte(s[1]), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

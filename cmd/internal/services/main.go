@@ -13,13 +13,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/pprof"
-	"os"
-	"slices"
 	"strings"
 	"sync"
 
@@ -29,40 +25,8 @@ import (
 	"timesink/cmd/internal/truth"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
-
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	commands := map[string]func(ctx context.Context, env scenario.Env, args []string, out *json.Encoder) error{
-		"serve": serve, "load": send, "peer": peer,
-	}
-	if len(args) == 0 || commands[args[0]] == nil {
-		fmt.Fprintln(stderr, "usage: services serve|load|peer …")
-		return 2
-	}
-	env := scenario.Env{}
-	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Func("with", "`NEED=ADDRESS`", func(s string) error {
-		name, address, ok := strings.Cut(s, "=")
-		if !ok {
-			return fmt.Errorf("%q is not NEED=ADDRESS", s)
-		}
-		env[name] = address
-		return nil
-	})
-	if flags.Parse(args[1:]) != nil {
-		return 2
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer cancel()
-		io.Copy(io.Discard, stdin)
-	}()
-	if err := commands[args[0]](ctx, env, flags.Args(), json.NewEncoder(stdout)); err != nil {
-		fmt.Fprintf(stderr, "services %s: %v\n", args[0], err)
-		return 1
-	}
-	return 0
+func main() {
+	scenario.Main("services", "serve|load|peer …", map[string]scenario.Command{"serve": serve, "load": send, "peer": scenario.ServePeer(peers)})
 }
 
 // A Serving is the output of serve: the address of pprof and the truth, and the
@@ -159,12 +123,4 @@ func send(ctx context.Context, env scenario.Env, targets []string, out *json.Enc
 		return failed
 	}
 	return out.Encode(results)
-}
-
-func peer(ctx context.Context, env scenario.Env, args []string, out *json.Encoder) error {
-	i := slices.IndexFunc(peers, func(p scenario.Peer) bool { return len(args) == 1 && p.Name == args[0] })
-	if i < 0 {
-		return fmt.Errorf("there is no peer %q", args)
-	}
-	return peers[i].Serve(ctx, env, func(address string) { out.Encode(address) })
 }

@@ -10,7 +10,7 @@ import (
 	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/child"
 	"timesink/cmd/internal/load"
-	"timesink/cmd/internal/services/scenario"
+	"timesink/cmd/internal/services/backing"
 	"timesink/cmd/internal/services/server"
 	"timesink/cmd/internal/testbin"
 	"timesink/collect"
@@ -20,9 +20,9 @@ import (
 // the server reads them with what the clients measured beyond the service's stopwatch.
 func TestRequestsThatWaitUnread(t *testing.T) {
 	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
-	env := &environment{t: t, exe: exe, addresses: scenario.Env{}}
+	env := backing.NewEnvironment(t, exe, peers)
 	name := server.Limited.Name
-	with := env.arguments(server.Limited.Needs)
+	with := env.Arguments(server.Limited.Needs)
 	var serving Serving
 	testbin.Start(t, exe, append(append([]string{"serve"}, with...), name), &serving)
 	ctx, stop := context.WithCancel(t.Context())

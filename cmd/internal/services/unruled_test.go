@@ -7,6 +7,7 @@ import (
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
+	"timesink/cmd/internal/services/backing"
 	"timesink/cmd/internal/services/unruled"
 	"timesink/cmd/internal/testbin"
 )
@@ -18,9 +19,9 @@ func TestAnUnknownLibraryIsNamedAndARuleExplainsIt(t *testing.T) {
 	const library = "github.com/beanstalkd/go-beanstalk"
 	s := unruled.Beanstalk
 	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services", tags...)
-	env := &environment{t: t, exe: exe, addresses: map[string]string{}}
+	env := backing.NewEnvironment(t, exe, peers)
 	var serving Serving
-	with := env.arguments(s.Needs)
+	with := env.Arguments(s.Needs)
 	testbin.Start(t, exe, slices.Concat([]string{"serve"}, with, []string{s.Name}), &serving)
 	own, err := rules.Parse("queue/fetch=" + library)
 	if err != nil {

@@ -131,13 +131,12 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 		ask[bool](b, `(window.look = e => [e, e.querySelector(".hit") || e.querySelector("rect") || e].map(x => (s => s.outlineStyle + s.outlineWidth + s.stroke + s.strokeWidth)(getComputedStyle(x))).join(), `+controls+`.forEach(e => e.dataset.plain = look(e)), true)`)
 		for range all + 2 {
 			run(b, chromedp.KeyEvent(kb.Tab))
-			ask[bool](b, `(e => { if (e !== document.body) { e.dataset.reached = "yes"; if (look(e) === e.dataset.plain) e.dataset.unseen = "yes"; } return true; })(document.activeElement)`)
+			// The ring can appear a frame after the focus.
+			b.until(`(e => e === document.body || look(e) !== e.dataset.plain ? "seen" : e.outerHTML.slice(0, 120))(document.activeElement) === "seen"`)
+			ask[bool](b, `(document.activeElement.dataset.reached = "yes", true)`)
 		}
 		if missed := ask[[]string](b, controls+`.filter(e => !e.dataset.reached).map(e => e.outerHTML.slice(0, 120))`); len(missed) > 0 {
 			b.t.Errorf("Tab does not reach %q", missed)
-		}
-		if unseen := ask[[]string](b, controls+`.filter(e => e.dataset.unseen).map(e => e.outerHTML.slice(0, 120))`); len(unseen) > 0 {
-			b.t.Errorf("the focus is not seen on %q", unseen)
 		}
 		walk(b)
 	})

@@ -108,3 +108,64 @@ func noRequests() *breakdown.Breakdown {
 		Warnings: []breakdown.Warning{{Code: "no-requests", Message: "the trace holds no request: the wall time is shown by the function that goroutines began in"}},
 	}
 }
+
+// pooledReport returns an endpoint whose requests wait for the service's own pool most of
+// the time, and then for the database.
+func pooledReport() (*breakdown.Breakdown, []breakdown.Specimen) {
+	site := breakdown.Frame{Function: "main.(*Store).Load", File: "/src/store.go", Line: 41}
+	wait := &breakdown.Cause{State: "waiting", Reason: "select", System: "postgres", Rule: "database/sql.(*DB).conn", Site: site, Stack: []breakdown.Frame{{Function: "database/sql.(*DB).conn"}, site}}
+	read := &breakdown.Cause{State: "waiting", Reason: "network", System: "postgres", Rule: "database/sql.", Site: site, Stack: []breakdown.Frame{{Function: "internal/poll.(*FD).Read"}, site}}
+	run := &breakdown.Cause{State: "running"}
+	steps := []breakdown.Segment{
+		{Bucket: breakdown.CPU, Cause: run}, {Bucket: breakdown.DB, Phase: breakdown.PoolWait, Cause: wait},
+		{Bucket: breakdown.DB, Phase: breakdown.Query, Cause: read}, {Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, Cause: read},
+	}
+	e := breakdown.Endpoint{Name: "main.(*API).List", Route: "GET /items", Kind: "http/1", Detail: &breakdown.Detail{}, Buckets: make([]breakdown.BucketTime, breakdown.NumBuckets)}
+	var bars breakdown.Bars
+	var specimens []breakdown.Specimen
+	var sums [4]int64
+	for i := range int64(60) {
+		r := breakdown.Request{Goroutine: 7, Start: i * 100 * ms, End: i * 100 * ms, Endpoint: e.Name, Kind: e.Kind}
+		var spent, distinct [breakdown.NumBuckets]int64
+		for k, s := range steps {
+			length := []int64{ms, (10 + i%20) * ms, (5 + i%4) * ms, 3 * ms}[k]
+			s.Start, s.End, s.Goroutine = r.End, r.End+length, r.Goroutine
+			r.Path, r.End = append(r.Path, s), s.End
+			spent[s.Bucket] += length
+			sums[k] += length
+			if s.Phase.Distinct() {
+				distinct[s.Bucket] += length
+			}
+		}
+		id := breakdown.RequestID{Goroutine: r.Goroutine, Start: r.Start}
+		bars.Add(id, r.Wall(), &spent)
+		bars.AddDistinct(r.Wall(), &distinct)
+		specimens = append(specimens, breakdown.Specimen{ID: id, Request: r})
+		e.Requests++
+		e.Wall.Total += r.Wall()
+		e.Wall.Max, e.Detail.Slowest = max(e.Wall.Max, r.Wall()), id
+	}
+	e.Detail.Bars = bars.List()
+	e.Wall.Mean = e.Wall.Total / e.Requests
+	e.Wall.P50, e.Wall.P95, e.Wall.P99 = e.Wall.Mean, e.Wall.Max*9/10, e.Wall.Max
+	for b := range e.Buckets {
+		e.Buckets[b] = breakdown.BucketTime{Bucket: breakdown.Bucket(b), Ceiling: e.Wall.Mean}
+	}
+	for k, s := range steps {
+		t := &e.Buckets[s.Bucket]
+		t.Total, t.Mean = t.Total+sums[k], t.Mean+sums[k]/e.Requests
+		t.Share, t.Ceiling = float64(t.Total)/float64(e.Wall.Total), e.Wall.Mean-t.Mean
+		if s.Phase != breakdown.NoPhase {
+			t.Phases = append(t.Phases, breakdown.PhaseTime{Phase: s.Phase, Total: sums[k], Mean: sums[k] / e.Requests})
+			t.Systems, t.CallsPerRequest = []string{"postgres"}, 1
+			t.Sites = []breakdown.SiteTime{{Frame: site, Total: t.Total, Mean: t.Mean, CallsPerRequest: 1, Concurrency: 1}}
+		}
+		e.Detail.Stacks = append(e.Detail.Stacks, breakdown.StackTime{Bucket: s.Bucket, Phase: s.Phase, Cause: s.Cause, Time: sums[k], Count: e.Requests})
+	}
+	return &breakdown.Breakdown{
+		Source:    breakdown.Source{GoVersion: "go1.26.8", Window: 6e9, Covered: 6e9},
+		Endpoints: []breakdown.Endpoint{e},
+		Findings:  []breakdown.Finding{{ID: "pool-starved", Endpoint: e.Name, Endpoints: []string{e.Name}, Title: "requests wait for a free database connection", Try: "raise the pool's limit", SavesUpTo: 20 * ms}},
+		Warnings:  []breakdown.Warning{{Code: "few-requests", Message: "few requests"}},
+	}, specimens
+}

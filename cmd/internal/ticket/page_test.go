@@ -2,6 +2,7 @@ package ticket_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/replay"
+	"timesink/collect/capture"
 	"timesink/report"
 )
 
@@ -24,14 +27,53 @@ var pages = map[string]func(*testing.T) []byte{
 		b, specimens := hostileReport()
 		return html(t, b, specimens)
 	},
+	// The last label of an axis is at its very end.
+	"round": func(t *testing.T) []byte {
+		b, specimens := hostileReport()
+		for i := range specimens {
+			r := &specimens[i].Request
+			specimens[i].Client = nil
+			r.End = r.Start + (r.Wall()/(100*ms)+1)*100*ms
+			r.Path[len(r.Path)-1].End = r.End
+		}
+		return html(t, b, specimens)
+	},
 	"without-detail": func(t *testing.T) []byte {
 		b, _ := hostileReport()
 		b.Endpoints[0].Detail = nil
 		return html(t, b, nil)
 	},
+	"pooled": func(t *testing.T) []byte {
+		b, specimens := pooledReport()
+		return html(t, b, specimens)
+	},
 	"no-requests": func(t *testing.T) []byte { return html(t, noRequests(), nil) },
 	"nothing":     func(t *testing.T) []byte { return html(t, &breakdown.Breakdown{}, nil) },
 	"comparison":  comparison,
+	"whatif":      prediction,
+}
+
+// prediction predicts what the demo's calls at once would bring.
+func prediction(t *testing.T) []byte {
+	before, _ := demo(t)
+	c, err := capture.Open(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r, _, err := analyze.NewReplay(context.Background(), c, analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.Predict(replay.Options{Changes: []replay.Change{{Kind: replay.Concurrent, Target: replay.In(breakdown.Upstream)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := report.WhatIfHTML(&buf, p); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
 }
 
 // comparison compares the demo's two captures.
@@ -45,7 +87,7 @@ func comparison(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := analyze.Changes(sides[0], sides[1], analyze.DefaultAlpha, []analyze.Gate{gate})
+	c, err := analyze.Changes(sides[0], sides[1], analyze.CompareOptions{Gates: []analyze.Gate{gate}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +145,63 @@ func TestTheFirstScreenHasTheAnswerTheBarAndTheFindings(t *testing.T) {
 	for _, selector := range []string{"h1", ".overview .bar", ".findings li:last-child .try"} {
 		if bottom := ask[float64](b, `document.querySelector(%s).getBoundingClientRect().bottom`, selector); bottom > 800 {
 			t.Errorf("%s ends at %.0f, below the first screen", selector, bottom)
+		}
+	}
+}
+
+// On a phone, the table of buckets begins with what matters.
+func TestANarrowScreenHasTheCeiling(t *testing.T) {
+	for _, name := range []string{"real", "pooled"} {
+		b := open(t, file(t, pages[name](t)), view{width: 390, height: 844, scale: 2})
+		b.drawn()
+		b.part(name+"-phone-buckets", "table.buckets")
+		right := ask[[]float64](b, `Array.from(document.querySelectorAll("table.buckets")).map(t => t.tHead.rows[0].cells[Array.from(t.tHead.rows[0].cells).findIndex(c => c.textContent === "if free")].getBoundingClientRect().right)`)
+		if len(right) == 0 {
+			t.Fatalf("%s has no table of buckets", name)
+		}
+		for _, x := range right {
+			if x > 390 {
+				t.Errorf("%s: \"if free\" ends at %.0f of 390 pixels", name, x)
+			}
+		}
+	}
+}
+
+// Waiting for the service's own pool does not look like the database: in the bars, the
+// legends, the histogram, the flame graph and the waterfall, in light and in dark.
+func TestWaitingForThePoolHasAColorOfItsOwn(t *testing.T) {
+	colors := map[string]bool{}
+	for _, dark := range []bool{false, true} {
+		v := desk
+		v.dark = dark
+		b := open(t, file(t, pages["pooled"](t)), v)
+		b.drawn()
+		for what, selector := range map[string]string{
+			"the overview's bar": ".overview .bar .b-pool_wait", "its legend": ".overview .legend .b-pool_wait", "the table of buckets": "table.buckets .b-pool_wait",
+			"the histogram": `.histogram rect[fill="var(--pool_wait)"]`, "its legend too": `figure[data-chart=histogram] .legend .b-pool_wait`,
+			"the waterfall": ".waterfall .mark.b-pool_wait", "the meanings": ".terms .b-pool_wait",
+		} {
+			if n := ask[int](b, `document.querySelectorAll(%s).length`, selector); n == 0 {
+				t.Errorf("%s has no pool wait", what)
+			}
+		}
+		pool, db := ask[string](b, `getComputedStyle(document.documentElement).getPropertyValue("--pool_wait")`), ask[string](b, `getComputedStyle(document.documentElement).getPropertyValue("--db")`)
+		if pool == "" || pool == db || colors[pool] {
+			t.Errorf("the pool is %q, the database %q", pool, db)
+		}
+		colors[pool] = true
+		if !ask[bool](b, `Array.from(document.querySelectorAll("figure[data-chart=flame] .frame")).some(f => (f.getAttribute("aria-label") ?? "").startsWith("database, pool wait"))`) {
+			t.Error("the flame graph does not tell the pool from the database")
+		}
+	}
+}
+
+// The links from findings and warnings lead to their explanations.
+func TestFindingsLeadToTheirExplanations(t *testing.T) {
+	b := open(t, file(t, pages["pooled"](t)), desk)
+	for _, id := range []string{"pool-starved", "few-requests"} {
+		if !ask[bool](b, `(() => { const link = document.querySelector(%s); link.click(); const h = document.querySelector(link.getAttribute("href")); return h !== null && h.textContent.length > 0 && h.checkVisibility() })()`, `a[href="#explain-`+id+`"]`) {
+			t.Errorf("%s leads nowhere", id)
 		}
 	}
 }

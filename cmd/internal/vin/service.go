@@ -42,8 +42,10 @@ type Config struct {
 	TLS    bool   // serve the API over HTTPS, with a generated certificate
 
 	Postgres string        // DSN of the database
+	NoIdle   bool          // keep no idle connection, so that each query dials
 	Pool     int           // open and idle connections; 0 keeps the limits of database/sql
 	SlowDB   time.Duration // how long the database sleeps in each query
+	TailDB   time.Duration // how much longer in one query of ten
 	HoldLock bool          // hold a mutex of the service during the query
 
 	Upstreams        string        // base URL of the upstreams
@@ -72,7 +74,9 @@ func (c *Config) Flags(fs *flag.FlagSet) {
 
 	fs.StringVar(&c.Postgres, "postgres", "", "`DSN` of the database; the table vehicles is created and filled if missing")
 	fs.IntVar(&c.Pool, "pool", 16, "open and idle database connections; 0 keeps the limits of database/sql")
+	fs.BoolVar(&c.NoIdle, "no-idle", false, "keep no idle database connection, so that each query dials")
 	fs.DurationVar(&c.SlowDB, "slow-db", 0, "let the database sleep this long in each query")
+	fs.DurationVar(&c.TailDB, "tail-db", 0, "let the database sleep this much longer in one query of ten")
 	fs.BoolVar(&c.HoldLock, "hold-lock", false, "hold a mutex of the service during the database query")
 
 	fs.StringVar(&c.Upstreams, "upstreams", "", "base `URL` of the upstreams")

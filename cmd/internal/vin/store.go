@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lib/pq"
@@ -35,7 +36,10 @@ const (
 type Store struct {
 	db   *sql.DB
 	slow time.Duration // added to each query, by the database
+	tail time.Duration // added to one query in ten
 	hold bool          // mu is held across the query
+
+	queries atomic.Int64
 
 	mu    sync.Mutex
 	reads int64
@@ -55,10 +59,13 @@ func openStore(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing connections to the database: %w", err)
 	}
-	s := &Store{db: sql.OpenDB(connector), slow: c.SlowDB, hold: c.HoldLock}
+	s := &Store{db: sql.OpenDB(connector), slow: c.SlowDB, tail: c.TailDB, hold: c.HoldLock}
 	if c.Pool > 0 {
 		s.db.SetMaxOpenConns(c.Pool)
 		s.db.SetMaxIdleConns(c.Pool)
+	}
+	if c.NoIdle {
+		s.db.SetMaxIdleConns(-1)
 	}
 	if err := s.fill(ctx); err != nil {
 		s.db.Close()
@@ -86,6 +93,14 @@ func (s *Store) fill(ctx context.Context) error {
 	return err
 }
 
+// delay returns how long the database sleeps in the next query.
+func (s *Store) delay() time.Duration {
+	if s.queries.Add(1)%10 == 0 {
+		return s.slow + s.tail
+	}
+	return s.slow
+}
+
 // Vehicle reads one row. If there is none, the error wraps [ErrUnknown].
 func (s *Store) Vehicle(ctx context.Context, number string, watch *stopwatch) (Vehicle, error) {
 	if s.hold {
@@ -102,8 +117,8 @@ func (s *Store) Vehicle(ctx context.Context, number string, watch *stopwatch) (V
 	var v Vehicle
 	query, args := sqlFind, []any{number}
 	columns := []any{&v.VIN, &v.Make, &v.Model, &v.Year, &v.Plant, &v.Engine, &v.MSRP}
-	if s.slow > 0 {
-		query, args, columns = sqlFindIn, append(args, s.slow.Seconds()), append(columns, new(string))
+	if slow := s.delay(); slow > 0 {
+		query, args, columns = sqlFindIn, append(args, slow.Seconds()), append(columns, new(string))
 	}
 	rows, err := s.db.QueryContext(ctx, query, args...)
 	if err != nil {

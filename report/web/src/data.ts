@@ -31,12 +31,14 @@ export interface Bar {
 }
 
 // A frame of a flame graph: its name, its position or meaning, its bucket (-1 at the
-// root), its time, and the frames that it called.
+// root), its time, the part of it that is of before in a difference, and the frames that it
+// called.
 export interface Frame {
   n: number;
   d: number;
   b: number;
   v: number;
+  w?: number;
   c?: Frame[];
 }
 
@@ -64,6 +66,7 @@ export interface Change {
   unit: Unit;
   bars: { low: number; high: number; before: number; after: number }[];
   marks: { name: string; at: number }[];
+  flame: Frame | null;
 }
 
 export function read(): Data {

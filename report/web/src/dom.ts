@@ -1,5 +1,5 @@
-import { scaleLinear, type scaleLog } from "d3-scale";
-import type { Selection } from "d3-selection";
+import { type NumberValue, scaleLinear, type scaleLog } from "d3-scale";
+import { select, type Selection } from "d3-selection";
 import { type Data, type Unit, ranked } from "./data";
 
 // legend shows the colors and patterns of the buckets that hold any time.
@@ -24,6 +24,14 @@ export function ticks(x: ReturnType<typeof scaleLog<number, number>>, width: num
     if (x(v) - last < apart) return false;
     last = x(v);
     return true;
+  });
+}
+
+// inside moves the labels of an axis that would reach beyond the right edge to the left.
+export function inside(axis: Selection<SVGGElement, unknown, null, undefined>, x: (v: number) => number, width: number): void {
+  axis.selectAll<SVGTextElement, NumberValue>(".tick text").each(function (v) {
+    const at = x(v.valueOf());
+    if (at + this.getComputedTextLength() / 2 > width) select(this).attr("text-anchor", "end").attr("x", width - at);
   });
 }
 

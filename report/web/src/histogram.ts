@@ -2,7 +2,7 @@ import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear, scaleLog } from "d3-scale";
 import { select } from "d3-selection";
 import { type Bar, type Data, type Endpoint, column, counted, mix, percent, ranked } from "./data";
-import { legend, redraw, round, ticks } from "./dom";
+import { inside, legend, redraw, round, ticks } from "./dom";
 import { Rover, along } from "./keys";
 
 const height = 180; // height of the counts
@@ -35,7 +35,8 @@ export function histogram(figure: HTMLElement, data: Data, e: Endpoint, pick: (b
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(${margin.left},0)`)
       .call(axisLeft(y).ticks(4).tickSizeInner(-(width - margin.left - margin.right)).tickFormat((v) => (Number.isInteger(v.valueOf()) ? v.toLocaleString("en-US") : "")));
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(0,${bottom})`)
-      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(e.unit, v.valueOf())));
+      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(e.unit, v.valueOf())))
+      .call(inside, x, width);
 
     const columns = svg.selectAll<SVGGElement, Bar>("g.column").data(e.bars).join("g").attr("class", "column")
       .attr("role", "button").attr("tabindex", -1).attr("aria-pressed", "false").attr("aria-label", (b) => describe(data, e, b));

@@ -2,7 +2,7 @@ import { axisBottom, axisLeft } from "d3-axis";
 import { scaleLinear, scaleLog } from "d3-scale";
 import { select } from "d3-selection";
 import { type Change, column, counted, percent } from "./data";
-import { redraw, round, ticks } from "./dom";
+import { inside, redraw, round, ticks } from "./dom";
 import { Rover, along } from "./keys";
 
 const height = 200;
@@ -14,16 +14,17 @@ type Bar = Change["bars"][number];
 // requests: before as an area, after as a line.
 export function overlay(figure: HTMLElement, change: Change): void {
   const root = select(figure);
-  root.append("figcaption").text("What share of the requests took how long: before as an area, after as a line.");
-  const svg = root.append("svg").attr("class", "bars").attr("role", "group").attr("aria-label", "latency histograms before and after; arrow keys walk along the bars");
+  const then = figure.dataset.after ?? "after";
+  root.append("figcaption").text(`What share of the requests took how long: before as an area, ${then} as a line.`);
+  const svg = root.append("svg").attr("class", "bars").attr("role", "group").attr("aria-label", "latency histograms, two over each other; arrow keys walk along the bars");
   const detail = root.append("p").attr("class", "detail").attr("aria-live", "polite");
   const before = change.bars.reduce((sum, b) => sum + b.before, 0);
   const after = change.bars.reduce((sum, b) => sum + b.after, 0);
-  const all = `${counted(before, "request", "requests")} before, ${counted(after, "request", "requests")} after`;
+  const all = `${counted(before, "request", "requests")} before, ${counted(after, "request", "requests")} ${then}`;
   detail.text(all);
   const share = (n: number, of: number): number => (of === 0 ? 0 : n / of);
   const describe = (b: Bar): string =>
-    `${column(change.unit, b.low)} to ${column(change.unit, b.high)}: ${percent(b.before, before)} of the requests before (${b.before.toLocaleString("en-US")}), ${percent(b.after, after)} after (${b.after.toLocaleString("en-US")})`;
+    `${column(change.unit, b.low)} to ${column(change.unit, b.high)}: ${percent(b.before, before)} of the requests before (${b.before.toLocaleString("en-US")}), ${percent(b.after, after)} ${then} (${b.after.toLocaleString("en-US")})`;
   const rover = new Rover(() => Array.from(svg.node()!.querySelectorAll<SVGElement>("g.column")), along);
 
   const draw = (): void => {
@@ -38,7 +39,8 @@ export function overlay(figure: HTMLElement, change: Change): void {
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(${margin.left},0)`)
       .call(axisLeft(y).ticks(4).tickSizeInner(-(width - margin.left - margin.right)).tickFormat((v) => `${Math.round(1000 * v.valueOf()) / 10}%`));
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", `translate(0,${bottom})`)
-      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(change.unit, v.valueOf())));
+      .call(axisBottom(x).tickValues(ticks(x, width)).tickFormat((v) => round(change.unit, v.valueOf())))
+      .call(inside, x, width);
     const outline = (of: (b: Bar) => number): string => steps(change.bars, (v) => x(Math.max(v, low)), (b) => y(of(b)), bottom);
     svg.append("path").attr("class", "before").attr("d", outline((b) => share(b.before, before)));
     svg.append("path").attr("class", "edge").attr("d", outline((b) => share(b.before, before)));

@@ -1,6 +1,6 @@
 import "./style.css";
 import { type Bar, read } from "./data";
-import { flame } from "./flame";
+import { difference, flame } from "./flame";
 import { histogram } from "./histogram";
 import { overlay } from "./overlay";
 import { Waterfall } from "./waterfall";
@@ -29,6 +29,7 @@ place("histogram", (figure, at) => {
   };
   histogram(figure, data, data.endpoints[at], show);
 });
+place("difference", (figure, at) => difference(figure, data, data.changes[at]));
 place("overlay", (figure, at) => overlay(figure, data.changes[at]));
 
 // Print everything that is folded on the screen.

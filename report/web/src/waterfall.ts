@@ -3,7 +3,7 @@ import { scaleLinear } from "d3-scale";
 import { type Selection, select } from "d3-selection";
 import { type Call, type Data, type Request, column, percent } from "./data";
 import { Rover, along } from "./keys";
-import { legend, redraw } from "./dom";
+import { inside, legend, redraw } from "./dom";
 
 // A mark can be selected: it is a span of time on a row.
 interface Mark {
@@ -78,7 +78,8 @@ export class Waterfall {
     const svg = this.holder.append("svg").attr("viewBox", `0 0 ${width} ${height + 8}`).attr("role", "group")
       .attr("aria-label", `waterfall of the request ${r.id}`).attr("data-request", r.id);
     svg.append("g").attr("class", "axis").attr("aria-hidden", "true").attr("transform", "translate(0,20)")
-      .call(axisTop(x).ticks(width < 640 ? 3 : 8).tickSizeInner(-(height - 20)).tickFormat((v) => column(r.unit, v.valueOf())));
+      .call(axisTop(x).ticks(width < 640 ? 3 : 8).tickSizeInner(-(height - 20)).tickFormat((v) => column(r.unit, v.valueOf())))
+      .call(inside, x, width);
     for (const row of rows) {
       svg.append("text").attr("class", "name").attr("aria-hidden", "true").attr("x", 0)
         .attr("y", gutter === 0 ? row.y - 3 : row.y + Math.min(row.height, 18) / 2 + 4).text(row.label);

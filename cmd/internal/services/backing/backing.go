@@ -20,13 +20,14 @@ import (
 // Servers maps the name of a server to the function that starts it and returns its
 // address, URL or DSN.
 var Servers = map[string]func(testing.TB) string{
-	"postgres":   testpg.Start,
-	"mariadb":    startMariaDB,
-	"redis":      startRedis,
-	"memcached":  startMemcached,
-	"beanstalkd": startBeanstalkd,
-	"rabbitmq":   startRabbitMQ,
-	"folder":     func(t testing.TB) string { return t.TempDir() },
+	"postgres":             testpg.Start,
+	"mariadb":              startMariaDB,
+	"redis":                startRedis,
+	"memcached":            startMemcached,
+	"beanstalkd":           startBeanstalkd,
+	"rabbitmq":             startRabbitMQ,
+	"postgres on one core": startPostgresOnOneCore,
+	"folder":               func(t testing.TB) string { return t.TempDir() },
 }
 
 // leash is a shell script that runs a server as a child and stops it when standard

@@ -470,7 +470,7 @@ func openUneven(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 }
 
 // openBroadcastPool lets one request query at a time. When its query is done, a request
-// wakes all waiting ones. One of them goes next; the others wait again.
+// wakes all that wait. One of them goes next, and the others wait again.
 func openBroadcastPool(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	o, err := openOthers(ctx, env)
 	if err != nil {

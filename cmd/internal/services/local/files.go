@@ -27,7 +27,7 @@ var Files = []scenario.Scenario{
 	{Name: "file, written and read", Needs: []string{"folder"}, Open: openFiles},
 	{Name: "file, read from the disk", Needs: []string{"folder"}, Open: openFolder},
 	{Name: "log to a slow pipe", Needs: []string{"slow reader"}, Clients: 4, Open: openLog,
-		Server: scenario.Handled(logHandler), Want: scenario.Want{Holds: heldIn(breakdown.Lock, breakdown.File), Finding: "lock-contended"}},
+		Server: scenario.Handled(logHandler), Want: scenario.Want{Holds: heldIn(breakdown.Lock, breakdown.File), Finding: "sync-file-write"}},
 	{Name: "log to a slow stdout", Needs: []string{"slow reader"}, Clients: 4, Open: openStdout},
 }
 

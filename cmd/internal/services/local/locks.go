@@ -23,9 +23,9 @@ var Locks = []scenario.Scenario{
 	{Name: "RWMutex, requests write", Clients: 4, Open: openWriters, Server: scenario.Handled(writersHandler),
 		Want: scenario.Want{Holds: heldIn(breakdown.Lock, breakdown.Sleep), Finding: "lock-contended"}},
 	{Name: "semaphore", Clients: 6, Open: openSemaphore, Server: scenario.Handled(semaphoreHandler),
-		Want: scenario.Want{Holds: heldIn(breakdown.Lock, breakdown.Sleep), Finding: "lock-contended"}},
+		Want: scenario.Want{Holds: heldIn(breakdown.Lock, breakdown.Sleep), Finding: "concurrency-limit"}},
 	{Name: "channel as a semaphore", Clients: 8, Open: openChannel, Server: scenario.Handled(channelHandler),
-		Want: scenario.Want{Holds: heldIn(breakdown.Wait, breakdown.Sleep), Finding: "worker-queue"}},
+		Want: scenario.Want{Holds: heldIn(breakdown.Wait, breakdown.Sleep), Finding: "concurrency-limit"}},
 }
 
 // hold is the work during which a lock is held.

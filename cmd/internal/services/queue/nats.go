@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"timesink/analyze/breakdown"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/services/scenario"
 )
@@ -96,14 +97,16 @@ func openNatsRequest(ctx context.Context, env scenario.Env) (scenario.Work, erro
 	if err != nil {
 		return nil, err
 	}
-	return produces(func(ctx context.Context) error {
-		for range 2 {
-			if _, err := conn.RequestWithContext(ctx, "echo", []byte("hello")); err != nil {
-				return err
+	return func(ctx context.Context, w *scenario.Watch) error {
+		return w.Time(breakdown.Queue, breakdown.Fetch, func() error {
+			for range 2 {
+				if _, err := conn.RequestWithContext(ctx, "echo", []byte("hello")); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}), nil
+			return nil
+		})
+	}, nil
 }
 
 func openNatsPublish(ctx context.Context, env scenario.Env) (scenario.Work, error) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,8 @@ var Clients = slices.Concat(clients, s3Clients)
 
 var clients = []scenario.Scenario{
 	{Name: "resty", Needs: []string{"http"}, Open: openResty, Want: once},
-	{Name: "httputil.ReverseProxy", Needs: []string{"http"}, Server: proxied, Open: openProxied,
-		Want: scenario.Want{System: "http", Calls: 1, Endpoint: "net/http/httputil.(*ReverseProxy).ServeHTTP"}},
+	{Name: "httputil.ReverseProxy", Needs: []string{"http"}, Server: scenario.Handled(proxyHandler), Open: openProxied,
+		Want: scenario.Want{System: "http", Calls: 1, Endpoint: reflect.TypeFor[exchange]().PkgPath() + ".proxyHandler.func1"}},
 	{Name: "fasthttp's client", Needs: []string{"http"}, Want: once, Open: fastWork("http", &fast{})},
 	{Name: "fasthttp's client, a long request", Needs: []string{"http"}, Want: once, Open: fastWork("http", &fast{size: len(long)})},
 	{Name: "fasthttp's client starved", Needs: []string{"http"}, Clients: 4, Want: once,
@@ -57,12 +58,13 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// proxied is a server whose handler is a proxy to the scenario's work.
-var proxied = scenario.Handled(func(do func(context.Context) error) http.HandlerFunc {
+// proxyHandler is the route's own function: it passes each request to the proxy, which is
+// the scenario's work.
+func proxyHandler(do func(context.Context) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		do(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r}))
 	}
-})
+}
 
 func openProxied(ctx context.Context, env scenario.Env) (scenario.Work, error) {
 	target, err := url.Parse("http://" + env["http"] + "/?size=1000") // the server buffers it

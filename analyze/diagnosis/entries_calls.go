@@ -1,0 +1,67 @@
+package diagnosis
+
+// callEntries explain the causes about calls to other systems.
+var callEntries = []Entry{
+	{
+		ID:          "behind-long-calls",
+		Finding:     true,
+		Means:       "Calls to another system wait there behind longer ones that another place in the service makes.",
+		Told:        "Calls at one place take several times as long while one from the other place is in flight as they do otherwise.",
+		FalseAlarms: "What makes both slow at the same times, such as the other side's own pauses.",
+		Try:         "make the long calls shorter or send them in parts (Redis: SCAN instead of KEYS, MGET of fewer keys), less often, or to another instance",
+		Check:       "the other side's slow log shows the long calls (Redis: SLOWLOG GET), and the others are quick without them",
+	},
+	{
+		ID:          "cache-then-database",
+		Finding:     true,
+		Means:       "The cache is read first, and then the database is asked anyway: the cache spares it next to nothing.",
+		Told:        "Three requests of four or more that read the cache ask the database after it, in one function of the handler's. Some reads spare the database, or what it answers is written to the cache.",
+		FalseAlarms: "Shortly after a start the cache is empty. A function that reads the cache for one thing, and writes to it after a query for another, looks the same.",
+		Try:         "find out why it misses: keys that differ from those written, entries that expire too soon, values never written, or a cache too small for what is asked for",
+		Check:       "the cache's own count of hits and misses (Redis INFO: keyspace_hits, keyspace_misses)",
+	},
+	{
+		ID:          "many-queries",
+		Finding:     true,
+		Means:       "One place asks a database, a cache or another service again and again within one request (N+1).",
+		Told:        "Ten calls or more of one request, made by the same line for the same callers.",
+		FalseAlarms: "Questions that depend on each other's answers cannot be joined.",
+		Try:         "ask once for all of it (a join, IN, ANY; MGET or a pipeline; a call that takes a list)",
+		Check:       "the other side's own statistics count as many questions as the calls here",
+	},
+	{
+		ID:          "other-side",
+		Means:       "The time is another system's: it works, or its answer is on the way.",
+		Told:        "Requests wait for an answer after they have sent their question; pool waits and dialing are not counted. Whether the other side is slow by itself, or has too much to do at once, shows only where the number of calls in flight varies.",
+		FalseAlarms: "Data that arrives while all processors are busy is noticed late, which counts here.",
+		Try:         "look at the other side: its slow log, its plan for the statement, its own traces",
+		Check:       "the other side's own figures show the same time per call",
+	},
+	{
+		ID:          "saturated-side",
+		Finding:     true,
+		Means:       "Another system takes longer for each call the more of them the service has in flight: it has no more to give, or the calls wait for each other there.",
+		Told:        "The number of calls in flight varies within the window, and those at one place that were made with many others beside them take longer, nearly in proportion.",
+		FalseAlarms: "Statements that lock each other out in a database grow alike. So do calls of rush hours if they ask for more.",
+		Try:         "make the calls cheaper (a statement's plan, an index, fewer of them), give the other side more cores, or have fewer in flight at once; more connections make each slower",
+		Check:       "the other side's own CPU or disk is at its limit meanwhile (for Postgres, pg_stat_activity: many sessions active, few with a wait_event of type Lock), and one call alone is quick",
+	},
+	{
+		ID:          "sequential-calls",
+		Finding:     true,
+		Means:       "Calls are made one after another, or a few at a time, so their times add up.",
+		Told:        "Several calls per request, never two at once, or of many to other services at most half. Statements of a transaction do not count.",
+		FalseAlarms: "Calls that need each other's answers cannot be made at once. Of those to databases and caches, and of those to different systems, it is possible at most that they need not wait for each other.",
+		Try:         "where one call does not need another's answer, start them together (errgroup) and wait for all",
+		Check:       "the code at the call site does not use one answer for the next call",
+	},
+	{
+		ID:          "slow-cache",
+		Finding:     true,
+		Means:       "A cache takes as long as the database whose work it is meant to spare.",
+		Told:        "Requests read the cache and then ask the database, and a read takes as long as that or longer.",
+		FalseAlarms: "The cache may be there to spare the database load, not to make requests faster.",
+		Try:         "find out why the cache is slow (its distance, its own load, large values), or ask the database alone",
+		Check:       "the requests with the cache switched off are as fast",
+	},
+}

@@ -1,0 +1,68 @@
+package diagnosis
+
+// patternEntries explain the causes about patterns of calls and of timers.
+var patternEntries = []Entry{
+	{
+		ID:          "batch-delay",
+		Finding:     true,
+		Means:       "A message waits in the producer's client until its batch is full or old enough, and the request waits with it.",
+		Told:        "Requests wait for a producer whose goroutine waits for its batch's timer.",
+		FalseAlarms: "",
+		Try:         "shorten the batch's timer (kafka-go BatchTimeout, franz-go ProducerLinger, sarama Flush.Frequency), or do not wait for the message within the request",
+		Check:       "the time per request falls with the client's batch timer",
+	},
+	{
+		ID:          "concurrency-limit",
+		Finding:     true,
+		Means:       "Requests wait for a place in a semaphore, which lets only some of them go on at once.",
+		Told:        "Requests wait in a semaphore, or for a channel that other requests of the same handler receive from or send to when they are done.",
+		FalseAlarms: "A limit that protects another system, or the memory, does what it is for.",
+		Try:         "hold the place for less of the work, raise the limit if what it protects can take more, or refuse what is above it",
+		Check:       "as many requests as there are places are past the named line at any time",
+	},
+	{
+		ID:          "rate-limiter",
+		Finding:     true,
+		Means:       "Requests wait for a limiter within the service that admits them at a fixed rate.",
+		Told:        "Requests wait for a timer of a library that keeps to a rate.",
+		FalseAlarms: "A limiter that protects another system from too many calls does what it is for.",
+		Try:         "raise the limit or its burst, or refuse what is above it instead of letting it wait",
+		Check:       "the rate of requests that pass the limiter is the rate it is set to",
+	},
+	{
+		ID:          "retries",
+		Finding:     true,
+		Means:       "Calls are made again, and requests wait in between.",
+		Told:        "A library that tries again waits for its timer, or the service waits for one between two calls at the same place, in some requests more often than in others.",
+		FalseAlarms: "A loop that asks until a state is reached, or that spreads its calls over time, looks the same.",
+		Try:         "find out why the first call is not enough (log each try with its error); shorten the first wait, or give up sooner",
+		Check:       "the errors that the library or the loop sees, per request",
+	},
+	{
+		ID:          "sleeping",
+		Finding:     true,
+		Means:       "The service's own code waits for a timer while it serves requests.",
+		Told:        "For the largest part of their time, requests are in time.Sleep, or in a wait that a timer ends while nothing is done for them.",
+		FalseAlarms: "A wait for news with a time limit ends like this where no news came.",
+		Try:         "remove the wait, or wait for the event itself instead of for time to pass",
+		Check:       "the code at the named line waits for time to pass",
+	},
+	{
+		ID:          "timeout-reached",
+		Finding:     true,
+		Means:       "Calls end since their deadline has passed, so requests wait for as long as the deadline lets them.",
+		Told:        "The deadline of a context ended the wait, or the client's own timer, or the wait for the connection ended and nothing was read after it.",
+		FalseAlarms: "A call that is given up on purpose after some time, such as the slower of two, ends the same way.",
+		Try:         "find out why the other side does not answer; until then, a shorter deadline, or a circuit breaker, fails sooner",
+		Check:       "the errors of these calls (context deadline exceeded, i/o timeout)",
+	},
+	{
+		ID:          "synchronous-produce",
+		Finding:     true,
+		Means:       "Each request waits until the broker has acknowledged its own message.",
+		Told:        "Requests wait in a queue's client after their message was sent.",
+		FalseAlarms: "A request that must not be answered before its message is safe has to wait.",
+		Try:         "where the answer does not depend on it, produce asynchronously; otherwise send a request's messages together, or ask for fewer acknowledgements (acks=1)",
+		Check:       "the broker's own time per produce request is about the time per call here",
+	},
+}

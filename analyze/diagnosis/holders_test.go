@@ -1,0 +1,67 @@
+package diagnosis_test
+
+import (
+	"slices"
+	"testing"
+
+	"timesink/analyze/breakdown"
+	"timesink/analyze/diagnosis"
+)
+
+// Who has the processors is found if requests suffer from it, and only then.
+func TestHoldersOfTheProcessors(t *testing.T) {
+	rebuild := breakdown.Job{Frame: breakdown.Frame{Function: "main.rebuild", Line: 9}, Samples: 180, Crowded: 170, Busy: 600 * ms, Times: 4}
+	queued := map[breakdown.Bucket]int64{breakdown.Scheduler: 10 * ms, breakdown.Upstream: 14 * ms}
+	answer := breakdown.PhaseTime{Phase: breakdown.ResponseWait, Mean: 14 * ms}
+	var late [breakdown.NumBuckets]int64
+	late[breakdown.Upstream] = 10 * ms
+	for _, c := range []struct {
+		name  string
+		spent map[breakdown.Bucket]int64
+		late  [breakdown.NumBuckets]int64
+		held  breakdown.Processors
+		want  []string
+	}{
+		{"a background job has them", queued, late, breakdown.Processors{All: breakdown.Hits{Total: 200, Jobs: 180, Requests: 10}, Crowded: breakdown.Hits{Total: 180, Jobs: 170}, Jobs: []breakdown.Job{rebuild}},
+			[]string{"processors-held", "other-side"}},
+		{"the collector has them", queued, late, breakdown.Processors{All: breakdown.Hits{Total: 200, Collector: 160, Requests: 40}, Crowded: breakdown.Hits{Total: 180, Collector: 160, Requests: 20}},
+			[]string{"gc-pressure", "other-side"}},
+		{"the requests themselves have them", queued, late, breakdown.Processors{All: breakdown.Hits{Total: 200, Requests: 190, Collector: 10}, Crowded: breakdown.Hits{Total: 180, Requests: 170, Collector: 10}},
+			[]string{"no-processor", "other-side"}},
+		{"a background job on a core that no one needs", map[breakdown.Bucket]int64{breakdown.Upstream: 24 * ms}, [breakdown.NumBuckets]int64{},
+			breakdown.Processors{All: breakdown.Hits{Total: 400, Jobs: 390, Requests: 10}, Jobs: []breakdown.Job{rebuild}}, []string{"other-side"}},
+		{"a collector that works beside the requests", map[breakdown.Bucket]int64{breakdown.Upstream: 24 * ms, breakdown.GC: ms / 10}, [breakdown.NumBuckets]int64{},
+			breakdown.Processors{All: breakdown.Hits{Total: 400, Collector: 20, Requests: 380}}, []string{"other-side"}},
+		{"few samples", queued, late, breakdown.Processors{All: breakdown.Hits{Total: 9, Jobs: 9}, Crowded: breakdown.Hits{Total: 9, Jobs: 9}, Jobs: []breakdown.Job{rebuild}}, []string{"no-processor", "other-side"}},
+	} {
+		e := endpoint("main.get", c.spent, answer)
+		for i := range e.Buckets {
+			if t := &e.Buckets[i]; t.Bucket == breakdown.Upstream {
+				t.Phases = []breakdown.PhaseTime{{Phase: breakdown.ResponseWait, Mean: t.Mean, Total: t.Total}}
+			}
+		}
+		causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: &breakdown.Breakdown{Processors: &c.held, Endpoints: []breakdown.Endpoint{e}}, Evidence: []diagnosis.Evidence{{Late: c.late}}})
+		if got := ids(causes); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		for _, x := range causes {
+			if x.ID == "other-side" && c.late[breakdown.Upstream] > 0 && x.Explains > 6*ms {
+				t.Errorf("%s: the other side is blamed for %d ns", c.name, x.Explains)
+			}
+		}
+	}
+}
+
+// An endpoint that leaves the others no processor is named.
+func TestAnotherEndpointHoldsTheProcessors(t *testing.T) {
+	light := endpoint("main.light", map[breakdown.Bucket]int64{breakdown.Scheduler: 10 * ms, breakdown.CPU: ms / 10})
+	heavy := endpoint("main.export", map[breakdown.Bucket]int64{breakdown.Scheduler: ms, breakdown.CPU: 80 * ms})
+	in := &diagnosis.Input{Breakdown: &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{heavy, light},
+		Processors: &breakdown.Processors{All: breakdown.Hits{Total: 400, Requests: 390}, Crowded: breakdown.Hits{Total: 390, Requests: 380}}},
+		Evidence: []diagnosis.Evidence{sampled(380, at("main.export", "", 0, 380)), sampled(10, at("main.light", "", 0, 10))}}
+	causes, _ := diagnosis.Diagnose(in)
+	i := slices.IndexFunc(causes, func(x breakdown.Explanation) bool { return x.ID == "processors-held" })
+	if i < 0 || !slices.Equal(causes[i].Endpoints, []string{"main.light"}) || causes[i].Facts.Name(breakdown.FactEndpointCPU) != "main.export" {
+		t.Errorf("%+v", causes)
+	}
+}

@@ -1,0 +1,100 @@
+package analyze
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"timesink/analyze/breakdown"
+)
+
+// A table is a database's table under a load of clients, each in a closed loop: a
+// transaction begins, a statement takes or waits for a row, other work is done, and the
+// transaction is committed.
+type table struct {
+	clients, rows int   // rows is the number of those that statements lock, 0 for none
+	work          int64 // ns, while the row is locked
+	commit        int64
+	statement     int64 // without a lock
+	jitter        float64
+	together      bool // all clients begin each round at once
+}
+
+// load returns what a client sees of the table.
+func (t table) load(rounds int, seed uint64) *rowWaits {
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	vary := func(ns int64) int64 { return ns + int64(t.jitter*float64(ns)*(rnd.Float64()-0.5)) }
+	w := &rowWaits{spent: map[*breakdown.Cause]int64{}}
+	lock := &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: "main.lock"}}
+	commit := &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: "main.commit"}, Hold: breakdown.EndsTx}
+	free := make([]int64, max(t.rows, 1)) // when each row is free
+	ready := make([]int64, t.clients)
+	for range rounds * t.clients {
+		g := 0
+		for i := range ready {
+			if ready[i] < ready[g] {
+				g = i
+			}
+		}
+		begun := ready[g]
+		start := begun + vary(200_000)
+		answered := start + vary(t.statement)
+		row := rnd.IntN(len(free))
+		if t.rows > 0 {
+			answered = max(answered, free[row]+vary(100_000))
+		}
+		end := answered + vary(t.work)
+		done := end + vary(t.commit)
+		free[row] = done - vary(50_000)
+		w.spent[lock] += answered - start
+		if answered-start >= shortestRowWait {
+			w.statements = append(w.statements, statement{start, answered, int64(g), lock, breakdown.Query})
+		}
+		w.endings = append(w.endings, ending{start: end, end: done, goroutine: int64(g), since: begun, cause: commit})
+		ready[g] = done + vary(300_000)
+		if t.together && g == t.clients-1 {
+			for i := range ready {
+				ready[i] = slices.Max(ready) + vary(100_000)
+			}
+		}
+	}
+	return w
+}
+
+func TestStatementsWaitForRowsIfTheyAreAnsweredWhenTransactionsEnd(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		table table
+		found bool
+	}{
+		{"a row locked over other work", table{clients: 8, rows: 1, work: 10e6, commit: 500e3, statement: 300e3, jitter: 0.3}, true},
+		{"the same without jitter", table{clients: 4, rows: 1, work: 10e6, commit: 500e3, statement: 300e3, jitter: 0.02}, true},
+		{"three rows", table{clients: 16, rows: 3, work: 10e6, commit: 500e3, statement: 300e3, jitter: 0.3}, true},
+		{"two clients", table{clients: 2, rows: 1, work: 10e6, commit: 500e3, statement: 300e3, jitter: 0.3}, true},
+		{"a slow statement", table{clients: 8, work: 1e6, commit: 500e3, statement: 20e6, jitter: 0.3}, false},
+		{"a slow statement that always takes as long", table{clients: 8, work: 100e3, commit: 500e3, statement: 20e6, jitter: 0.01}, false},
+		{"a slow statement in all clients at once", table{clients: 8, work: 100e3, commit: 500e3, statement: 20e6, jitter: 0.02, together: true}, false},
+		{"a slow statement in many clients at once", table{clients: 30, work: 300e3, commit: 700e3, statement: 20e6, jitter: 0.05, together: true}, false},
+		{"a slow statement, and work in its transaction", table{clients: 8, work: 20e6, commit: 500e3, statement: 20e6, jitter: 0.3}, false},
+		{"a slow statement and work in all clients at once", table{clients: 8, work: 20e6, commit: 500e3, statement: 20e6, jitter: 0.02, together: true}, false},
+		{"slow commits", table{clients: 8, work: 100e3, commit: 10e6, statement: 1e6, jitter: 0.5}, false},
+		{"fast statements", table{clients: 8, work: 10e6, commit: 500e3, statement: 300e3, jitter: 0.3}, false},
+		{"many clients with a slow statement", table{clients: 64, work: 1e6, commit: 500e3, statement: 20e6, jitter: 0.6}, false},
+	} {
+		for seed := range uint64(16) {
+			found := c.table.load(60, seed).find()
+			if (len(found) > 0) != c.found {
+				t.Errorf("%s: found %v with seed %d", c.name, found, seed)
+			}
+			for _, f := range found {
+				sum := int64(0)
+				for _, ns := range f.matched {
+					sum += ns
+				}
+				if sum == 0 || len(f.holders) == 0 {
+					t.Errorf("%s: %d ns, %d holders", c.name, sum, len(f.holders))
+				}
+			}
+		}
+	}
+}

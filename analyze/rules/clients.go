@@ -1,0 +1,82 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// A client is a client library by the name that diagnosis knows it by. Libraries with
+// pools of their own are told apart even if they call the same system, because what to do
+// about their connections differs.
+type client struct{ prefix, name string }
+
+// clients are told by the outermost function of a stack that has one of these prefixes:
+// a pool or an interface comes before the driver below it.
+var clients = []client{
+	{"database/sql.", "database/sql"},
+	{"github.com/jackc/pgx/v5/pgxpool.", "pgxpool"},
+	{"github.com/jackc/pgx/v4/pgxpool.", "pgxpool"},
+	{"github.com/jackc/puddle/", "pgxpool"},
+	{"github.com/jackc/pgx/", "pgx"},
+	{"github.com/jackc/pgconn.", "pgx"},
+	{"go.mongodb.org/mongo-driver/", "mongo"},
+	{"github.com/redis/go-redis/", "go-redis"},
+	{"github.com/redis/rueidis", "rueidis"},
+	{"github.com/gomodule/redigo/", "redigo"},
+	{"github.com/bradfitz/gomemcache/", "gomemcache"},
+	{"github.com/valyala/fasthttp.", "fasthttp"},
+	{"google.golang.org/grpc", "grpc"},
+	{"net/http.", "net/http"},
+	{"net.(*Resolver).", "net"},
+}
+
+// clientOf returns the client library that a part of a stack, leaf first, called. It
+// returns "" if none is known.
+func clientOf(stack []breakdown.Frame) string {
+	for _, f := range slices.Backward(stack) {
+		for _, c := range clients {
+			if strings.HasPrefix(f.Function, c.prefix) {
+				return c.name
+			}
+		}
+	}
+	return ""
+}
+
+// prepares are the functions below which a driver prepares a statement, or drops one that
+// it prepared. Where they serve one query alone, they cost it round trips.
+var prepares = []string{
+	"database/sql.ctxDriverPrepare",
+	"database/sql.(*driverStmt).Close",
+	"github.com/lib/pq.(*conn).prepareTo",
+	"github.com/lib/pq.(*stmt).Close",
+	"github.com/go-sql-driver/mysql.(*mysqlConn).Prepare",
+	"github.com/go-sql-driver/mysql.(*mysqlStmt).Close",
+	"github.com/jackc/pgx/v5/pgconn.(*PgConn).Prepare",
+	"github.com/jackc/pgx/v5/pgconn.(*PgConn).Deallocate",
+	"github.com/jackc/pgx/v4.(*Conn).Prepare",
+	"github.com/jackc/pgconn.(*PgConn).Prepare",
+}
+
+// Prepares reports whether a stack prepares a statement, or drops one.
+func Prepares(stack []breakdown.Frame) bool {
+	return slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
+		return slices.Contains(prepares, BaseName(f.Function))
+	})
+}
+
+// Resolves reports whether a stack looks up a host's address.
+func Resolves(stack []breakdown.Frame) bool {
+	return slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
+		return f.Function == "net.(*Resolver).lookupIPAddr"
+	})
+}
+
+// Shakes reports whether a stack is in a TLS handshake.
+func Shakes(stack []breakdown.Frame) bool {
+	return slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
+		return f.Function == "crypto/tls.(*Conn).handshakeContext"
+	})
+}

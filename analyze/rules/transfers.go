@@ -1,0 +1,82 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+
+	"timesink/analyze/breakdown"
+)
+
+// A Transfer is what a goroutine moves while it waits for a file or for a client.
+type Transfer uint8
+
+// The transfers. Of a wait for a file, Syncs and Writes; of a wait for a client, Sends and
+// Receives.
+const (
+	NoTransfer Transfer = iota
+	Syncs               // until a file's content is on the disk
+	Writes              // to a file or a pipe
+	Sends               // to the client
+	Receives            // from the client
+)
+
+// transfers are the functions that move bytes. The leaf-most of a stack decides.
+var transfers = func() map[string]Transfer {
+	all := map[string]Transfer{}
+	for transfer, functions := range map[Transfer][]string{
+		Syncs: {"os.(*File).Sync", "internal/poll.(*FD).Fsync", "syscall.Fsync", "syscall.Fdatasync", "syscall.SyncFileRange",
+			"golang.org/x/sys/unix.Fsync", "golang.org/x/sys/unix.Fdatasync", "golang.org/x/sys/unix.Msync", "golang.org/x/sys/unix.SyncFileRange"},
+		Writes: {"os.(*File).Write", "os.(*File).WriteAt", "os.(*File).WriteString", "os.(*File).ReadFrom", "os.WriteFile",
+			"syscall.Pwrite", "golang.org/x/sys/unix.Pwrite"},
+		Sends: slices.Concat([]string{"net.(*conn).Write", "net.(*netFD).Write", "net.(*Buffers).WriteTo", "internal/poll.SendFile",
+			"internal/poll.Splice", "net.(*TCPConn).ReadFrom",
+			"google.golang.org/grpc/internal/transport.(*writeQuota).get"},
+			http2Names("(*serverConn).writeDataFromHandler"), http2Names("(*serverConn).writeHeaders")),
+		Receives: slices.Concat([]string{"net.(*conn).Read", "net.(*netFD).Read"},
+			http2Names("(*requestBody).Read")),
+	} {
+		for _, f := range functions {
+			all[f] = transfer
+		}
+	}
+	return all
+}()
+
+// TransferOf returns what a wait with a stack, leaf first, moves.
+func TransferOf(stack []breakdown.Frame) Transfer {
+	for _, f := range stack {
+		if t, ok := transfers[BaseName(f.Function)]; ok {
+			return t
+		}
+	}
+	return NoTransfer
+}
+
+// loggers are the packages that format and write log lines; one that ends in "/" stands
+// for all packages below it.
+var loggers = []string{
+	"log", "log/slog", "log/",
+	"github.com/sirupsen/logrus", "go.uber.org/zap", "go.uber.org/zap/", "github.com/rs/zerolog", "github.com/rs/zerolog/",
+	"github.com/go-kit/log", "github.com/go-kit/log/", "github.com/go-kit/kit/log", "github.com/go-kit/kit/log/",
+	"github.com/go-logr/", "k8s.io/klog", "k8s.io/klog/", "github.com/golang/glog", "github.com/hashicorp/go-hclog",
+	"github.com/charmbracelet/log", "charm.land/log/", "github.com/apex/log", "github.com/apex/log/", "github.com/inconshreveable/log15",
+	"github.com/inconshreveable/log15/", "github.com/phuslu/log", "github.com/lmittmann/tint", "github.com/uber-go/zap",
+	"gopkg.in/natefinch/lumberjack.v2", "gopkg.in/natefinch/lumberjack.", "github.com/natefinch/lumberjack",
+	"github.com/gookit/slog", "github.com/cihub/seelog", "github.com/op/go-logging", "gopkg.in/op/go-logging.v1",
+}
+
+// LoggerOf returns the package of the logger that a stack, leaf first, is in, as the
+// service's code called it: the root-most. It returns "" if there is none.
+func LoggerOf(stack []breakdown.Frame) (pkg string) {
+	for _, f := range stack {
+		if p := packageOf(f.Function); isLogger(p) {
+			pkg = p
+		}
+	}
+	return pkg
+}
+
+// isLogger reports whether a package is a logger.
+func isLogger(pkg string) bool {
+	return slices.ContainsFunc(loggers, func(l string) bool { return pkg == l || strings.HasSuffix(l, "/") && strings.HasPrefix(pkg, l) })
+}

@@ -1,0 +1,2 @@
+// Package capturetest has what tests of collecting and keeping captures share.
+package capturetest
