@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -165,7 +166,7 @@ func TestAnInterruptEndsTheWindowAndKeepsTheData(t *testing.T) {
 	}
 	m, c := run(t, ctx, cfg)
 	readTrace(t, c)
-	if m.Window.Ended != capture.EndedInterrupted || codes(m.Warnings) != "interrupted cpu-profile-cut" && codes(m.Warnings) != "cpu-profile-cut interrupted" {
+	if m.Window.Ended != capture.EndedInterrupted || sortedCodes(kept(m.Warnings)) != "cpu-profile-cut interrupted" {
 		t.Errorf("ended %s, warnings %v", m.Window.Ended, m.Warnings)
 	}
 	if _, err := c.Part(capture.CPUPart); err == nil {
@@ -211,6 +212,12 @@ func TestCollectedIsCalledBeforeTheFileIsWritten(t *testing.T) {
 // KB at a time, which an idle service takes many seconds to fill.
 func busy(url string) collect.Probing {
 	return collect.Probing{URLs: []string{url + "/v1/vin/A"}, Rate: 300, Baseline: -1}
+}
+
+// kept returns the warnings but for that of probes which were not sent, because on a slow
+// machine those of busy are too many.
+func kept(warnings []capture.Warning) []capture.Warning {
+	return slices.DeleteFunc(slices.Clone(warnings), func(w capture.Warning) bool { return w.Code == "probes-dropped" })
 }
 
 func TestAnInterruptBeforeTheWindowLeavesNothing(t *testing.T) {
