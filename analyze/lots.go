@@ -169,7 +169,7 @@ func (f *fold) offCPU() float64 {
 	if f.ran == 0 || f.sampled == 0 {
 		return 0
 	}
-	return max(0, 1-float64(f.sampled*defaultPeriod)/(0.75*float64(f.ran)))
+	return max(0, 1-float64(f.sampled*defaultPeriod)/(infer.Accounted*float64(f.ran)))
 }
 
 // connections know which endpoint the requests of each connection went to so far. They

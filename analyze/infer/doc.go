@@ -43,8 +43,16 @@
 //
 // A CPU sample holds up the request that it hits, so a sampled request runs longer than
 // it would have without. How much longer depends on the machine, and is not known: in a
-// virtual machine, a tenth of a millisecond. So there are several views of the same pools, one for each supposed cost, with the sampled requests where they would
-// have been. Shares are the mean over the views, and intervals are of draws from all.
+// virtual machine, a tenth of a millisecond. So there are several views of the same pools,
+// one for each supposed cost, with the sampled requests where they would have been. Shares
+// are the mean over the views, and intervals are of draws from all.
+//
+// Where the kernel takes cores away, running time is more than CPU time, and of requests
+// that ran as long, those with less CPU time are sampled less. How much of the running time
+// had no core is known only for the whole process. So each view is looked at twice: as if
+// all requests had had a core, and as if none of a class had had one for longer than some
+// multiple of the class's usual running time. The multiple is the one by which as much time
+// is lost as in the whole process (holdup.go).
 //
 // # Intervals
 //
@@ -60,9 +68,9 @@
 //   - A running time far from that of all sampled requests says nothing: such requests
 //     stay unnamed. So do those of a pool with several classes and very few samples.
 //   - A class that was never sampled gets no request.
-//   - Where the kernel takes cores away, running time is more than CPU time, and p
-//     depends on more than c: of requests that ran as long, those with less CPU time are
-//     sampled less. Intervals are wider by the share that was not CPU time.
+//   - Where the kernel seldom takes cores away, but for long, no sample may tell that
+//     requests of a class were held up: then intervals are too narrow. They are wider by the
+//     share of the time that had no core, which is not seen below a tenth or so.
 //   - Where a sample costs more than the views suppose, short requests seem to be of the
 //     classes that run a little less.
 //   - A handler that runs for a few microseconds is sampled less than another with the

@@ -155,7 +155,11 @@ func (p *pooled) drawInto(into []drawn) {
 	for _, begin := range p.draw(p.rng, nil) {
 		n := p.find(begin, end, all)
 		if m := p.n[end] - p.n[begin]; m > 0 {
-			p.drawShares(n, all, parts)
+			if p.longest == nil {
+				p.drawShares(n, all, parts)
+			} else {
+				p.drawHeld(begin, end, parts)
+			}
 			left, whole := int64(m), 1.0
 			for j, part := range parts {
 				if part == 0 || left == 0 {

@@ -87,6 +87,10 @@ type Result struct {
 // Of how many draws an interval is made, at least.
 const draws = 400
 
+// fewHeldUp is the share of the running time without a core from which it is allowed for
+// that requests were held up.
+const fewHeldUp = 0.02
+
 // Estimate estimates the classes of the unnamed requests. known are the requests of
 // each class whose class is known, including the sampled ones in the pools. off is the
 // share of the running time that was not CPU time, from 0 to 1.
@@ -104,21 +108,17 @@ func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 	}
 	all := newOutcomes(len(known))
 	for _, pools := range views {
-		d := newDrawing(known, pools)
+		parts := make([]*partition, len(pools))
 		for i := range pools {
-			p := newPartition(pools[i].within(reach[i]), off)
-			if p == nil {
-				continue
-			}
-			d.add(p)
-			for k, shares := range p.shares() {
-				if _, ok := slices.BinarySearch(reach[i], p.cells[k]); ok {
-					at := &r.Shares[i][p.cells[k]]
-					*at = blend(*at, shares)
-				}
-			}
+			parts[i] = newPartition(pools[i].within(reach[i]), off)
 		}
-		d.repeat((draws+len(views)-1)/len(views), all)
+		r.look(known, pools, parts, reach, (draws+len(views)-1)/len(views), all)
+		if off >= fewHeldUp {
+			for i, p := range parts {
+				parts[i] = p.heldUp(off)
+			}
+			r.look(known, pools, parts, reach, (draws+len(views)-1)/len(views), all)
+		}
 	}
 	for _, cells := range r.Shares {
 		for _, shares := range cells {
@@ -127,6 +127,25 @@ func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 	}
 	r.Figures = all.figures(known, 1+off)
 	return r
+}
+
+// look adds what the partitions of some pools, nil for those that stay unnamed, expect and
+// draw. Only cells in reach count.
+func (r *Result) look(known []Walls, pools []Pool, parts []*partition, reach [][]int, times int, all *outcomes) {
+	d := newDrawing(known, pools)
+	for i, p := range parts {
+		if p == nil {
+			continue
+		}
+		d.add(p)
+		for k, shares := range p.shares() {
+			if _, ok := slices.BinarySearch(reach[i], p.cells[k]); ok {
+				at := &r.Shares[i][p.cells[k]]
+				*at = blend(*at, shares)
+			}
+		}
+	}
+	d.repeat(times, all)
 }
 
 // within returns the pool without the unnamed requests of other cells than those with

@@ -103,7 +103,7 @@ func TestSuppositionsBringNothingWithinReach(t *testing.T) {
 
 // The same data must have the same answer.
 func TestEstimatesAreReproducible(t *testing.T) {
-	known, pools, _ := simulate(rand.New(rand.NewPCG(3, 4)), mixes[1].classes, 0)
+	known, pools, _ := simulate(rand.New(rand.NewPCG(3, 4)), mixes[1].classes, 0, hold{})
 	if a, b := Estimate(known, pools, 0), Estimate(known, pools, 0); !reflect.DeepEqual(a, b) {
 		t.Error("two estimates of the same differ")
 	}

@@ -18,6 +18,9 @@ type partition struct {
 	sampled [][]Count
 	unnamed []*Walls
 	classes []int // the sampled ones, ascending
+	// longest is the logarithm of how long each class's requests have a core at most, nil
+	// if they are taken to have had one for as long as they ran: see holdUp.
+	longest []float64
 	// likely is the log likelihood of the stretch of cells i to k, at [i][k-i].
 	likely [][]float64
 	// forward is the log likelihood of all cells up to k over all their partitions, for
@@ -184,9 +187,9 @@ func (p *partition) find(begin, end int, into []found) (n float64) {
 	clear(into)
 	squares, at := 0.0, 0.0
 	for k := begin; k < end; k++ {
-		weight := 1 / chance(p.at[k])
 		for _, c := range p.sampled[k] {
 			j, _ := slices.BinarySearch(p.classes, c.Class)
+			weight := p.weight(j, k)
 			w := float64(c.N) * weight
 			into[j].n += w
 			into[j].at += w * p.at[k]
