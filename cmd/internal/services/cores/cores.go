@@ -4,12 +4,8 @@ package cores
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"timesink/cmd/internal/meter"
 	"timesink/cmd/internal/services/scenario"
@@ -69,49 +65,23 @@ func steps() {
 	sink.Store(x)
 }
 
-const (
-	pageSize = 4096
-	pages    = 256 // that a request reads
-	regions  = 64
-)
+// pages are read by each request.
+const pages = 256
 
-// openPages maps a file. Each request reads pages that the kernel has dropped: the thread
-// waits for the disk in page faults.
+// openPages maps a file whose pages the kernel has dropped, which each request reads.
 func openPages(ctx context.Context, env scenario.Env) (scenario.Work, error) {
-	f, err := os.Create(filepath.Join(env["folder"], "mapped"))
+	cold, err := scenario.OpenCold(ctx, env["folder"], pages)
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { f.Close() })
-	region := make([]byte, pages*pageSize)
-	for range regions {
-		if _, err := f.Write(region); err != nil {
-			return nil, err
-		}
-	}
-	if err := f.Sync(); err != nil {
-		return nil, err
-	}
-	mapped, err := unix.Mmap(int(f.Fd()), 0, regions*len(region), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Madvise(mapped, unix.MADV_RANDOM); err != nil { // no reading ahead
-		return nil, err
-	}
-	var number atomic.Int64
 	return func(_ context.Context, w *scenario.Watch) error {
-		from := int(number.Add(1)) % regions * len(region)
-		own := mapped[from : from+len(region)]
-		if err := unix.Madvise(own, unix.MADV_DONTNEED); err != nil {
-			return err
-		}
-		if err := unix.Fadvise(int(f.Fd()), int64(from), int64(len(own)), unix.FADV_DONTNEED); err != nil {
+		own, err := cold.Next()
+		if err != nil {
 			return err
 		}
 		w.Run(func() {
 			sum := uint64(0)
-			for i := 0; i < len(own); i += pageSize {
+			for i := 0; i < len(own); i += scenario.PageSize {
 				sum += uint64(own[i])
 			}
 			sink.Store(sum)

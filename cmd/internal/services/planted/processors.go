@@ -4,12 +4,8 @@ import (
 	"context"
 	"hash/crc64"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"timesink/cmd/internal/meter"
 	"timesink/cmd/internal/services/scenario"
@@ -39,47 +35,21 @@ func openComputing(cpu time.Duration) func(context.Context, scenario.Env) (work,
 	}
 }
 
-const (
-	pageSize = 4096
-	pages    = 64 // that a request reads
-	regions  = 64
-)
+// pages are read by each request.
+const pages = 64
 
-// openMapped reads a mapped file, whose pages the kernel has dropped: the thread waits for
-// the disk in page faults.
-// What other requests compute shows that there are cores.
+// openMapped reads a mapped file, whose pages the kernel has dropped. What other requests
+// compute shows that there are cores.
 func openMapped(ctx context.Context, env scenario.Env) (http.Handler, error) {
-	f, err := os.Create(filepath.Join(env["folder"], "mapped"))
+	cold, err := scenario.OpenCold(ctx, env["folder"], pages)
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { f.Close() })
-	region := make([]byte, pages*pageSize)
-	for range regions {
-		if _, err := f.Write(region); err != nil {
-			return nil, err
-		}
-	}
-	if err := f.Sync(); err != nil {
-		return nil, err
-	}
-	mapped, err := unix.Mmap(int(f.Fd()), 0, regions*len(region), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		return nil, err
-	}
-	if err := unix.Madvise(mapped, unix.MADV_RANDOM); err != nil { // no reading ahead
-		return nil, err
-	}
-	var number atomic.Int64
 	mux := http.NewServeMux()
 	mux.Handle("GET /computed", answers(func(context.Context) error { compute(4 * time.Millisecond); return nil }))
 	mux.Handle("GET /mapped", answers(func(context.Context) error {
-		from := int(number.Add(1)) % regions * len(region)
-		own := mapped[from : from+len(region)]
-		if err := unix.Madvise(own, unix.MADV_DONTNEED); err != nil {
-			return err
-		}
-		if err := unix.Fadvise(int(f.Fd()), int64(from), int64(len(own)), unix.FADV_DONTNEED); err != nil {
+		own, err := cold.Next()
+		if err != nil {
 			return err
 		}
 		lookUp(own)
@@ -91,7 +61,7 @@ func openMapped(ctx context.Context, env scenario.Env) (http.Handler, error) {
 //go:noinline
 func lookUp(index []byte) {
 	found := uint64(0)
-	for i := 0; i < len(index); i += pageSize {
+	for i := 0; i < len(index); i += scenario.PageSize {
 		found += uint64(index[i])
 	}
 	sum.Store(found)
