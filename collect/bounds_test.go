@@ -73,11 +73,44 @@ func TestATraceThatFallsBehindEnds(t *testing.T) {
 // throttled returns the URL of a slow proxy to the service. It passes rate
 // bytes per second of answers larger than a page.
 func throttled(t *testing.T, service string, rate int) string {
+	return between(t, service, func(client, server net.Conn) {
+		server.(*net.TCPConn).SetReadBuffer(4096)
+		go func() {
+			io.Copy(server, client)
+			server.Close()
+		}()
+		defer client.Close()
+		io.CopyN(client, server, 64<<10)
+		for {
+			if _, err := io.CopyN(client, server, int64(rate/50)); err != nil {
+				return
+			}
+			time.Sleep(time.Second / 50)
+		}
+	})
+}
+
+// between returns the URL of a proxy that calls pass with each client's connection, and
+// with one to the service for it.
+func between(t *testing.T, service string, pass func(client, server net.Conn)) string {
 	t.Helper()
 	u, err := url.Parse(service)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return "http://" + listen(t, func(client net.Conn) {
+		server, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			client.Close()
+			return
+		}
+		pass(client, server)
+	})
+}
+
+// listen returns the address of a server that calls serve with each client's connection.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -85,33 +118,14 @@ func throttled(t *testing.T, service string, rate int) string {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
-			client, err := l.Accept()
+			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", u.Host)
-			if err != nil {
-				client.Close()
-				return
-			}
-			server.(*net.TCPConn).SetReadBuffer(4096)
-			go func() {
-				io.Copy(server, client)
-				server.Close()
-			}()
-			go func() {
-				defer client.Close()
-				io.CopyN(client, server, 64<<10)
-				for {
-					if _, err := io.CopyN(client, server, int64(rate/50)); err != nil {
-						return
-					}
-					time.Sleep(time.Second / 50)
-				}
-			}()
+			go serve(c)
 		}
 	}()
-	return "http://" + l.Addr().String()
+	return l.Addr().String()
 }
 
 func TestADiskWithoutTheReserveIsAnError(t *testing.T) {

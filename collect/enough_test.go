@@ -2,14 +2,11 @@ package collect_test
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"io"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"net/url"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -116,36 +113,15 @@ func TestAProxyThatHangsUpLeavesWholeGenerations(t *testing.T) {
 
 // closing returns the URL of a proxy that closes both connections when one side ends.
 func closing(t *testing.T, service string) string {
-	u, err := url.Parse(service)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", u.Host)
-			if err != nil {
-				client.Close()
-				return
-			}
-			pass := func(to, from net.Conn) {
-				io.Copy(to, from)
-				to.Close()
-				from.Close()
-			}
-			go pass(server, client)
-			go pass(client, server)
+	return between(t, service, func(client, server net.Conn) {
+		pass := func(to, from net.Conn) {
+			io.Copy(to, from)
+			to.Close()
+			from.Close()
 		}
-	}()
-	return "http://" + l.Addr().String()
+		go pass(server, client)
+		pass(client, server)
+	})
 }
 
 // deaf serves what h does for a client that stays.
@@ -196,19 +172,7 @@ func TestAWindowThatCannotEndEarlyIsFixed(t *testing.T) {
 		}
 	})
 	t.Run("no generations", func(t *testing.T) {
-		f, err := os.Open("../cmd/internal/goversions/testdata/go1.19.trace.gz")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		old, err := io.ReadAll(z)
-		if err != nil {
-			t.Fatal(err)
-		}
+		old := tracetest.Unzipped(t, "../cmd/internal/goversions/testdata/go1.19.trace.gz")
 		var asked atomic.Int64
 		cfg := short(t, serve(t, with("trace", func(w http.ResponseWriter, r *http.Request) {
 			asked.Add(1)

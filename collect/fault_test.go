@@ -97,25 +97,12 @@ func hangUp(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler
 // listenOnce serves text to each client and hangs up.
 func listenOnce(t *testing.T, text string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			// Read the client's request, or closing would reset the connection.
-			buf := make([]byte, 4096)
-			c.Read(buf)
-			io.WriteString(c, text)
-			c.Close()
-		}
-	}()
-	return l.Addr().String()
+	return listen(t, func(c net.Conn) {
+		defer c.Close()
+		// Read the client's request, or closing would reset the connection.
+		c.Read(make([]byte, 4096))
+		io.WriteString(c, text)
+	})
 }
 
 func TestARunningTraceIsAnErrorThatQuotesTheService(t *testing.T) {

@@ -2,15 +2,13 @@ package collect
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
-	"os"
 	runtimetrace "runtime/trace"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"timesink/analyze/trace"
+	"timesink/analyze/trace/tracetest"
 	"timesink/collect/bounded/boundedtest"
 )
 
@@ -104,19 +102,7 @@ func checkWhole(t *testing.T, data []byte, all *position) {
 func TestTheEndsOfGenerationsAreFoundInAllVersions(t *testing.T) {
 	for _, version := range []string{"1.22", "1.23", "1.24", "1.25", "1.26"} {
 		t.Run(version, func(t *testing.T) {
-			f, err := os.Open("../analyze/trace/testdata/go" + version + ".trace.gz")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			z, err := gzip.NewReader(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			data, err := io.ReadAll(z)
-			if err != nil {
-				t.Fatal(err)
-			}
+			data := tracetest.Unzipped(t, "../analyze/trace/testdata/go"+version+".trace.gz")
 			var all position
 			all.Write(data)
 			if all.whole == 0 {
