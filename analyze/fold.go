@@ -23,7 +23,7 @@ type fold struct {
 	near     [infer.Cells]int // the handler sampled near each cell, 0 for none, or several
 	conns    connections
 	ids      map[endpointKey]int // of endpoints, by key without the cell
-	ran      int64               // running time of all goroutines, ns
+	due      float64             // samples that the running time of all goroutines gets with a core
 	sampled  int64               // CPU samples that hit them
 	made     int                 // the number of endpoints created
 	routing  *routing

@@ -155,21 +155,20 @@ func (f *fold) addNamed(e *endpoint, r *breakdown.Request) *endpoint {
 
 // seen adds what the trace of a capture says of the whole service.
 func (f *fold) seen(sum *timeline.Summary) {
-	f.ran += max(0, sum.Running-sum.AfterCalls)
-	f.sampled += sum.SamplesRunning
+	s := newSampling(sum, defaultPeriod)
+	f.due += s.due()
+	f.sampled += s.process.samples
 	for len(f.windows) <= f.capture {
 		f.windows = append(f.windows, sum.Start)
 	}
 }
 
 // offCPU returns the share of the running time that the CPU samples do not account for.
-// Even with a core for every thread they account for no more than three quarters if
-// goroutines run in short bursts.
 func (f *fold) offCPU() float64 {
-	if f.ran == 0 || f.sampled == 0 {
+	if f.due == 0 || f.sampled == 0 {
 		return 0
 	}
-	return max(0, 1-float64(f.sampled*defaultPeriod)/(infer.Accounted*float64(f.ran)))
+	return max(0, 1-float64(f.sampled)/f.due)
 }
 
 // connections know which endpoint the requests of each connection went to so far. They

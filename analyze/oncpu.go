@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"math"
+	"time"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/timeline"
@@ -44,7 +45,7 @@ func newSampling(sum *timeline.Summary, period int64) sampling {
 		tick = defaultPeriod // the longest that is usual
 	}
 	s.per.most = 1 / float64(period)
-	s.per.least = s.per.most * (1 - math.Exp(-float64(period)/float64(tick)))
+	s.per.least = leastRate(float64(period), tick)
 	s.per.expected = s.per.least + (s.per.most-s.per.least)/3
 	return s
 }
@@ -73,6 +74,29 @@ func (x *exposure) add(r *breakdown.Request) {
 // stretches of half a ms get 0.85 samples for 10 ms of CPU time, those of 8 ms get 0.91.
 func (x *exposure) at(rate, brief float64) float64 {
 	return rate * (float64(x.ran-x.briefly) + brief*float64(x.briefly))
+}
+
+// usualTick is the period of the kernel's timer interrupt that is supposed where samples do
+// not show it.
+const usualTick = int64(4 * time.Millisecond)
+
+// due returns how many samples the process gets with a core for every thread, and rather too
+// few than too many.
+func (s *sampling) due() float64 {
+	rate := s.per.least
+	if s.Tick == 0 {
+		rate = leastRate(1/s.per.most, usualTick)
+	}
+	if s.old { // it also seems to run in system calls
+		rate *= 0.8
+	}
+	return s.process.at(rate, 0.9)
+}
+
+// leastRate returns the samples per ns if the kernel looks only at ticks whether a period of
+// CPU time is over.
+func leastRate(period float64, tick int64) float64 {
+	return (1 - math.Exp(-period/float64(tick))) / period
 }
 
 // A presence is the share of running time that was spent on a core.

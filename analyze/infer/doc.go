@@ -69,8 +69,8 @@
 //     stay unnamed. So do those of a pool with several classes and very few samples.
 //   - A class that was never sampled gets no request.
 //   - Where the kernel seldom takes cores away, but for long, no sample may tell that
-//     requests of a class were held up: then intervals are too narrow. They are wider by the
-//     share of the time that had no core, which is not seen below a tenth or so.
+//     requests of a class were held up: then intervals are too narrow, though wider by the
+//     share of the time that had no core.
 //   - Where a sample costs more than the views suppose, short requests seem to be of the
 //     classes that run a little less.
 //   - A handler that runs for a few microseconds is sampled less than another with the

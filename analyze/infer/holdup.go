@@ -15,15 +15,14 @@ const (
 // heldUp returns a partition, which may be nil, as it is if requests that ran for much longer
 // than is usual for their class were held up: no class's requests have a core for longer than
 // some multiple of their usual running time, the same for all classes. It is the multiple for
-// which the share of the running time without a core is that of the whole process, as it is if
-// samples account for as much as they do of long bursts.
+// which the share of the running time without a core is off, as it is of the whole process.
 func (p *partition) heldUp(off float64) *partition {
 	if p == nil || len(p.classes) < 2 {
 		return p
 	}
 	held := *p
 	held.longest = make([]float64, len(p.classes))
-	held.spread(1 - (1-off)*Accounted/accountedLong)
+	held.spread(off)
 	return &held
 }
 

@@ -79,12 +79,5 @@ func (p *Pool) walk(order []int, limit int, off float64, reached []bool) {
 	}
 }
 
-// Accounted is the share of the CPU time that samples account for at least, with a core for
-// every thread: that of short bursts. accountedLong is that of long ones.
-const (
-	Accounted     = 0.75
-	accountedLong = 0.92
-)
-
 // chance returns about how likely a request is sampled, by its log running time.
 func chance(at float64) float64 { return 0.8 * math.Exp(min(at-period, 0)) }

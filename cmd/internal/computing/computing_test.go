@@ -396,8 +396,8 @@ func check(t *testing.T, b *breakdown.Breakdown, m *mix, handler string, walls [
 	}
 }
 
-// crowded reports whether the kernel took cores away: the samples account for less than they
-// do at least with a core for every thread (infer.Accounted). Intervals are wider then.
+// crowded reports whether the kernel took cores away: the samples account for less of the
+// running time than with a core for every thread. Intervals are wider then.
 func crowded(b *breakdown.Breakdown) bool {
 	ran, sampled := int64(0), int64(0)
 	for i := range b.Endpoints {
@@ -407,7 +407,7 @@ func crowded(b *breakdown.Breakdown) bool {
 			sampled += f.Self
 		}
 	}
-	return 4*sampled < 3*ran
+	return 6*sampled < 5*ran
 }
 
 func abs(x int64) int64 { return max(x, -x) }
