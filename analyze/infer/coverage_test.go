@@ -210,7 +210,7 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 		}
 		m, cost := mixes[i/3], []float64{0, 0.01, 0.1}[i%3]
 		t.Run(fmt.Sprintf("%s, samples cost %v ms", m.name, cost), func(t *testing.T) {
-			s := m.hold(t, cost, hold{}, 91)
+			s := m.hold(t, cost, hold{}, 50, 91)
 			if m.bound > 0 && s.widest > m.bound {
 				t.Errorf("an interval is %.2f/root(samples) wide to each side", s.widest)
 			}
@@ -227,7 +227,7 @@ func TestIntervalsHoldTheTruthWhereCoresAreScarce(t *testing.T) {
 			percent int
 		}{{hold{0.02, 4}, 70}, {hold{0.1, 4}, 75}, {hold{0.2, 6}, 91}, {hold{1, 0.5}, 91}, {hold{0.1, 0.5}, 91}} {
 			t.Run(fmt.Sprintf("%s, held up %v times each ms for %v ms", m.name, tt.often, tt.long), func(t *testing.T) {
-				m.hold(t, 0.05, tt.hold, tt.percent)
+				m.hold(t, 0.05, tt.hold, 20, tt.percent)
 			})
 		}
 	}
@@ -235,8 +235,7 @@ func TestIntervalsHoldTheTruthWhereCoresAreScarce(t *testing.T) {
 
 // hold counts how many intervals of simulated captures hold the truth, of which there must
 // be a share in percent.
-func (m *mix) hold(t *testing.T, cost float64, held hold, percent int) (s tally) {
-	const captures = 50
+func (m *mix) hold(t *testing.T, cost float64, held hold, captures, percent int) (s tally) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	off := 0.0
 	for range captures {
