@@ -9,6 +9,14 @@ type Load struct {
 	First int64   // the first slice begins at First * Width on the trace's clock
 	Ran   []int64 // ns, by slice
 	Turns int64   // how many stretches of running time there were
+	last  slice   // that was added to: often the next stretch lies there too
+}
+
+// A slice is the stretch of time [start, end) that Ran[index] is for. The zero slice holds
+// no time.
+type slice struct {
+	start, end int64
+	index      int
 }
 
 const (
@@ -26,9 +34,12 @@ func (l *Load) Add(start, end int64) {
 	}
 	l.Turns++
 	for start < end {
-		slice := l.reach(start)
-		to := min(end, (slice+1)*l.Width)
-		l.Ran[slice-l.First] += to - start
+		if start < l.last.start || start >= l.last.end {
+			n := l.reach(start)
+			l.last = slice{n * l.Width, (n + 1) * l.Width, int(n - l.First)}
+		}
+		to := min(end, l.last.end)
+		l.Ran[l.last.index] += to - start
 		start = to
 	}
 }
@@ -64,7 +75,7 @@ func (l *Load) widen() {
 	for i, t := range l.Ran {
 		wide[(l.First+int64(i))/2-first] += t
 	}
-	l.First, l.Ran, l.Width = first, wide, 2*l.Width
+	l.First, l.Ran, l.Width, l.last = first, wide, 2*l.Width, slice{}
 }
 
 // Without returns the load without a part of it.

@@ -377,6 +377,9 @@ func (r *Request) Check() error {
 	if at != r.End {
 		return fmt.Errorf("request on goroutine %d: the path ends at %d, the request at %d", r.Goroutine, at, r.End)
 	}
+	if len(r.Calls) == 0 {
+		return nil
+	}
 	for i := range r.Calls {
 		c := &r.Calls[i]
 		if c.End < c.Start || c.OnPath < 0 || c.OnPath > c.End-c.Start {

@@ -15,36 +15,39 @@ func (d *due) before(o *due) bool { return d.at < o.at || d.at == o.at && d.seq 
 // add adds a turn.
 func (a *agenda) add(d due) {
 	h := append(*a, d)
-	for i := len(h) - 1; i > 0; {
+	i := len(h) - 1
+	for i > 0 {
 		up := (i - 1) / 2
-		if !h[i].before(&h[up]) {
+		if !d.before(&h[up]) {
 			break
 		}
-		h[i], h[up] = h[up], h[i]
+		h[i] = h[up]
 		i = up
 	}
+	h[i] = d
 	*a = h
 }
 
 // next takes out the earliest turn. There must be one.
 func (a *agenda) next() due {
 	h := *a
-	first, n := h[0], len(h)-1
-	h[0], h[n] = h[n], due{}
-	h = h[:n]
-	for i := 0; ; {
-		least := i
-		for _, k := range [2]int{2*i + 1, 2*i + 2} {
-			if k < n && h[k].before(&h[least]) {
-				least = k
+	n := len(h) - 1
+	first, moved := h[0], h[n]
+	h[n] = due{}
+	*a = h[:n]
+	if h = *a; n > 0 {
+		i := 0
+		for least := 1; least < n; least = 2*i + 1 {
+			if next := least + 1; next < n && h[next].before(&h[least]) {
+				least = next
 			}
+			if !h[least].before(&moved) {
+				break
+			}
+			h[i] = h[least]
+			i = least
 		}
-		if least == i {
-			break
-		}
-		h[i], h[least] = h[least], h[i]
-		i = least
+		h[i] = moved
 	}
-	*a = h
 	return first
 }

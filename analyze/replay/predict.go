@@ -24,7 +24,8 @@ func (rec *Recording) Predict(o Options) (*breakdown.Prediction, error) {
 		return nil, ErrNothing
 	}
 	turn := rec.turn()
-	w, before, kept := rec.fit(o, turn)
+	f := rec.fitted(o, turn)
+	w, before, kept := f.world, f.replay, f.kept
 	then := w.changed(rec, o.Changes)
 	after := then.run(turn)
 	var worst *simulation
@@ -42,16 +43,40 @@ func (rec *Recording) Predict(o Options) (*breakdown.Prediction, error) {
 	return p, nil
 }
 
-// fit returns the world in which the replay without a change gives back what was recorded
-// as well as it can, and that replay. A queue that does not come out as long as it was is not
-// understood: the waits for it are kept as recorded. It returns what these are for.
-func (rec *Recording) fit(o Options, turn int64) (*world, *simulation, []resource) {
+// A fit is the world in which the replay without a change gives back what was recorded as
+// well as it can, that replay, and what the waits are for that are kept as recorded. It
+// depends only on the load and on the changes that set limits.
+type fit struct {
+	load   Load
+	limits []Change
+	world  *world
+	replay *simulation
+	kept   []resource
+}
+
+// fitted returns the fit for a prediction. Each is made once: most changes set no limits.
+func (rec *Recording) fitted(o Options, turn int64) *fit {
+	limits := slices.DeleteFunc(slices.Clone(o.Changes), func(c Change) bool { return c.Kind != Pool && c.Kind != Workers })
+	for _, f := range rec.fits {
+		if f.load == o.Load && slices.Equal(f.limits, limits) {
+			return f
+		}
+	}
+	f := &fit{load: o.Load, limits: limits}
+	f.world, f.replay, f.kept = rec.fit(o.Load, limits, turn)
+	rec.fits = append(rec.fits, f)
+	return f
+}
+
+// fit makes a fit. A queue that does not come out as long as it was is not understood: the
+// waits for it are kept as recorded.
+func (rec *Recording) fit(load Load, limits []Change, turn int64) (*world, *simulation, []resource) {
 	keep := map[string]bool{}
 	var kept []resource
 	for {
-		w := rec.world(o.Load)
+		w := rec.world(load)
 		var unclear []resource
-		w.requests, w.resources, unclear = rec.link(o.Changes, keep)
+		w.requests, w.resources, unclear = rec.link(limits, keep)
 		w.calibrate(rec, turn)
 		s := w.run(turn)
 		wall, n := int64(0), int64(0)

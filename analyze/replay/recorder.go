@@ -162,6 +162,7 @@ type Recording struct {
 	unlocked   map[int32]string
 	others     *breakdown.Load // what ran beside the requests' paths; from the window's start on
 	offset     int64           // of the first slice of others from the window's start, ns
+	fits       []*fit          // made so far
 }
 
 // An Endpoint identifies the requests of one handler.

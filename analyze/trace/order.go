@@ -169,7 +169,7 @@ func (o *ordering) next(t *thread) bool {
 
 // fix restores the heap after the head at i changed.
 func (o *ordering) fix(i int) {
-	if o.up(i) == i {
+	if i == 0 || o.up(i) == i {
 		o.down(i)
 	}
 }

@@ -109,22 +109,26 @@ func uvarint(b []byte, i int) (v uint64, next int) {
 }
 
 // uvarints reads len(to) numbers as uvarint does. Nearly all numbers in a trace have one to
-// three bytes; handling these inline halves the time.
+// three bytes; handling these in one load halves the time, and again.
 func uvarints(b []byte, i int, to []uint64) (next int) {
 	for k := range to {
-		switch {
-		case i < len(b) && b[i] < 0x80:
-			to[k] = uint64(b[i])
-			i++
-		case i+1 < len(b) && b[i+1] < 0x80:
-			to[k] = uint64(b[i]&0x7f) | uint64(b[i+1])<<7
-			i += 2
-		case i+2 < len(b) && b[i+2] < 0x80:
-			to[k] = uint64(b[i]&0x7f) | uint64(b[i+1]&0x7f)<<7 | uint64(b[i+2])<<14
-			i += 3
-		default:
-			to[k], i = uvarint(b, i)
+		if uint(i) < uint(len(b)) && len(b)-i >= 4 {
+			switch v := binary.LittleEndian.Uint32(b[i:]); {
+			case v&0x80 == 0:
+				to[k] = uint64(v & 0x7f)
+				i++
+				continue
+			case v&0x8000 == 0:
+				to[k] = uint64(v&0x7f | v>>1&0x3f80)
+				i += 2
+				continue
+			case v&0x800000 == 0:
+				to[k] = uint64(v&0x7f | v>>1&0x3f80 | v>>2&0x1fc000)
+				i += 3
+				continue
+			}
 		}
+		to[k], i = uvarint(b, i)
 	}
 	return i
 }
