@@ -80,6 +80,7 @@ type places struct {
 	of    map[breakdown.Frame][]ask
 	order []breakdown.Frame // those with the most time first
 	some  map[breakdown.Frame]*flight
+	asked map[breakdown.Frame][]asked // see askedAt
 }
 
 // places returns the asks of a bucket by their places.
@@ -88,7 +89,7 @@ func (a *asks) places(b breakdown.Bucket) *places {
 		return a.by[b]
 	}
 	list := a.list[b]
-	p := &places{all: flightOf(list), known: math.MaxInt64, of: map[breakdown.Frame][]ask{}, some: map[breakdown.Frame]*flight{}}
+	p := &places{all: flightOf(list), known: math.MaxInt64, of: map[breakdown.Frame][]ask{}, some: map[breakdown.Frame]*flight{}, asked: map[breakdown.Frame][]asked{}}
 	a.by[b] = p
 	// Calls are listed once their requests have ended, until there is no room for more.
 	if n := len(list); a.full && n > 0 {
@@ -116,12 +117,31 @@ func (p *places) flight(at breakdown.Frame) *flight {
 	return p.some[at]
 }
 
-// An asked is a call with how many were in flight when it was made, itself included, and
-// whether one of a certain other place was.
+// An asked is a call with how many were in flight when it was made, itself included.
 type asked struct {
-	inFlight int
-	took     int64
-	behind   bool
+	inFlight    int
+	took, start int64
+	capture     int
+}
+
+func compareAsked(x, y asked) int {
+	return cmp.Or(cmp.Compare(x.inFlight, y.inFlight), cmp.Compare(x.took, y.took))
+}
+
+// askedAt returns the calls of a place, those with the fewest in flight first.
+func (p *places) askedAt(site breakdown.Frame, capture int) []asked {
+	list, ok := p.asked[site]
+	if ok {
+		return list
+	}
+	for _, s := range p.of[site] {
+		if s.start < p.known {
+			list = append(list, asked{p.all.at(s.start), s.end - s.start, s.start, capture})
+		}
+	}
+	slices.SortFunc(list, compareAsked)
+	p.asked[site] = list
+	return list
 }
 
 // crowding returns how long the calls at the place with the most of an endpoint's time in a
@@ -138,7 +158,7 @@ func (e *endpoint) crowding(which breakdown.Bucket) *diagnosis.Crowding {
 		}
 	}
 	site := mainSite(sites)
-	list := e.askedAt(which, site, nil)
+	list := e.askedAt(which, site)
 	if len(list) < 2*enoughAsked {
 		return nil
 	}
@@ -153,23 +173,24 @@ func (e *endpoint) crowding(which breakdown.Bucket) *diagnosis.Crowding {
 	return out
 }
 
-// askedAt returns the calls of a bucket at a place, with whether one at another place was in
-// flight.
-func (e *endpoint) askedAt(which breakdown.Bucket, site breakdown.Frame, other *breakdown.Frame) (list []asked) {
-	for _, all := range e.asks {
-		p, others := all.places(which), &flight{}
-		if other != nil {
-			others = p.flight(*other)
-		}
-		for _, s := range p.of[site] {
-			if s.start < p.known {
-				list = append(list, asked{p.all.at(s.start), s.end - s.start, others.at(s.start) > 0})
-			}
-		}
+// askedAt returns the calls of a bucket at a place, those with the fewest in flight first.
+// The list must not be modified.
+func (e *endpoint) askedAt(which breakdown.Bucket, site breakdown.Frame) (list []asked) {
+	if len(e.asks) == 1 {
+		return e.asks[0].places(which).askedAt(site, 0)
 	}
-	slices.SortFunc(list, func(x, y asked) int {
-		return cmp.Or(cmp.Compare(x.inFlight, y.inFlight), cmp.Compare(x.took, y.took))
-	})
+	for i, all := range e.asks {
+		list = append(list, all.places(which).askedAt(site, i)...)
+	}
+	slices.SortFunc(list, compareAsked)
+	return list
+}
+
+// flights returns how many calls of a bucket at a place were in flight when, by capture.
+func (e *endpoint) flights(which breakdown.Bucket, at breakdown.Frame) (list []*flight) {
+	for _, all := range e.asks {
+		list = append(list, all.places(which).flight(at))
+	}
 	return list
 }
 
@@ -208,14 +229,15 @@ func (e *endpoint) behind(which breakdown.Bucket, site breakdown.Frame, whole in
 	most := int64(0)
 	for _, other := range e.otherPlaces(which, site) {
 		var with, without, theirs crowd
-		for _, a := range e.askedAt(which, site, &other) {
-			if a.behind {
+		others := e.flights(which, other)
+		for _, a := range e.askedAt(which, site) {
+			if others[a.capture].at(a.start) > 0 {
 				with.add(a)
 			} else {
 				without.add(a)
 			}
 		}
-		for _, a := range e.askedAt(which, other, nil) {
+		for _, a := range e.askedAt(which, other) {
 			theirs.add(a)
 		}
 		if with.n < enoughAsked || without.n < enoughAsked || theirs.n == 0 {
