@@ -57,10 +57,12 @@ func once(ctx context.Context, captures []*capture.Capture, opts Options) (*brea
 	opts.Spread = opts.Spread && len(captures) > 1
 	opts.Precision = opts.Precision || len(captures) == 1 && isAuto(captures[0])
 	a := newAnswer(opts)
-	for i, c := range captures {
+	windows, of := capture.AllWindows(captures)
+	for i, c := range windows {
+		a.f.instance = of[i]
 		if err := a.add(ctx, c, i); err != nil {
 			if len(captures) > 1 {
-				return nil, &CaptureError{Index: i, Path: c.Path(), Err: err}
+				return nil, &CaptureError{Index: of[i], Path: c.Path(), Err: err}
 			}
 			return nil, err
 		}
@@ -150,13 +152,15 @@ type answer struct {
 	f            *fold
 	roots        rootSums
 	samplePeriod int64      // ns of CPU time that a sample stands for; 0 until the first capture is complete
-	samplings    []sampling // by capture
+	samplings    []sampling // by window
+	taken        taken      // of the capture being read, so far
 	warn         warnings
 	others       []timeline.Standing
 	growth       []timeline.Growth
 	goroutines   goroutineCounts
 	unanswered   unanswered
 	instances    []breakdown.Instance // by capture, if they are compared
+	instanceOf   []int                // the capture of each window, if they are compared
 	warnedOf     []int                // the capture of each warning so far
 }
 
@@ -183,7 +187,8 @@ func newAnswer(opts Options) *answer {
 // half of the memory that the sums have left.
 func (a *answer) matcher(probes int) *matcher { return newMatcher(probes, a.f.room/2) }
 
-// add runs the capture with index i through the stages for each capture.
+// add runs the window with index i through the stages for each capture. Of a capture with
+// several windows, each is added like a capture.
 func (a *answer) add(ctx context.Context, c *capture.Capture, i int) error {
 	a.f.capture = i
 	probes := a.probes(c)
@@ -260,7 +265,8 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.others = append(a.others, sum.Standing...)
 	a.growth = append(a.growth, sum.Growth...)
 	a.unanswered.add(probes)
-	source(&a.b.Source, c, sum, match)
+	a.taken.add(c, sum, match)
+	source(&a.b.Source, c, sum, &a.taken)
 	if a.opts.Precision {
 		a.b.Source.Auto = endedBy(c.Manifest())
 	}
@@ -268,7 +274,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 		a.b.Captures = append(a.b.Captures, captureOf(c, sum, a.samplePeriod))
 	}
 	if a.opts.Spread {
-		a.instances = append(a.instances, instanceOf(c, sum, a.samplePeriod))
+		a.addInstance(instanceOf(c, sum, a.samplePeriod), c.Nth() > 1)
 	}
 	if a.opts.Detail {
 		a.evidence(c, sum, match)
@@ -306,7 +312,7 @@ func (a *answer) finish() (*breakdown.Breakdown, error) {
 	a.forecast(b)
 	a.conclude()
 	if a.opts.Spread {
-		compareInstances(b, s, a.instances, a.samplings)
+		compareInstances(b, s, a.instances, a.samplings, a.instanceOf)
 		a.warn.gather(a.warnedOf, a.instances)
 	}
 	a.warn.answer(b, s)

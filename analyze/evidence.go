@@ -16,7 +16,7 @@ import (
 // evidence records the parts of a capture, and how its trace's clock relates to
 // wall-clock time.
 func (a *answer) evidence(c *capture.Capture, sum *timeline.Summary, match *matcher) {
-	ev := breakdown.Evidence{Parts: []breakdown.Part{}, Start: sum.Start}
+	ev := breakdown.Evidence{Parts: []breakdown.Part{}, Start: sum.Start, Nth: c.Nth()}
 	name, err := c.Case()
 	parts, err2 := c.Checksums()
 	if err == nil {
@@ -69,7 +69,12 @@ func caseOf(list []breakdown.Evidence) string {
 	}
 	var names []string
 	for _, e := range list {
-		names = append(names, e.Case+"\n")
+		if e.Nth <= 1 {
+			names = append(names, e.Case+"\n")
+		}
+	}
+	if len(names) == 1 {
+		return list[0].Case
 	}
 	slices.Sort(names)
 	sum := sha256.Sum256([]byte(strings.Join(names, "")))
@@ -101,6 +106,9 @@ func command(m *capture.Manifest) string {
 			words = append(words, "--method", method)
 		}
 		words = append(words, "--url", quoted(u.Host+path))
+	}
+	if m.Asked.Light != nil {
+		words = append(words, "--light")
 	}
 	if m.Sampling != nil && m.Sampling.Why == capture.UntracedAsked {
 		words = append(words, "--no-trace")

@@ -225,7 +225,7 @@ func TestCostOfLooking(t *testing.T) {
 	} {
 		m := newMatcher(100, 1<<20)
 		m.solve(append(probesOf(capture.Baseline, c.base...), probesOf(capture.InWindow, c.window...)...), nil)
-		cost := m.cost()
+		cost := costOf(m.base, m.probes)
 		if (cost != nil) != c.known {
 			t.Errorf("%s: the cost is %+v", c.name, cost)
 			continue
@@ -236,7 +236,7 @@ func TestCostOfLooking(t *testing.T) {
 		if cost.Change < c.low || cost.Change > c.high || cost.Low > cost.Change || cost.High < cost.Change || (cost.Low <= 0 && cost.High >= 0) != c.none {
 			t.Errorf("%s: %+v", c.name, cost)
 		}
-		if again := m.cost(); *again != *cost {
+		if again := costOf(m.base, m.probes); *again != *cost {
 			t.Errorf("%s: the cost is first %+v, then %+v", c.name, cost, again)
 		}
 	}

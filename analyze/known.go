@@ -130,10 +130,14 @@ func (a *answer) precise(s *settled) {
 	if !a.f.keepSeries || a.b.Source.Instances > 1 {
 		return
 	}
+	covered := a.b.Source.Covered
+	if l := a.b.Source.Light; l != nil {
+		covered /= int64(max(l.Windows, 1))
+	}
 	for i := range a.b.Endpoints {
 		e := &a.b.Endpoints[i]
 		if sums := s.of(e); sums != nil && !e.Lasts() {
-			e.Precision = precisionOf(stretchesOf([]*endpoint{sums}), e, a.b.Source.Covered, false)
+			e.Precision = precisionOf(stretchesOf([]*endpoint{sums}), e, covered, false)
 		}
 	}
 }

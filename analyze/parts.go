@@ -32,7 +32,7 @@ const mostPartSites = 64
 
 // partOf returns the part of the capture being read, nil if there is no room.
 func (e *endpoint) partOf() *part {
-	if p := e.contributed[e.capture]; p != nil || e.partless {
+	if p := e.contributed[e.instance]; p != nil || e.partless {
 		return p
 	}
 	if !e.spend(partSize) {
@@ -43,7 +43,7 @@ func (e *endpoint) partOf() *part {
 		e.contributed = map[int]*part{}
 	}
 	p := &part{}
-	e.contributed[e.capture] = p
+	e.contributed[e.instance] = p
 	return p
 }
 
@@ -53,11 +53,11 @@ type contribution struct{ requests, wall int64 }
 
 // addToPart adds a complete request to its capture's part.
 func (e *endpoint) addToPart(r *breakdown.Request, spent *[breakdown.NumBuckets]int64) {
-	for len(e.captures) <= e.capture {
+	for len(e.captures) <= e.instance {
 		e.captures = append(e.captures, contribution{})
 	}
-	e.captures[e.capture].requests++
-	e.captures[e.capture].wall += r.Wall()
+	e.captures[e.instance].requests++
+	e.captures[e.instance].wall += r.Wall()
 	p := e.partOf()
 	if p == nil {
 		return

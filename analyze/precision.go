@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"math"
+	"slices"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/interval"
@@ -46,33 +47,56 @@ type stretched struct {
 }
 
 // stretchesOf returns the requests of the parts of one endpoint in one capture, nil if they have
-// several or no series.
+// no series. The stretches of several windows follow one another.
 func stretchesOf(parts []*endpoint) *stretched {
-	first, last := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, e := range parts {
-		if len(e.series) > 1 {
-			return nil
+	out := &stretched{}
+	for _, window := range windowsOf(parts) {
+		first, last := int64(math.MaxInt64), int64(math.MinInt64)
+		for _, e := range parts {
+			if s := e.series[window]; s != nil {
+				first, last = min(first, s.First()), max(last, s.First()+int64(len(s.Blocks)))
+			}
 		}
-		for _, s := range e.series {
-			first, last = min(first, s.First()), max(last, s.First()+int64(len(s.Blocks)))
+		base := out.grow(last - first)
+		for _, e := range parts {
+			if s := e.series[window]; s != nil {
+				out.add(s, base+s.First()-first)
+			}
 		}
 	}
-	if first >= last {
+	if len(out.requests) == 0 {
 		return nil
-	}
-	n := last - first
-	out := &stretched{requests: make([]float64, n), wall: make([]float64, n), walls: make([][]int64, n)}
-	for b := range out.spent {
-		out.spent[b] = make([]float64, n)
 	}
 	for _, e := range parts {
 		out.edges.merge(&e.edges)
 		out.complete += float64(e.requests)
-		for _, s := range e.series {
-			out.add(s, s.First()-first)
-		}
 	}
 	return out
+}
+
+// windowsOf returns the windows in which the parts of an endpoint have requests, in order.
+func windowsOf(parts []*endpoint) (list []int) {
+	for _, e := range parts {
+		for window := range e.series {
+			if !slices.Contains(list, window) {
+				list = append(list, window)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// grow adds n empty stretches and returns how many there were before.
+func (x *stretched) grow(n int64) (before int64) {
+	before = int64(len(x.requests))
+	x.requests = append(x.requests, make([]float64, n)...)
+	x.wall = append(x.wall, make([]float64, n)...)
+	x.walls = append(x.walls, make([][]int64, n)...)
+	for b := range x.spent {
+		x.spent[b] = append(x.spent[b], make([]float64, n)...)
+	}
+	return before
 }
 
 func (x *stretched) add(s *breakdown.Series, at int64) {
@@ -91,7 +115,8 @@ func (x *stretched) add(s *breakdown.Series, at int64) {
 const fewestStretches = 8
 
 // precisionOf returns how precise the figures of an endpoint are, which are in e; nil if too
-// little is known. The window covers that many ns. The percentile's interval is left out
+// little is known. The window covers that many ns,
+// or each of several does. The percentile's interval is left out
 // if brief is set.
 func precisionOf(x *stretched, e *breakdown.Endpoint, covered int64, brief bool) *breakdown.Precision {
 	if x == nil || len(x.requests) < fewestStretches || covered <= 0 || x.complete < 2 {

@@ -404,10 +404,10 @@ func clientOf(all []probePair) *breakdown.Client {
 // is estimated from.
 const fewestCosts = 4
 
-// cost compares the probes before the window with those in it. It returns nil if there
+// costOf compares the probes before the window with those in it. It returns nil if there
 // are too few of either.
-func (m *matcher) cost() *breakdown.Cost {
-	base, window := latencies(m.base), latencies(m.probes)
+func costOf(baseline, observed []*capture.Probe) *breakdown.Cost {
+	base, window := latencies(baseline), latencies(observed)
 	if len(base) < fewestCosts || len(window) < fewestCosts {
 		return nil
 	}

@@ -23,7 +23,8 @@ func Requests(ctx context.Context, captures []*capture.Capture, opts Options, b 
 		opts.Units = units
 	}
 	found := map[breakdown.RequestID]*breakdown.Request{}
-	for i, c := range captures {
+	windows, _ := capture.AllWindows(captures)
+	for i, c := range windows {
 		wanted := map[breakdown.RequestID]bool{}
 		for _, id := range ids {
 			if id.Capture == i {

@@ -44,6 +44,20 @@ func instanceOf(c *capture.Capture, sum *timeline.Summary, period int64) breakdo
 	return in
 }
 
+// addInstance adds what a window says of its instance, which later windows of one capture have
+// in common with the first.
+func (a *answer) addInstance(in breakdown.Instance, later bool) {
+	if n := len(a.instances); later && n > 0 {
+		first := &a.instances[n-1]
+		all := first.Covered + in.Covered
+		first.Saturated = (first.Saturated*float64(first.Covered) + in.Saturated*float64(in.Covered)) / float64(max(all, 1))
+		first.Covered = all
+	} else {
+		a.instances = append(a.instances, in)
+	}
+	a.instanceOf = append(a.instanceOf, len(a.instances)-1)
+}
+
 // hostOf returns the host and port of a target, which may be a socket.
 func hostOf(target string) string {
 	if u, err := url.Parse(target); err == nil && u.Host != "" {
@@ -74,6 +88,7 @@ type spreader struct {
 	b         *breakdown.Breakdown
 	instances []breakdown.Instance
 	samplings []sampling
+	of        []int // the instance of each of the samplings
 	endpoints []spreadEndpoint
 }
 
@@ -87,9 +102,9 @@ type spreadEndpoint struct {
 }
 
 // compareInstances sets what the answer says about its instances.
-func compareInstances(b *breakdown.Breakdown, s *settled, instances []breakdown.Instance, samplings []sampling) {
+func compareInstances(b *breakdown.Breakdown, s *settled, instances []breakdown.Instance, samplings []sampling, of []int) {
 	named(instances)
-	sp := &spreader{b: b, instances: instances, samplings: samplings}
+	sp := &spreader{b: b, instances: instances, samplings: samplings, of: of}
 	for i := range b.Endpoints {
 		sp.addEndpoint(&b.Endpoints[i], s.of(&b.Endpoints[i]))
 	}
@@ -399,7 +414,10 @@ func (p *part) render(b breakdown.Bucket) breakdown.BucketTime {
 func (sp *spreader) presence(out *breakdown.Endpoint, e *spreadEndpoint, instances []int) {
 	var list []exposure
 	var of []sampling
-	for _, i := range instances {
+	for i, instance := range sp.of {
+		if !slices.Contains(instances, instance) {
+			continue
+		}
 		if i >= len(e.sums.exposed) || i >= len(sp.samplings) || sp.samplings[i].old {
 			return
 		}

@@ -28,7 +28,7 @@ func instancesOf(t *testing.T, seed uint64, memory int64, list ...madeUp) *break
 	work := &breakdown.Cause{State: "running", Site: breakdown.Frame{Function: "main.work", File: "api.go", Line: 12}}
 	instances, requests := []breakdown.Instance(nil), int64(0)
 	for i, m := range list {
-		f.capture = i
+		f.capture, f.instance = i, i
 		for k := range m.requests {
 			at := int64(k) * 10_000_000
 			req := &breakdown.Request{Endpoint: "main.a", Kind: "http/1", Start: at, Goroutine: 1}
@@ -60,7 +60,7 @@ func instancesOf(t *testing.T, seed uint64, memory int64, list ...madeUp) *break
 	}
 	s := settle(f)
 	b := &breakdown.Breakdown{Schema: breakdown.Schema, Endpoints: render(s, defaultPeriod, nil)}
-	compareInstances(b, s, instances, nil)
+	compareInstances(b, s, instances, nil, nil)
 	if err := b.Check(); err != nil {
 		t.Error(err)
 	}

@@ -10,7 +10,9 @@ import (
 type account struct {
 	room    int64 // bytes
 	cut     bool  // memory ran out, and some sums were merged
-	capture int   // the index of the capture being read
+	capture int   // the index of the window being read, that of its capture if each has one
+
+	instance int // the index of the capture being read
 
 	keepSeries bool // the requests in time order
 	keepDetail bool // what reports draw

@@ -28,6 +28,17 @@
 // collection does without a slow one and warns. Work before the window delays it
 // by two seconds at most, and work after it delays the answer by three at most.
 //
+// What of this costs the service how much, and how to pay less:
+//
+//   - The trace is most of it. Several short windows (Config.Light, light.go) cost a quarter
+//     and keep what only a trace shows. Snapshots in its place (Config.NoTrace) cost 1%.
+//   - The CPU profile costs little beside a trace, and its samples are in the trace.
+//   - The goroutine profiles before and after the window stop the service once each, for
+//     about a microsecond for each goroutine, and are left out above 10,000.
+//   - Probes cost what as many requests of clients do.
+//
+// cmd/internal/cost measures each alone; its table is in COST.md there.
+//
 // It avoids harm to the service: the trace goes from the socket straight to the
 // disk. It ends early when it falls behind the service (which would hold the
 // rest in memory), when the disk fills up, when it reaches a size limit, or when
@@ -67,7 +78,15 @@ type Config struct {
 	// before 1.22), the window is Fixed, if that is shorter; 0 means DefaultWindow.
 	Enough func(Arrived) bool
 	Fixed  time.Duration
-	// Auto describes Enough in the manifest.
+	// Light takes several short windows at random moments within Window in place of one, and
+	// covers about a quarter of it. Window must be LeastLight or more. Growing and Enough are
+	// not used then.
+	Light bool
+	// EnoughWindows, if not nil, reports whether the windows of a light collection so far are
+	// enough. It is called between two windows and may take its time. The capture is closed
+	// when it returns.
+	EnoughWindows func(*capture.Capture) bool
+	// Auto describes Enough or EnoughWindows in the manifest.
 	Auto *capture.Auto
 
 	// MaxBytes ends the window when the trace reaches this size; 0 means no
@@ -216,6 +235,8 @@ func (cfg Config) check() error {
 		return configError(op, fmt.Sprintf("an overhead of at most %v", cfg.MaxOverhead), "0 means no bound")
 	case cfg.Fixed < 0 || cfg.Fixed > 0 && cfg.Fixed < minWindow:
 		return configError(op, fmt.Sprintf("a fixed window of %s", cfg.Fixed), fmt.Sprintf("the shortest is %s", minWindow))
+	case cfg.Light && cfg.window() < LeastLight:
+		return configError(op, fmt.Sprintf("several short windows within %s", cfg.window()), fmt.Sprintf("the shortest time for them is %s", LeastLight))
 	case cfg.MaxBytes < 0:
 		return configError(op, fmt.Sprintf("at most %d bytes", cfg.MaxBytes), "0 means no bound")
 	case math.IsNaN(cfg.SampleBudget) || cfg.SampleBudget < 0 || cfg.SampleBudget > 1:

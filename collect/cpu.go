@@ -29,6 +29,7 @@ const (
 type cpuProfile struct {
 	c        *collector
 	endpoint string
+	part     string // the name of the part that it becomes
 	begun    time.Time
 	due      time.Time // when the service should be done with it
 	line     *hangUp   // nil if the window does not end before it is over
@@ -46,7 +47,7 @@ type cpuProfile struct {
 // or has failed, and after profileStart at the latest.
 func (c *collector) beginCPUProfile(ctx context.Context) taking {
 	seconds := profileSeconds(c.window)
-	p := &cpuProfile{c: c, endpoint: fmt.Sprintf("profile?seconds=%d", seconds), begun: time.Now(), done: make(chan struct{})}
+	p := &cpuProfile{c: c, endpoint: fmt.Sprintf("profile?seconds=%d", seconds), part: c.partName(capture.CPUPart), begun: time.Now(), done: make(chan struct{})}
 	p.due = p.begun.Add(time.Duration(seconds) * time.Second)
 	ctx, p.cut = context.WithCancelCause(ctx)
 	if c.mayEnd() {
@@ -58,7 +59,7 @@ func (c *collector) beginCPUProfile(ctx context.Context) taking {
 		defer close(p.done)
 		timeout, cancel := context.WithDeadlineCause(onWritten(ctx, func() { close(asked) }), p.due.Add(profileGrace), &lateError{"it was not complete " + secondsText(profileGrace) + " after its end"})
 		defer cancel()
-		p.size, p.err = c.download(timeout, p.endpoint, capture.CPUPart, func() { p.coming.Store(true) })
+		p.size, p.err = c.download(timeout, p.endpoint, p.part, func() { p.coming.Store(true) })
 		p.took = time.Since(p.begun)
 	}()
 	select {
@@ -98,12 +99,12 @@ func (p *cpuProfile) keep(ctx context.Context, early *earlyEnd) {
 		defer silent.Stop()
 	}
 	<-p.done
-	c.log("profile", "took "+capture.CPUPart, p.took, p.size, p.err)
+	c.log("profile", "took "+p.part, p.took, p.size, p.err)
 	if enough && p.err != nil && ctx.Err() == nil && p.takenAlone() {
-		c.part(capture.Part{Name: capture.CPUPart, Source: p.endpoint, Took: int64(p.took)}, errSamplesInTrace)
+		c.part(capture.Part{Name: p.part, Source: p.endpoint, Took: int64(p.took)}, errSamplesInTrace)
 		return
 	}
-	c.part(capture.Part{Name: capture.CPUPart, Source: p.endpoint, Took: int64(p.took), Size: p.size}, p.err)
+	c.part(capture.Part{Name: p.part, Source: p.endpoint, Took: int64(p.took), Size: p.size}, p.err)
 	switch {
 	case p.err == nil:
 	case ended || ctx.Err() != nil:

@@ -35,10 +35,14 @@ const (
 var errNoGenerations = errors.New("the trace has no generations")
 
 // mayEnd reports whether the window may end before it is over.
-func (c *collector) mayEnd() bool { return c.cfg.Enough != nil && !c.fixed }
+func (c *collector) mayEnd() bool { return c.cfg.Enough != nil && !c.fixed && !c.cfg.Light }
 
 // fix makes the window one of fixed length, and reports whether that is another one.
 func (c *collector) fix(why string) bool {
+	if c.unlighten() {
+		c.warn("window-single", "one window of %s, and not several short ones: %s", secondsText(c.window), why)
+		return true
+	}
 	if !c.mayEnd() {
 		return false
 	}

@@ -43,6 +43,7 @@ type collector struct {
 	untraced   *untraced // nil if a trace is taken
 	fixed      bool      // the window does not end before it is over
 	outside    *outside  // nil unless the probes are all there is
+	light      *light    // nil if there is one window
 }
 
 func newCollector(cfg Config, path string) (*collector, error) {
@@ -86,6 +87,9 @@ func newCollector(cfg Config, path string) (*collector, error) {
 	}
 	if len(c.routes) > 0 {
 		c.manifest.Asked.Rate = cfg.Probing.rate()
+	}
+	if cfg.Light && !cfg.NoTrace {
+		c.lighten()
 	}
 	return c, nil
 }
@@ -165,6 +169,9 @@ func (c *collector) progress() Progress {
 	p := Progress{Stage: c.stage, Elapsed: time.Since(c.stageBegan), Of: c.stageOf}
 	if c.stream != nil {
 		p.Bytes, p.Lag = c.stream.progress()
+		if c.isLight() {
+			p.Bytes += c.light.earlier
+		}
 	}
 	if c.sampler != nil {
 		p.Snapshots = c.sampler.taken()
@@ -220,7 +227,7 @@ func (c *collector) survey(ctx context.Context) error {
 // fitWriteTimeout shortens the window to what the server allows, as learned from a
 // page. If nothing is learned, it returns refused.
 func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused error) error {
-	wanted := profileSeconds(c.window)
+	asked, wanted := c.window, profileSeconds(c.window)
 	longest, ok := c.facts.longest(ctx, page, wanted)
 	switch {
 	case !ok || longest == wanted:
@@ -230,7 +237,7 @@ func (c *collector) fitWriteTimeout(ctx context.Context, page string, refused er
 			"the server's write timeout of 1 s or less forbids any window"))
 	}
 	c.window = time.Duration(longest) * time.Second
-	c.warn("window-shortened", "the window is %d s instead of %s: the server's write timeout forbids more (Go before 1.23)", longest, secondsText(c.cfg.window()))
+	c.warn("window-shortened", "the window is %d s instead of %s: the server's write timeout forbids more (Go before 1.23)", longest, secondsText(asked))
 	return nil
 }
 
@@ -291,6 +298,7 @@ func (c *collector) save() error {
 	c.mu.Lock()
 	c.w.Manifest = c.manifest
 	c.w.Manifest.Parts = slices.Clone(c.manifest.Parts)
+	c.w.Manifest.Windows = slices.Clone(c.manifest.Windows)
 	c.w.Manifest.Service = c.facts.known()
 	c.mu.Unlock()
 	return c.w.Save()
@@ -345,7 +353,7 @@ func (c *collector) stopProbes() {
 	if total.failed > 0 {
 		c.warn("probes-failed", "%d of %d probes got no answer: %s", total.failed, total.sent, total.failure)
 	}
-	if total.cut > 0 && c.manifest.Window.Ended != capture.EndedInterrupted {
+	if total.cut > 0 && c.lastEnded() != capture.EndedInterrupted {
 		c.warn("probes-unanswered", "%d of %d probes were still waiting for an answer %s after the window", total.cut, total.sent, secondsText(probeGrace))
 	}
 	if total.long > 0 {
@@ -354,6 +362,14 @@ func (c *collector) stopProbes() {
 	if total.refused > 0 {
 		c.warn("probes-refused", "%d of %d probes were answered with an error: %s", total.refused, total.sent, total.refusal)
 	}
+}
+
+// lastEnded returns why the last window ended.
+func (c *collector) lastEnded() string {
+	if n := len(c.manifest.Windows); n > 0 {
+		return c.manifest.Windows[n-1].Ended
+	}
+	return c.manifest.Window.Ended
 }
 
 // write writes a complete part.
@@ -434,7 +450,7 @@ func (c *collector) warnOfOldGo() {
 	if minor > 0 && minor < cheapTracing {
 		c.warn("tracing-expensive", "the service is built with %s: before Go 1.21 a trace costs 10 to 20%% CPU, which its times include", version)
 	}
-	if ended := c.manifest.Window.Ended; minor > 0 && minor < readableCut && ended != capture.EndedInTime && ended != capture.EndedEnough {
+	if ended := c.lastEnded(); minor > 0 && minor < readableCut && ended != capture.EndedInTime && ended != capture.EndedEnough {
 		c.warn("trace-unreadable", "the trace ended early, and %s writes the stacks at the end: it cannot be analyzed", version)
 	}
 }

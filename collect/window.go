@@ -14,29 +14,20 @@ import (
 // watch runs the window: the trace, the other sources of the window and the
 // probes concurrently, then the sources after the window.
 func (c *collector) watch(ctx context.Context) error {
-	c.begin(StageWindow, c.window)
+	c.begin(StageWindow, c.span())
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	var probing sync.WaitGroup
-	probeCtx, stopProbes := context.WithCancel(ctx)
-	defer stopProbes()
-	var probes sync.Once
-	began := func() {
-		probing.Go(func() {
-			// If this process is killed during the window, its start is known.
-			if err := c.save(); err != nil {
-				c.log("manifest", "saved in case of a kill", 0, 0, err)
-			}
-			probes.Do(func() {
-				if c.prober != nil {
-					c.prober.send(probeCtx, capture.InWindow, 0)
-				}
-			})
-		})
+	p := &windowProbes{c: c, ctx: ctx}
+	var beside []taking
+	var early *earlyEnd
+	var err error
+	if c.isLight() && c.untraced == nil && c.outside == nil {
+		beside, early, err = c.observeLight(ctx, p)
+	} else {
+		c.unlighten()
+		beside, early, err = c.observeWindow(ctx, p.begin)
 	}
-	beside, early, err := c.observeWindow(ctx, began)
-	stopProbes()
-	probing.Wait()
+	p.stop()
 	if err != nil {
 		dropAll(beside)
 		return err
@@ -58,6 +49,46 @@ func (c *collector) watch(ctx context.Context) error {
 		return c.keepOutside()
 	}
 	return nil
+}
+
+// windowProbes are the probes of a window.
+type windowProbes struct {
+	c   *collector
+	ctx context.Context // of the whole collection
+
+	running sync.WaitGroup
+	mu      sync.Mutex
+	cut     context.CancelFunc // nil if none are sent
+}
+
+// begin sends probes, unless that has begun, until stop is called. It saves the manifest, so
+// that the window's start is known if this process is killed during it.
+func (p *windowProbes) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ctx, again := p.ctx, p.cut != nil
+	if !again {
+		ctx, p.cut = context.WithCancel(p.ctx)
+	}
+	p.running.Go(func() {
+		if err := p.c.save(); err != nil {
+			p.c.log("manifest", "saved in case of a kill", 0, 0, err)
+		}
+		if p.c.prober != nil && !again {
+			p.c.prober.send(ctx, capture.InWindow, 0)
+		}
+	})
+}
+
+// stop ends the probes, which may begin again.
+func (p *windowProbes) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut != nil {
+		p.cut()
+	}
+	p.running.Wait()
+	p.cut = nil
 }
 
 // after returns the sources to request after the window.
@@ -127,13 +158,14 @@ func (c *collector) takeBeside(ctx context.Context) (beside []taking) {
 // the timeout was not known before, trace asks again for a window that fits. It
 // also asks again if the service was overloaded.
 func (c *collector) trace(ctx context.Context, began func()) (beside []taking, early *earlyEnd, err error) {
-	f, err := c.w.CreatePart(capture.TracePart)
+	name := c.partName(capture.TracePart)
+	f, err := c.w.CreatePart(name)
 	if err != nil {
 		return nil, nil, err
 	}
 	written := make(chan struct{})
 	defer close(written)
-	if c.cfg.Growing != nil {
+	if c.cfg.Growing != nil && !c.isLight() {
 		growing, err := capture.Follow(f.Name(), written, c.settled())
 		if err != nil {
 			return nil, nil, errors.Join(err, f.Close())
@@ -142,7 +174,7 @@ func (c *collector) trace(ctx context.Context, began func()) (beside []taking, e
 	}
 	beside, s, early, err := c.takeTrace(ctx, f, began)
 	if err != nil && c.mayAskAgain(ctx, &err, beside) {
-		c.begin(StageWindow, c.window)
+		c.begin(StageWindow, c.span())
 		if err = restart(f); err == nil {
 			beside, s, early, err = c.takeTrace(ctx, f, began)
 		}
@@ -160,9 +192,9 @@ func (c *collector) trace(ctx context.Context, began func()) (beside []taking, e
 	if err == nil {
 		c.traced(s, early)
 	} else {
-		c.part(capture.Part{Name: capture.TracePart, Source: s.endpoint(), Size: s.bytes}, err)
+		c.part(capture.Part{Name: name, Source: s.endpoint(), Size: s.bytes}, err)
 		if s.bytes == 0 {
-			err = errors.Join(err, c.w.RemovePart(capture.TracePart))
+			err = errors.Join(err, c.w.RemovePart(name))
 		}
 	}
 	return beside, early, err
@@ -212,16 +244,16 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 	s := &stream{
 		client: c.client,
 		asked:  traceDuration(c.window),
-		limits: limits{maxBytes: c.cfg.MaxBytes, maxLag: c.cfg.MaxLag, reserve: c.cfg.Reserve, others: c.cfg.Others, dir: c.w.Dir(), costly: c.tooCostly},
+		limits: limits{maxBytes: c.mostBytes(), maxLag: c.cfg.MaxLag, reserve: c.cfg.Reserve, others: c.cfg.Others, dir: c.w.Dir(), costly: c.tooCostly},
 	}
 	if c.mayEnd() {
 		s.enough = c.cfg.Enough
 	}
 	s.began = func(at time.Time) {
 		c.mu.Lock()
-		c.manifest.CapturedAt = c.clock.wall(at)
-		c.manifest.Window.Start = c.clock.unix(at)
-		c.manifest.Window.TraceAsked = int64(s.asked)
+		c.describe(func(opened *time.Time, w *capture.Window) {
+			*opened, w.Start, w.TraceAsked = c.clock.wall(at), c.clock.unix(at), int64(s.asked)
+		})
 		c.mu.Unlock()
 		began()
 	}
@@ -235,7 +267,7 @@ func (c *collector) takeTrace(ctx context.Context, f io.Writer, began func()) ([
 
 // traced adds the trace that arrived to the capture.
 func (c *collector) traced(s *stream, early *earlyEnd) {
-	part := capture.Part{Name: capture.TracePart, Source: s.endpoint(), Took: int64(s.end.Sub(s.started)), Size: s.bytes}
+	part := capture.Part{Name: c.partName(capture.TracePart), Source: s.endpoint(), Took: int64(s.end.Sub(s.started)), Size: s.bytes}
 	ended := capture.EndedInTime
 	switch {
 	case early == nil:
@@ -249,10 +281,14 @@ func (c *collector) traced(s *stream, early *earlyEnd) {
 	c.part(part, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.manifest.CapturedAt = s.opened(c.clock)
-	w := &c.manifest.Window
-	if ended == capture.EndedEnough {
-		w.TraceAsked = 0
+	c.describe(func(opened *time.Time, w *capture.Window) {
+		*opened = s.opened(c.clock)
+		if ended == capture.EndedEnough {
+			w.TraceAsked = 0
+		}
+		w.End, w.Ended = c.clock.unix(s.end), ended
+	})
+	if c.isLight() {
+		c.light.earlier += s.bytes
 	}
-	w.End, w.Ended = c.clock.unix(s.end), ended
 }

@@ -160,6 +160,8 @@ func windowText(s *breakdown.Source) string {
 	switch {
 	case s.Covered == 0:
 		return "nothing covered"
+	case s.Light != nil && s.Light.Windows > 1:
+		return fmt.Sprintf("%s covered, in %d windows within %s", duration(s.Covered), s.Light.Windows, duration(s.Light.Within))
 	case s.Asked == 0 && s.Covered >= s.Window:
 		return duration(s.Covered) + " covered"
 	}

@@ -130,6 +130,9 @@ type Source struct {
 	Cost *Cost `json:"cost,omitempty"`
 	// Auto is set if the window was to end as soon as the answer was known.
 	Auto *Auto `json:"auto,omitempty"`
+	// Light is set if the trace consists of several short windows at random moments. Window,
+	// Covered and Asked are then their sums.
+	Light *Light `json:"light,omitempty"`
 	// Sampling is how goroutines were sampled for want of a trace. It is nil if there is
 	// one.
 	Sampling *Sampling `json:"sampling,omitempty"`
@@ -156,6 +159,8 @@ type Evidence struct {
 	// Start is when the trace begins, on the trace's clock. Offset is how far Unix time
 	// is ahead of that clock. Both are in nanoseconds. If Clocked is false, Unix time
 	// is unknown, and Offset is such that the trace begins in 1970.
+	// Nth is the number of the window in a capture that has several, from 1, and 0 otherwise.
+	Nth     int   `json:"window,omitempty"`
 	Start   int64 `json:"-"`
 	Offset  int64 `json:"-"`
 	Clocked bool  `json:"-"`
@@ -166,6 +171,12 @@ type Part struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"` // hexadecimal
+}
+
+// Light is how short windows lie in time.
+type Light struct {
+	Windows int   `json:"windows"`
+	Within  int64 `json:"within_ns"` // the time that they are spread over, as asked for
 }
 
 // Cost compares the probes sent before the window with those sent in it.

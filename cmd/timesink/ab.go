@@ -34,7 +34,7 @@ type abFlags struct {
 	quantities                  []string
 	endpoint                    string
 	seed                        uint64
-	strict, schema              bool
+	strict, schema, light       bool
 
 	within float64 // margin, parsed
 }
@@ -58,6 +58,8 @@ func (f *abFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.keep, "keep", "", "save the captures in this new `folder` (default timesink-ab-TIME)")
 	flags.BoolVar(&f.strict, "strict", false, "exit with 4 if the verdict is undecided")
 	flags.Var(&f.maxBytes, "max-bytes", "end a window when the trace reaches this `size` (default no limit)")
+	flags.BoolVar(&f.light, "light", false, "")
+	flags.MarkHidden("light") // to say why not
 	f.baselineFlags.register(cmd)
 	f.formatFlag.register(cmd)
 	f.outputFlag.register(cmd)
@@ -70,6 +72,8 @@ func (f *abFlags) check(cmd *cobra.Command, args []string) error {
 	switch {
 	case f.schema:
 		return nil
+	case f.light:
+		return usagef("give a shorter -d: ab takes many windows anyway, at moments that differ", "--light is for run and collect: a pair of captures must cover the same time")
 	case started && len(args) > 0:
 		return usagef("give either two targets or --before, --after and --target", "there are both targets and commands")
 	case started && (f.before == "" || f.after == "" || f.target == ""):

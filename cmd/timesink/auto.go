@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"timesink/analyze"
+	"timesink/analyze/breakdown"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -59,7 +60,11 @@ func (t *tool) newAuto(ctx context.Context, cfg *collect.Config, path string, op
 	opts.Memory = max(opts.Memory/2, analyze.MinMemory)
 	a := &auto{path: path, least: leastAuto, probes: cfg.MostProbes(), opts: opts, log: t.log()}
 	a.ctx, a.cancel = context.WithCancel(ctx)
-	cfg.Enough = a.enough
+	if cfg.Light {
+		cfg.EnoughWindows = a.enoughWindows
+	} else {
+		cfg.Enough = a.enough
+	}
 	return a
 }
 
@@ -79,6 +84,17 @@ func (a *auto) enough(now collect.Arrived) bool {
 	return false
 }
 
+// enoughWindows reports whether the windows of a light collection so far are enough.
+func (a *auto) enoughWindows(c *capture.Capture) bool {
+	known, err := a.knownFrom(func() (*breakdown.Breakdown, error) {
+		return analyze.Captures(a.ctx, []*capture.Capture{c}, a.opts)
+	})
+	if err != nil {
+		a.log.Info("could not look whether the answer is known", "error", err)
+	}
+	return known
+}
+
 // look analyzes the generations that have arrived.
 func (a *auto) look(now collect.Arrived) {
 	began := time.Now()
@@ -92,11 +108,6 @@ func (a *auto) look(now collect.Arrived) {
 }
 
 func (a *auto) knows(now collect.Arrived) (known bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			known, err = false, fmt.Errorf("the analysis failed: %v", r)
-		}
-	}()
 	c, err := capture.Open(a.path)
 	if err != nil {
 		return false, err
@@ -107,9 +118,21 @@ func (a *auto) knows(now collect.Arrived) (known bool, err error) {
 		return false, err
 	}
 	defer trace.Close()
-	live := analyze.NewLive(a.probes, a.opts)
-	live.Read(a.ctx, io.LimitReader(trace, now.Bytes))
-	b, err := live.Finish(a.ctx, c)
+	return a.knownFrom(func() (*breakdown.Breakdown, error) {
+		live := analyze.NewLive(a.probes, a.opts)
+		live.Read(a.ctx, io.LimitReader(trace, now.Bytes))
+		return live.Finish(a.ctx, c)
+	})
+}
+
+// knownFrom reports whether an analysis knows the answer. If it panics, it does not.
+func (a *auto) knownFrom(analysis func() (*breakdown.Breakdown, error)) (known bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			known, err = false, fmt.Errorf("the analysis failed: %v", r)
+		}
+	}()
+	b, err := analysis()
 	if err != nil {
 		return false, err
 	}

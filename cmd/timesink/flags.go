@@ -23,6 +23,7 @@ type collectFlags struct {
 	endpoints []string
 	maxBytes  byteSize
 	noTrace   bool
+	light     bool
 	overhead  percentage
 	output    string
 
@@ -49,6 +50,7 @@ func (f *collectFlags) register(cmd *cobra.Command, usual window) {
 	flags.StringVarP(&f.output, "output", "o", "", "save to `FILE` (default timesink-HOST-TIME.zip), or, of several instances, into this folder (default timesink-TIME)")
 	flags.Var(&f.maxBytes, "max-bytes", "end the window when the trace reaches this `size`, such as 200MB (default no limit)")
 	flags.BoolVar(&f.noTrace, "no-trace", false, "take no execution trace, but estimate from snapshots of the goroutines")
+	flags.BoolVar(&f.light, "light", false, "cost the service less: trace a quarter of the time, in several short windows at random moments; needs 8s or more, or auto")
 	flags.Var(&f.overhead, "max-overhead", "end the window when the probes, or the time that requests wait for a processor, say that observing costs more than this `share`, such as 5% (default no limit)")
 	flags.StringArrayVar(&f.urls, "url", nil, "send probes to this `URL` while observing, or to unix:///socket:/path; of an answer the first 4 MB are read; --values fills in a {name} in it (repeatable)")
 	flags.StringVar(&f.urlFile, "url-file", "", "read such URLs from `FILE`, one per line")
@@ -76,6 +78,10 @@ func (f *collectFlags) config(target string) (collect.Config, error) {
 		return collect.Config{}, err
 	}
 	cfg := collect.Config{Target: t, Window: f.duration.length, Probing: probing, MaxBytes: int64(f.maxBytes), NoTrace: f.noTrace, MaxOverhead: float64(f.overhead)}
+	if err := f.checkLight(); err != nil {
+		return collect.Config{}, err
+	}
+	cfg.Light = f.light
 	switch {
 	case f.duration.auto && f.noTrace:
 		cfg.Window = f.duration.fixed() // samples do not show while they come when they are enough
@@ -92,6 +98,18 @@ func (f *collectFlags) config(target string) (collect.Config, error) {
 		return collect.Config{}, usage("--endpoint applies to -d auto only", "a window of fixed length does not wait for an endpoint")
 	}
 	return cfg, nil
+}
+
+// checkLight returns a usage error for what does not go with several short windows.
+func (f *collectFlags) checkLight() error {
+	switch {
+	case !f.light:
+	case f.noTrace:
+		return usage("--light and --no-trace exclude each other", "snapshots of the goroutines cost at most 1% of the service's time, whatever the window: leave --light out")
+	case !f.duration.auto && f.duration.length > 0 && f.duration.length < collect.LeastLight:
+		return usagef(fmt.Sprintf("give -d %s or more, or auto", collect.LeastLight), "--light traces a second in every four: %s have no room for two windows", f.duration.length)
+	}
+	return nil
 }
 
 // A window is how long to observe, on the command line: 10s, or auto for until the answer is

@@ -55,7 +55,7 @@ func (f *collectFlags) checkFleet() error {
 	case len(f.endpoints) > 0:
 		return usage("--endpoint applies to a single target only", "several are observed for a time that is given (-d 10s)")
 	}
-	return nil
+	return f.checkLight()
 }
 
 // newFleet finds the instances and decides where their captures go. It creates the
@@ -151,7 +151,7 @@ func (f *fleet) take(ctx context.Context, m *member) (manifest *capture.Manifest
 		return nil, err
 	}
 	cfg := collect.Config{
-		Target: target, Window: f.flags.duration.fixed(), MaxBytes: int64(f.flags.maxBytes), NoTrace: f.flags.noTrace,
+		Target: target, Window: f.flags.duration.fixed(), MaxBytes: int64(f.flags.maxBytes), NoTrace: f.flags.noTrace, Light: f.flags.light,
 		Instance: m.Name, Labels: m.Labels, Tool: thisTool(), Log: f.t.log().With("instance", m.Name),
 		Others:  func() int64 { return f.others(m) },
 		Observe: func(now collect.Progress) { f.observe(m, now) },

@@ -90,8 +90,9 @@ func (k *ticket) redact(captures []*capture.Capture) {
 // cpu writes the captures' CPU profiles, labeled with endpoints.
 func (k *ticket) cpu(w io.Writer) error {
 	var profiles report.Profiles
-	for _, c := range k.captures {
-		p, err := c.Profile(capture.CPUPart, k.memory/4/int64(len(k.captures)))
+	windows, _ := capture.AllWindows(k.captures)
+	for _, c := range windows {
+		p, err := c.Profile(capture.CPUPart, k.memory/4/int64(len(windows)))
 		switch {
 		case errors.Is(err, capture.ErrNoPart):
 			continue

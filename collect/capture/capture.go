@@ -70,6 +70,8 @@ type Capture struct {
 	bare     func() (io.ReadCloser, error)
 	bareSize int64
 	closers  []func() error
+	whole    *Capture // the capture of which this is one window, nil for a whole one
+	nth      int      // that window's number, from 1
 
 	mu       sync.Mutex
 	warnings []Warning
@@ -304,7 +306,7 @@ func (c *Capture) TraceSize() int64 {
 	if !c.live && c.manifest.Part(TracePart) == nil {
 		return -1
 	}
-	info, err := fs.Stat(c.files, TracePart)
+	info, err := fs.Stat(c.files, c.file(TracePart))
 	if err != nil {
 		return -1
 	}
@@ -319,7 +321,7 @@ func (c *Capture) Parts() []string {
 		return names
 	}
 	for _, p := range c.manifest.Parts {
-		if info, err := fs.Stat(c.files, p.Name); err == nil && info.Mode().IsRegular() {
+		if info, err := fs.Stat(c.files, c.file(p.Name)); err == nil && info.Mode().IsRegular() {
 			names = append(names, p.Name)
 		}
 	}
@@ -329,6 +331,8 @@ func (c *Capture) Parts() []string {
 // Part opens the part called name. The error is ErrNoPart if the capture has
 // none. The only part of a bare trace is TracePart. In a capture that is still
 // being collected, TracePart is missing until its first byte arrives.
+//
+// In a view of one window, name is that of the part's kind: see Windows.
 //
 // Damage is a warning, not a failure: a part that is cut off, does not
 // decompress, or does not match the manifest's checksum ends where it cannot be
@@ -344,6 +348,7 @@ func (c *Capture) Part(name string) (io.ReadCloser, error) {
 	if entry == nil && !c.live {
 		return nil, c.noPart(name)
 	}
+	name = c.file(name)
 	f, err := c.files.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, c.noPart(name)
@@ -403,11 +408,14 @@ func (c *Capture) EachProbe(each func(*Probe) bool) error {
 	defer r.Close()
 	read, impossible := 0, 0
 	n, err := eachProbe(r, func(p *Probe) bool {
-		if read++; c.manifest.possible(p) {
-			return each(p)
+		switch read++; {
+		case !c.manifest.possible(p):
+			impossible++
+			return true
+		case !c.sentIn(p):
+			return true
 		}
-		impossible++
-		return true
+		return each(p)
 	})
 	switch {
 	case errors.Is(err, errManyProbes):
@@ -453,11 +461,14 @@ func (c *Capture) Warnings() []Warning {
 func (c *Capture) Damage(part string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.damage[part]
+	return c.damage[c.file(part)]
 }
 
 // warn adds a warning unless it has been added before.
 func (c *Capture) warn(code, format string, args ...any) {
+	if c.whole != nil {
+		c.whole.warn(code, format, args...)
+	}
 	w := Warning{Code: code, Message: fmt.Sprintf(format, args...)}
 	c.mu.Lock()
 	defer c.mu.Unlock()

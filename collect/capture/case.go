@@ -13,6 +13,9 @@ import (
 // their file names, and so does a redacted copy. For a bare trace, Case reads the
 // whole trace.
 func (c *Capture) Case() (string, error) {
+	if c.whole != nil {
+		return c.whole.Case()
+	}
 	if c.manifest != nil && c.manifest.Redacted != nil && c.manifest.Redacted.Case != "" {
 		return c.manifest.Redacted.Case, nil
 	}

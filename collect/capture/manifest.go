@@ -39,6 +39,9 @@ type Manifest struct {
 	CapturedAt time.Time `json:"captured_at,omitzero"`
 	Asked      Asked     `json:"asked"`
 	Window     Window    `json:"window"`
+	// Windows are all windows of a capture that has several, in the order of time.
+	// CapturedAt and Window are then those of the first.
+	Windows []OneWindow `json:"windows,omitempty"`
 	// Sampling is set if goroutines were sampled for want of a trace.
 	Sampling *Sampling `json:"sampling,omitempty"`
 	// Outside is set if the probes are all there is.
@@ -77,6 +80,14 @@ type Asked struct {
 	// Auto is set if the window was to end as soon as the answer is known. Duration is
 	// then the longest.
 	Auto *Auto `json:"auto,omitempty"`
+	// Light is set if several short windows were to be taken within Duration.
+	Light *Light `json:"light,omitempty"`
+}
+
+// Light is a number of short windows at random moments in place of one long one.
+type Light struct {
+	Windows int   `json:"windows"`   // at most
+	Length  int64 `json:"length_ns"` // of each
 }
 
 // Auto is what must be known before a window may end.
@@ -104,6 +115,12 @@ type Window struct {
 	TraceAsked int64 `json:"trace_asked_ns"`
 	// Ended is why the window ended: one of the Ended constants.
 	Ended string `json:"ended"`
+}
+
+// OneWindow is one of several windows of a capture.
+type OneWindow struct {
+	CapturedAt time.Time `json:"captured_at,omitzero"` // as in Manifest
+	Window
 }
 
 // Sampling is how goroutines were sampled in a window without a trace.
@@ -278,6 +295,9 @@ func decodeManifest(data []byte) (*Manifest, error) {
 	m := new(Manifest)
 	if err := json.Unmarshal(data, m); err != nil {
 		return nil, &detailed{ErrDamaged, "manifest.json: " + err.Error()}
+	}
+	if len(m.Windows) > maxWindows {
+		return nil, &detailed{ErrDamaged, fmt.Sprintf("manifest.json: more than %d windows", maxWindows)}
 	}
 	seen := make(map[string]bool)
 	for _, p := range m.Parts {

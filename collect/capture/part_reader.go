@@ -66,13 +66,20 @@ func (p *partReader) check() {
 func (p *partReader) damaged(format string, args ...any) {
 	what := fmt.Sprintf(format, args...)
 	p.c.warn("part-damaged", "%s %s", p.name, what)
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	if p.c.damage == nil {
-		p.c.damage = map[string]string{}
+	for c := p.c; c != nil; c = c.whole {
+		c.damaged(p.name, p.name+" "+what)
 	}
-	if p.c.damage[p.name] == "" {
-		p.c.damage[p.name] = p.name + " " + what
+}
+
+// damaged keeps what is wrong with the part in that file, unless something is known already.
+func (c *Capture) damaged(file, what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.damage == nil {
+		c.damage = map[string]string{}
+	}
+	if c.damage[file] == "" {
+		c.damage[file] = what
 	}
 }
 

@@ -33,6 +33,9 @@ type Kind struct {
 	// Content is the format of the part's bytes. It decides how the part is
 	// redacted: package redact has one rule for each Content.
 	Content Content
+	// Windowed is set if a capture of several windows has the part once for each: see
+	// PartName.
+	Windowed bool
 	// Derived is set if the part is made from the others. It is no evidence, and has no
 	// part in the capture's Case.
 	Derived bool
@@ -70,13 +73,13 @@ var kinds = []Kind{
 		Name: GoroutineBeforePart, What: "goroutine profile taken before the window", When: Before, Optional: true, Content: ProfileContent,
 		Use: "collect learns the executable and the version of Go from its paths; analyze counts its goroutines",
 	}, {
-		Name: TracePart, What: "execution trace", When: During, Optional: true, Content: TraceContent,
+		Name: TracePart, What: "execution trace", When: During, Optional: true, Content: TraceContent, Windowed: true,
 		Use: "analyze attributes the wall time of requests with it",
 	}, {
 		Name: SamplesPart, What: "snapshots of all goroutines, for want of a trace", When: During, Optional: true, Content: SamplesContent,
 		Use: "analyze estimates from them where the time of requests goes",
 	}, {
-		Name: CPUPart, What: "CPU profile of the window", When: During, Optional: true, Content: ProfileContent,
+		Name: CPUPart, What: "CPU profile of the window", When: During, Optional: true, Content: ProfileContent, Windowed: true,
 		Use: "analyze takes the sampling period from it; timesink report -f cpu labels its samples with endpoints",
 	}, {
 		Name: ProbesPart, What: "probes, as the client saw them", When: During, Optional: true, Content: ProbesContent,
@@ -104,15 +107,20 @@ func KindOf(name string) (Kind, bool) {
 	return kinds[i], true
 }
 
-// position returns the index of a part in kinds, or -1 if it is not declared.
+// position returns the index of a part's kind in kinds, or -1 if it is not declared.
 func position(name string) int {
-	return slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
+	first, window := windowOf(name)
+	return slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == first && (window == 1 || k.Windowed) })
 }
 
 // AddPart adds p to the manifest, in the order of Kinds.
 func (m *Manifest) AddPart(p Part) {
 	m.Parts = append(m.Parts, p)
-	slices.SortStableFunc(m.Parts, func(a, b Part) int { return cmp.Compare(position(a.Name), position(b.Name)) })
+	slices.SortStableFunc(m.Parts, func(a, b Part) int {
+		_, nth := windowOf(a.Name)
+		_, other := windowOf(b.Name)
+		return cmp.Or(cmp.Compare(position(a.Name), position(b.Name)), cmp.Compare(nth, other))
+	})
 }
 
 // Holdings returns the names and descriptions of the parts that can be opened,
