@@ -186,6 +186,8 @@
 //     probes alone: each endpoint is a route, its wall time is what its probes waited, and
 //     all of it is unknown. What the service states in Server-Timing headers is quoted, and
 //     nothing rests on it.
+//   - Of a capture with several short windows, each is read like a capture, and a request that
+//     lasts longer than a window is cut. Predictions replay the first window alone.
 //   - The answer is about one instance, or about those whose captures are given. While
 //     it is being recorded, a trace costs the service a few percent of CPU and some MB
 //     per second of network.

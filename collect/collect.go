@@ -28,16 +28,17 @@
 // collection does without a slow one and warns. Work before the window delays it
 // by two seconds at most, and work after it delays the answer by three at most.
 //
-// What of this costs the service how much, and how to pay less:
+// How to cost the service less:
 //
-//   - The trace is most of it. Several short windows (Config.Light, light.go) cost a quarter
-//     and keep what only a trace shows. Snapshots in its place (Config.NoTrace) cost 1%.
-//   - The CPU profile costs little beside a trace, and its samples are in the trace.
-//   - The goroutine profiles before and after the window stop the service once each, for
-//     about a microsecond for each goroutine, and are left out above 10,000.
-//   - Probes cost what as many requests of clients do.
+//   - The trace costs as long as it lasts, and so does the CPU profile beside it. Several short
+//     windows (Config.Light, light.go) trace about a quarter of the time and keep what only a
+//     trace shows. Snapshots in its place (Config.NoTrace) cost at most 1%.
+//   - The goroutine profiles, one before and one after, list every goroutine, and are left
+//     out where there are more than 10,000.
+//   - A probe costs what a client's request does: lower Probing.Rate.
+//   - Config.MaxOverhead ends the window when probes become slower by more than that.
 //
-// cmd/internal/cost measures each alone; its table is in COST.md there.
+// cmd/internal/cost measures each part alone (.ci/cost).
 //
 // It avoids harm to the service: the trace goes from the socket straight to the
 // disk. It ends early when it falls behind the service (which would hold the

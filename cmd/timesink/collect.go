@@ -83,11 +83,11 @@ cause, for each endpoint with a tenth of the request time, and for those named b
 and --endpoint. That takes at least 2 s, and 30 s at most. -d 10s observes for as long as
 that instead.
 
-What a run costs the service is nearly all the trace. --light traces several short windows
-at random moments in place of one long one, a quarter of the time in all: the figures come
-from fewer requests, and requests that last longer than a window (1 s within 30 s) are not
-seen whole. --no-trace costs at most 1% of the service's time and estimates. A short -d,
---max-overhead and fewer probes (--rate) help too.
+To cost the service less, --light traces several short windows at random moments in place of
+one long one, about a quarter of the time in all. The figures then come from fewer requests,
+and requests that last longer than a window (1 s, if -d is below 64s) are not seen whole.
+--no-trace costs at most 1% of the service's time, and estimates. A shorter -d, fewer probes
+(--rate) and --max-overhead help too.
 
 ` + targetHelp + instancesHelp,
 		Example: `  timesink run localhost:6060

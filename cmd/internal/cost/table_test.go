@@ -29,8 +29,8 @@ type row struct {
 	off, on []spent
 }
 
-// TestLookingHasItsPrice measures each part of looking and prints the table. A part that is
-// nothing but a trace must cost something, and a light one less.
+// TestLookingHasItsPrice measures each part of looking and prints the table. It judges nothing
+// but that something was measured: what looking costs differs between machines.
 func TestLookingHasItsPrice(t *testing.T) {
 	exe := testbin.Build(t, "cmd/vinservice")
 	list := lookers[:1]
