@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -46,10 +47,7 @@ func (c *collector) fix(why string) bool {
 	if !c.mayEnd() {
 		return false
 	}
-	fixed := c.cfg.Fixed
-	if fixed == 0 {
-		fixed = DefaultWindow
-	}
+	fixed := c.fixedWindow()
 	longer := c.window > fixed
 	c.window = min(c.window, fixed)
 	c.mu.Lock()
@@ -58,6 +56,9 @@ func (c *collector) fix(why string) bool {
 	c.warn("window-fixed", "the window is a fixed %s, and does not end when the answer is known: %s", secondsText(c.window), why)
 	return longer
 }
+
+// fixedWindow returns how long the window is if its end cannot depend on what has arrived.
+func (c *collector) fixedWindow() time.Duration { return cmp.Or(c.cfg.Fixed, DefaultWindow) }
 
 // settled returns a function that returns how many bytes of the trace are certain to stay
 // in the capture; nil if all are.

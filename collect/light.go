@@ -72,6 +72,9 @@ func (c *collector) unlighten() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.window, c.light = c.light.span, nil
+	if c.cfg.EnoughWindows != nil {
+		c.window = min(c.window, c.fixedWindow())
+	}
 	c.manifest.Asked.Light, c.manifest.Windows = nil, nil
 	return true
 }

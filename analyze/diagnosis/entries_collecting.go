@@ -315,6 +315,22 @@ var collectingEntries = []Entry{
 		Check:       "the intervals in the verbose answer",
 	},
 	{
+		ID:          "window-missing",
+		Means:       "Of several short windows, some have no trace.",
+		Told:        "The request for one of the later traces failed; the warning quotes the error.",
+		FalseAlarms: "",
+		Try:         "nothing, if the intervals are narrow enough; otherwise collect again",
+		Check:       "the log in the capture's manifest.json",
+	},
+	{
+		ID:          "window-single",
+		Means:       "There is one window in place of several short ones.",
+		Told:        "There was no execution trace; snapshots and probes cost little for as long as they last.",
+		FalseAlarms: "",
+		Try:         "nothing; or leave out --light",
+		Check:       "timesink doctor says why there is no trace",
+	},
+	{
 		ID:          "window-shortened",
 		Means:       "The window is shorter than asked, since the server's write time-out would have cut the trace.",
 		Told:        "The version of Go is before 1.23, and the server has a write time-out.",

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
