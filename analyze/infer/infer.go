@@ -91,6 +91,11 @@ const draws = 400
 // that requests were held up.
 const fewHeldUp = 0.02
 
+// byChance is the share of the running time that samples may not account for though all of it
+// had a core. What is beyond makes intervals wider, because which requests were held up, and
+// for how long, is not known.
+const byChance = 0.05
+
 // Estimate estimates the classes of the unnamed requests. known are the requests of
 // each class whose class is known, including the sampled ones in the pools. off is the
 // share of the running time that was not CPU time, from 0 to 1.
@@ -125,7 +130,7 @@ func Estimate(known []Walls, views [][]Pool, off float64) *Result {
 			normalize(shares)
 		}
 	}
-	r.Figures = all.figures(known, 1+off)
+	r.Figures = all.figures(known, 1+max(0, off-byChance))
 	return r
 }
 
