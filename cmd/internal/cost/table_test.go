@@ -92,7 +92,7 @@ func once(t *testing.T, st *stack.Stack, folder string, look func(context.Contex
 	}
 	done := make(chan loaded, 1)
 	go func() {
-		result, err := st.Load(ctx, load.Config{Connections: connections, Duration: d, Keep: 1})
+		result, err := st.Load(ctx, load.Config{Connections: connections, Duration: d, Keep: 1 << 16})
 		done <- loaded{result, err}
 	}()
 	if err := look(ctx, st, folder, d); err != nil {
