@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"fmt"
 	"html"
 	"strings"
 	"testing"
@@ -138,5 +139,28 @@ func TestTheAnswerNamesThePlaceThatComputes(t *testing.T) {
 		if got := lastLineOf(b); !strings.Contains(got, "Most time is spent in CPU") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s", c.name, got)
 		}
+	}
+}
+
+// Where many places compute, each for a small part, the page names the largest ones, and
+// sums the others.
+func TestThePageNamesTheLargestOfManyPlaces(t *testing.T) {
+	var sites []breakdown.SiteTime
+	for i := range 40 {
+		mean := ms
+		if i >= 2 {
+			mean = ms / 4 // less than half of the largest
+		}
+		sites = append(sites, site(fmt.Sprintf("main.step%02d", i), "/build/steps.go", 10+i, mean, 0, 0))
+	}
+	e := decode(500, part{bucket: breakdown.CPU, mean: 2*ms + 38*ms/4 + 100*ms, sites: append(sites, breakdown.SiteTime{Frame: breakdown.Frame{Function: breakdown.Other}, Mean: 100 * ms})})
+	got := text(t, of(source(), e), report.TextOptions{Width: 80})
+	for _, want := range []string{"main.step00", "steps.go:10", "main.step01", "other call sites"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not say %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "main.step02") {
+		t.Errorf("the page names a trifle:\n%s", got)
 	}
 }

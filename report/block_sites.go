@@ -25,7 +25,7 @@ func (b *block) mostSites() int {
 // that was a single place.
 func (b *block) sites(t *breakdown.BucketTime) (lines []string, alone bool) {
 	shown, rest := b.shownSites(t)
-	alone = len(shown) == 1 && (rest < t.Total/100 || b.leavesOut(fewSites))
+	alone = len(shown) == 1 && (rest < t.Total/100 || b.leavesOut(fewSites) && ratio(shown[0].Total, t.Total) >= detailed)
 	for _, s := range shown {
 		how := shorten(cmp.Or(callsAt(&s), b.computesIn(&s)), b.notes)
 		if alone {
@@ -69,10 +69,20 @@ func (b *block) site(f breakdown.Frame, mean, how string) []string {
 	return lines
 }
 
-// shownSites returns the call sites worth a line, and the total of the others.
+// manySites is the share of the requests' time from which a bucket without a large call site
+// has its largest ones named.
+const manySites = 0.25
+
+// shownSites returns the call sites worth a line, and the total of the others. Where there
+// are many in a large bucket, each has a small share: the largest is worth a line anyway, and
+// so is what has half as much.
 func (b *block) shownSites(t *breakdown.BucketTime) (shown []breakdown.SiteTime, rest int64) {
-	for i, s := range t.Sites {
-		small := i >= b.mostSites() || ratio(s.Total, t.Total) < detailed
+	least := detailed * float64(t.Total)
+	if len(t.Sites) > 0 && ratio(t.Total, b.e.Wall.Total) >= manySites {
+		least = min(least, float64(t.Sites[0].Total)/2)
+	}
+	for _, s := range t.Sites {
+		small := float64(s.Total) < least || len(shown) >= b.mostSites()
 		if s.Function == breakdown.Other || small && !b.verbose {
 			rest += s.Total
 		} else {
