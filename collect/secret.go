@@ -149,18 +149,41 @@ func pathSecrets(p string) []Secret {
 	return secrets
 }
 
+// isCredential reports whether a segment looks like a credential.
 func isCredential(segments []string, i int) bool {
-	s := segments[i]
+	s := unescaped(segments[i])
+	return holdsToken(segments, i) || uuid.MatchString(s) || slices.ContainsFunc(run.FindAllString(s, -1), mixed)
+}
+
+// holdsToken reports whether a segment is a credential beyond doubt: it stands after a word such
+// as "token", or begins as its issuer's tokens do.
+func holdsToken(segments []string, i int) bool {
+	s := unescaped(segments[i])
 	if s == "" {
 		return false
 	}
-	if i > 0 && slices.Contains(keyWords, strings.ToLower(segments[i-1])) && s != "debug" && s != "pprof" {
-		return true
+	named := i > 0 && slices.Contains(keyWords, strings.ToLower(segments[i-1])) && s != "debug" && s != "pprof"
+	return named || prefixed.MatchString(s)
+}
+
+func unescaped(segment string) string {
+	if plain, err := url.PathUnescape(segment); err == nil {
+		return plain
 	}
-	if plain, err := url.PathUnescape(s); err == nil {
-		s = plain
+	return segment
+}
+
+// HoldsToken reports whether a URL's path holds a credential beyond doubt. In the path of a
+// service's own endpoints, a long mix of letters and digits is the id of an order or a
+// vehicle.
+func HoldsToken(u *url.URL) bool {
+	segments := strings.Split(u.EscapedPath(), "/")
+	for i := range segments {
+		if holdsToken(segments, i) {
+			return true
+		}
 	}
-	return uuid.MatchString(s) || prefixed.MatchString(s) || slices.ContainsFunc(run.FindAllString(s, -1), mixed)
+	return false
 }
 
 // mixed reports whether a run has letters and digits, or changes between small and capital

@@ -181,7 +181,11 @@ func (f *collectFlags) exposed(targets ...string) []string {
 		list = append(list, "the value of --header is visible in process listings: use --header-file or $"+headerEnv)
 	}
 	for _, s := range f.urls {
-		if what := secretIn(s); what != "" {
+		what := secretIn(s)
+		if u, err := url.Parse(s); what == "the path" && (err != nil || !collect.HoldsToken(u)) {
+			continue
+		}
+		if what != "" {
 			return append(list, what+" of --url is visible in process listings: use --url-file")
 		}
 	}
