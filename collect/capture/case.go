@@ -35,9 +35,9 @@ func (c *Capture) Case() (string, error) {
 	return "ts-" + hex.EncodeToString(sum[:6]), nil
 }
 
-// Checksums returns the parts in the capture with their sizes and checksums. They
-// come from the manifest or, if it has none, as for an unfinished folder or a
-// bare trace, are computed from the content.
+// Checksums returns the parts in the capture, by the names of their files, with their sizes
+// and checksums. They come from the manifest or, if it has none, as for an unfinished folder
+// or a bare trace, are computed from the content.
 func (c *Capture) Checksums() ([]Part, error) {
 	names := c.Parts()
 	if c.manifest == nil {
@@ -55,6 +55,7 @@ func (c *Capture) Checksums() ([]Part, error) {
 				return nil, err
 			}
 		}
+		p.Name = c.file(name)
 		parts = append(parts, p)
 	}
 	return parts, nil
