@@ -70,7 +70,7 @@ func (c *goroutineCounts) grown(list []timeline.Growth) (out []diagnosis.Growth)
 			Quarters: g.Quarters, Older: g.Older, OlderEnded: g.OlderEnded,
 		}
 		if g.Cause != nil {
-			d.Stands, d.Reason = g.Cause.Site, rules.Reason(g.Cause)
+			d.Stands, d.Reason, d.Unread = g.Cause.Site, rules.Reason(g.Cause), rules.AwaitsReader(g.Cause)
 		}
 		if !c.missing {
 			d.Before, d.After, d.AllBefore, d.AllAfter = c.before.byRoot[g.Root], c.after.byRoot[g.Root], c.before.all, c.after.all

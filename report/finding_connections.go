@@ -36,9 +36,23 @@ var connectionWordings = map[string]findingWording{
 		},
 	},
 	"body-not-drained": {
-		title: says("response bodies are not read to their end, so each call dials"),
+		title: func(f breakdown.Facts) string {
+			if f.Number(breakdown.FactUnclosed) > 0 {
+				return "response bodies are not closed, so each call dials and its connection stays open"
+			}
+			return "response bodies are not read to their end, so each call dials"
+		},
 		evidence: func(f breakdown.Facts) []string {
+			if n := f.Number(breakdown.FactUnclosed); n > 0 {
+				return append([]string{fmt.Sprintf("%s left open when the window closed, %.0f%% of the calls dial", counted(int64(n), "response was", "responses were"), f.Number(breakdown.FactDialed))}, dialedAt(f)...)
+			}
 			return append([]string{fmt.Sprintf("%.0f%% of the calls close a body before its end, %.0f%% dial", f.Number(breakdown.FactUndrained), f.Number(breakdown.FactDialed))}, dialedAt(f)...)
+		},
+		try: func(f breakdown.Facts) string {
+			if f.Number(breakdown.FactUnclosed) > 0 {
+				return "read each response body to io.EOF and close it on every path (defer resp.Body.Close() after the check of the error)"
+			}
+			return "" // the catalogue's
 		},
 	},
 	"dns-search-list": {

@@ -98,6 +98,7 @@ const (
 	FactResolving
 	FactNames
 	FactUndrained
+	FactUnclosed
 	FactSamples
 	FactOfSamples
 	FactActivity
@@ -218,6 +219,7 @@ var facts = [NumFacts]FactInfo{
 	FactResolving:     {"resolving", "ns", "the part of a request's wall time that is looking up host names"},
 	FactNames:         {"names", "names", "names that each lookup asks for, one after another"},
 	FactUndrained:     {"undrained", "percent", "the share of calls whose response is not read to its end"},
+	FactUnclosed:      {"unclosed", "", "responses of the window that were neither read to their end nor closed when it closed"},
 	FactSamples:       {"samples", "samples", "CPU samples that hit what the cause is about"},
 	FactOfSamples:     {"of_samples", "samples", "all CPU samples that hit these requests while they computed"},
 	FactActivity:      {"activity", "", "what is computed"},

@@ -54,7 +54,8 @@ type dialing struct {
 	*Connecting
 	claim
 	bucket *breakdown.BucketTime
-	often  bool // a large share of the calls dial
+	often  bool    // a large share of the calls dial
+	unread *Growth // the responses that are left open, nil if there are none
 }
 
 // dialings returns the buckets whose calls make connections again and again, and spend a
@@ -62,6 +63,9 @@ type dialing struct {
 func (s *subject) dialings() (list []dialing) {
 	for _, b := range breakdown.BucketsOf(breakdown.External) {
 		d := dialing{Connecting: s.Connecting[b], claim: s.claimed(b, breakdown.Dialing), bucket: &s.Buckets[b]}
+		if b == breakdown.Upstream {
+			d.unread = s.in.unread()
+		}
 		if d.Connecting == nil || d.ns == 0 || d.Spread < spread {
 			continue
 		}
@@ -88,7 +92,7 @@ const (
 // why returns the most telling reason.
 func (d *dialing) why() why {
 	switch {
-	case d.often && d.Undrained >= 0.5:
+	case d.often && (d.Undrained >= 0.5 || d.unread != nil):
 		return undrained
 	case 2*d.Handshakes > d.ns:
 		return handshakes
@@ -121,7 +125,11 @@ func (s *subject) dials(because why) *found {
 	switch because {
 	case undrained:
 		f.sure = breakdown.Likely
-		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactUndrained, Value: 100 * most.Undrained})
+		if g := most.unread; g != nil {
+			f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactUnclosed, Value: float64(g.Alive)})
+		} else {
+			f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactUndrained, Value: 100 * most.Undrained})
+		}
 	case handshakes:
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactHandshakes, Value: float64(most.Handshakes)})
 	case lookups:

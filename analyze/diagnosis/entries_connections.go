@@ -5,8 +5,8 @@ var connectionEntries = []Entry{
 	{
 		ID:          "body-not-drained",
 		Finding:     true,
-		Means:       "Response bodies are closed before their end, so their connections cannot be used again and each call dials.",
-		Told:        "Throughout the window many calls dial, and half or more close a response body of which something was left to read.",
+		Means:       "Response bodies are closed before their end, or never, so their connections cannot be used again and each call dials.",
+		Told:        "Throughout the window many calls dial, and half or more close a response body of which something was left to read; or about as many responses of each part of the window are still open when it closes.",
 		FalseAlarms: "Keep-alive that is off for another reason as well, or a body that is too long to be worth reading.",
 		Try:         "read each response body to io.EOF before closing it: io.Copy(io.Discard, resp.Body), also after json.Decoder and on errors",
 		Check:       "with the body read to its end, the number of sockets in TIME_WAIT to that host (ss -tan) stops growing",

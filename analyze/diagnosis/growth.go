@@ -1,6 +1,10 @@
 package diagnosis
 
-import "timesink/analyze/breakdown"
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
 
 // A Growth is the goroutines that one place of the service started in the window and that
 // were all at one place when it closed, without those that work for an open request.
@@ -11,6 +15,8 @@ type Growth struct {
 	Stands breakdown.Frame
 	Reason string
 	Waits  bool
+	// Unread is set if they wait for a response to be read or closed.
+	Unread bool
 	// Created counts all that were started in the window, Ended those that ended, and
 	// Alive those at Stands, Quarters by the quarter of the window in which they were
 	// started.
@@ -47,16 +53,28 @@ const (
 
 // grows reports whether these goroutines pile up.
 func (g *Growth) grows(window int64) bool {
-	if window < growthWindow || g.Alive < fewestGrown || !g.Waits {
+	if window < growthWindow || g.Alive < fewestGrown || !g.Waits || !g.steady() {
 		return false
-	}
-	for _, n := range g.Quarters {
-		if 4*float64(n) < steadyGrowth*float64(g.Alive) {
-			return false
-		}
 	}
 	return float64(g.OlderEnded) <= mostEnding*float64(g.Alive) &&
 		(g.Reason == "chan send" || float64(max(g.Older, g.Before)) >= olderGrowth*float64(g.Alive))
+}
+
+// steady reports whether about as many are left of each quarter of the window.
+func (g *Growth) steady() bool {
+	return !slices.ContainsFunc(g.Quarters[:], func(n int64) bool { return 4*float64(n) < steadyGrowth*float64(g.Alive) })
+}
+
+// unread returns the responses that are left open throughout the window, nil if there are
+// none. A connection whose response is read later ends, or serves the next call.
+func (in *Input) unread() *Growth {
+	i := slices.IndexFunc(in.Growth, func(g Growth) bool {
+		return g.Unread && g.Alive >= fewestGrown && 2*g.Alive >= g.Created && g.steady()
+	})
+	if i < 0 {
+		return nil
+	}
+	return &in.Growth[i]
 }
 
 // growing returns the causes of goroutines that pile up: they cost no request time, as
@@ -67,6 +85,9 @@ func growing(in *Input) (list []*sum) {
 		requests += in.Endpoints[i].Requests
 	}
 	seen := map[breakdown.Frame]bool{}
+	if g := in.unread(); g != nil {
+		seen[g.Site] = true // said with the calls that dial
+	}
 	for i := range in.Growth {
 		g := &in.Growth[i]
 		if seen[g.Site] || !g.grows(in.Source.Covered) {

@@ -86,6 +86,8 @@ var families = []family{
 	{"requests", requestRows},
 	{"transfers", transferRows},
 	{"reported", reportedRows},
+	{"batching", batchingRows},
+	{"sharing", sharingRows},
 	{"healthy", healthyRows},
 }
 
