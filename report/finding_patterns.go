@@ -115,9 +115,23 @@ var patternWordings = map[string]findingWording{
 		evidence: func(f breakdown.Facts) []string { return append([]string{ofRequest(f)}, waitedAt(f)...) },
 	},
 	"batch-delay": {
-		title: says("messages wait for the producer's batch timer"),
+		title: func(f breakdown.Facts) string {
+			if library := f.Name(breakdown.FactLibrary); library != "" {
+				return library + " waits for more keys before it asks for them all"
+			}
+			return "messages wait for the producer's batch timer"
+		},
 		evidence: func(f breakdown.Facts) []string {
+			if f.Has(breakdown.FactLibrary) {
+				return append([]string{ofRequest(f)}, waitedAt(f)...)
+			}
 			return append([]string{ofRequest(f) + " before the batch is sent"}, calledAt(f)...)
+		},
+		try: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactLibrary) {
+				return "let it wait for less, or send the batch as soon as all keys of a level are there"
+			}
+			return "" // the catalogue's
 		},
 	},
 	"synchronous-produce": {

@@ -228,6 +228,7 @@ const (
 	NoPurpose Purpose = iota // another one, or none that is known
 	BackOff                  // to give the other side time before it is asked again
 	Limiting                 // to keep to a rate
+	Gathering                // for more of the same kind, to ask for all at once
 )
 
 // A Call is something a request asked of another system.

@@ -5,8 +5,8 @@ var patternEntries = []Entry{
 	{
 		ID:          "batch-delay",
 		Finding:     true,
-		Means:       "A message waits in the producer's client until its batch is full or old enough, and the request waits with it.",
-		Told:        "Requests wait for a producer whose goroutine waits for its batch's timer.",
+		Means:       "A message waits in the producer's client, or a key in a loader, until its batch is full or old enough, and the request waits with it.",
+		Told:        "Requests wait for a producer or a loader whose goroutine waits for its batch's timer.",
 		FalseAlarms: "",
 		Try:         "shorten the batch's timer (kafka-go BatchTimeout, franz-go ProducerLinger, sarama Flush.Frequency), or do not wait for the message within the request",
 		Check:       "the time per request falls with the client's batch timer",

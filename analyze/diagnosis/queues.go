@@ -4,8 +4,13 @@ import "timesink/analyze/breakdown"
 
 // Queues: what producers wait for.
 
-// batchDelay finds time in which messages wait in the client for a batch to fill.
+// batchDelay finds time in which messages wait in the client for a batch to fill, or keys in
+// a loader for more of them.
 func batchDelay(s *subject) *found {
+	if list := s.sleeps(breakdown.Gathering); s.worth(total(list)) {
+		facts, ns, key := slept(list)
+		return &found{sure: breakdown.Certain, claims: []claim{{bucket: breakdown.Sleep, ns: ns}}, saves: ns, key: key, facts: facts}
+	}
 	return s.producing(s.claimed(breakdown.Queue, breakdown.Batching), breakdown.Certain)
 }
 

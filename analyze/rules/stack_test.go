@@ -112,6 +112,8 @@ func describe(c *Class) string {
 		say("backs-off")
 	case breakdown.Limiting:
 		say("limits")
+	case breakdown.Gathering:
+		say("gathers")
 	}
 	return strings.Join(out, " ")
 }

@@ -43,4 +43,9 @@ var timers = []Rule{
 	{Func: "golang.org/x/time/rate.(*Limiter).", Bucket: breakdown.Sleep, System: "golang.org/x/time/rate", Timer: true, Purpose: breakdown.Limiting},
 	{Func: "go.uber.org/ratelimit.", Bucket: breakdown.Sleep, System: "go.uber.org/ratelimit", Timer: true, Purpose: breakdown.Limiting},
 	{Func: "github.com/juju/ratelimit.", Bucket: breakdown.Sleep, System: "juju/ratelimit", Timer: true, Purpose: breakdown.Limiting},
+
+	// Libraries that wait for more of the same kind, to ask for all at once.
+	{Func: "github.com/graph-gophers/dataloader.", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
+	{Func: "github.com/graph-gophers/dataloader/", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
+	{Func: "github.com/vikstrous/dataloadgen.", Bucket: breakdown.Sleep, System: "dataloadgen", Timer: true, Purpose: breakdown.Gathering},
 }
