@@ -16,7 +16,7 @@ import (
 )
 
 // All are the programs, in the order in which the test runs them.
-var All = []Program{httpbin, nats, registry, caddy, prometheus}
+var All = []Program{httpbin, nats, registry, caddy, prometheus, coredns}
 
 // A Program is a binary with what is known about it.
 type Program struct {
@@ -42,6 +42,9 @@ type Place struct {
 	Free   func() string      // returns a free address on loopback
 	Peer   func(Serve) string // starts a server on loopback and returns its address
 	Exe    string             // the program
+	// Names starts a DNS server on loopback that answers after a wait. It returns its
+	// address.
+	Names func(wait time.Duration) string
 }
 
 // A Serve answers requests of a program to a peer.
@@ -52,12 +55,12 @@ type Running struct {
 	Args []string
 	Env  []string
 	// Pprof and Base are the URLs of /debug/pprof and of the routes; Ready answers with
-	// 200 once the program is ready.
-	Pprof, Base, Ready string
+	// 200 once the program is ready. Address is where the routes are that have Dial.
+	Pprof, Base, Ready, Address string
 	// Prepare, if not nil, is called once the program is ready.
 	Prepare func(context.Context) error
 	// Count, if not nil, returns what the program has counted itself, by the names of
-	// routes.
+	// routes; those that it does not count are missing.
 	Count func(context.Context) (map[string]Counted, error)
 }
 
@@ -69,12 +72,16 @@ type Counted struct {
 
 // A Route is the traffic to one endpoint, and what the answer has to be.
 type Route struct {
-	Name    string // unique in the program
-	Method  string // GET if it is ""
-	Path    string // "%d" in it is replaced by the number of the request
-	Body    string
+	Name   string // unique in the program
+	Method string // GET if it is ""
+	Path   string // "%d" in it is replaced by the number of the request
+	Body   string
+	// Dial, if not nil, opens a client of another protocol than HTTP/1, which Method, Path
+	// and Body are for.
+	Dial    func(address string) (Client, error)
 	Rate    float64 // requests per second
 	Clients int     // connections; 1 if it is 0
+	Burst   int     // how many requests are due at once; 1 if it is 0
 	// Endpoint is the function that names the endpoint.
 	Endpoint string
 	// Blocks is set if each request blocks in the handler, so that all are named. Of

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // install builds a program and returns the path of its executable. An executable of this
@@ -35,8 +37,8 @@ func install(t *testing.T, p Program, folder string) string {
 				t.Fatal(err)
 			}
 		}
-		command(t, source, nil, "go", "mod", "tidy")
-		command(t, source, nil, "go", append(append([]string{"build"}, p.Flags...), "-o", exe, ".")...)
+		// go mod tidy would download what the tests of all dependencies need as well.
+		command(t, source, nil, "go", append(append([]string{"build", "-mod=mod"}, p.Flags...), "-o", exe, ".")...)
 		return exe
 	}
 	command(t, folder, []string{"GOBIN=" + into}, "go", append(append([]string{"install"}, p.Flags...), p.Package+"@"+p.Version)...)
@@ -65,7 +67,7 @@ func command(t *testing.T, dir string, env []string, name string, args ...string
 func start(t *testing.T, p Program, exe string) Running {
 	t.Helper()
 	place := Place{Folder: t.TempDir(), Exe: exe, Free: func() string { return free(t) },
-		Peer: func(serve Serve) string { return peer(t, serve) }}
+		Peer: func(serve Serve) string { return peer(t, serve) }, Names: func(wait time.Duration) string { return names(t, wait) }}
 	r, err := p.Start(place)
 	if err != nil {
 		t.Fatal(err)
@@ -126,6 +128,25 @@ func peer(t *testing.T, serve Serve) string {
 	}))
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String()
+}
+
+// names starts a DNS server for a program and returns its address.
+func names(t *testing.T, wait time.Duration) string {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, query *dns.Msg) {
+		time.Sleep(wait)
+		answer := new(dns.Msg).SetReply(query)
+		answer.Answer = []dns.RR{&dns.A{
+			Hdr: dns.RR_Header{Name: query.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 3600}, A: net.IPv4(192, 0, 2, 2),
+		}}
+		w.WriteMsg(answer)
+	})}
+	go s.ActivateAndServe()
+	t.Cleanup(func() { s.Shutdown() })
+	return conn.LocalAddr().String()
 }
 
 // A reading is what a program had counted at a moment.

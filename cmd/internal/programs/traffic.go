@@ -1,6 +1,7 @@
 package programs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,15 +23,21 @@ type Traffic struct {
 	stop   context.CancelFunc
 }
 
-// Send starts sending the routes' requests to the program at base.
-func Send(ctx context.Context, base string, routes []Route) *Traffic {
+// A Client sends requests over a connection of its own.
+type Client interface {
+	Send(i int) error // sends the request with this number and reads the answer
+	Close() error
+}
+
+// Send starts sending the routes' requests to a program.
+func Send(ctx context.Context, to Running, routes []Route) *Traffic {
 	t := &Traffic{by: map[string][]Answered{}, failed: map[string]error{}}
 	ctx, t.stop = context.WithCancel(ctx)
 	began := time.Now()
 	for _, r := range routes {
 		clients := max(r.Clients, 1)
 		for i := range clients {
-			t.all.Go(func() { t.client(ctx, base, r, i, clients, began) })
+			t.all.Go(func() { t.client(ctx, to, r, i, clients, began) })
 		}
 	}
 	return t
@@ -38,40 +45,65 @@ func Send(ctx context.Context, base string, routes []Route) *Traffic {
 
 // client sends every n-th request of a route at its time, over its own connection. It is
 // late after a slow one.
-func (t *Traffic) client(ctx context.Context, base string, r Route, first, n int, began time.Time) {
-	client := &http.Client{Transport: &http.Transport{}}
-	defer client.CloseIdleConnections()
+func (t *Traffic) client(ctx context.Context, to Running, r Route, first, n int, began time.Time) {
+	client, err := r.dial(to)
+	if err != nil {
+		t.fail(r.Name, err)
+		return
+	}
+	defer client.Close()
+	burst := max(r.Burst, 1)
 	for i := first; ; i += n {
-		at := began.Add(time.Duration(float64(i) / r.Rate * float64(time.Second)))
+		at := began.Add(time.Duration(float64(i/burst*burst) / r.Rate * float64(time.Second)))
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(time.Until(at)):
 		}
 		start := time.Now()
-		err := send(client, base, r, i)
+		err := client.Send(i)
 		wall := time.Since(start)
-		t.mu.Lock()
-		if err != nil && t.failed[r.Name] == nil {
-			t.failed[r.Name] = fmt.Errorf("%s: %w", r.Name, err)
+		if err != nil {
+			t.fail(r.Name, err)
 		}
+		t.mu.Lock()
 		t.by[r.Name] = append(t.by[r.Name], Answered{start.UnixNano(), start.UnixNano() + int64(wall)})
 		t.mu.Unlock()
 	}
 }
 
-// send sends one request and reads the answer.
-func send(client *http.Client, base string, r Route, i int) error {
-	path := strings.ReplaceAll(r.Path, "%d", fmt.Sprint(i))
-	method := r.Method
-	if method == "" {
-		method = http.MethodGet
+// fail records the failure of a route if it is the first one.
+func (t *Traffic) fail(route string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed[route] == nil {
+		t.failed[route] = fmt.Errorf("%s: %w", route, err)
 	}
-	req, err := http.NewRequest(method, base+path, strings.NewReader(r.Body))
+}
+
+// dial opens a client for a route of a program.
+func (r Route) dial(to Running) (Client, error) {
+	if r.Dial != nil {
+		return r.Dial(to.Address)
+	}
+	return httpClient{&http.Client{Transport: &http.Transport{}}, to.Base, r}, nil
+}
+
+// An httpClient sends the HTTP/1 requests of a route.
+type httpClient struct {
+	*http.Client
+	base  string
+	route Route
+}
+
+func (c httpClient) Send(i int) error {
+	path := strings.ReplaceAll(c.route.Path, "%d", fmt.Sprint(i))
+	method := cmp.Or(c.route.Method, http.MethodGet)
+	req, err := http.NewRequest(method, c.base+path, strings.NewReader(c.route.Body))
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
+	resp, err := c.Do(req)
 	if err != nil {
 		return err
 	}
@@ -82,6 +114,11 @@ func send(client *http.Client, base string, r Route, i int) error {
 	if resp.StatusCode >= 400 {
 		return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 	}
+	return nil
+}
+
+func (c httpClient) Close() error {
+	c.CloseIdleConnections()
 	return nil
 }
 
