@@ -40,6 +40,8 @@ var timerCases = []tableCase{
 		"upstream/response_wait http" + served + " timer:golang.org/x/time/rate limits"},
 	{"a leaky bucket", "time.Sleep < github.com/benbjohnson/clock.(*clock).Sleep < go.uber.org/ratelimit.(*atomicInt64Limiter).Take < " + handler, "sleep" + served + " timer:go.uber.org/ratelimit limits"},
 	{"a token bucket", "time.Sleep < github.com/juju/ratelimit.realClock.Sleep < github.com/juju/ratelimit.(*Bucket).Wait < " + handler, "sleep" + served + " timer:juju/ratelimit limits"},
-	{"a loader's batch", selects + "github.com/graph-gophers/dataloader/v7.(*batcher[...]).batch", "timer:dataloader gathers"},
+	{"a loader's batch", selects + "github.com/graph-gophers/dataloader/v7.(*Loader[...]).sleeper", "timer:dataloader gathers"},
+	{"an old loader's batch", selects + "github.com/graph-gophers/dataloader.(*Loader).sleeper", "timer:dataloader gathers"},
+	{"another loader's batch", "time.Sleep < github.com/vikstrous/dataloadgen.(*loaderBatch[...]).startTimer", "sleep timer:dataloadgen gathers"},
 	{"the service's own sleep", "time.Sleep < " + handler, "sleep" + served},
 }
