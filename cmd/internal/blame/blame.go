@@ -28,7 +28,9 @@ var (
 func Of(text string) (list []Claim) {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, s := range waiting.FindAllString(text, -1) {
-		list = append(list, Claim{Text: s, Most: true})
+		if !strings.Contains(s, "the service's own pool") {
+			list = append(list, Claim{Text: s, Most: true})
+		}
 	}
 	for _, m := range saving.FindAllStringSubmatch(text, -1) {
 		if share, err := strconv.ParseFloat(m[1], 64); err == nil && !ours.MatchString(m[0]) {

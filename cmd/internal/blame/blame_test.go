@@ -20,7 +20,7 @@ func TestClaimsAreRead(t *testing.T) {
 			t.Errorf("%q claims %+v, not %+v", text, got, want)
 		}
 	}
-	for _, text := range []string{"The cause: upstream calls are made one after another. It accounts for 97.0 of 168.2 ms per request (57.7%); fixing it saves that much at most.", "Free CPU would save 3 ms (40.0%).", "Most time is spent in CPU."} {
+	for _, text := range []string{"The cause: upstream calls are made one after another. It accounts for 97.0 of 168.2 ms per request (57.7%); fixing it saves that much at most.", "Free CPU would save 3 ms (40.0%).", "Most time is spent in CPU.", "Most time is spent waiting for a connection from the service's own pool (58.2%)."} {
 		if got := Of(text); len(got) != 0 {
 			t.Errorf("%q claims %+v", text, got)
 		}
