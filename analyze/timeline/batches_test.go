@@ -46,7 +46,7 @@ var batchReasons = map[byte]trace.Reason{'q': trace.ReasonRecv, 'i': trace.Reaso
 // scripted reads steps such as "20:3>1w": at 20 µs goroutine 3 wakes 1 with the stack w.
 // "0>1" wakes it without a waker. "+4h" creates 4, and "2+4xo" lets 2 create it with the
 // stack o; it starts with the stack x, and runs. "4q" waits and "4f" enters the kernel; "4!"
-// runs again, and "4?" is ready to. "4." ends.
+// runs again, and "4?" is ready to. "4." ends. "4=f" has been in the kernel since before.
 func scripted(t *testing.T, text string) (records []trace.Record, classes []*class) {
 	index, stacks := map[byte]int32{}, []string(nil)
 	stack := func(letter byte) int32 {
@@ -73,6 +73,8 @@ func scripted(t *testing.T, text string) (records []trace.Record, classes []*cla
 			switch letter := step[1]; letter {
 			case '.':
 				r.Op = trace.OpEnd
+			case '=':
+				r.Op, r.State = trace.OpStatus, trace.StateSyscall
 			case '!':
 			case '?':
 				r.State = trace.StateRunnable
@@ -111,6 +113,13 @@ func TestBatches(t *testing.T) {
 			10:+1h 11:1>9s 12:1q 13:9f 100:+2h 101:2q 110:+3h 111:3q 500:9! 501:9>1w
 			502:9f 900:9! 901:9>2w 902:9>3w 903:9i 950:1. 950:2. 950:3.`,
 			"1 file 487, 2 file 398 wait 400, 3 file 398 wait 390"},
+		{"a short sync after a long one", `0:+9r 1:9i
+			10:+1h 11:1>9s 12:1q 13:9f 100:+2h 101:2q 110:+3h 111:3q 3500:9! 3501:9>1w
+			3502:9f 3600:9! 3601:9>2w 3602:9>3w 3603:9i 3650:1. 3650:2. 3650:3.`,
+			"1 file 3487, 2 file 98 wait 3400, 3 file 98 wait 3390"},
+		{"a short sync after a long one that was under way when the window opened", `0:+1h 1:1q 2:9=f
+			100:+2h 101:2q 5900:9! 5901:9>1w 5902:9f 6000:9! 6001:9>2w 6002:9i 6050:1. 6050:2.`,
+			"2 file 98 wait 5800, 1 file 5899"},
 		{"one after another", `0:+9r 1:9i
 			10:+1h 11:1>9s 12:1q 13:9f 100:+2h 101:2q 110:+3h 111:3q 500:9! 501:9>1w
 			502:9f 900:9! 901:9>2w 902:9f 1200:9! 1201:9>3w 1202:9i 1250:1. 1250:2. 1250:3.`,

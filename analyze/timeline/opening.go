@@ -389,6 +389,12 @@ func (s *meant) only() (bucket breakdown.Bucket, phase breakdown.Phase, ok bool)
 	return bucket, phase, ok
 }
 
+// served reports whether the same workers end nearly all request waits with each of the
+// stacks. What such a worker did before, for others, is queueing.
+func (s *meant) served() bool {
+	return !slices.ContainsFunc(s.stacks, func(c *class) bool { return c.waits == nil || !c.waits.oneWay() })
+}
+
 // settleHanded replaces what the waker did by the wait for what it released. If the
 // waker did nothing for the request, it uses what such waits usually were.
 func (m *machine) settleHanded(r *request) {
@@ -407,7 +413,7 @@ func (m *machine) settleHanded(r *request) {
 	}
 	bucket, phase := like.bucket, like.phase
 	if !like.known {
-		if worked(r.Path[from:to+1]) > (h.end-h.start)/10 {
+		if worked(r.Path[from:to+1]) > (h.end-h.start)/10 || like.served() {
 			return
 		}
 		bucket, phase = like.usual(openingCause{opening: h.opening})

@@ -18,7 +18,8 @@ type Generation struct {
 	// skipped. Only its Number is known then.
 	Skipped int64
 	// Events is the number of events, including those without a Record. First and Last are
-	// the times of the first and the last event, in ns on the trace's clock.
+	// the times of the first and the last event, in ns on the trace's clock, but for states
+	// that the runtime adds after the last.
 	Events      int64
 	First, Last int64
 	// Clock relates the trace's clock to wall-clock time. It may be nil, and always is before

@@ -254,7 +254,11 @@ func (o *ordering) goStatus(t *thread) bool {
 	if (state == StateRunning || state == StateSyscall) && !o.place(t, g, on, known) {
 		return o.refuse()
 	}
+	before := o.out.Last
 	r := o.add(t.at, OpStatus, g.number, state)
+	if before != 0 && (t.id == none || state == StateSyscall) {
+		r.At, o.out.Last = before, before // see notedLate
+	}
 	r.Reason = o.reason(0)
 	if t.typ == evGoStatusStack {
 		r.Stack = o.stack(t.args[4])

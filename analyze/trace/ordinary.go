@@ -69,6 +69,10 @@ func (e *events) read(g encoded) error {
 	e.in = interner{shared: e.shared, indexes: map[xtrace.Stack]int32{xtrace.NoStack: 0}, reasons: map[string]Reason{}, stacks: []*Stack{nil}}
 	defer func() { d.Stacks = e.in.stacks }()
 	edges := 0
+	minor, err := versionOf(g.data[:min(len(g.data), headerLen)])
+	if err != nil {
+		return err
+	}
 	for {
 		ev, err := r.ReadEvent()
 		if err == io.EOF {
@@ -82,9 +86,12 @@ func (e *events) read(g encoded) error {
 		}
 		d.Events++
 		at := int64(ev.Time())
-		if ev.Kind() == xtrace.EventSync {
+		switch {
+		case ev.Kind() == xtrace.EventSync:
 			edges++
-		} else {
+		case d.Last != 0 && minor >= firstSplit && notedLate(&ev):
+			at = d.Last
+		default:
 			if d.First == 0 {
 				d.First = at
 			}
@@ -102,6 +109,23 @@ func (e *events) read(g encoded) error {
 			}
 		}
 	}
+}
+
+// notedLate reports whether an event may be one that the runtime adds to a generation after
+// its end: the states of goroutines that have done nothing in it. The runtime first waits for
+// threads that are just writing, which the kernel may have taken off their cores, so that the
+// event's time says nothing. They are told by having no thread, or that of the system call
+// that the goroutine is in.
+func notedLate(ev *xtrace.Event) bool {
+	if ev.Kind() != xtrace.EventStateTransition {
+		return false
+	}
+	st := ev.StateTransition()
+	if st.Resource.Kind != xtrace.ResourceGoroutine {
+		return false
+	}
+	from, to := st.Goroutine()
+	return (from == to || from == xtrace.GoUndetermined) && (to == xtrace.GoSyscall || ev.Thread() == xtrace.NoThread)
 }
 
 // collects adds what an event says of the heap.

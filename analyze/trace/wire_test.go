@@ -330,3 +330,37 @@ func TestRunnersAreFoundByTheirID(t *testing.T) {
 		t.Errorf("%d goroutines, want %d", table.Len(), len(want))
 	}
 }
+
+// The runtime writes the states of goroutines that did nothing after it has waited for all
+// threads, which may be long after the generation's end.
+func TestStatesWrittenLateDoNotProlongAGeneration(t *testing.T) {
+	last := func(l *looseGeneration) (ours, ordinarily int64) {
+		g := l.encoded()
+		d, ok := decodeWire(g, newShared(Options{}), nil)
+		if !ok {
+			t.Fatal("the generation cannot be decoded")
+		}
+		o, err := ordinary(g, newShared(Options{}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Last, o.Last
+	}
+	late := 0
+	for _, g := range recordedGenerations(t, 2, "") {
+		l := loosen(g)
+		want, _ := last(&l)
+		for i := range l.batches {
+			if b := &l.batches[i]; int64(b.thread) == none && len(b.events) > 0 && slices.ContainsFunc(b.events, func(ev looseEvent) bool { return ev.typ == evGoStatus || ev.typ == evGoStatusStack }) {
+				b.at += 1 << 24 // many milliseconds on any clock
+				late += len(b.events)
+			}
+		}
+		if ours, ordinarily := last(&l); ours != want || ordinarily != want {
+			t.Errorf("the generation ends %d ns later, and %d ns as the ordinary reader has it", ours-want, ordinarily-want)
+		}
+	}
+	if late == 0 {
+		t.Error("no state was written late")
+	}
+}
