@@ -232,7 +232,14 @@ func assumptionText(p *breakdown.Prediction, a *breakdown.Assumption) string {
 		return how
 	case breakdown.AssumePace:
 		return "other systems answer as fast as they did; they get no more calls at once than before"
+	case breakdown.AssumeFitted:
+		return paceText(a)
+	case breakdown.UnknownLevel:
+		return fmt.Sprintf("whether %s keeps its pace: nearly all the time it was seen with %s in flight, and would get %d; \"after\" assumes that it does, \"limited\" that it answers no more at a time. To know, observe it under a load that rises and falls", a.At, counted(int64(a.Number), "call", "calls"), a.Then)
 	case breakdown.UnknownPace:
+		if slows(p, a.At) {
+			return fmt.Sprintf("whether %s slows down further: it was seen to answer %s at once, and would get %d; \"after\" assumes that it does not, \"limited\" that it answers no more at a time. To know, observe it under more load", a.At, counted(int64(a.Number), "call", "calls"), a.Then)
+		}
 		return fmt.Sprintf("whether %s keeps its pace: it was seen to answer %s at once, and would get %d; \"after\" assumes that it does, \"limited\" that it answers no more at a time. To know, observe it under more load", a.At, counted(int64(a.Number), "call", "calls"), a.Then)
 	case breakdown.AssumeQueueKept:
 		return fmt.Sprintf("how the %s of waiting in %s per request would change: it is kept as recorded", duration(a.Time), a.Bucket)
@@ -256,4 +263,23 @@ func assumptionText(p *breakdown.Prediction, a *breakdown.Assumption) string {
 		return fmt.Sprintf("more than %s of %s say, which is little for p95 and p99", counted(int64(a.Number), "request", "requests"), a.At)
 	}
 	return string(a.Code)
+}
+
+// slows reports whether calls to a system were seen to take longer with more in flight.
+func slows(p *breakdown.Prediction, system string) bool {
+	return slices.ContainsFunc(p.Assumptions, func(a breakdown.Assumption) bool {
+		return a.Code == breakdown.AssumeFitted && a.At == system && !a.Pace.Holds()
+	})
+}
+
+// paceText says how the duration of calls depends on how many are in flight.
+func paceText(a *breakdown.Assumption) string {
+	p := a.Pace
+	place := fmt.Sprintf("%s (%s:%d)", shorten(function(p.Function), 40), baseOf(p.File), p.Line)
+	seen := fmt.Sprintf("as seen with %d to %d in flight, in %s", p.From, p.To, counted(int64(p.Calls), "call", "calls"))
+	if p.Holds() {
+		return fmt.Sprintf("%s keeps its pace: with each further call in flight, those at %s take %s longer at most, %s", a.At, place, duration(max(0, p.PerCallCI[1])), seen)
+	}
+	unit := scaleOf(p.PerCallCI[1])
+	return fmt.Sprintf("%s slows down: with each further call in flight, those at %s take %s longer (%s to %s), %s", a.At, place, unit.short(p.PerCall), unit.short(p.PerCallCI[0]), unit.short(p.PerCallCI[1]), seen)
 }

@@ -27,7 +27,11 @@ func prediction() *breakdown.Prediction {
 	for _, c := range []breakdown.AssumptionCode{breakdown.AssumeLoad, breakdown.AssumePace, breakdown.AssumeCores, breakdown.AssumeOnce, breakdown.AssumePart} {
 		p.Assumptions = append(p.Assumptions, breakdown.Assumption{Code: c, At: "main.f", Bucket: "db", Number: 8, Time: 5e6})
 	}
-	for _, c := range []breakdown.AssumptionCode{breakdown.AssumeQueueKept, breakdown.UnknownPace, breakdown.UnknownIdentity, breakdown.UnknownQueue, breakdown.UnknownUnnamed, breakdown.UnknownFew} {
+	for _, slower := range []int64{3e6, 5e4} {
+		p.Assumptions = append(p.Assumptions, breakdown.Assumption{Code: breakdown.AssumeFitted, At: "postgres", Bucket: "db", Pace: &breakdown.Pace{
+			Function: "main.(*Store).Get", File: "/src/store.go", Line: 7, Calls: 1200, From: 1, To: 6, Mean: 12e6, PerCall: slower, PerCallCI: breakdown.Interval{slower - 2e5, slower + 2e5}}})
+	}
+	for _, c := range []breakdown.AssumptionCode{breakdown.AssumeQueueKept, breakdown.UnknownPace, breakdown.UnknownLevel, breakdown.UnknownIdentity, breakdown.UnknownQueue, breakdown.UnknownUnnamed, breakdown.UnknownFew} {
 		p.Unknown = append(p.Unknown, breakdown.Assumption{Code: c, At: "main.f", Bucket: "db", Number: 2, Then: 8, Time: 5e6})
 	}
 	return p
@@ -44,6 +48,9 @@ func TestAPredictionHasBothEnds(t *testing.T) {
 		"mean 130.0 ms 40.0 ms −69.2% 36.0 ms to 44.0 ms limited: 100.0 ms",
 		"would take between 40.0 ms and 100 ms, and take 130 ms now",
 		"it was seen to answer 2 calls at once, and would get 8",
+		"nearly all the time it was seen with 2 calls in flight, and would get 8",
+		"postgres slows down: with each further call in flight, those at main.(*Store).Get (store.go:7) take 3.00 ms longer (2.80 ms to 3.20 ms), as seen with 1 to 6 in flight, in 1,200 calls",
+		"postgres keeps its pace: with each further call in flight, those at main.(*Store).Get (store.go:7) take 250 µs longer at most",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())

@@ -78,7 +78,29 @@ type Assumption struct {
 	Time    int64  `json:"time_ns,omitempty"` // what it is about, per request
 	Number  int    `json:"number,omitempty"`
 	Then    int    `json:"then,omitempty"` // what Number would become
+	Pace    *Pace  `json:"pace,omitempty"`
 }
+
+// A Pace is how the duration of the calls at one place depends on how many are in flight to
+// their system. Times are in nanoseconds.
+type Pace struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Calls    int    `json:"calls"` // that it was told from
+	// From and To are the levels seen: the mean number of calls in flight during a call.
+	From int `json:"from"`
+	To   int `json:"to"`
+	// Mean is the mean duration, and PerCall how much longer a call takes for each further
+	// one in flight.
+	Mean      int64    `json:"mean_ns"`
+	PerCall   int64    `json:"per_call_ns"`
+	PerCallCI Interval `json:"per_call_ci95_ns"`
+}
+
+// Holds reports whether the duration does not depend on the calls in flight, as far as can
+// be told.
+func (p *Pace) Holds() bool { return p.PerCallCI[0] <= 0 }
 
 // An AssumptionCode identifies what is assumed or unknown.
 type AssumptionCode string
@@ -89,6 +111,9 @@ const (
 	AssumeLoad AssumptionCode = "load"
 	// AssumePace: other systems answer as fast as before; they get no more calls at once.
 	AssumePace AssumptionCode = "pace-of-others"
+	// AssumeFitted: the calls at a place to the system At depend on how many are in flight as
+	// Pace says, which was told from the recording.
+	AssumeFitted AssumptionCode = "pace-fitted"
 	// AssumeQueueKept: Time of waiting in Bucket is kept as recorded, because what the
 	// requests waited for is not known.
 	AssumeQueueKept AssumptionCode = "queue-kept"
@@ -101,6 +126,9 @@ const (
 	// UnknownPace: the system At is seen to answer Number calls at once, and would be asked
 	// Then of them: whether it keeps its pace is not known.
 	UnknownPace AssumptionCode = "pace-unknown"
+	// UnknownLevel: the same of a system that was seen with Number calls in flight nearly all
+	// the time, so that the recording does not show what its pace depends on.
+	UnknownLevel AssumptionCode = "pace-one-level"
 	// UnknownIdentity: the replay without a change does not give back what was recorded,
 	// by Time in the mean.
 	UnknownIdentity AssumptionCode = "not-reproduced"

@@ -18,8 +18,9 @@ const off = 0.02
 // request that comes a little later changes who waits for how long after it.
 const offQueue = 0.25
 
-// caveats adds what a prediction rests on, and what it cannot know.
-func (rec *Recording) caveats(p *breakdown.Prediction, w *world, kept []resource, changes []Change) {
+// caveats adds what a prediction rests on, and what it cannot know. p.Unknown holds what is
+// not known about other systems already.
+func (rec *Recording) caveats(p *breakdown.Prediction, w *world, kept []resource, paces []breakdown.Assumption, changes []Change) {
 	assume := func(a breakdown.Assumption) { p.Assumptions = append(p.Assumptions, a) }
 	unknown := func(a breakdown.Assumption) { p.Unknown = append(p.Unknown, a) }
 	assume(breakdown.Assumption{Code: breakdown.AssumeLoad, Number: len(w.clients)})
@@ -36,7 +37,12 @@ func (rec *Recording) caveats(p *breakdown.Prediction, w *world, kept []resource
 		}
 		more = more || c.Kind != Once
 	}
-	if unsure := slices.ContainsFunc(p.Unknown, func(a breakdown.Assumption) bool { return a.Code == breakdown.UnknownPace }); more && !unsure && rec.spentIn(breakdown.Bucket.External) > 0 {
+	told := int64(0)
+	for _, a := range paces {
+		assume(a)
+		told += a.Pace.Mean * int64(a.Pace.Calls)
+	}
+	if external := rec.spentIn(breakdown.Bucket.External); more && len(p.Unknown) == 0 && float64(told) < (1-busy)*float64(external) {
 		assume(breakdown.Assumption{Code: breakdown.AssumePace})
 	}
 	n := int64(0)

@@ -18,6 +18,9 @@ type resource struct {
 	waited int64
 	// causes are those of waits for it, and of what is done with it.
 	causes []*breakdown.Cause
+	// single is set for another system if nearly all calls to it were seen with the same
+	// number in flight.
+	single bool
 }
 
 // A sort is what kind of resource it is.
@@ -44,6 +47,8 @@ type linker struct {
 	// unclear are those of which it is not known how many there are, or who has them.
 	unclear []resource
 	marks   map[threadID][]mark
+	asked   []asking
+	awaits  []await
 }
 
 // A threadID identifies a thread of a request.
@@ -54,24 +59,34 @@ type poolKey struct {
 	system string
 }
 
-// link returns the requests with the taking and giving back of resources. What the waits
-// in kept are for is not known well enough: they last as long as they did.
-func (rec *Recording) link(limits []Change, kept map[string]bool) (requests []request, resources, unclear []resource) {
+// link gives the world the requests with the taking and giving back of resources, and the
+// paces of other systems. What the waits in kept are for is not known well enough: they last
+// as long as they did. It returns the resources that are unclear.
+func (rec *Recording) link(w *world, limits []Change, kept map[string]bool) (unclear []resource) {
 	l := &linker{rec: rec, pools: map[poolKey]int32{}, peers: map[poolKey]int32{}, groups: map[int32]int32{}, limits: limits, kept: kept, marks: map[threadID][]mark{}}
 	l.requests = slices.Clone(rec.requests)
 	l.findPools()
 	l.findPeers()
 	l.findWorkers()
 	l.findLocks()
+	n := 0
+	for i := range l.requests {
+		n += len(l.requests[i].calls)
+	}
+	l.asked, l.awaits = make([]asking, 0, n), make([]await, 0, n)
 	for i := range l.requests {
 		r := &l.requests[i]
 		threads := make([][]step, len(r.threads))
+		first := len(l.asked)
 		for t := range threads {
 			threads[t] = l.thread(r, r.begins[t], l.marked(int32(i), int32(t)))
 		}
 		r.threads = threads
+		telling(l.asked[first:], r)
 	}
-	return l.requests, l.resources, l.unclear
+	w.paces = l.findPaces()
+	w.requests, w.resources, w.awaits = l.requests, l.resources, l.awaits
+	return l.unclear
 }
 
 // add adds a resource and returns its index.
@@ -411,12 +426,21 @@ func (l *linker) thread(r *request, begin int64, steps []step) []step {
 	give := func(resource int32, call int16) {
 		out = append(out, step{kind: gives, arg: resource, call: call})
 	}
+	answered := func(at int64) {
+		give(peer, asked)
+		a := &l.asked[len(l.asked)-1]
+		a.to, a.awaits[1] = at, int32(len(l.awaits))
+		peer = -1
+	}
 	for i := range steps {
 		s := steps[i]
 		at := begin
 		begin += s.recorded()
 		dispatch := s.kind == runs && s.time == 0 // whoever gives something back has to run first
 		if s.kind > queues {
+			if s.kind == takes { // after a wait that has become this
+				begin = max(begin, s.time)
+			}
 			out = append(out, s)
 			continue
 		}
@@ -427,8 +451,7 @@ func (l *linker) thread(r *request, begin int64, steps []step) []step {
 			begun = true
 		}
 		if peer >= 0 && s.call != asked {
-			give(peer, asked)
-			peer = -1
+			answered(at)
 		}
 		if conn.call > 0 && !conn.tx && s.call != conn.last {
 			if dispatch && conn.last > 0 {
@@ -461,7 +484,13 @@ func (l *linker) thread(r *request, begin int64, steps []step) []step {
 			if p, ok := l.peers[rec.poolOf(r, s.call)]; ok {
 				peer, asked = p, s.call
 				out = append(out, step{kind: takes, arg: p, call: s.call, time: at})
+				n := int32(len(l.awaits))
+				l.asked = append(l.asked, asking{peer: p, site: r.calls[s.call-1].site, from: at, awaits: [2]int32{n, n}})
 			}
+		}
+		if peer >= 0 && asks(&rec.whats[s.what], &s) {
+			l.awaits = append(l.awaits, await{from: at, to: begin, pace: -1})
+			s.arg = int32(len(l.awaits))
 		}
 		if s.kind == queues {
 			if l.fromPool(r, &s) {
@@ -472,12 +501,12 @@ func (l *linker) thread(r *request, begin int64, steps []step) []step {
 				worker, begun = group+1, false
 				continue
 			}
-			s.kind = stays
+			s.kind, s.arg = stays, 0
 		}
 		out = append(out, s)
 	}
 	if peer >= 0 {
-		give(peer, asked)
+		answered(begin)
 	}
 	if pool >= 0 {
 		give(pool, conn.last)

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -9,8 +10,8 @@ import (
 
 // This file is about the other side of calls. Whether a system answers as fast when it is
 // asked more at once is not in a client's trace, except for as many calls as it was seen to
-// answer at once. Beyond that there are two ends: it keeps its pace, or it answers no more
-// than that many at a time.
+// answer at once: pace.go. Beyond that there are two ends: it keeps its pace, or it answers no
+// more than that many at a time.
 
 // asks reports whether a step waits for the other side of a call.
 func asks(w *what, s *step) bool {
@@ -82,8 +83,49 @@ func (w *world) limited(before, after *simulation) (n *world, more []breakdown.A
 		was, is := before.held[i].level(), after.held[i].level()
 		r.capacity = max(1, was)
 		if is > was {
-			more = append(more, breakdown.Assumption{Code: breakdown.UnknownPace, At: r.name, Bucket: r.bucket.String(), Number: was, Then: is})
+			a := breakdown.Assumption{Code: breakdown.UnknownPace, At: r.name, Bucket: r.bucket.String(), Number: was, Then: is}
+			if r.single {
+				a.Code = breakdown.UnknownLevel
+			}
+			more = append(more, a)
 		}
 	}
 	return &l, more
+}
+
+// A change of the mean number of calls in flight by less than this share hardly matters, and
+// mostPaces bounds how many paces are listed.
+const (
+	sameLevel = 0.05
+	mostPaces = 3
+)
+
+// mean returns how many of a resource were taken while any was.
+func (h *holders) mean() float64 {
+	sum, all := 0.0, 0.0
+	for n, t := range h.levels {
+		sum, all = sum+float64(n)*float64(t), all+float64(t)
+	}
+	return sum / max(1, all)
+}
+
+// pacesThatMatter returns the paces of the systems of which more or fewer calls are in flight
+// after a change than before, those with the most time first.
+func (w *world) pacesThatMatter(before, after *simulation) (list []breakdown.Assumption) {
+	for i := range w.paces {
+		p := &w.paces[i]
+		was, is := before.held[p.peer].mean(), after.held[p.peer].mean()
+		if math.Abs(is-was) < sameLevel*was {
+			continue
+		}
+		r := &w.resources[p.peer]
+		list = append(list, breakdown.Assumption{Code: breakdown.AssumeFitted, At: r.name, Bucket: r.bucket.String(), Pace: &breakdown.Pace{
+			Function: p.frame.Function, File: p.frame.File, Line: p.frame.Line, Calls: p.calls, From: p.lo, To: p.hi, Mean: int64(p.mean),
+			PerCall: int64(p.slope), PerCallCI: breakdown.Interval{int64(math.Floor(p.slope - p.half)), int64(math.Ceil(p.slope + p.half))},
+		}})
+	}
+	slices.SortStableFunc(list, func(a, b breakdown.Assumption) int {
+		return cmp.Compare(b.Pace.Mean*int64(b.Pace.Calls), a.Pace.Mean*int64(a.Pace.Calls))
+	})
+	return list[:min(len(list), mostPaces)]
 }

@@ -28,18 +28,25 @@ func (rec *Recording) Predict(o Options) (*breakdown.Prediction, error) {
 	w, before, kept := f.world, f.replay, f.kept
 	then := w.changed(rec, o.Changes)
 	after := then.run(turn)
-	var worst *simulation
+	var worst, steep *simulation
 	limited, more := then.limited(before, after)
 	if len(more) > 0 && len(o.Changes) > 0 {
 		worst = limited.run(turn)
 	}
+	if len(then.awaits) > 0 && len(o.Changes) > 0 {
+		steep = then.slower().run(turn)
+	}
 	p := &breakdown.Prediction{Schema: breakdown.WhatIfSchema, Load: w.load().String(), Told: o.Load == Told, Clients: len(w.clients), Replayed: rec.length}
 	p.Changes = planned(o.Changes)
-	p.Endpoints = rec.endpointsPredicted(before, after, worst)
+	p.Endpoints = rec.endpointsPredicted(before, after, worst, steep)
 	if worst != nil {
 		p.Unknown = append(p.Unknown, more...)
 	}
-	rec.caveats(p, w, kept, o.Changes)
+	var paces []breakdown.Assumption
+	if len(o.Changes) > 0 {
+		paces = w.pacesThatMatter(before, after)
+	}
+	rec.caveats(p, w, kept, paces, o.Changes)
 	return p, nil
 }
 
@@ -75,8 +82,7 @@ func (rec *Recording) fit(load Load, limits []Change, turn int64) (*world, *simu
 	var kept []resource
 	for {
 		w := rec.world(load)
-		var unclear []resource
-		w.requests, w.resources, unclear = rec.link(limits, keep)
+		unclear := rec.link(w, limits, keep)
 		w.calibrate(rec, turn)
 		s := w.run(turn)
 		wall, n := int64(0), int64(0)
@@ -92,6 +98,11 @@ func (rec *Recording) fit(load Load, limits []Change, turn int64) (*world, *simu
 			if d := math.Abs(float64(s.held[i].waited)/float64(max(1, len(s.outcomes)))-was) / most; d > by {
 				worst, by = i, d
 			}
+		}
+		if worst < 0 && len(w.awaits) > 0 && math.Abs(s.mean()-float64(wall)/float64(n)) > off*float64(wall)/float64(n) {
+			w.paces, w.awaits = nil, nil // not understood either
+			w.calibrate(rec, turn)
+			s = w.run(turn)
 		}
 		if worst < 0 {
 			return w, s, append(kept, unclear...)
@@ -119,6 +130,15 @@ func (w *world) load() Load {
 		return Closed
 	}
 	return Open
+}
+
+// mean returns the mean wall time of the requests that count, in ns.
+func (s *simulation) mean() float64 {
+	sum := int64(0)
+	for i := range s.outcomes {
+		sum += s.outcomes[i].end - s.outcomes[i].start
+	}
+	return float64(sum) / float64(max(1, len(s.outcomes)))
 }
 
 // turn returns how long goroutines beside the requests run at a time, in ns.
@@ -241,9 +261,9 @@ func (r *result) add(wall int64, spent *[breakdown.NumBuckets]int64) {
 
 // endpointsPredicted returns each endpoint before and after, those with the most request
 // time first.
-func (rec *Recording) endpointsPredicted(before, after, worst *simulation) []breakdown.EndpointPredicted {
+func (rec *Recording) endpointsPredicted(before, after, worst, steep *simulation) []breakdown.EndpointPredicted {
 	n := len(rec.endpoints)
-	recorded, same, then, least := make([]result, n), make([]result, n), make([]result, n), make([]result, n)
+	recorded, same, then, least, slow := make([]result, n), make([]result, n), make([]result, n), make([]result, n), make([]result, n)
 	for i := range rec.requests {
 		if r := &rec.requests[i]; r.whole {
 			recorded[rec.endpointOf[r.name]].add(r.wall(), &r.spent)
@@ -252,7 +272,7 @@ func (rec *Recording) endpointsPredicted(before, after, worst *simulation) []bre
 	for _, x := range []struct {
 		from *simulation
 		to   []result
-	}{{before, same}, {after, then}, {worst, least}} {
+	}{{before, same}, {after, then}, {worst, least}, {steep, slow}} {
 		if x.from == nil {
 			continue
 		}
@@ -270,6 +290,9 @@ func (rec *Recording) endpointsPredicted(before, after, worst *simulation) []bre
 		}
 		p := breakdown.EndpointPredicted{Name: e.Name, Route: e.Route, Kind: e.Kind}
 		p.Before, p.Replayed, p.After = recorded[i].predicted(rec.length), same[i].predicted(before.lasted()), then[i].predicted(after.lasted())
+		if steep != nil && len(slow[i].walls) > 0 {
+			widen(&p.After, &slow[i])
+		}
 		p.After = corrected(&p.After, &p.Before, &p.Replayed)
 		if worst != nil && len(least[i].walls) > 0 {
 			limited := least[i].predicted(worst.lasted())
@@ -355,6 +378,29 @@ func (r *result) half(of func(sorted []int64) float64) int64 {
 
 func quantile(sorted []int64, q float64) int64 {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
+}
+
+// widen makes the intervals of a prediction wide enough for another outcome that is as far
+// off as the pace of other systems may be.
+func widen(p *breakdown.Predicted, other *result) {
+	sorted := slices.Sorted(slices.Values(other.walls))
+	sum := int64(0)
+	for _, w := range sorted {
+		sum += w
+	}
+	for _, x := range []struct {
+		is, other int64
+		ci        *[2]int64
+	}{
+		{p.Mean, sum / int64(len(sorted)), &p.MeanCI},
+		{p.P50, quantile(sorted, 0.50), &p.P50CI},
+		{p.P95, quantile(sorted, 0.95), &p.P95CI},
+		{p.P99, quantile(sorted, 0.99), &p.P99CI},
+	} {
+		by := float64(x.other - x.is)
+		x.ci[0] = max(0, x.is-int64(math.Hypot(float64(x.is-x.ci[0]), by)))
+		x.ci[1] = x.is + int64(math.Hypot(float64(x.ci[1]-x.is), by))
+	}
 }
 
 // corrected takes out of a prediction the part by which the replay without a change is

@@ -15,6 +15,9 @@ type world struct {
 	others     *breakdown.Load
 	offset     int64
 	scale      float64 // of others
+	paces      []pace  // of other systems
+	awaits     []await // nil if the duration of no call depends on the calls in flight
+	steeper    int     // 1 if the paces are as steep as they may be
 }
 
 // quantum is how long a goroutine may run while others are waiting for a processor, in ns.
@@ -41,6 +44,7 @@ type task struct {
 	waits   []int32 // threads that it still waits for
 	joined  int64   // when it began to
 	spans   []span  // of threads other than the first
+	clock   *clock  // of a task that rings it; it has no steps
 }
 
 // A span is a part of a thread's time, for the path of whoever waited for it.
@@ -76,12 +80,15 @@ type simulation struct {
 	through  []int64 // when each client had sent all its requests, 0 before
 	going    int     // clients that have not
 	chunk    int64
-	starts   int64 // how often an idle processor ran something for a request that counts
+	starts   int64      // how often an idle processor ran something for a request that counts
+	clocks   []clock    // by pace
+	clocksOf [][]*clock // by resource
 }
 
 // run replays the requests and returns those that began and ended within the window.
 func (w *world) run(turn int64) *simulation {
 	s := &simulation{world: *w, free: w.processors, chunk: min(max(turn, 20_000), quantum), held: make([]holders, len(w.resources)), through: make([]int64, len(w.clients)), going: len(w.clients)}
+	s.setClocks()
 	for i, list := range s.clients {
 		first := s.requests[list[0]].start
 		for _, r := range list {
@@ -159,6 +166,10 @@ func (s *simulation) start(f *flight, request int32) {
 // resume lets a task go on: it arrives, its delay is over, it has a processor, or its turn
 // on one is over.
 func (s *simulation) resume(t *task) {
+	if t.clock != nil {
+		s.ring(t.clock)
+		return
+	}
 	if t.of != nil && t.of.request < 0 { // it arrives
 		list := s.clients[t.of.client]
 		s.start(t.of, list[t.of.nth])
@@ -210,8 +221,11 @@ func (s *simulation) advance(t *task) {
 			return
 		case stays:
 			s.leave(t)
-			s.spend(t, s.whats[p.what].bucket, s.now, s.now+p.time)
 			t.next++
+			if len(s.awaits) > 0 && p.arg > 0 && s.await(t, p) {
+				return
+			}
+			s.spend(t, s.whats[p.what].bucket, s.now, s.now+p.time)
 			if p.time > 0 {
 				s.at(s.now+p.time, t)
 				return
@@ -346,8 +360,7 @@ type holders struct {
 func (s *simulation) take(t *task, resource int32) bool {
 	r, h := &s.resources[resource], &s.held[resource]
 	if r.capacity == 0 || h.used < r.capacity {
-		h.count(s.now)
-		h.used++
+		s.use(resource, 1)
 		return false
 	}
 	s.leave(t)
@@ -361,8 +374,7 @@ func (s *simulation) take(t *task, resource int32) bool {
 func (s *simulation) give(resource int32) {
 	r, h := &s.resources[resource], &s.held[resource]
 	if len(h.waiting) == 0 {
-		h.count(s.now)
-		h.used--
+		s.use(resource, -1)
 		return
 	}
 	t := h.waiting.next().task
@@ -371,6 +383,24 @@ func (s *simulation) give(resource int32) {
 		h.waited += s.now - t.since
 	}
 	s.at(s.now, t)
+}
+
+// use changes how many of a resource are taken.
+func (s *simulation) use(resource int32, by int) {
+	h := &s.held[resource]
+	h.count(s.now)
+	if len(s.clocksOf) == 0 {
+		h.used += by
+		return
+	}
+	list := s.clocksOf[resource]
+	for _, c := range list {
+		c.advance(s.now, h.used)
+	}
+	h.used += by
+	for _, c := range list {
+		s.expect(c)
+	}
 }
 
 // turnOf returns when a task's turn would come if it waited as long as recorded. Some queues

@@ -20,7 +20,7 @@ const (
 type step struct {
 	time int64 // ns; of joins, as recorded; of takes, when it was taken in the recording
 	what int32 // index into Recording.whats, of runs, stays and queues
-	arg  int32 // of runs that take no time: how long the goroutine waited for a processor, ns
+	arg  int32 // of runs that take no time: how long the goroutine waited for a processor, ns; of stays, from 1, the await
 	by   int32 // the goroutine that does it, an index into Recording.goroutines; 0 for the request's own
 	call int16 // the request's call that it is part of, from 1; 0 if none
 	kind kind
