@@ -6,10 +6,17 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
@@ -17,16 +24,18 @@ import (
 	"timesink/cmd/internal/child"
 	"timesink/cmd/internal/load"
 	"timesink/cmd/internal/testbin"
+	"timesink/cmd/internal/testpg"
 	"timesink/cmd/internal/vin"
 	"timesink/cmd/internal/vin/stack"
 	"timesink/collect"
 )
 
 var (
-	whole    = flag.Bool("whole", false, "make the changes in real services: 16 rows, some minutes each")
+	whole    = flag.Bool("whole", false, "make the changes in real services: 20 rows, some minutes each")
 	captures = flag.Int("captures", 6, "captures a side")
 	window   = flag.Duration("window", 5*time.Second, "window of a capture")
 	rows     = flag.String("rows", ".", "the rows whose name matches")
+	keep     = flag.String("keep", "", "keep the captures in this `folder`")
 )
 
 // A row is one change: how it is predicted, and how it is made.
@@ -80,6 +89,40 @@ func tuned(connections int, path string, flags ...string) side {
 	}}
 }
 
+// asking is a side that calls an upstream and then a database, which answers a query.
+func asking(connections int, base time.Duration, postgres func(*testing.T) string, query string) side {
+	return side{connections: connections, start: func(t *testing.T) (string, string) {
+		var upstream vin.Ready
+		start(t, testbin.Build(t, "cmd/vinservice"), &upstream, append([]string{"upstreams", "--leash"}, vin.Args(vin.UpstreamsConfig{Listen: "127.0.0.1:0", Base: base, Noise: base, Seed: 1})...)...)
+		var ready struct{ URL string }
+		start(t, testbin.Build(t, "cmd/internal/whatif/tuned"), &ready, "--upstream", upstream.URL+"/recalls/1HGCM82633A004352", "--postgres", postgres(t), "--query", query)
+		return ready.URL + "/lookup", ready.URL
+	}}
+}
+
+// onOneCore starts a PostgreSQL that has one core for all queries.
+func onOneCore(t *testing.T) string {
+	dsn := testpg.Start(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var data string
+	if err := conn.QueryRow(t.Context(), "SHOW data_directory").Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(pid), "\n")
+	if out, err := exec.Command("taskset", "-p", "-c", strconv.Itoa(runtime.NumCPU()-1), first).CombinedOutput(); err != nil {
+		t.Fatalf("taskset: %v: %s", err, out)
+	}
+	return dsn
+}
+
 func start(t *testing.T, exe string, ready any, args ...string) {
 	t.Helper()
 	p, err := child.Start(t.Context(), exe, args, ready)
@@ -89,15 +132,22 @@ func start(t *testing.T, exe string, ready any, args ...string) {
 	t.Cleanup(func() { p.Stop() })
 }
 
-func keep(*stack.Config) {}
+func same(*stack.Config) {}
+
+// The queries of the rows about the pace of a database: one that computes, and one that waits
+// for its turn.
+const (
+	computes = "SELECT count(*) FROM generate_series(1, 60000)"
+	inTurn   = "SELECT pg_advisory_xact_lock(1), pg_sleep(0.005)"
+)
 
 // reality is the table.
 var reality = []row{
-	{"sequential calls made concurrent", []asked{{kind: replay.Concurrent, at: "vin.(*API).fetch"}}, decoder(2, keep), decoder(2, func(c *stack.Config) { c.Service.Calls = vin.Concurrent }), false},
-	{"connections kept", []asked{{kind: replay.Reuse}}, decoder(2, func(c *stack.Config) { c.Service.KeepAlive = false }), decoder(2, keep), false},
+	{"sequential calls made concurrent", []asked{{kind: replay.Concurrent, at: "vin.(*API).fetch"}}, decoder(2, same), decoder(2, func(c *stack.Config) { c.Service.Calls = vin.Concurrent }), false},
+	{"connections kept", []asked{{kind: replay.Reuse}}, decoder(2, func(c *stack.Config) { c.Service.KeepAlive = false }), decoder(2, same), false},
 	{"connections kept, calls concurrent", []asked{{kind: replay.Reuse}, {kind: replay.Concurrent, at: "vin.(*API).fetch"}},
 		decoder(2, func(c *stack.Config) { c.Service.KeepAlive = false }), decoder(2, func(c *stack.Config) { c.Service.Calls = vin.Concurrent }), false},
-	{"a slow database made fast", []asked{{kind: replay.Scale, at: "db", factor: 2.0 / 42}}, decoder(4, slowDB(40*time.Millisecond)), decoder(4, keep), false},
+	{"a slow database made fast", []asked{{kind: replay.Scale, at: "db", factor: 2.0 / 42}}, decoder(4, slowDB(40*time.Millisecond)), decoder(4, same), false},
 	{"a pool of 1 made 2, 4 clients", []asked{{kind: replay.Pool, at: "db", number: 2}}, decoder(4, pool(1)), decoder(4, pool(2)), true},
 	{"a pool of 2 made 4, 8 clients", []asked{{kind: replay.Pool, at: "db", number: 4}}, decoder(8, pool(2)), decoder(8, pool(4)), true},
 	{"a pool of 1 made 8, 8 clients", []asked{{kind: replay.Pool, at: "db", number: 8}}, decoder(8, pool(1)), decoder(8, pool(8)), true},
@@ -111,7 +161,14 @@ var reality = []row{
 	{"no garbage", []asked{{kind: replay.Scale, at: "gc"}}, tuned(4, "/garbage", "--garbage=4"), tuned(4, "/garbage", "--garbage=0"), false},
 	{"a slow database made fast, calls concurrent", []asked{{kind: replay.Scale, at: "db", factor: 2.0 / 42}, {kind: replay.Concurrent, at: "vin.(*API).fetch"}},
 		decoder(3, slowDB(40*time.Millisecond)), decoder(3, func(c *stack.Config) { c.Service.Calls = vin.Concurrent }), false},
+	{"half the clients of a busy database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, onOneCore, computes), asking(4, 15*time.Millisecond, onOneCore, computes), false},
+	{"a fast upstream before a busy database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, onOneCore, computes), asking(6, 10*time.Millisecond, onOneCore, computes), false},
+	{"half the clients of a locked database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, ofItsOwn, inTurn), asking(4, 15*time.Millisecond, ofItsOwn, inTurn), false},
+	{"a fast upstream before a locked database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, ofItsOwn, inTurn), asking(6, 10*time.Millisecond, ofItsOwn, inTurn), false},
 }
+
+// ofItsOwn starts a PostgreSQL.
+func ofItsOwn(t *testing.T) string { return testpg.Start(t) }
 
 func slowDB(d time.Duration) func(*stack.Config) {
 	return func(c *stack.Config) { c.Service.SlowDB = d }
@@ -296,6 +353,9 @@ func take(t *testing.T, url, pprof string, connections int) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "case.zip")
+	if *keep != "" {
+		path = filepath.Join(*keep, fmt.Sprintf("%s-%d.zip", filepath.Base(t.Name()), time.Now().UnixNano()))
+	}
 	if _, err := collect.Run(ctx, collect.Config{Target: target, Window: *window}, path); err != nil {
 		t.Fatal(err)
 	}

@@ -1,14 +1,15 @@
 // Command tuned is a service whose faults can be turned up and down, for predictions of
 // what that brings: it calls an upstream with its own workers, one call for each item, or
-// again after a pause, and makes garbage.
+// again after a pause, makes garbage, and asks a database.
 //
-//	tuned --upstream URL [--workers N] [--items N] [--pause D] [--garbage N]
+//	tuned --upstream URL [--workers N] [--items N] [--pause D] [--garbage N] [--postgres DSN --query SQL]
 //
 // It prints one line of JSON with its addresses when it is ready, and exits with its
 // standard input.
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -18,6 +19,8 @@ import (
 	_ "net/http/pprof"
 	"os"
 	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
 // A service is the handlers and what they share.
@@ -28,6 +31,8 @@ type service struct {
 	items    int
 	pause    time.Duration
 	garbage  int
+	db       *sql.DB
+	query    string
 }
 
 var sink []byte
@@ -38,12 +43,29 @@ func main() {
 	flag.StringVar(&s.upstream, "upstream", "", "`URL` to call")
 	flag.IntVar(&s.items, "items", 4, "items of a list")
 	flag.DurationVar(&s.pause, "pause", 20*time.Millisecond, "pause before a call is made again")
+	postgres := flag.String("postgres", "", "`DSN` of the database")
+	flag.StringVar(&s.query, "query", "SELECT 1", "`SQL` that it is asked")
 	flag.IntVar(&s.garbage, "garbage", 0, "megabytes of garbage in each request")
 	flag.Parse()
-	if err := s.serve(*workers); err != nil {
+	err := s.open(*postgres)
+	if err == nil {
+		err = s.serve(*workers)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "tuned:", err)
 		os.Exit(1)
 	}
+}
+
+// open opens the database, if there is one.
+func (s *service) open(dsn string) (err error) {
+	if dsn != "" {
+		s.db, err = sql.Open("pgx", dsn)
+		if err == nil {
+			s.db.SetMaxIdleConns(64)
+		}
+	}
+	return err
 }
 
 func (s *service) serve(workers int) error {
@@ -53,6 +75,7 @@ func (s *service) serve(workers int) error {
 	http.HandleFunc("/jobs", s.answer(s.handOver))
 	http.HandleFunc("/items", s.answer(s.each))
 	http.HandleFunc("/again", s.answer(s.again))
+	http.HandleFunc("/lookup", s.answer(s.lookup))
 	http.HandleFunc("/garbage", s.answer(s.litter))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -117,6 +140,25 @@ func (s *service) again() error {
 }
 
 func (s *service) rest() { time.Sleep(s.pause) }
+
+// lookup calls the upstream and asks the database.
+func (s *service) lookup() error {
+	if err := s.fetch(); err != nil {
+		return err
+	}
+	return s.ask()
+}
+
+func (s *service) ask() error {
+	rows, err := s.db.Query(s.query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
 
 func (s *service) litter() error {
 	for range s.garbage * 16 {
