@@ -49,10 +49,12 @@ func isCgo(file string) bool { return strings.HasPrefix(path.Base(file), "_cgo_"
 
 // isStandard reports whether a package belongs to GOROOT: its first element is one that
 // GOROOT has, and its files are in GOROOT/src or, trimmed, in the package's own path.
-// The runtime's files also hold functions of other packages, such as time.Sleep.
+// The runtime's files also hold functions of other packages, such as time.Sleep, and
+// GOROOT's internal packages hold some of the runtime's, such as runtime.mapassign.
 func isStandard(pkg, dir string) bool {
 	in := func(folder string) bool { return dir == folder || strings.HasSuffix(dir, "/src/"+folder) }
-	return ofStandard(pkg) && (in(pkg) || in("runtime"))
+	internal := strings.HasPrefix(dir, "internal/") || strings.Contains(dir, "/src/internal/")
+	return ofStandard(pkg) && (in(pkg) || in("runtime") || internal)
 }
 
 // ofStandard reports whether a package's path looks like one of GOROOT. The service's
