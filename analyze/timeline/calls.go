@@ -331,7 +331,7 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	case phase < s.phase, c.Begins && !s.begins:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from))
+		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from) && !slices.ContainsFunc(s.asked, c.comesLike))
 	}
 	unasked := s.cut && len(s.asked) == 0 // only its answer was seen
 	return writes && s.answered && (unasked || slices.Contains(s.asked, c) || !c.comesLike(s.from))

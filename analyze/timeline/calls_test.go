@@ -264,3 +264,27 @@ func (s *script) writes(g int32, stack string) {
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateSyscall, Stack: s.stack(stack)})
 	s.add(trace.Record{Op: trace.OpState, G: g, Other: -1, State: trace.StateRunning})
 }
+
+// A service may write a query in one function and read the answer in another: it is one
+// call, whose answer was read.
+func TestQueryThatTheServiceWritesAndReadsItself(t *testing.T) {
+	const (
+		asks    = " < net.(*conn).Write < github.com/miekg/dns.(*Conn).WriteMsg < main.ask < " + served
+		answers = " < net.(*conn).Read < github.com/miekg/dns.(*Conn).ReadMsg < main.answer < " + served
+	)
+	s := newScript()
+	for range 2 {
+		s.writes(1, "syscall.write"+asks)
+		s.waits(1, "internal/poll.(*FD).Read"+answers)
+		s.writes(1, "syscall.read"+answers)
+	}
+	calls := s.request(t).Calls
+	if len(calls) != 2 {
+		t.Errorf("%d calls, want 2", len(calls))
+	}
+	for _, c := range calls {
+		if c.Unread {
+			t.Error("an answer is said not to have been read")
+		}
+	}
+}
