@@ -21,8 +21,9 @@ type routing struct {
 	of      map[string][]*callSite // by the function that calls
 	boards  map[string]*board      // by the function that calls
 	chains  map[*breakdown.Chain][]*callee
-	called  map[string]int  // the number of call sites of a function
-	led     map[string]bool // the functions of the service's that were seen to lead requests on to its handlers
+	called  map[string]int           // the number of call sites of a function
+	led     map[string]bool          // the functions that were seen to lead requests on to the service's handlers
+	ledFrom map[breakdown.Frame]bool // the same, with the lines from which they did
 	callees int
 	groups  map[string]*group
 	one     []*callee // for the request at hand
@@ -54,8 +55,7 @@ type callee struct {
 	own bool
 	// dispatched is set for a library's handler, within if the caller is one too.
 	dispatched, within bool
-	// from are the calls, each as a compiled function and an address in it.
-	from []origin
+	from               []origin
 	// requests counts the requests seen to call it, alone those of them not seen to
 	// call another callee here.
 	requests, alone int64
@@ -65,9 +65,12 @@ type callee struct {
 	beside int
 }
 
+// An origin is a call, as a compiled function and an address in it. If it was a library's
+// function that called for it, via is that with its line.
 type origin struct {
 	caller string
 	pc     uint64
+	via    breakdown.Frame
 }
 
 // A group is the set of functions that requests of one endpoint were seen to call, each
@@ -76,13 +79,13 @@ type group struct{ callees []*callee }
 
 func newRouting(a *account) *routing {
 	return &routing{account: a, calls: map[sourceLine]*callSite{}, of: map[string][]*callSite{}, chains: map[*breakdown.Chain][]*callee{},
-		called: map[string]int{}, led: map[string]bool{}, boards: map[string]*board{}, groups: map[string]*group{}}
+		called: map[string]int{}, led: map[string]bool{}, ledFrom: map[breakdown.Frame]bool{}, boards: map[string]*board{}, groups: map[string]*group{}}
 }
 
-// lead takes the functions that a trace showed to lead requests on.
-func (t *routing) lead(functions []string) {
-	for _, f := range functions {
-		t.led[f] = true
+// lead takes the frames that a trace showed to lead requests on.
+func (t *routing) lead(frames []breakdown.Frame) {
+	for _, f := range frames {
+		t.led[strings.TrimSuffix(f.Function, "-fm")], t.ledFrom[f] = true, true
 	}
 }
 
@@ -160,7 +163,7 @@ func (t *routing) learn(c *breakdown.Chain) (callees []*callee, outdated []*endp
 			}
 		}
 		k := s.callees[j]
-		if o := (origin{step.Function, step.PC}); !slices.Contains(k.from, o) {
+		if o := (origin{step.Function, step.PC, (*c)[i+1].Via}); !slices.Contains(k.from, o) {
 			k.from = append(k.from, o)
 		}
 		callees = append(callees, k)
@@ -302,8 +305,14 @@ func (v *naming) passes(k *callee) bool {
 		v.known[k] = slices.Contains(v.routedBy(k), k)
 		return v.known[k]
 	}
-	v.known[k] = k.answers() && (k.within || k.at.leadsApart() || v.leads(k) || v.closurePasses(k))
+	v.known[k] = k.answers() && (k.within || k.at.leadsApart() || v.leads(k) || v.closurePasses(k) && !v.callsBack(k))
 	return v.known[k]
+}
+
+// callsBack reports whether libraries' functions that lead requests on have called k at
+// other places only, as to format the name of a span: they were not about to lead one on.
+func (v *naming) callsBack(k *callee) bool {
+	return !slices.ContainsFunc(k.from, func(o origin) bool { return !v.led[o.via.Function] || v.ledFrom[o.via] })
 }
 
 // leads reports whether a call that ends in a library's handler is made by middleware,
@@ -351,7 +360,7 @@ func (k *callee) isByOneCall(o *callee) bool {
 	common := false
 	for _, a := range k.from {
 		for _, b := range o.from {
-			if a == b {
+			if a.isCallOf(b) {
 				return true
 			}
 			// Instances of a generic function share a name.
@@ -359,6 +368,12 @@ func (k *callee) isByOneCall(o *callee) bool {
 		}
 	}
 	return !common
+}
+
+// isCallOf reports whether two origins are one call. A library's function may have called
+// for it at several places.
+func (o origin) isCallOf(other origin) bool {
+	return o.caller == other.caller && o.pc == other.pc && (o.via == other.via || o.via.Function != other.via.Function)
 }
 
 // byClosures reports whether all callers here are closures.

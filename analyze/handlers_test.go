@@ -13,7 +13,8 @@ import (
 
 // chainOf parses "main.auth.func1@9 main.get": functions, the outermost first, with the
 // line where each called the next, and "@9/7" for one of several calls on a line. A
-// library's handler has a "!" before it, and a handler that no router led to a "^".
+// library's handler has a "!" before it, and a handler that no router led to a "^". Behind
+// a "%" is the library's function that called it, with its line: "main.name%tel.serve:7".
 func chainOf(text string) *breakdown.Chain {
 	var c breakdown.Chain
 	for _, step := range strings.Fields(text) {
@@ -21,6 +22,10 @@ func chainOf(text string) *breakdown.Chain {
 		var s breakdown.Step
 		name, s.Dispatched = strings.CutPrefix(name, "!")
 		name, s.Unrouted = strings.CutPrefix(name, "^")
+		name, via, _ := strings.Cut(name, "%")
+		if via != "" {
+			s.Via = linesOf(via)[0]
+		}
 		s.Function = name
 		if at != "" {
 			var call int
@@ -128,7 +133,48 @@ func TestTheRoutesOwnFunctionIsTheEndpoint(t *testing.T) {
 			for i, text := range c.requests {
 				f.add(request(int64(100*i), text, known))
 			}
-			f.routing.lead(c.led)
+			f.routing.lead(linesOf(c.led...))
+			if got := endpointsOf(f); got != c.want {
+				t.Errorf("%s, not %s", got, c.want)
+			}
+		})
+	}
+}
+
+// linesOf parses functions with or without a line: "tel.serve:7".
+func linesOf(texts ...string) (frames []breakdown.Frame) {
+	for _, text := range texts {
+		name, line, _ := strings.Cut(text, ":")
+		f := breakdown.Frame{Function: name, File: "lib.go"}
+		fmt.Sscan(line, &f.Line)
+		frames = append(frames, f)
+	}
+	return frames
+}
+
+// Middleware of a library may call the service back, as to format the name of a span.
+// Requests that were seen in such a function only were not passed on to it.
+func TestFunctionsThatMiddlewareCallsBackAreNoHandlers(t *testing.T) {
+	const before, name = "^main.main.func9@1 !tel.New.func1@2", "main.main.func1%tel.serve:97"
+	for _, c := range []struct {
+		name     string
+		led      []string
+		requests []string
+		want     string
+	}{
+		{"called where requests are not led on", []string{"main.main.func9", "tel.New.func1", "tel.serve:179"}, []string{before + " " + name, before + " " + name}, "tel.New.func1 2"},
+		{"beside a library's handler", []string{"main.main.func9", "tel.New.func1", "tel.serve:179"}, []string{before + " " + name, before + " !files.(*Files).ServeHTTP%tel.serve:179"},
+			"files.(*Files).ServeHTTP 1, tel.New.func1 1"},
+		{"called where requests are led on", []string{"main.main.func9", "tel.New.func1", "tel.serve:97"}, []string{before + " " + name, before + " " + name}, "main.main.func1 2"},
+		{"called by a function that leads none on", []string{"main.main.func9", "tel.New.func1"}, []string{before + " " + name, before + " " + name}, "main.main.func1 2"},
+		{"a router that calls some handlers and dispatches to others", []string{"main.main.func9", "tel.New.func1", "tel.serve:179"}, []string{before + " main.a%tel.serve:97", before + " main.b%tel.serve:97"}, "main.a 1, main.b 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, known := newFold(0), map[string]*breakdown.Chain{}
+			for i, text := range c.requests {
+				f.add(request(int64(100*i), text, known))
+			}
+			f.routing.lead(linesOf(c.led...))
 			if got := endpointsOf(f); got != c.want {
 				t.Errorf("%s, not %s", got, c.want)
 			}

@@ -115,7 +115,7 @@ func TestConnectionsTellWhoseRequestsTheyCarry(t *testing.T) {
 // A sample in middleware does not show the handler.
 func TestRequestsSampledInMiddlewareGoToTheirHandlers(t *testing.T) {
 	q := newQuiet()
-	q.f.routing.lead([]string{"main.logged.func1"})
+	q.f.routing.lead(linesOf("main.logged.func1"))
 	for i := range 1000 {
 		name := "main.handler"
 		if i%2 == 0 {
@@ -141,7 +141,7 @@ func TestRequestsStoppedInMiddlewareGoToTheirHandlers(t *testing.T) {
 		{"of their own accord", false, map[string]int64{"main.handler": 1000, "otel.traced.func1": 50}},
 	} {
 		q := newQuiet()
-		q.f.routing.lead([]string{"otel.traced.func1"})
+		q.f.routing.lead(linesOf("otel.traced.func1"))
 		for i := range 1000 {
 			q.serve(int64(i%4), "main.handler", 500, 7)
 			if i%20 == 0 {

@@ -81,6 +81,9 @@ type Step struct {
 	// Dispatched is set if it is a library's handler: the function before may be the
 	// endpoint, or middleware around it.
 	Dispatched bool
+	// Via is the library's function that called it for the function before, with the
+	// place of that call. It is zero if there is none.
+	Via Frame
 	// Unrouted is set for an Endpoint that no router led to: it may be one itself.
 	Unrouted bool
 }

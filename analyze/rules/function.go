@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -37,12 +36,12 @@ func (t *Table) function(f breakdown.Frame) *function {
 		return known
 	}
 	name := BaseName(f.Function)
-	fn := &function{module: moduleOf(f), repo: workspaceOf(f), standard: ofStandard(packageOf(f.Function)), dispatch: dispatchOf(name)}
+	fn := &function{module: moduleOf(f), repo: workspaceOf(f), standard: ofStandard(packageOf(f.Function)) || isStandard(f), dispatch: dispatchOf(name)}
 	fn.gopath = fn.repo != "" && isInfrastructure(packageOf(f.Function))
 	certain, adopted := t.owns(f, fn)
 	fn.service, fn.certain = certain || adopted, certain
 	fn.unit = t.units != nil && t.units.MatchString(f.Function)
-	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, joins) && !isStandard(packageOf(f.Function), path.Dir(slashed(f.File)))
+	fn.library = !fn.service && !isGlue(f) && !strings.HasPrefix(name, joins) && !isStandard(f)
 	for i := range t.own {
 		if covers(t.own[i].Func, name) {
 			fn.add(&t.own[i])

@@ -129,14 +129,13 @@ func findHandler(c *Class, funcs []*function) (led int) {
 		}
 	}
 	c.Handler, c.Depth = c.handler(called[handler]), handler+1
-	for _, i := range called[:handler] {
-		if funcs[called[handler]].service {
-			c.Led = append(c.Led, c.handler(i))
-		}
+	if funcs[called[handler]].service {
+		c.Led = c.Stack[called[handler]+1 : called[0]+1]
 	}
 	c.Unrouted = !slices.ContainsFunc(funcs[called[handler]+1:], isRouting)
 	c.Dispatched = min(len(called)-1-handler, deepest-1)
 	c.Below = below(c, funcs, called[handler:])
+	c.Via = via(funcs, c.Below)
 	return led
 }
 
@@ -174,6 +173,26 @@ func below(c *Class, funcs []*function, called []int) []int {
 	}
 	if len(out) == 1 {
 		return nil
+	}
+	return out
+}
+
+// via returns, for each of the functions below a handler, the library's function that
+// called it for the one before, -1 if there is none. What only dispatches is left out.
+func via(funcs []*function, below []int) []int {
+	out := make([]int, len(below))
+	for n, i := range below {
+		out[n] = -1
+		if n == 0 {
+			continue
+		}
+		at := i + 1
+		for at < below[n-1] && (funcs[at].standard || funcs[at].dispatch != dispatchNone) {
+			at++
+		}
+		if !funcs[at].service {
+			out[n] = at
+		}
 	}
 	return out
 }

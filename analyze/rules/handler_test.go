@@ -83,11 +83,16 @@ func TestMiddlewareLeadsToTheServicesHandlers(t *testing.T) {
 	)
 	table := New()
 	for _, c := range []struct{ handler, led string }{
-		{"main.get", tel + " main.logged.func1"},
-		{"net/http.(*fileHandler).ServeHTTP", tel}, // to the service's own, which may be the route's
+		{"main.get", "net/http.HandlerFunc.ServeHTTP main.logged.func1 net/http.HandlerFunc.ServeHTTP " + tel},
+		{"main.get < " + fn + "example.com/count.New.func1 < main.traced.func1", "net/http.HandlerFunc.ServeHTTP example.com/count.New.func1 main.traced.func1 net/http.HandlerFunc.ServeHTTP main.logged.func1 net/http.HandlerFunc.ServeHTTP " + tel},
+		{"net/http.(*fileHandler).ServeHTTP", "net/http.HandlerFunc.ServeHTTP " + tel}, // to the service's own, which may be the route's
 	} {
 		got := table.Classify(stack("time.Sleep < " + c.handler + " < " + fn + "main.logged.func1 < " + fn + tel + " < " + fn + mux))
-		if led := strings.Join(got.Led, " "); led != c.led {
+		var names []string
+		for _, f := range got.Led {
+			names = append(names, f.Function)
+		}
+		if led := strings.Join(names, " "); led != c.led {
 			t.Errorf("to %s: led by %q, not by %q", c.handler, led, c.led)
 		}
 	}
@@ -142,6 +147,35 @@ func TestFunctionsThatARequestMayHaveBeenPassedOnTo(t *testing.T) {
 		}
 		if below := strings.Join(names, " < "); below != c.below {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, below, c.below)
+		}
+	}
+}
+
+// Class.Via holds the library's functions that call what a request was passed on to.
+func TestLibraryThatCallsTheNextFunction(t *testing.T) {
+	const (
+		fn   = "net/http.HandlerFunc.ServeHTTP < "
+		serv = "example.com/tel.(*middleware).serve < example.com/tel.New.func1 < "
+		conn = "net/http.serverHandler.ServeHTTP < net/http.(*conn).serve"
+	)
+	table := New()
+	for _, c := range []struct{ name, stack, via string }{
+		{"a function of middleware's", "time.Sleep < shop/api.name.func1 < " + serv + fn + conn, "- example.com/tel.(*middleware).serve"},
+		{"middleware itself", "time.Sleep < shop/api.name.func1 < example.com/tel.New.func1 < " + fn + conn, "- example.com/tel.New.func1"},
+		{"a dispatch", "time.Sleep < net/http.(*fileHandler).ServeHTTP < " + fn + serv + fn + "shop/api.logged.func1 < " + fn + conn, "- - example.com/tel.(*middleware).serve"},
+		{"the service", "time.Sleep < shop/api.load < shop/api.get.func1 < " + fn + conn, "- -"},
+	} {
+		got := table.Classify(stack(c.stack))
+		var names []string
+		for _, i := range got.Via {
+			name := "-"
+			if i >= 0 {
+				name = got.Stack[i].Function
+			}
+			names = append(names, name)
+		}
+		if via := strings.Join(names, " "); via != c.via {
+			t.Errorf("%s: called by %q, not by %q", c.name, via, c.via)
 		}
 	}
 }

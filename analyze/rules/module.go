@@ -20,7 +20,7 @@ import (
 // files do not show where a module ends; repositoryOf supplies that.
 func moduleOf(f breakdown.Frame) string {
 	pkg, file := packageOf(f.Function), slashed(f.File)
-	if isStandard(pkg, path.Dir(file)) || strings.HasPrefix(pkg, "vendor/") {
+	if isStandard(f) || strings.HasPrefix(pkg, "vendor/") {
 		return ""
 	}
 	if end := versionEnd(file); end > 0 {
@@ -118,10 +118,7 @@ func bazelName(module string) string {
 // dependencies look like the service's own code. So does the main module of a build
 // with -trimpath.
 func workspaceOf(f breakdown.Frame) string {
-	pkg, dir := packageOf(f.Function), path.Dir(slashed(f.File))
-	if i := strings.LastIndex(dir, "/src/"); i >= 0 {
-		dir = dir[i+len("/src/"):]
-	}
+	pkg, dir := packageOf(f.Function), inSource(path.Dir(slashed(f.File)))
 	if pkg == "main" {
 		pkg = dir
 	}

@@ -93,6 +93,13 @@ func innermost(parts []string) []string {
 	return parts
 }
 
+// isInlined reports whether the name of a closure may begin with a function that it was
+// inlined into.
+func isInlined(fn string) bool {
+	_, parts := named(fn)
+	return len(parts) > 1
+}
+
 // IsClosure reports whether the compiler named the function because its source does
 // not.
 func IsClosure(function string) bool {

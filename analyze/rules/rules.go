@@ -122,12 +122,15 @@ type Class struct {
 	// Dispatched of those behind Handler are a library's that were dispatched to.
 	Below      []int
 	Dispatched int
+	// Via are, for each of Below, the library's frame that called it for the one before, -1
+	// if there is none.
+	Via []int
 	// Unrouted is set if no router lies between the server and Handler, which may then be
 	// one itself.
 	Unrouted bool
-	// Led are the functions, of the service and of libraries, that led the request on to
-	// Handler, which is the service's.
-	Led []string
+	// Led are the frames, of the service and of libraries, that led the request on to
+	// Handler, which is the service's. They are a part of Stack.
+	Led []breakdown.Frame
 	// Origin is what the stack shows of whose code the service's is, nil if nothing.
 	Origin *Origin
 	// Library is the package of the library that the service's code called, or that the

@@ -27,13 +27,13 @@ func IsService(f breakdown.Frame) bool {
 	case isCgo(file):
 		return false // whichever package calls C through it
 	case pkg == "main":
-		return true
+		return !isStandard(f)
 	case isGlue(f):
 		return false
 	case moduleOf(f) != "", strings.HasPrefix(pkg, "vendor/"):
 		return false
 	}
-	return !isStandard(pkg, path.Dir(file))
+	return !isStandard(f)
 }
 
 // isGlue reports whether a function has no source file of its own: cgo or the
@@ -47,14 +47,32 @@ func isGlue(f breakdown.Frame) bool {
 // each C function.
 func isCgo(file string) bool { return strings.HasPrefix(path.Base(file), "_cgo_") }
 
-// isStandard reports whether a package belongs to GOROOT: its first element is one that
-// GOROOT has, and its files are in GOROOT/src or, trimmed, in the package's own path.
-// The runtime's files also hold functions of other packages, such as time.Sleep, and
-// GOROOT's internal packages hold some of the runtime's, such as runtime.mapassign.
-func isStandard(pkg, dir string) bool {
+// isStandard reports whether a function belongs to GOROOT: the first element of its
+// package is one that GOROOT has, and its file is in GOROOT/src or, trimmed, in the
+// package's own path. The runtime's files also hold functions of other packages, such as
+// time.Sleep, and GOROOT's internal packages hold some of the runtime's, such as
+// runtime.mapassign. A closure of GOROOT's that was inlined into a function of another
+// package has a name in that package.
+func isStandard(f breakdown.Frame) bool {
+	pkg, dir := packageOf(f.Function), path.Dir(slashed(f.File))
+	if !ofStandard(pkg) {
+		return IsClosure(f.Function) && returnsClosures[inSource(dir)] && path.Base(dir) != path.Base(pkg) && isInlined(f.Function)
+	}
 	in := func(folder string) bool { return dir == folder || strings.HasSuffix(dir, "/src/"+folder) }
 	internal := strings.HasPrefix(dir, "internal/") || strings.Contains(dir, "/src/internal/")
-	return ofStandard(pkg) && (in(pkg) || in("runtime") || internal)
+	return in(pkg) || in("runtime") || internal
+}
+
+// returnsClosures are the packages of GOROOT with short functions that return a closure,
+// such as context.WithCancel and http.StripPrefix.
+var returnsClosures = set("bytes", "context", "iter", "maps", "net/http", "reflect", "slices", "strings", "sync")
+
+// inSource returns the part of a folder's path behind src, or all of it.
+func inSource(dir string) string {
+	if i := strings.LastIndex(dir, "/src/"); i >= 0 {
+		return dir[i+len("/src/"):]
+	}
+	return dir
 }
 
 // ofStandard reports whether a package's path looks like one of GOROOT. The service's

@@ -155,6 +155,9 @@ func chainOf(c *rules.Class) *breakdown.Chain {
 		frame := c.Stack[at]
 		frame.Function = strings.TrimSuffix(frame.Function, "-fm")
 		step := breakdown.Step{Frame: frame, Dispatched: 0 < i && i <= c.Dispatched, Unrouted: i == 0 && c.Unrouted}
+		if via := c.Via[i]; via >= 0 {
+			step.Via = c.Stack[via]
+		}
 		if i == len(chain)-1 {
 			step.Frame = breakdown.Frame{Function: frame.Function}
 		} else {

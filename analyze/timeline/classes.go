@@ -146,11 +146,11 @@ func (m *machine) move(latest *class) {
 	clear(m.cause)
 }
 
-// lead records the functions that were seen to lead requests on to handlers.
+// lead records the frames that were seen to lead requests on to handlers.
 func (m *machine) lead(c *class) {
 	for _, f := range c.Led {
 		if m.led == nil {
-			m.led = map[string]bool{}
+			m.led = map[breakdown.Frame]bool{}
 		}
 		m.led[f] = true
 	}

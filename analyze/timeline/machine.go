@@ -56,7 +56,7 @@ type machine struct {
 	// is set, while what is open is attributed.
 	started map[*class][]*goroutine
 	home    *rules.Home
-	led     map[string]bool // functions of the service that led requests on to its handlers
+	led     map[breakdown.Frame]bool // that led requests on to the service's handlers
 	kernel
 	acceptors []*acceptor
 	tallied   []deed            // room for a tally
@@ -506,7 +506,9 @@ func (m *machine) finish() *Summary {
 	m.sum.Missing, m.sum.Late, m.sum.Repeated = m.sequence.Missing, m.sequence.Late, m.sequence.Repeated
 	m.sum.Start, m.sum.End, m.sum.GOMAXPROCS = m.start, m.now, m.maxProcs
 	m.sum.Covered, m.sum.Kernel = m.covered(), m.kernel.result(m.sum.Samples)
-	m.sum.Led = slices.Sorted(maps.Keys(m.led))
+	m.sum.Led = slices.SortedFunc(maps.Keys(m.led), func(a, b breakdown.Frame) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+	})
 	m.sum.AcceptLoops = m.acceptLoops()
 	m.sum.Processors = m.profile.result()
 	return &m.sum

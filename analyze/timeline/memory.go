@@ -364,14 +364,18 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 	for i, at := range c.Below {
 		frame := c.Stack[at]
 		frame.Function = strings.TrimSuffix(frame.Function, "-fm")
-		dispatched := 0 < i && i <= c.Dispatched
+		chain[i] = breakdown.Step{Dispatched: 0 < i && i <= c.Dispatched, Unrouted: i == 0 && c.Unrouted}
+		if via := c.Via[i]; via >= 0 {
+			chain[i].Via = c.Stack[via]
+			key = append(key, c.key[8*via:8*via+8]...)
+		}
 		if i == len(chain)-1 {
-			chain[i] = breakdown.Step{Frame: breakdown.Frame{Function: frame.Function}, Dispatched: dispatched}
+			chain[i].Frame = breakdown.Frame{Function: frame.Function}
 			key = append(key, frame.Function...)
 			break
 		}
 		pc := c.key[8*at : 8*at+8]
-		chain[i] = breakdown.Step{Frame: frame, PC: binary.LittleEndian.Uint64([]byte(pc)), Dispatched: dispatched, Unrouted: i == 0 && c.Unrouted}
+		chain[i].Frame, chain[i].PC = frame, binary.LittleEndian.Uint64([]byte(pc))
 		key = append(key, pc...)
 	}
 	known := m.chains[string(key)]

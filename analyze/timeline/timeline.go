@@ -94,8 +94,8 @@ type Summary struct {
 	Skipped                  int
 	SkippedBytes             int64
 
-	// Led are the service's functions that led requests on to its handlers, sorted.
-	Led []string
+	// Led are the frames that led requests on to the service's handlers, sorted.
+	Led []breakdown.Frame
 	// Roots is the time of all goroutines by the function they began in, largest
 	// first.
 	Roots []Root
