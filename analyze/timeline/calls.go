@@ -93,8 +93,9 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	}
 	call.End = iv.end
 	m.noteEnd(call, iv)
-	if getsReady(s.phase) && !getsReady(phase) {
-		call.Site, call.Way, s.from = c.Site, c.comes(), c // the connection may have been requested elsewhere
+	waits := phase == breakdown.ResponseWait && iv.state == trace.StateWaiting
+	if getsReady(s.phase) && !getsReady(phase) || waits && !s.ended && !c.comesLike(s.from) {
+		call.Site, call.Way, s.from = c.Site, c.comes(), c // the connection may have been requested, or the request written, elsewhere
 	}
 	s.phase, s.begins = max(s.phase, phase), c.Begins || c.Opens
 	if call.System == rules.GenericSQL {
@@ -109,7 +110,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 		s.ask(c)
 	case iv.endsWhole():
 		s.ended, s.answered = true, true
-	case phase == breakdown.ResponseWait && iv.state == trace.StateWaiting:
+	case waits:
 		s.ended = true
 		s.ask(c)
 	default:
@@ -331,7 +332,7 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	case phase < s.phase, c.Begins && !s.begins:
 		return true
 	case phase == breakdown.ResponseWait:
-		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from) && !slices.ContainsFunc(s.asked, c.comesLike))
+		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from))
 	}
 	unasked := s.cut && len(s.asked) == 0 // only its answer was seen
 	return writes && s.answered && (unasked || slices.Contains(s.asked, c) || !c.comesLike(s.from))

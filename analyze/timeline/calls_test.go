@@ -266,7 +266,7 @@ func (s *script) writes(g int32, stack string) {
 }
 
 // A service may write a query in one function and read the answer in another: it is one
-// call, whose answer was read.
+// call, made where its time is spent, and its answer was read.
 func TestQueryThatTheServiceWritesAndReadsItself(t *testing.T) {
 	const (
 		asks    = " < net.(*conn).Write < github.com/miekg/dns.(*Conn).WriteMsg < main.ask < " + served
@@ -285,6 +285,9 @@ func TestQueryThatTheServiceWritesAndReadsItself(t *testing.T) {
 	for _, c := range calls {
 		if c.Unread {
 			t.Error("an answer is said not to have been read")
+		}
+		if c.Site.Function != "main.answer" {
+			t.Errorf("the call site is %s", c.Site.Function)
 		}
 	}
 }
