@@ -307,7 +307,7 @@ func TestTheSpansHaveConventionalNames(t *testing.T) {
 		{call(breakdown.Queue, breakdown.Fetch, "amqp"), "RabbitMQ shop.(*API).call", clientSpan, map[string]any{"messaging.system": "rabbitmq"}},
 		{call(breakdown.Upstream, breakdown.ResponseWait, "grpc"), "gRPC shop.(*API).call", clientSpan, map[string]any{"rpc.system.name": "grpc"}},
 		{call(breakdown.Upstream, breakdown.ResponseWait, "http"), "HTTP shop.(*API).call", clientSpan, map[string]any{"network.protocol.name": "http", "timesink.on_path_ns": ms}},
-		{call(breakdown.Upstream, breakdown.Connect, "tcp"), "tcp shop.(*API).call", clientSpan, map[string]any{"timesink.system": "tcp"}},
+		{call(breakdown.Upstream, breakdown.Connect, "tcp"), "TCP shop.(*API).call", clientSpan, map[string]any{"timesink.system": "tcp"}},
 		{server("http/1"), "GET /x", serverSpan, map[string]any{"http.request.method": "GET", "http.route": "/x", "network.protocol.name": "http", "code.function.name": "main.h", "timesink.bucket.unknown_ns": int64(0)}},
 		{server("http/2 stream"), "main.h", serverSpan, map[string]any{"network.protocol.version": "2", "timesink.kind": "http/2 stream"}},
 		{server("grpc"), "main.h", serverSpan, map[string]any{"rpc.system.name": "grpc"}},

@@ -20,7 +20,8 @@ var systemNames = map[string]string{
 	"cassandra": "Cassandra", "clickhouse": "ClickHouse",
 	"redis": "Redis", "memcache": "memcached", "memcached": "memcached",
 	"kafka": "Kafka", "nats": "NATS", "rabbitmq": "RabbitMQ", "amqp": "RabbitMQ",
-	"http": "HTTP", "grpc": "gRPC",
+	"mqtt": "MQTT", "nsq": "NSQ", "pulsar": "Pulsar",
+	"http": "HTTP", "grpc": "gRPC", "websocket": "WebSocket", "dns": "DNS", "tcp": "TCP", "tls": "TLS",
 }
 
 // generic holds the systems that say no more than their bucket does.
