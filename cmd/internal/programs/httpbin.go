@@ -70,7 +70,7 @@ func startHTTPBin(p Place) (Running, error) {
 			}
 			out := map[string]Counted{}
 			for route, n := range said[0] {
-				out[route] = Counted{n, time.Duration(said[1][route])}
+				out[route] = Counted{Requests: n, Time: time.Duration(said[1][route])}
 			}
 			return out, nil
 		},

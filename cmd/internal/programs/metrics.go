@@ -48,7 +48,7 @@ func scrape(url string, routes map[string]Series) func(context.Context) (map[str
 		out := map[string]Counted{}
 		for name, s := range routes {
 			n := s.sum(page, s.Metric+"_count") + s.sum(page, s.Metric)
-			out[name] = Counted{n, time.Duration(s.sum(page, s.Metric+"_sum") * float64(time.Second))}
+			out[name] = Counted{Requests: n, Time: time.Duration(s.sum(page, s.Metric+"_sum") * float64(time.Second))}
 		}
 		return out, nil
 	}
@@ -59,12 +59,17 @@ func (s Series) sum(page []byte, metric string) (sum float64) {
 	lines := bufio.NewScanner(strings.NewReader(string(page)))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		name, rest, _ := strings.Cut(lines.Text(), "{")
-		labels, value, ok := strings.Cut(rest, "} ")
-		if !ok || name != metric || !containsAll(labels, s.Labels) {
-			continue
+		rest, ok := strings.CutPrefix(lines.Text(), metric)
+		if !ok || rest == "" || rest[0] != '{' && rest[0] != ' ' {
+			continue // another metric
 		}
-		if v, err := strconv.ParseFloat(strings.Fields(value)[0], 64); err == nil {
+		labels, value := "", rest
+		if rest[0] == '{' {
+			labels, value, _ = strings.Cut(rest, "} ")
+		}
+		if fields := strings.Fields(value); len(fields) == 0 || !containsAll(labels, s.Labels) {
+			continue
+		} else if v, err := strconv.ParseFloat(fields[0], 64); err == nil {
 			sum += v
 		}
 	}

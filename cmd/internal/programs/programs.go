@@ -16,7 +16,7 @@ import (
 )
 
 // All are the programs, in the order in which the test runs them.
-var All = []Program{httpbin, nats, registry, caddy, prometheus, coredns}
+var All = []Program{httpbin, nats, registry, caddy, prometheus, coredns, etcd}
 
 // A Program is a binary with what is known about it.
 type Program struct {
@@ -68,6 +68,12 @@ type Running struct {
 type Counted struct {
 	Requests float64
 	Time     time.Duration // in total; 0 if the program does not say
+	// Parts is how often the program did a work that each request waits for once,
+	// together with others or alone, and PartsTime how long that took in total. It
+	// belongs to the bucket Part.
+	Part      breakdown.Bucket
+	Parts     float64
+	PartsTime time.Duration
 }
 
 // A Route is the traffic to one endpoint, and what the answer has to be.

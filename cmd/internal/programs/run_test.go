@@ -149,19 +149,36 @@ func names(t *testing.T, wait time.Duration) string {
 	return conn.LocalAddr().String()
 }
 
-// A reading is what a program had counted at a moment.
+// A reading is what a program had counted at some moment between two.
 type reading struct {
-	at     time.Time
-	counts map[string]Counted
+	from, to time.Time
+	counts   map[string]Counted
 }
 
 func read(ctx context.Context, r Running) (reading, error) {
+	from := time.Now()
 	if r.Count == nil {
-		return reading{at: time.Now()}, nil
+		return reading{from: from, to: from}, nil
 	}
 	counts, err := r.Count(ctx)
 	if err != nil {
 		return reading{}, fmt.Errorf("reading what it counted: %w", err)
 	}
-	return reading{time.Now(), counts}, nil
+	return reading{from, time.Now(), counts}, nil
+}
+
+// answeredBetween returns how many requests a program has counted between two readings
+// if it counts a request while its client waits: at least those that began after the
+// first and ended before the second, and at most those that the two may both have seen
+// a part of.
+func answeredBetween(clients []Answered, before, after reading) (least, most int) {
+	for _, a := range clients {
+		if a.Start >= before.to.UnixNano() && a.End <= after.from.UnixNano() {
+			least++
+		}
+		if a.End >= before.from.UnixNano() && a.Start <= after.to.UnixNano() {
+			most++
+		}
+	}
+	return least, most
 }
