@@ -17,7 +17,7 @@ import (
 // shares its time among them, the mean number during the call. The one that explains more of
 // the durations is taken. The number during a call may also depend on its duration, as when
 // the others wait less for something else meanwhile. The number when it is asked cannot, so
-// durations that depend on the former alone tell no pace.
+// durations that depend on the former alone, and not plainly, tell no pace.
 //
 // Only calls of the same stretch of the window are compared with each other. If the load and
 // the durations rise together because time passes, that is no slope. Where the load hardly
@@ -40,6 +40,10 @@ const (
 	// same at all levels.
 	surePace = 0.25
 	steady   = 0.1
+	// plain is the share of the variance of the durations that a line must explain for the
+	// levels during the calls alone to tell a pace. Where they only follow the durations, they
+	// explained 0.04 of it at most.
+	plain = 0.1
 )
 
 // A pace is how long the calls at one place take, depending on how many are in flight to
@@ -309,7 +313,7 @@ func paceOf(list []sample, length int64) *pace {
 	case inTurn.rises() && inTurn.explained > p.explained:
 		p = inTurn
 		p.inTurn = true
-	case p.rises() && !inTurn.rises():
+	case p.rises() && !inTurn.rises() && p.explained < plain:
 		// Either calls that last have more of others beside them, or the number in flight when
 		// a call is asked says too little about the one during it.
 		caused := told(list, length, during, asked)

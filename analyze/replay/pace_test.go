@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -120,6 +121,7 @@ func TestThePaceIsTold(t *testing.T) {
 		"a line, calls that vary":      {peer: peer{clients: 12, think: 60 * ms, pace: line(5*ms, 2*ms), varying: true}, least: 1700 * ms / 1000, most: 2300 * ms / 1000},
 		"time shared among calls":      {peer: peer{clients: 6, think: 40 * ms, pace: line(0, 5*ms)}, least: 4500 * ms / 1000, most: 5500 * ms / 1000},
 		"time shared, calls that vary": {peer: peer{clients: 6, think: 40 * ms, pace: line(0, 5*ms), varying: true}, least: 3500 * ms / 1000, most: 6500 * ms / 1000, vague: true},
+		"time shared, all the time":    {peer: peer{clients: 8, think: 30 * ms, pace: line(0, 6*ms), upstream: true, length: 4000 * ms}, least: 4500 * ms / 1000, most: 6600 * ms / 1000},
 		// The first of those in flight is half done on average when a call is asked.
 		"one at a time":                      {peer: peer{clients: 8, think: 60 * ms, pace: constant, turns: true}, least: 6 * ms, most: 8 * ms},
 		"one at a time, calls that vary":     {peer: peer{clients: 8, think: 60 * ms, pace: constant, turns: true, varying: true}, least: 7 * ms, most: 13 * ms, vague: true},
@@ -136,8 +138,9 @@ func TestThePaceIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(3) {
 				p := test.peer
-				p.length, p.seed = 20_000*ms, seed
+				p.length, p.seed = cmp.Or(p.length, 20_000*ms), seed
 				list := paces(t, record(t, 8, p.length, p.scripts()...))
+				list = slices.DeleteFunc(list, func(p pace) bool { return p.frame == fetch.Site })
 				if len(list) == 0 && test.vague {
 					continue
 				}
@@ -162,13 +165,36 @@ func TestThePaceIsTold(t *testing.T) {
 // database one at a time: while one is in a long call to the upstream, the others are through
 // with the database sooner, and are in the upstream too.
 func TestMoreBesideLongCallsIsNoPace(t *testing.T) {
-	for seed := range uint64(8) {
-		p := peer{clients: 8, think: 30 * ms, pace: line(5*ms, 0), turns: true, upstream: true, length: 10_000 * ms, seed: seed}
+	for seed := range uint64(16) {
+		clients := 2 << (seed % 4)
+		p := peer{clients: clients, think: 30 * ms, pace: line(35*ms/int64(clients), 0), turns: true, upstream: true, length: 10_000 * ms, seed: seed}
 		for _, got := range paces(t, record(t, 8, p.length, p.scripts()...)) {
 			t.Logf("%s: %v ± %v for each call, %d to %d", got.frame.Function, time.Duration(got.slope), time.Duration(got.half), got.lo, got.hi)
 			if got.frame == fetch.Site && got.rises() {
 				t.Errorf("the upstream's pace varies: %v ± %v for each call", time.Duration(got.slope), time.Duration(got.half))
 			}
+		}
+	}
+}
+
+// TestLevelsDuringCallsTellAPaceWhereTheyExplainIt makes calls whose durations depend on the
+// level during them, and not on the one when they were asked.
+func TestLevelsDuringCallsTellAPaceWhereTheyExplainIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		noise int64
+		told  bool
+	}{
+		"most of the durations":   {4 * ms, true},
+		"little of the durations": {80 * ms, false},
+	} {
+		r := rand.New(rand.NewPCG(1, 1))
+		var list []sample
+		for i := range int64(4000) {
+			level := 1 + 5*r.Float64()
+			list = append(list, sample{at: i * 5 * ms, level: level, asked: float64(1 + r.IntN(6)), duration: 2*float64(ms)*level + r.ExpFloat64()*float64(test.noise)})
+		}
+		if p := paceOf(list, 20_000*ms); (p != nil && p.rises()) != test.told {
+			t.Errorf("%s: %+v", name, p)
 		}
 	}
 }
