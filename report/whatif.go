@@ -275,11 +275,14 @@ func slows(p *breakdown.Prediction, system string) bool {
 // paceText says how the duration of calls depends on how many are in flight.
 func paceText(a *breakdown.Assumption) string {
 	p := a.Pace
-	place := fmt.Sprintf("%s (%s:%d)", shorten(function(p.Function), 40), baseOf(p.File), p.Line)
+	those := "they"
+	if p.Function != "" {
+		those = fmt.Sprintf("those at %s (%s)", shorten(function(p.Function), 40), position(breakdown.Frame{File: p.File, Line: p.Line}))
+	}
 	seen := fmt.Sprintf("as seen with %d to %d in flight, in %s", p.From, p.To, counted(int64(p.Calls), "call", "calls"))
 	if p.Holds() {
-		return fmt.Sprintf("%s keeps its pace: with each further call in flight, those at %s take %s longer at most, %s", a.At, place, duration(max(0, p.PerCallCI[1])), seen)
+		return fmt.Sprintf("%s keeps its pace: with each further call in flight, %s take %s longer at most, %s", a.At, those, duration(max(0, p.PerCallCI[1])), seen)
 	}
 	unit := scaleOf(p.PerCallCI[1])
-	return fmt.Sprintf("%s slows down: with each further call in flight, those at %s take %s longer (%s to %s), %s", a.At, place, unit.short(p.PerCall), unit.short(p.PerCallCI[0]), unit.short(p.PerCallCI[1]), seen)
+	return fmt.Sprintf("%s slows down: with each further call in flight, %s take %s longer (%s to %s), %s", a.At, those, unit.short(p.PerCall), unit.short(p.PerCallCI[0]), unit.short(p.PerCallCI[1]), seen)
 }
