@@ -174,5 +174,5 @@ func brings(x *breakdown.Explanation, wall int64) string {
 	if x.Confidence == breakdown.Possible {
 		does = " would then bring "
 	}
-	return capitalized(what) + does + foreseenText(x.Forecast, wall) + measuredText(x.Forecast.Changes) + "."
+	return capitalized(what) + does + foreseenText(x.Forecast, wall, measuredText(x.Forecast.Changes)) + "."
 }

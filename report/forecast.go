@@ -16,7 +16,7 @@ func savesUpTo(f *breakdown.Finding) string {
 	case f.SavesBy == breakdown.ByReplay && f.SavesUpTo <= 0:
 		text = "saves nothing in a replay of the requests"
 	case f.SavesBy == breakdown.ByReplay && f.Forecast != nil:
-		text += ": " + foreseenText(f.Forecast, f.Facts.Time(breakdown.FactWall))
+		text += ": " + foreseenText(f.Forecast, f.Facts.Time(breakdown.FactWall), "")
 	case f.SavesBy == breakdown.ByArithmetic:
 		text += ", by arithmetic"
 	}
@@ -31,15 +31,16 @@ func saves(f *breakdown.Finding) bool {
 	return f.SavesUpTo > 0 || f.SavesBy == breakdown.ByReplay
 }
 
-// foreseenText returns what a mean wall time becomes: "109 → 38 ms in a replay". If other systems would
-// be asked for more at once, it has two ends.
-func foreseenText(f *breakdown.Forecast, wall int64) string {
+// foreseenText returns what a mean wall time becomes: "109 → 38 ms in a replay", and how true
+// such predictions were, if that is given. If other systems would be asked for more at once, it
+// has two ends.
+func foreseenText(f *breakdown.Forecast, wall int64, measured string) string {
 	if wall <= 0 {
 		wall = f.Mean.Before
 	}
 	after := changedBy(wall, f.Mean.Share())
 	unit := scaleOf(max(wall, after))
-	text := unit.change(wall, after) + " in a replay"
+	text := unit.change(wall, after) + " in a replay" + measured
 	if l := limitedShare(f); l != nil {
 		text += ", or " + unit.short(changedBy(wall, *l)) + " if others do not keep their pace"
 	}

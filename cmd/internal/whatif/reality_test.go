@@ -269,6 +269,7 @@ func (r *row) measure(t *testing.T) (ok bool, line string) {
 		switch q.name {
 		case "mean":
 			out.Mean, out.Half = rounded(off), rounded(half/m)
+			out.Was, out.Predicted, out.Is = math.Round(mean(was[k])), math.Round(p), math.Round(m)
 		case "p50":
 			out.P50 = rounded(off)
 		case "p95":
