@@ -37,6 +37,9 @@ func (t *Table) function(f breakdown.Frame) *function {
 	}
 	name := BaseName(f.Function)
 	fn := &function{module: moduleOf(f), repo: workspaceOf(f), standard: ofStandard(packageOf(f.Function)) || isStandard(f), dispatch: dispatchOf(name)}
+	if fn.dispatch == dispatchHandler && IsClosure(f.Function) {
+		fn.dispatch = dispatchNone // the handler gave it to what it called
+	}
 	fn.gopath = fn.repo != "" && isInfrastructure(packageOf(f.Function))
 	certain, adopted := t.owns(f, fn)
 	fn.service, fn.certain = certain || adopted, certain

@@ -23,6 +23,8 @@ func TestTheInnermostDispatchNamesTheHandler(t *testing.T) {
 		{"a function that returns an error, through a type of the service", read + "shop/api.get < shop/api.HandlerFunc.ServeHTTP < " + mux, "shop/api.get", 1},
 		{"a generic handler", read + "main.handle[...] < " + fn + mux, "main.handle[...]", 1},
 		{"a handler type of the service", read + "main.(*API).load < main.(*API).ServeHTTP < " + mux, "main.(*API).ServeHTTP", 1},
+		{"a closure that a handler gives to the next one", read + "main.(*counted).ServeHTTP.func1 < example.com/record.(*Writer).WriteHeader < main.(*API).ServeHTTP < main.(*counted).ServeHTTP < " + mux, "main.(*API).ServeHTTP", 2},
+		{"a closure that a handler calls", read + "main.(*API).ServeHTTP.func1 < main.(*API).ServeHTTP < " + mux, "main.(*API).ServeHTTP", 1},
 		{"deeper calls do not count", read + "main.(*Store).Get < main.(*API).load < main.get < " + fn + mux, "main.get", 1},
 		{"behind a logging closure", read + "main.get < " + fn + "main.logging.func1 < " + fn + mux, "main.get", 2},
 		{"behind three closures", read + "main.get < " + fn + "main.auth.func1 < " + fn + "main.gzip.func1 < " + fn + "main.logging.func1 < " + fn + mux, "main.get", 4},
