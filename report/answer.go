@@ -77,22 +77,25 @@ func busiest(b *breakdown.Breakdown) *breakdown.Endpoint { return b.Busiest() }
 // besideLasting returns a sentence about the time in streams and long polls where the
 // answer is about other endpoints, else "".
 func besideLasting(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
-	if e.Lasts() {
+	sum, kinds := lasting(b)
+	if e.Lasts() || sum == 0 {
 		return ""
 	}
-	sum, kinds := int64(0), []string(nil)
+	return fmt.Sprintf("Another %s of request time (%s of all) is in %s, which stay open until there is something to send.",
+		duration(sum), percent(ratio(sum, requestTimeOf(b))), kinds)
+}
+
+// lasting returns the request time in streams and long polls, and which of them there are.
+func lasting(b *breakdown.Breakdown) (sum int64, kinds string) {
+	var names []string
 	for i := range b.Endpoints {
 		if l := &b.Endpoints[i]; l.Lasts() && requestTime(l) > 0 {
 			sum += requestTime(l)
-			kinds = append(kinds, lastingKind(l))
+			names = append(names, lastingKind(l))
 		}
 	}
-	if sum == 0 {
-		return ""
-	}
-	slices.Sort(kinds)
-	return fmt.Sprintf("Another %s of request time (%s) is in %s, which stay open until there is something to send.",
-		duration(sum), percent(ratio(sum, requestTimeOf(b))), list(slices.Compact(kinds)))
+	slices.Sort(names)
+	return sum, list(slices.Compact(names))
 }
 
 func lastingKind(e *breakdown.Endpoint) string {
@@ -180,7 +183,11 @@ func goesTo(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if share < 0.5 {
 		most = "The largest part"
 	}
-	return fmt.Sprintf("%s of the request time (%s) goes to %s", most, percent(share), spokenTitle(e))
+	of := "the request time"
+	if sum, kinds := lasting(b); sum > 0 && !e.Lasts() {
+		of += " outside of " + kinds
+	}
+	return fmt.Sprintf("%s of %s (%s) goes to %s", most, of, percent(share), spokenTitle(e))
 }
 
 // inBuckets names the bucket with most of the time. If none holds half of it, inBuckets

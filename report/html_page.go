@@ -140,7 +140,7 @@ func (t *text) othersText(rest []breakdown.Endpoint) string {
 		requests += rest[i].Requests
 		spent += requestTime(&rest[i])
 		if i < maxOthers {
-			names = append(names, shorten(title(&rest[i]), 60))
+			names = append(names, titleWithKind(&rest[i], 60))
 		}
 	}
 	if len(rest) > maxOthers {

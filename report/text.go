@@ -213,7 +213,7 @@ func (t *text) others(rest []breakdown.Endpoint) {
 	for i := range rest {
 		requests += rest[i].Requests
 		spent += requestTime(&rest[i])
-		names = append(names, shorten(title(&rest[i]), 40))
+		names = append(names, titleWithKind(&rest[i], 40))
 	}
 	const named = 3
 	if len(names) > named+1 {

@@ -190,6 +190,16 @@ func title(e *breakdown.Endpoint) string {
 	return function(e.Name)
 }
 
+// titleWithKind returns an endpoint's title within a width, with its kind if that lasts: one
+// handler may serve ordinary requests too.
+func titleWithKind(e *breakdown.Endpoint, width int) string {
+	name := shorten(title(e), width)
+	if e.Lasts() {
+		name += " (" + lastingKind(e) + ")"
+	}
+	return name
+}
+
 // clean makes text from the service safe for a terminal: it writes unprintable
 // characters as Go escapes, including escape sequences and changes of writing
 // direction.
