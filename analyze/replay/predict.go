@@ -26,6 +26,10 @@ func (rec *Recording) Predict(o Options) (*breakdown.Prediction, error) {
 	turn := rec.turn()
 	f := rec.fitted(o, turn)
 	w, before, kept := f.world, f.replay, f.kept
+	var unchanged *simulation
+	if f.paced != nil && len(o.Changes) > 0 {
+		w, unchanged = f.paced, f.pacedReplay
+	}
 	then := w.changed(rec, o.Changes)
 	after := then.run(turn)
 	var worst, steep *simulation
@@ -38,7 +42,7 @@ func (rec *Recording) Predict(o Options) (*breakdown.Prediction, error) {
 	}
 	p := &breakdown.Prediction{Schema: breakdown.WhatIfSchema, Load: w.load().String(), Told: o.Load == Told, Clients: len(w.clients), Replayed: rec.length}
 	p.Changes = planned(o.Changes)
-	p.Endpoints = rec.endpointsPredicted(before, after, worst, steep)
+	p.Endpoints = rec.endpointsPredicted(before, unchanged, after, worst, steep)
 	if worst != nil {
 		p.Unknown = append(p.Unknown, more...)
 	}
@@ -59,6 +63,11 @@ type fit struct {
 	world  *world
 	replay *simulation
 	kept   []resource
+	// paced is the world with calls that take as long as others with as many in flight did,
+	// nil if there are none, and pacedReplay its replay without a change. That differs from
+	// the recording in the order of requests.
+	paced       *world
+	pacedReplay *simulation
 }
 
 // fitted returns the fit for a prediction. Each is made once: most changes set no limits.
@@ -70,19 +79,20 @@ func (rec *Recording) fitted(o Options, turn int64) *fit {
 		}
 	}
 	f := &fit{load: o.Load, limits: limits}
-	f.world, f.replay, f.kept = rec.fit(o.Load, limits, turn)
+	rec.fit(f, turn)
 	rec.fits = append(rec.fits, f)
 	return f
 }
 
 // fit makes a fit. A queue that does not come out as long as it was is not understood: the
 // waits for it are kept as recorded.
-func (rec *Recording) fit(load Load, limits []Change, turn int64) (*world, *simulation, []resource) {
+func (rec *Recording) fit(f *fit, turn int64) {
 	keep := map[string]bool{}
-	var kept []resource
 	for {
-		w := rec.world(load)
-		unclear := rec.link(w, limits, keep)
+		w := rec.world(f.load)
+		unclear := rec.link(w, f.limits, keep)
+		awaits := w.awaits
+		w.awaits = nil
 		w.calibrate(rec, turn)
 		s := w.run(turn)
 		wall, n := int64(0), int64(0)
@@ -99,17 +109,29 @@ func (rec *Recording) fit(load Load, limits []Change, turn int64) (*world, *simu
 				worst, by = i, d
 			}
 		}
-		if worst < 0 && len(w.awaits) > 0 && math.Abs(s.mean()-float64(wall)/float64(n)) > off*float64(wall)/float64(n) {
-			w.paces, w.awaits = nil, nil // not understood either
-			w.calibrate(rec, turn)
-			s = w.run(turn)
-		}
 		if worst < 0 {
-			return w, s, append(kept, unclear...)
+			f.world, f.replay, f.kept = w, s, append(f.kept, unclear...)
+			if awaits != nil {
+				f.pace(awaits, float64(wall)/float64(n), turn)
+			}
+			return
 		}
 		keep[w.resources[worst].key()] = true
-		kept = append(kept, w.resources[worst])
+		f.kept = append(f.kept, w.resources[worst])
 	}
+}
+
+// pace lets calls take as long as the paces say, unless the mean then differs from what was
+// recorded: that is not understood either.
+func (f *fit) pace(awaits []await, recorded float64, turn int64) {
+	w := *f.world
+	w.awaits = awaits
+	s := w.run(turn)
+	if math.Abs(s.mean()-recorded) <= off*recorded {
+		f.paced, f.pacedReplay = &w, s
+		return
+	}
+	f.world.paces = slices.DeleteFunc(slices.Clone(w.paces), func(p pace) bool { return p.relative != nil })
 }
 
 // world returns what the requests are replayed in without a change.
@@ -260,10 +282,11 @@ func (r *result) add(wall int64, spent *[breakdown.NumBuckets]int64) {
 }
 
 // endpointsPredicted returns each endpoint before and after, those with the most request
-// time first.
-func (rec *Recording) endpointsPredicted(before, after, worst, steep *simulation) []breakdown.EndpointPredicted {
+// time first. unchanged is the replay without a change that after is held against, nil if it
+// is before.
+func (rec *Recording) endpointsPredicted(before, unchanged, after, worst, steep *simulation) []breakdown.EndpointPredicted {
 	n := len(rec.endpoints)
-	recorded, same, then, least, slow := make([]result, n), make([]result, n), make([]result, n), make([]result, n), make([]result, n)
+	recorded, same, base, then, least, slow := make([]result, n), make([]result, n), make([]result, n), make([]result, n), make([]result, n), make([]result, n)
 	for i := range rec.requests {
 		if r := &rec.requests[i]; r.whole {
 			recorded[rec.endpointOf[r.name]].add(r.wall(), &r.spent)
@@ -272,7 +295,7 @@ func (rec *Recording) endpointsPredicted(before, after, worst, steep *simulation
 	for _, x := range []struct {
 		from *simulation
 		to   []result
-	}{{before, same}, {after, then}, {worst, least}, {steep, slow}} {
+	}{{before, same}, {unchanged, base}, {after, then}, {worst, least}, {steep, slow}} {
 		if x.from == nil {
 			continue
 		}
@@ -290,13 +313,17 @@ func (rec *Recording) endpointsPredicted(before, after, worst, steep *simulation
 		}
 		p := breakdown.EndpointPredicted{Name: e.Name, Route: e.Route, Kind: e.Kind}
 		p.Before, p.Replayed, p.After = recorded[i].predicted(rec.length), same[i].predicted(before.lasted()), then[i].predicted(after.lasted())
+		b := p.Replayed
+		if unchanged != nil && len(base[i].walls) > 0 {
+			b = base[i].predicted(unchanged.lasted())
+		}
 		if steep != nil && len(slow[i].walls) > 0 {
 			widen(&p.After, &slow[i])
 		}
-		p.After = corrected(&p.After, &p.Before, &p.Replayed)
+		p.After = corrected(&p.After, &p.Before, &b)
 		if worst != nil && len(least[i].walls) > 0 {
 			limited := least[i].predicted(worst.lasted())
-			limited = corrected(&limited, &p.Before, &p.Replayed)
+			limited = corrected(&limited, &p.Before, &b)
 			p.Limited = &limited
 		}
 		list = append(list, p)
