@@ -32,9 +32,10 @@ const (
 	offCount = 0.03
 	offMean  = 0.10
 	offTime  = 500 * time.Microsecond
-	// A part of a batch's work may pass before a request that is in it waits. Beside what
-	// the program times, the request may wait for more of the same kind.
-	leastPart, mostPart = 0.6, 1.25
+	// A batch's work may begin before a request that is in it waits, or may not be what the
+	// request waits for in the end. And the request may wait for more of the same kind than
+	// the program times.
+	leastPart, mostPart = 0.5, 1.25
 )
 
 // TestPrograms observes each program under load and holds the answer against its clients
