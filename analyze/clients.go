@@ -130,9 +130,9 @@ func (e *endpoint) dialingIn(b *bucketSums) (handshakes, resolving int64) {
 	for c, t := range b.causes {
 		switch {
 		case b.phases[breakdown.TLS] == 0 && rules.Shakes(c.Stack):
-			handshakes += *t
+			handshakes += t.ns
 		case b.phases[breakdown.DNS] == 0 && rules.Resolves(c.Stack):
-			resolving += *t
+			resolving += t.ns
 		}
 	}
 	return mean(handshakes, e.requests), mean(resolving, e.requests)
@@ -150,15 +150,15 @@ func (e *endpoint) preparing() *diagnosis.Preparing {
 			s = &times{}
 			sites[c.Site] = s
 		}
-		s.total += *t
+		s.total += t.ns
 		waits := c.State == "waiting" && c.Reason == "network"
 		if waits {
-			s.network += *t
+			s.network += t.ns
 		}
 		if rules.Prepares(c.Stack) {
-			s.prepare += *t
+			s.prepare += t.ns
 			if waits {
-				s.preparing += *t
+				s.preparing += t.ns
 			}
 		}
 	}
@@ -193,8 +193,8 @@ func (e *endpoint) timedWait(timer string) *diagnosis.TimedWait {
 	sites, all := map[breakdown.Frame]int64{}, int64(0)
 	for c, t := range e.buckets[breakdown.Sleep].causes {
 		if c.Timer == timer {
-			sites[c.Site] += *t
-			all += *t
+			sites[c.Site] += t.ns
+			all += t.ns
 		}
 	}
 	if all == 0 {

@@ -153,7 +153,7 @@ func (e *endpoint) cCalls() []diagnosis.CCall {
 	}
 	sums := map[key]*diagnosis.CCall{}
 	for _, b := range []breakdown.Bucket{breakdown.Unknown, breakdown.CPU} {
-		for c, ns := range e.buckets[b].causes {
+		for c, t := range e.buckets[b].causes {
 			name := cName(c)
 			if name == "" || c.State != "syscall" {
 				continue
@@ -163,9 +163,9 @@ func (e *endpoint) cCalls() []diagnosis.CCall {
 				sums[k] = &diagnosis.CCall{Site: c.Site, Function: name}
 			}
 			if b == breakdown.CPU {
-				sums[k].Computing += *ns
+				sums[k].Computing += t.ns
 			} else {
-				sums[k].Waiting += *ns
+				sums[k].Waiting += t.ns
 			}
 		}
 	}

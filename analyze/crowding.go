@@ -152,9 +152,9 @@ func (e *endpoint) crowding(which breakdown.Bucket) *diagnosis.Crowding {
 		return nil
 	}
 	sites := map[breakdown.Frame]int64{}
-	for c, ns := range b.causes {
+	for c, t := range b.causes {
 		if c.State == "waiting" && c.Site.Function != "" {
-			sites[c.Site] += *ns
+			sites[c.Site] += t.ns
 		}
 	}
 	site := mainSite(sites)

@@ -25,7 +25,7 @@ func (e *endpoint) evidence(rendered *breakdown.Endpoint) (out diagnosis.Evidenc
 		return out
 	}
 	out.Stands, out.Ended = e.standingOf(), e.endedOf()
-	out.Transfers = e.transfers()
+	out.Transfers, out.Small = e.transfers(), e.smallCalls()
 	for b, ns := range e.serials {
 		out.Serial[b] = mean(ns, e.requests)
 	}
@@ -60,7 +60,7 @@ func batchOf(b *bucketSums, h *breakdown.Holding, requests int64) *diagnosis.Bat
 		if c.Site.Function == h.Function {
 			own = 1
 		}
-		return own, *b.causes[c]
+		return own, b.causes[c].ns
 	}
 	for c := range b.causes {
 		own, time := rank(c)
@@ -75,7 +75,7 @@ func batchOf(b *bucketSums, h *breakdown.Holding, requests int64) *diagnosis.Bat
 	if best == nil {
 		return fact
 	}
-	fact.Site, fact.Busy = best.Site, mean(*b.causes[best], requests)
+	fact.Site, fact.Busy = best.Site, mean(b.causes[best].ns, requests)
 	if i := slices.Index(best.Stack, best.Site); i > 0 {
 		fact.Called = best.Stack[i-1].Function
 	}

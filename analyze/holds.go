@@ -330,7 +330,7 @@ func (e *endpoint) readersBehindWriters() int64 {
 	reading, behind := int64(0), int64(0)
 	for c, t := range b.causes {
 		if rules.LocksToRead(c.Stack) {
-			reading += *t
+			reading += t.ns
 		}
 	}
 	for k, t := range b.holders {

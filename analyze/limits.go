@@ -25,10 +25,10 @@ const semaphores = "golang.org/x/sync/semaphore"
 func (e *endpoint) semaphore() *diagnosis.Limit {
 	sites := map[breakdown.Frame]int64{}
 	whole := int64(0)
-	for c, ns := range e.buckets[breakdown.Lock].causes {
+	for c, t := range e.buckets[breakdown.Lock].causes {
 		if strings.HasPrefix(c.Rule, semaphores+".") {
-			sites[c.Site] += *ns
-			whole += *ns
+			sites[c.Site] += t.ns
+			whole += t.ns
 		}
 	}
 	return limitAt(breakdown.Lock, semaphores, sites, mean(whole, e.requests))
@@ -52,10 +52,10 @@ func (e *endpoint) channel() *diagnosis.Limit {
 	}
 	sites := map[breakdown.Frame]int64{}
 	whole := int64(0)
-	for c, ns := range b.causes {
+	for c, t := range b.causes {
 		if c.State == "waiting" && strings.HasPrefix(c.Reason, "chan ") {
-			sites[c.Site] += *ns
-			whole += *ns
+			sites[c.Site] += t.ns
+			whole += t.ns
 		}
 	}
 	return limitAt(breakdown.Wait, "", sites, mean(whole, e.requests))

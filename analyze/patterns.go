@@ -27,11 +27,11 @@ type wayKey struct {
 
 // waySums are the sums of the calls made in one way.
 type waySums struct {
-	system            string
-	n, requests       int64
-	time, union, path int64 // ns: of the calls, while there is at least one, on the path
-	transaction       int64 // calls of transactions
-	expired, unread   diagnosis.Expired
+	system             string
+	n, requests        int64
+	time, union, path  int64 // ns: of the calls, while there is at least one, on the path
+	transaction, tests int64 // calls of transactions, and those that ask for nothing
+	expired, unread    diagnosis.Expired
 	// For the request being added, seq, the union of its calls reaches until.
 	seq, until int64
 }
@@ -93,6 +93,9 @@ func (s *waySums) add(r *breakdown.Request, c *breakdown.Call, seq int64) {
 	s.path += c.OnPath
 	if c.InTransaction {
 		s.transaction++
+	}
+	if c.Tests {
+		s.tests++
 	}
 	switch {
 	case c.TimedOut:
@@ -191,7 +194,7 @@ func (p *patterns) merge(o *patterns) {
 func (s *waySums) merge(o *waySums) {
 	s.n, s.requests = s.n+o.n, s.requests+o.requests
 	s.time, s.union, s.path = s.time+o.time, s.union+o.union, s.path+o.path
-	s.transaction += o.transaction
+	s.transaction, s.tests = s.transaction+o.transaction, s.tests+o.tests
 	s.expired.Add(o.expired)
 	s.unread.Add(o.unread)
 }
@@ -201,7 +204,7 @@ func (e *endpoint) waysOf() []diagnosis.Way {
 	var list []diagnosis.Way
 	for key, s := range e.ways {
 		w := diagnosis.Way{Bucket: key.bucket, Site: key.site, System: s.system, Calls: s.n, Requests: s.requests,
-			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, InFlight: 1, Expired: s.expired}
+			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, Tests: 2*s.tests > s.n, InFlight: 1, Expired: s.expired}
 		if s.unread.Alike() {
 			w.Expired.Add(s.unread)
 		}
@@ -235,13 +238,13 @@ func (e *endpoint) sleeps() []diagnosis.Sleep {
 	}
 	sums := map[place]*diagnosis.Sleep{}
 	again := map[place]map[breakdown.Frame]int64{}
-	for c, ns := range e.buckets[breakdown.Sleep].causes {
+	for c, t := range e.buckets[breakdown.Sleep].causes {
 		at := place{c.Site, cmp.Or(c.Timer, c.Library), waitsIn(c), c.Purpose}
 		if sums[at] == nil {
 			sums[at] = &diagnosis.Sleep{Site: at.site, Library: at.library, Called: at.called, Purpose: at.purpose}
 			again[at] = map[breakdown.Frame]int64{}
 		}
-		sums[at].Time += *ns
+		sums[at].Time += t.ns
 		addAll(again[at], retried[c])
 	}
 	var list []diagnosis.Sleep

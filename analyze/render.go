@@ -203,9 +203,9 @@ func sitesOf(which breakdown.Bucket, b *bucketSums, requests int64) []breakdown.
 			s = &siteSum{}
 			sums[c.Site] = s
 		}
-		s.total += *t
-		if why := evidence(c, which); *t > s.top || *t == s.top && why < s.why {
-			s.top, s.why, s.because = *t, why, becauseOf(c, which)
+		s.total += t.ns
+		if why := evidence(c, which); t.ns > s.top || t.ns == s.top && why < s.why {
+			s.top, s.why, s.because = t.ns, why, becauseOf(c, which)
 		}
 	}
 	for frame := range b.calls {

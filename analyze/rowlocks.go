@@ -319,7 +319,7 @@ func (e *endpoint) rowLocked(w *rowWaits, f *rowLocked) {
 	b, moved := &e.buckets[breakdown.DB], int64(0)
 	for cause, t := range f.matched {
 		if sum := b.causes[cause]; sum != nil && w.spent[cause] > 0 {
-			moved += int64(float64(*sum) * float64(t) / float64(w.spent[cause]))
+			moved += int64(float64(sum.ns) * float64(t) / float64(w.spent[cause]))
 		}
 	}
 	if moved = min(moved, b.phases[f.phase]); moved == 0 {

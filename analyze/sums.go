@@ -154,7 +154,7 @@ type bucketSums struct {
 	hist                 breakdown.Histogram
 	recent               [3]causeSum // the last causes and their sums: often the next is one of them
 	phases               [breakdown.NumPhases]int64
-	causes               map[*breakdown.Cause]*int64
+	causes               map[*breakdown.Cause]*spell
 	incomplete           int64
 	incompletePhases     *[breakdown.NumPhases]int64 // nil for none
 	calls                map[breakdown.Frame]*callSums
@@ -165,14 +165,17 @@ type bucketSums struct {
 	system               string // the last one
 	holders              map[holderKey]*int64
 	recentHolders        *[4]holderSum               // as recent, nil without holders
-	cut                  map[*breakdown.Cause]*int64 // of incomplete requests
+	cut                  map[*breakdown.Cause]*spell // of incomplete requests
 }
 
 // A causeSum is a cause and where its time is summed.
 type causeSum struct {
 	cause *breakdown.Cause
-	sum   *int64
+	sum   *spell
 }
+
+// A spell is how long requests are in a cause, in ns, and how often.
+type spell struct{ ns, n int64 }
 
 type callSums struct {
 	n, time, union int64
@@ -249,7 +252,7 @@ func (e *endpoint) addCut(r *breakdown.Request) {
 			b.incompletePhases = &[breakdown.NumPhases]int64{}
 		}
 		b.incompletePhases[s.Phase] += s.End - s.Start
-		*e.cutTime(b, s.Cause) += s.End - s.Start
+		e.cutSpell(b, s.Cause).add(s.End - s.Start)
 	}
 	e.addStanding(r)
 }
@@ -262,10 +265,10 @@ func (b *bucketSums) incompletePhase(p int) int64 {
 	return b.incompletePhases[p]
 }
 
-// cutTime returns the sum for a cause of incomplete requests in a bucket.
-func (e *endpoint) cutTime(b *bucketSums, cause *breakdown.Cause) *int64 {
+// cutSpell returns the sum for a cause of incomplete requests in a bucket.
+func (e *endpoint) cutSpell(b *bucketSums, cause *breakdown.Cause) *spell {
 	if b.cut == nil {
-		b.cut = map[*breakdown.Cause]*int64{}
+		b.cut = map[*breakdown.Cause]*spell{}
 	}
 	sum := b.cut[cause]
 	if sum == nil && !e.spend(sumSize) {
@@ -273,7 +276,7 @@ func (e *endpoint) cutTime(b *bucketSums, cause *breakdown.Cause) *int64 {
 		sum = b.cut[cause]
 	}
 	if sum == nil {
-		sum = new(int64)
+		sum = &spell{}
 		b.cut[cause] = sum
 	}
 	return sum
@@ -328,7 +331,7 @@ func (e *endpoint) addPath(r *breakdown.Request) (spent [breakdown.NumBuckets]in
 		spent[s.Bucket] += s.End - s.Start
 		b := &e.buckets[s.Bucket]
 		b.phases[s.Phase] += s.End - s.Start
-		*e.causeTime(b, s) += s.End - s.Start
+		e.spellOf(b, s).add(s.End - s.Start)
 		if s.End-s.Start >= longWait {
 			e.addEnded(s)
 		}
@@ -372,8 +375,8 @@ func (e *endpoint) holderTime(b *bucketSums, key holderKey) *int64 {
 	return sum
 }
 
-// causeTime returns the sum for a segment's cause in its bucket.
-func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
+// spellOf returns the sum for a segment's cause in its bucket.
+func (e *endpoint) spellOf(b *bucketSums, s *breakdown.Segment) *spell {
 	cause := s.Cause
 	for i := range b.recent {
 		if r := &b.recent[i]; r.cause == cause && r.sum != nil {
@@ -387,7 +390,7 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 		b.addSystem(cause.Timer)
 	}
 	if b.causes == nil {
-		b.causes = map[*breakdown.Cause]*int64{}
+		b.causes = map[*breakdown.Cause]*spell{}
 	}
 	sum := b.causes[cause]
 	if sum == nil && !e.spend(sumSize) {
@@ -395,12 +398,17 @@ func (e *endpoint) causeTime(b *bucketSums, s *breakdown.Segment) *int64 {
 		sum = b.causes[cause]
 	}
 	if sum == nil {
-		sum = new(int64)
+		sum = &spell{}
 		b.causes[cause] = sum
 	}
 	copy(b.recent[1:], b.recent[:])
 	b.recent[0] = causeSum{cause, sum}
 	return sum
+}
+
+func (s *spell) add(ns int64) {
+	s.ns += ns
+	s.n++
 }
 
 func (b *bucketSums) addSystem(name string) {

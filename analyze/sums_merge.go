@@ -78,8 +78,8 @@ func (b *bucketSums) merge(o *bucketSums) {
 			b.incompletePhases[p] += t
 		}
 	}
-	b.causes = sumInto(b.causes, o.causes)
-	b.cut = sumInto(b.cut, o.cut)
+	b.causes = spellsInto(b.causes, o.causes)
+	b.cut = spellsInto(b.cut, o.cut)
 	for site, s := range o.calls {
 		if b.calls == nil {
 			b.calls = map[breakdown.Frame]*callSums{}
@@ -107,6 +107,21 @@ func addAll[K comparable](sums, more map[K]int64) {
 	for k, n := range more {
 		sums[k] += n
 	}
+}
+
+// spellsInto adds more to sums, of which it may keep the values.
+func spellsInto(sums, more map[*breakdown.Cause]*spell) map[*breakdown.Cause]*spell {
+	if sums == nil {
+		return more
+	}
+	for c, s := range more {
+		if sums[c] == nil {
+			sums[c] = &spell{}
+		}
+		sums[c].ns += s.ns
+		sums[c].n += s.n
+	}
+	return sums
 }
 
 func sumInto[K comparable](sums, more map[K]*int64) map[K]*int64 {

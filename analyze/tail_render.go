@@ -82,7 +82,7 @@ func (e *endpoint) tailParts(out *breakdown.Slowest, parts map[tailPart]int64, o
 		whole := int64(0)
 		for c, t := range e.buckets[s.Bucket].causes {
 			if c.Site == s.Frame {
-				whole += *t
+				whole += t.ns
 			}
 		}
 		s.Mean, s.OthersMean = mean(t, out.Requests), mean(max(whole-t, 0), others)

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"cmp"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -21,16 +22,63 @@ func (e *endpoint) transfers() (out diagnosis.Transfers) {
 // that of each place.
 func (e *endpoint) moved(b breakdown.Bucket, what rules.Transfer, to diagnosis.Moved) int64 {
 	total := int64(0)
-	for c, ns := range e.buckets[b].causes {
+	for c, t := range e.buckets[b].causes {
 		if rules.TransferOf(c.Stack) != what || b == breakdown.ClientIO && c.State != "waiting" {
 			continue // a write that only copies into the kernel waits for no client
 		}
-		total += *ns
+		total += t.ns
 		called := ""
 		if i := slices.Index(c.Stack, c.Site); i > 0 {
 			called = c.Stack[i-1].Function
 		}
-		to[diagnosis.Transfer{Site: c.Site, Called: called, Logger: rules.LoggerOf(c.Stack)}] += mean(*ns, e.requests)
+		to[diagnosis.Transfer{Site: c.Site, Called: called, Logger: rules.LoggerOf(c.Stack)}] += mean(t.ns, e.requests)
 	}
 	return mean(total, e.requests)
+}
+
+// smallCalls returns the place with the most time in system calls on files, or to the client,
+// that may be too small, nil if there is none: what goes through a buffer is none of them,
+// and neither are log lines.
+func (e *endpoint) smallCalls() (most *diagnosis.SmallCalls) {
+	type place struct {
+		site breakdown.Frame
+		what rules.Transfer
+	}
+	sums, called := map[place]*diagnosis.SmallCalls{}, map[place]map[string]int64{}
+	for _, b := range []breakdown.Bucket{breakdown.File, breakdown.ClientIO} {
+		for c, t := range e.buckets[b].causes {
+			what, ok := rules.SmallCall(c.Stack)
+			if !ok || c.State != "syscall" || c.Site.Function == "" || (b == breakdown.ClientIO) != (what == rules.Sends) {
+				continue
+			}
+			p := place{c.Site, what}
+			if sums[p] == nil {
+				sums[p], called[p] = &diagnosis.SmallCalls{Bucket: b, Site: c.Site, What: what.String()}, map[string]int64{}
+			}
+			sums[p].Time += t.ns
+			sums[p].Calls += t.n
+			if i := slices.Index(c.Stack, c.Site); i > 0 {
+				called[p][c.Stack[i-1].Function] += t.ns
+			}
+		}
+	}
+	for p, s := range sums {
+		if most == nil || cmp.Or(cmp.Compare(most.Time, s.Time), compareFrames(s.Site, most.Site), cmp.Compare(s.What, most.What)) < 0 {
+			most, s.Called = s, largest(called[p])
+		}
+	}
+	if most != nil && most.Calls > 0 {
+		most.Each, most.PerRequest, most.Time = mean(most.Time, most.Calls), float64(most.Calls)/float64(max(e.requests, 1)), mean(most.Time, e.requests)
+	}
+	return most
+}
+
+// largest returns the name with the largest sum, "" if there is none.
+func largest(sums map[string]int64) (most string) {
+	for name, n := range sums {
+		if most == "" || n > sums[most] || n == sums[most] && name < most {
+			most = name
+		}
+	}
+	return most
 }

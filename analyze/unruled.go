@@ -31,7 +31,7 @@ func (w *warnings) unruled(e *breakdown.Endpoint, s *settled) {
 			if spent[key] == nil {
 				spent[key] = u
 			}
-			spent[key].Time += *t
+			spent[key].Time += t.ns
 		}
 	}
 	most := slices.SortedFunc(maps.Keys(spent), func(a, b string) int { return cmp.Or(cmp.Compare(spent[b].Time, spent[a].Time), cmp.Compare(a, b)) })

@@ -21,6 +21,14 @@ var patternWordings = map[string]findingWording{
 			return append([]string{ofRequest(f) + ", " + after}, calledAt(f)...)
 		},
 	},
+	"ping-per-call": {
+		title: func(f breakdown.Facts) string {
+			return "requests ping " + theSystem(f.Name(breakdown.FactBucket)) + " before they ask it"
+		},
+		evidence: func(f breakdown.Facts) []string {
+			return append([]string{fmt.Sprintf("%s, in %.1f pings per request", ofRequest(f), f.Number(breakdown.FactCalls))}, calledAt(f)...)
+		},
+	},
 	"many-queries": {
 		title: func(f breakdown.Facts) string {
 			return "one place asks " + theSystem(f.Name(breakdown.FactBucket)) + " again and again"

@@ -20,6 +20,34 @@ var transferWordings = map[string]findingWording{
 		},
 		evidence: fileEvidence,
 	},
+	"many-system-calls": {
+		title: func(f breakdown.Facts) string {
+			switch f.Name(breakdown.FactSystemCalls) {
+			case "sends":
+				return "requests flush their answer again and again"
+			case "writes":
+				return "requests write to files in small pieces"
+			case "reads":
+				return "requests read files in small pieces"
+			}
+			return "requests make many calls on files"
+		},
+		evidence: func(f breakdown.Facts) []string {
+			text := fmt.Sprintf("%s, in %.0f system calls of %s each", ofRequest(f), f.Number(breakdown.FactSystemCalls), threeDigits(f.Time(breakdown.FactSystemCall)))
+			return append([]string{text}, callsThere(f)...)
+		},
+		try: func(f breakdown.Facts) string {
+			switch f.Name(breakdown.FactSystemCalls) {
+			case "sends":
+				return "flush when there is enough to send, or after some time, not after each piece"
+			case "writes":
+				return "put a buffer around the file (bufio.NewWriter), and flush it once"
+			case "reads":
+				return "put a buffer around the file (bufio.NewReader), or read it whole"
+			}
+			return "keep what was found instead of looking again for each request, and look again when it changes or after some time"
+		},
+	},
 	"slow-client": {
 		title: func(f breakdown.Facts) string {
 			if f.Time(breakdown.FactReceived) > f.Time(breakdown.FactSent) {

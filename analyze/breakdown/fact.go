@@ -139,6 +139,8 @@ const (
 	FactBehindCall
 	FactBehindEach
 	FactAloneEach
+	FactSystemCalls
+	FactSystemCall
 	NumFacts
 )
 
@@ -261,6 +263,8 @@ var facts = [NumFacts]FactInfo{
 	FactBehindCall:   {"behind_call", "ns", "the place whose calls others wait for, and how long one of those takes"},
 	FactBehindEach:   {"behind_each", "ns", "how long a call takes while one of those is in flight"},
 	FactAloneEach:    {"alone_each", "ns", "how long a call takes otherwise"},
+	FactSystemCalls:  {"system_calls", "calls", "system calls per request at a place; the name says what they do: writes, reads, sends, or looks if they move nothing"},
+	FactSystemCall:   {"system_call", "ns", "how long one of them takes"},
 
 	FactFirstIn: {"first_in", "ns", "how much longer the first requests are in a bucket, and the place with most of it, if there is one"},
 }

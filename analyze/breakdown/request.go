@@ -246,6 +246,8 @@ type Call struct {
 	// InTransaction reports whether a transaction of a database made it: no other one can
 	// run in it at once.
 	InTransaction bool
+	// Tests reports whether it asked for nothing, to see whether the other side answers.
+	Tests bool
 	// TimedOut reports whether a deadline ended it. Unread reports whether it ended after
 	// a wait for the network after which nothing was read, as by a deadline of the
 	// connection.

@@ -39,6 +39,9 @@ type Evidence struct {
 	// nil otherwise.
 	Batch *Batch
 	Transfers
+	// Small is the place with the most time in system calls that may be too small, nil if there
+	// is none.
+	Small *SmallCalls
 	// Limit is what lets only some requests go on at once, nil if nothing does.
 	Limit *Limit
 	// Sleeps are the waits for timers, the longest first.

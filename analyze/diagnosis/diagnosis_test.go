@@ -144,3 +144,32 @@ func TestAFewCallsAtATimeAddUp(t *testing.T) {
 		}
 	}
 }
+
+// Pings are said of requests that ask for something as well, and then the calls are not also
+// made one after another.
+func TestPings(t *testing.T) {
+	ping := diagnosis.Way{Bucket: breakdown.DB, Site: breakdown.Frame{Function: "main.check"}, Calls: 10, Requests: 10, PerRequest: 1, InFlight: 1, Each: 4 * ms, Time: 4 * ms, Tests: true}
+	query := diagnosis.Way{Bucket: breakdown.DB, Site: breakdown.Frame{Function: "main.get"}, Calls: 10, Requests: 10, PerRequest: 1, InFlight: 1, Each: 4 * ms, Time: 4 * ms}
+	for _, c := range []struct {
+		name string
+		ways []diagnosis.Way
+		want []string
+	}{
+		{"a ping and a query", []diagnosis.Way{ping, query}, []string{"ping-per-call"}},
+		{"a check of health", []diagnosis.Way{ping}, nil},
+		{"two queries", []diagnosis.Way{query, query}, []string{"sequential-calls"}},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.DB: 8 * ms, breakdown.CPU: ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 8 * ms})
+		var evidence diagnosis.Evidence
+		evidence.Ways, evidence.Serial[breakdown.DB] = c.ways, 4*ms
+		var got []string
+		for _, x := range diagnoseOne(e, evidence) {
+			if x.Shown {
+				got = append(got, x.ID)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -21,6 +21,15 @@ var patternEntries = []Entry{
 		Check:       "as many requests as there are places are past the named line at any time",
 	},
 	{
+		ID:          "ping-per-call",
+		Finding:     true,
+		Means:       "Requests ping a system before they ask it for something, so each call costs another round trip.",
+		Told:        "Requests call a client's ping, or a pool's test of a connection calls the service back, and they make other calls to the same system as well.",
+		FalseAlarms: "A check of health that also asks for something.",
+		Try:         "leave the ping out: a pool replaces connections that fail; or test only those that have been idle for long",
+		Check:       "the system counts as many pings as other calls",
+	},
+	{
 		ID:          "rate-limiter",
 		Finding:     true,
 		Means:       "Requests wait for a limiter within the service that admits them at a fixed rate.",

@@ -3,6 +3,15 @@ package diagnosis
 // transferEntries explain the causes about files and clients.
 var transferEntries = []Entry{
 	{
+		ID:          "many-system-calls",
+		Finding:     true,
+		Means:       "One place makes many system calls for each request, each of which moves a few bytes or looks at a file.",
+		Told:        "A request makes a hundred or more of them there, without a buffer, and they take a notable part of its time. Those that move bytes take microseconds each.",
+		FalseAlarms: "On a fast machine, pieces of tens of kilobytes take microseconds as well: a larger buffer saves less there.",
+		Try:         "put a buffer around it (bufio, flushed once), or keep what was found instead of looking again for each request",
+		Check:       "strace -c -p PID counts about as many calls per request",
+	},
+	{
 		ID:          "slow-client",
 		Finding:     true,
 		Means:       "Requests wait for their client: it takes the answer, or sends the request, more slowly than the service could.",

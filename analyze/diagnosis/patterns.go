@@ -19,7 +19,9 @@ type Way struct {
 	Time                 int64 // ns on the path, per request of the endpoint
 	// InTransaction is set if transactions make most of them.
 	InTransaction bool
-	Expired       Expired
+	// Tests is set if most of them ask for nothing.
+	Tests   bool
+	Expired Expired
 }
 
 // many is the number of calls of one request that a loop makes.
@@ -86,7 +88,7 @@ func sequentialQueries(b breakdown.Bucket) look {
 		t, longest, calls := &s.Buckets[b], (*Way)(nil), 0.0
 		for i := range s.Ways {
 			w := &s.Ways[i]
-			if w.Bucket != b || w.InTransaction || w.Each < slow || 2*w.Requests < s.Requests {
+			if w.Bucket != b || w.InTransaction || w.Tests || w.Each < slow || 2*w.Requests < s.Requests {
 				continue
 			}
 			if w.InFlight > alone || w.PerRequest >= many {
@@ -120,7 +122,7 @@ func sequentialSystems(s *subject) *found {
 	var one [breakdown.NumBuckets]*Way
 	for i := range s.Ways {
 		w := &s.Ways[i]
-		if w.Bucket != breakdown.DB && w.Bucket != breakdown.Upstream || one[w.Bucket] != nil {
+		if w.Bucket != breakdown.DB && w.Bucket != breakdown.Upstream || w.Tests || one[w.Bucket] != nil {
 			continue
 		}
 		one[w.Bucket] = w
@@ -153,3 +155,33 @@ func sequentialSystems(s *subject) *found {
 
 // always is the share of requests, or of a call, that counts as all.
 const always = 0.9
+
+// pingPerCall finds calls that ask for nothing, and are made only to see whether the others
+// would be answered. Requests that make no others are a check of health.
+func pingPerCall(s *subject) *found {
+	var most *found
+	for _, b := range breakdown.BucketsOf(breakdown.External) {
+		var ping *Way
+		time, calls, others := int64(0), int64(0), int64(0)
+		for i := range s.Ways {
+			switch w := &s.Ways[i]; {
+			case w.Bucket != b:
+			case !w.Tests:
+				others += w.Calls
+			default:
+				time, calls = time+w.Time, calls+w.Calls
+				if ping == nil {
+					ping = w
+				}
+			}
+		}
+		if ping == nil || !s.worth(time) || 2*others < calls || most != nil && most.saves >= time {
+			continue
+		}
+		c := s.claimed(b, breakdown.Asking)
+		c.ns = min(c.ns, time)
+		most = &found{sure: breakdown.Certain, claims: []claim{c}, saves: c.ns, key: b.String() + " " + ping.Site.Function, facts: append(breakdown.Facts{
+			spent(c.ns), {Kind: breakdown.FactCalls, Value: float64(calls) / float64(max(s.Requests, 1))}, {Kind: breakdown.FactBucket, Name: b.String()}}, at(ping.Site)...)}
+	}
+	return most
+}

@@ -113,3 +113,37 @@ func slowClient(s *subject) *found {
 	f.facts = append(f.facts, most.facts()...)
 	return f
 }
+
+// SmallCalls are system calls on files, or to the client, at one place.
+type SmallCalls struct {
+	Bucket     breakdown.Bucket
+	Site       breakdown.Frame
+	Called     string // the function that Site called for them, "" if none is known
+	What       string // what they do: "writes", "reads", "sends", or "looks" if they move nothing
+	Calls      int64  // in the window
+	PerRequest float64
+	Each       int64 // ns, a call
+	Time       int64 // per request, ns
+}
+
+const (
+	// manySmall is the number of system calls of one request at one place from which they
+	// could be fewer.
+	manySmall = 100
+	// quick is how long a call takes at most that moves little: the kernel copies a page or
+	// two within this time, in ns.
+	quick = 20_000
+)
+
+// manySystemCalls finds requests that move bytes in small pieces, or that look at many files.
+func manySystemCalls(s *subject) *found {
+	c := s.Small
+	if c == nil || s.Lasts() || !s.worth(c.Time) || c.PerRequest < manySmall || c.What != "looks" && c.Each > quick {
+		return nil
+	}
+	f := &found{sure: breakdown.Likely, claims: []claim{{bucket: c.Bucket, ns: c.Time}}, saves: c.Time, key: c.Site.Function,
+		facts: breakdown.Facts{spent(c.Time), {Kind: breakdown.FactSystemCalls, Name: c.What, Value: c.PerRequest}, {Kind: breakdown.FactSystemCall, Value: float64(c.Each)}}}
+	t := Transfer{Site: c.Site, Called: c.Called}
+	f.facts = append(f.facts, t.facts()...)
+	return f
+}

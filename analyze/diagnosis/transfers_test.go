@@ -67,3 +67,26 @@ func TestSlowClients(t *testing.T) {
 		t.Errorf("a stream: %+v", causes)
 	}
 }
+
+// What takes many small system calls is said of them, and not of the file that they write.
+func TestSmallSystemCalls(t *testing.T) {
+	small := diagnosis.SmallCalls{Bucket: breakdown.File, Site: handler, What: "writes", PerRequest: 5000, Each: 3_000, Time: 15 * ms}
+	for _, c := range []struct {
+		name string
+		with func(*diagnosis.SmallCalls)
+		want string
+	}{
+		{"writes of a few bytes", func(*diagnosis.SmallCalls) {}, "many-system-calls"},
+		{"few of them", func(s *diagnosis.SmallCalls) { s.PerRequest = 50 }, "sync-file-write"},
+		{"writes that take long", func(s *diagnosis.SmallCalls) { s.Each = 100_000 }, "sync-file-write"},
+		{"looks at files that take long", func(s *diagnosis.SmallCalls) { s.What, s.Each = "looks", 100_000 }, "many-system-calls"},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.File: 16 * ms, breakdown.CPU: 5 * ms})
+		calls := small
+		c.with(&calls)
+		causes := diagnoseOne(e, diagnosis.Evidence{Small: &calls, Transfers: diagnosis.Transfers{Written: 16 * ms, ToFiles: diagnosis.Moved{{Site: handler}: 16 * ms}}})
+		if len(causes) != 1 || causes[0].ID != c.want {
+			t.Errorf("%s: %+v", c.name, causes)
+		}
+	}
+}

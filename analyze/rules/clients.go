@@ -80,3 +80,28 @@ func Shakes(stack []breakdown.Frame) bool {
 		return f.Function == "crypto/tls.(*Conn).handshakeContext"
 	})
 }
+
+// pings are the functions that ask a system for nothing, to see whether it answers.
+var pings = []string{
+	"database/sql.(*DB).PingContext",
+	"database/sql.(*Conn).PingContext",
+	"github.com/jackc/pgx/v5.(*Conn).Ping",
+	"github.com/jackc/pgx/v4.(*Conn).Ping",
+	"github.com/redis/go-redis/v9.cmdable.Ping",
+	"go.mongodb.org/mongo-driver/v2/mongo.(*Client).Ping",
+	"go.mongodb.org/mongo-driver/mongo.(*Client).Ping",
+}
+
+// testers are the functions of pools that call the service back to test a connection before
+// they hand it out. What it calls otherwise is a dial.
+var testers = []string{
+	"github.com/gomodule/redigo/redis.(*Pool).GetContext",
+	"github.com/gomodule/redigo/redis.(*Pool).get", // before 1.8
+}
+
+// tests reports whether a call asks for nothing: the client's part of a stack, leaf first,
+// is a ping, or the rest of it is a pool's that tests a connection.
+func tests(client, rest []breakdown.Frame) bool {
+	return slices.ContainsFunc(client, func(f breakdown.Frame) bool { return slices.Contains(pings, f.Function) }) ||
+		slices.ContainsFunc(rest, func(f breakdown.Frame) bool { return slices.Contains(testers, f.Function) })
+}

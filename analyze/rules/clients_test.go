@@ -30,3 +30,25 @@ func TestPreparingIsToldByItsFunctions(t *testing.T) {
 		}
 	}
 }
+
+func TestPingsAskForNothing(t *testing.T) {
+	goredis, mongo := "github.com/redis/go-redis/v9.cmdable.", "go.mongodb.org/mongo-driver/"
+	redigo := netRead + " < github.com/gomodule/redigo/redis.(*conn).Do < "
+	for functions, want := range map[string]bool{
+		pgRead + " < github.com/jackc/pgx/v5/stdlib.(*Conn).Ping < database/sql.(*DB).pingDC < database/sql.(*DB).PingContext < " + handler:      true,
+		pgRead + " < github.com/jackc/pgx/v5/stdlib.(*Conn).Ping < database/sql.(*DB).pingDC < database/sql.(*Conn).PingContext < " + handler:    true,
+		pgRead + " < github.com/jackc/pgx/v5.(*Conn).Ping < github.com/jackc/pgx/v5/pgxpool.(*Pool).Ping < " + handler:                           true,
+		pgRead + " < github.com/jackc/pgx/v4.(*Conn).Ping < " + handler:                                                                          true,
+		netRead + " < github.com/redis/go-redis/v9.(*baseClient).process < " + goredis + "Ping < " + handler:                                     true,
+		netRead + " < github.com/redis/go-redis/v9.(*baseClient).process < " + goredis + "Get < " + handler:                                      false,
+		netRead + " < " + mongo + "v2/x/mongo/driver.Operation.Execute < " + mongo + "v2/mongo.(*Client).Ping < " + handler:                      true,
+		netRead + " < " + mongo + "x/mongo/driver.Operation.Execute < " + mongo + "mongo.(*Client).Ping < " + handler:                            true,
+		redigo + "main.tested < github.com/gomodule/redigo/redis.(*Pool).get < github.com/gomodule/redigo/redis.(*Pool).Get < " + handler:        true,
+		redigo + "main.tested < github.com/gomodule/redigo/redis.(*Pool).GetContext < github.com/gomodule/redigo/redis.(*Pool).Get < " + handler: true,
+		redigo + handler: false,
+	} {
+		if got := New().Classify(stack(functions)).Tests; got != want {
+			t.Errorf("%s: %v", functions, got)
+		}
+	}
+}

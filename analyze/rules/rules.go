@@ -53,6 +53,8 @@ type Class struct {
 	Purpose breakdown.Purpose
 	// Transaction is set if a transaction of a database makes the call.
 	Transaction bool
+	// Tests is set if the call asks for nothing, to see whether the other side answers.
+	Tests bool
 	// InC is set if the goroutine is in C code, and no rule says what for.
 	InC bool
 	// Hold is what a call to a database does with a connection that the service keeps.

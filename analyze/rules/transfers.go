@@ -10,15 +10,22 @@ import (
 // A Transfer is what a goroutine moves while it waits for a file or for a client.
 type Transfer uint8
 
-// The transfers. Of a wait for a file, Syncs and Writes; of a wait for a client, Sends and
-// Receives.
+// The transfers. Of a wait for a file, Syncs, Writes and Reads; of a wait for a client, Sends
+// and Receives.
 const (
 	NoTransfer Transfer = iota
 	Syncs               // until a file's content is on the disk
 	Writes              // to a file or a pipe
+	Reads               // from a file or a pipe
 	Sends               // to the client
 	Receives            // from the client
 )
+
+// String returns the transfer's name in facts: "writes". That of NoTransfer is "looks", for
+// calls that move nothing, as those that open or list files.
+func (t Transfer) String() string {
+	return [...]string{"looks", "syncs", "writes", "reads", "sends", "receives"}[t]
+}
 
 // transfers are the functions that move bytes. The leaf-most of a stack decides.
 var transfers = func() map[string]Transfer {
@@ -28,6 +35,7 @@ var transfers = func() map[string]Transfer {
 			"golang.org/x/sys/unix.Fsync", "golang.org/x/sys/unix.Fdatasync", "golang.org/x/sys/unix.Msync", "golang.org/x/sys/unix.SyncFileRange"},
 		Writes: {"os.(*File).Write", "os.(*File).WriteAt", "os.(*File).WriteString", "os.(*File).ReadFrom", "os.WriteFile",
 			"syscall.Pwrite", "golang.org/x/sys/unix.Pwrite"},
+		Reads: {"os.(*File).Read", "os.(*File).ReadAt", "syscall.Pread", "golang.org/x/sys/unix.Pread"},
 		Sends: slices.Concat([]string{"net.(*conn).Write", "net.(*netFD).Write", "net.(*Buffers).WriteTo", "internal/poll.SendFile",
 			"internal/poll.Splice", "net.(*TCPConn).ReadFrom",
 			"google.golang.org/grpc/internal/transport.(*writeQuota).get"},
@@ -79,4 +87,27 @@ func LoggerOf(stack []breakdown.Frame) (pkg string) {
 // isLogger reports whether a package is a logger.
 func isLogger(pkg string) bool {
 	return slices.ContainsFunc(loggers, func(l string) bool { return pkg == l || strings.HasSuffix(l, "/") && strings.HasPrefix(pkg, l) })
+}
+
+// flushes are the functions with which a handler sends what it has written so far to the
+// client, however little that is.
+var flushes = []string{"net/http.(*response).Flush", "net/http.(*response).FlushError"}
+
+// buffered are the functions that move bytes of files in pieces of their own choice.
+var buffered = []string{"bufio.(*Reader).", "bufio.(*Writer).", "io.copyBuffer", "io.ReadAll", "os.ReadFile", "os.WriteFile"}
+
+// SmallCall returns what a system call with a stack, leaf first, moves, and reports whether
+// the service's code decides how much of it: its write or read of a file that has no buffer,
+// its flush to a client, or a call on a file that moves nothing.
+func SmallCall(stack []breakdown.Frame) (Transfer, bool) {
+	t := TransferOf(stack)
+	switch t {
+	case Sends:
+		return t, slices.ContainsFunc(stack, func(f breakdown.Frame) bool { return slices.Contains(flushes, f.Function) })
+	case Writes, Reads:
+		return t, LoggerOf(stack) == "" && !slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
+			return slices.ContainsFunc(buffered, func(b string) bool { return f.Function == b || isPrefix(b) && strings.HasPrefix(f.Function, b) })
+		})
+	}
+	return t, t == NoTransfer
 }
