@@ -7,6 +7,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/diagnosis"
+	"timesink/analyze/rules"
 	"timesink/analyze/timeline"
 )
 
@@ -178,4 +179,26 @@ func (e *endpoint) cCalls() []diagnosis.CCall {
 		return cmp.Or(cmp.Compare(b.Waiting+b.Computing, a.Waiting+a.Computing), compareFrames(a.Site, b.Site), cmp.Compare(a.Function, b.Function))
 	})
 	return out
+}
+
+// stops returns the place that waits the longest for a collection of garbage that it asked
+// for, nil if there is none.
+func (e *endpoint) stops() (most *diagnosis.Stop) {
+	type key struct {
+		site   breakdown.Frame
+		called string
+	}
+	sums := map[key]int64{}
+	for c, t := range e.buckets[breakdown.GC].causes {
+		if called := rules.Stopper(c.Stack); called != "" {
+			sums[key{c.Site, called}] += t.ns
+		}
+	}
+	for k, ns := range sums {
+		ns = mean(ns, e.requests)
+		if most == nil || cmp.Or(cmp.Compare(most.Time, ns), compareFrames(k.site, most.Site), cmp.Compare(k.called, most.Called)) < 0 {
+			most = &diagnosis.Stop{Site: k.site, Called: k.called, Time: ns}
+		}
+	}
+	return most
 }

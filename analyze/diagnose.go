@@ -36,7 +36,7 @@ func (e *endpoint) evidence(rendered *breakdown.Endpoint) (out diagnosis.Evidenc
 	out.ColdStart = e.coldStart()
 	out.Preparing = e.preparing()
 	out.Expecting, out.FallingBack = e.timedWait(rules.ExpectContinue), e.timedWait(rules.DualStack)
-	out.Computing = cpuSites(e)
+	out.Computing, out.Stops = cpuSites(e), e.stops()
 	out.C = e.cCalls()
 	for b, late := range e.late {
 		out.Late[b] = mean(max(late, 0), e.requests)

@@ -60,6 +60,26 @@ var processorWordings = map[string]findingWording{
 			return "allocate less (/debug/pprof/allocs says where), or let the heap grow further: raise GOGC, with GOMEMLIMIT as the bound"
 		},
 	},
+	"stops-the-world": {
+		title: func(f breakdown.Facts) string {
+			switch called := f.Frame(breakdown.FactCalled).Function; called {
+			case "runtime.GC", "runtime/debug.FreeOSMemory":
+				return "requests ask for a collection of garbage by " + function(called) + " and wait for it"
+			case "":
+				return "requests stop all goroutines"
+			default:
+				return "requests stop all goroutines by " + function(called)
+			}
+		},
+		evidence: func(f breakdown.Facts) []string { return append([]string{ofRequest(f)}, callsThere(f)...) },
+		try: func(f breakdown.Facts) string {
+			switch f.Frame(breakdown.FactCalled).Function {
+			case "runtime.GC", "runtime/debug.FreeOSMemory", "runtime/debug.SetGCPercent":
+				return "take the call out of the request, and let GOGC and GOMEMLIMIT decide when to collect"
+			}
+			return "read the statistics in the background, or by runtime/metrics, which does not stop anything"
+		},
+	},
 	"processors-held": {
 		title: func(f breakdown.Facts) string {
 			if j, ok := f.Of(breakdown.FactJob); ok {

@@ -23,6 +23,7 @@ const (
 	Formatting
 	Imaging
 	Copying
+	StoppingTheWorld
 	NumActivities
 )
 
@@ -49,6 +50,7 @@ var activities = [NumActivities]ActivityInfo{
 	Formatting:        {"formatting", "string formatting"},
 	Imaging:           {"image_processing", "image processing"},
 	Copying:           {"copying", "copying memory"},
+	StoppingTheWorld:  {"stopping_the_world", "functions that stop all goroutines"},
 }
 
 // Info describes an activity. It panics if there is no such activity.

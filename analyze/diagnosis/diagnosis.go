@@ -68,6 +68,9 @@ type Evidence struct {
 	// Computing are the places that CPU samples led to while the requests computed: all of them,
 	// each with the number of all samples.
 	Computing []breakdown.CPUSite
+	// Stops is the place that waits the longest for a collection that it asked for, nil if there
+	// is none.
+	Stops *Stop
 	// C are the calls to C functions, the one with the most time first.
 	C []CCall
 	// Late estimates how much of the time in each bucket is because what ended a wait was

@@ -12,6 +12,15 @@ var processorEntries = []Entry{
 		Check:       "with GODEBUG=gctrace=1 the collections follow one another closely",
 	},
 	{
+		ID:          "stops-the-world",
+		Finding:     true,
+		Means:       "Requests call functions of the runtime that stop all goroutines, or that collect garbage at once and wait for it.",
+		Told:        "Requests wait for the collector below runtime.GC or debug.FreeOSMemory, or CPU samples hit these and the like, such as runtime.ReadMemStats.",
+		FalseAlarms: "",
+		Try:         "take the call out of the request: let the collector decide when to run, and read statistics in the background, or by runtime/metrics, which does not stop anything",
+		Check:       "with GODEBUG=gctrace=1, collections that were asked for are marked (forced)",
+	},
+	{
 		ID:          "processors-held",
 		Finding:     true,
 		Means:       "Work that is not these requests' has the processors that they need: goroutines that serve no request, or other endpoints.",

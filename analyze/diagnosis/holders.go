@@ -108,6 +108,39 @@ func gcPressure(s *subject) *found {
 	return f
 }
 
+// A Stop is the waiting at one place for a collection of garbage that it asked for.
+type Stop struct {
+	Site   breakdown.Frame
+	Called string // the function of the runtime
+	Time   int64  // per request, ns
+}
+
+// stopsTheWorld finds that requests stop all goroutines themselves, or wait for a collection
+// that they ask for. What keeps such requests waiting for each other is in the collector's
+// bucket too, though the collector has hardly run.
+func stopsTheWorld(s *subject) *found {
+	w, _ := s.computes(func(c *breakdown.CPUSite) bool { return c.Activity == breakdown.StoppingTheWorld })
+	waits := claim{bucket: breakdown.GC}
+	if s.Stops != nil {
+		waits.ns = s.Stops.Time
+	}
+	if p := s.in.Processors; w.least > 0 && p != nil && p.All.Total > 0 && float64(p.All.Collector) < pressing*float64(p.All.Total) {
+		waits = s.whole(breakdown.GC)
+	}
+	if !s.worth(waits.ns + w.least) {
+		return nil
+	}
+	runs := s.onCPU()
+	runs.ns = w.ns
+	f := &found{sure: breakdown.Likely, claims: []claim{waits, runs}, saves: -1, facts: breakdown.Facts{spent(waits.ns + runs.ns)}} // by samples
+	t := Transfer{Site: w.site.Frame, Called: w.site.Called}
+	if s.Stops != nil && s.Stops.Time >= w.ns {
+		f.sure, t = breakdown.Certain, Transfer{Site: s.Stops.Site, Called: s.Stops.Called}
+	}
+	f.key, f.facts = t.Site.Function, append(f.facts, t.facts()...)
+	return f
+}
+
 // processorsHeld finds that goroutines that serve no request, or other endpoints, have the
 // processors that requests need.
 func processorsHeld(s *subject) *found {

@@ -65,3 +65,28 @@ func TestAnotherEndpointHoldsTheProcessors(t *testing.T) {
 		t.Errorf("%+v", causes)
 	}
 }
+
+// What requests do to the whole process themselves is not the collector's pressure.
+func TestRequestsThatStopTheWorld(t *testing.T) {
+	collecting := &breakdown.Processors{All: breakdown.Hits{Total: 100, Collector: 97}, Crowded: breakdown.Hits{Total: 100, Collector: 97}}
+	measuring := &breakdown.Processors{All: breakdown.Hits{Total: 100, Collector: 2, Requests: 98}, Crowded: breakdown.Hits{Total: 100, Collector: 2, Requests: 98}}
+	site := breakdown.Frame{Function: "main.tidy", File: "main.go", Line: 9}
+	for _, c := range []struct {
+		name       string
+		processors *breakdown.Processors
+		evidence   diagnosis.Evidence
+		want       []string
+	}{
+		{"a collection for each request", collecting, diagnosis.Evidence{Stops: &diagnosis.Stop{Site: site, Called: "runtime.GC", Time: 18 * ms}}, []string{"stops-the-world"}},
+		{"statistics for each request", measuring, sampled(100, at("main.gauge", "runtime.ReadMemStats", breakdown.StoppingTheWorld, 90), at("main.get", "", 0, 10)), []string{"stops-the-world"}},
+		{"neither", collecting, diagnosis.Evidence{}, []string{"gc-pressure"}},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.GC: 18 * ms, breakdown.CPU: 4 * ms})
+		e.Requests = 100
+		b := &breakdown.Breakdown{Endpoints: []breakdown.Endpoint{e}, Processors: c.processors}
+		causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: b, Evidence: []diagnosis.Evidence{c.evidence}})
+		if got := ids(causes); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -20,6 +20,7 @@ var kinds = slices.Concat([]kind{
 	{"child-process", true, childProcess},
 	{"c-call", true, cCall},
 	{"no-core", true, noCore},
+	{"stops-the-world", true, stopsTheWorld},
 	{"gc-pressure", true, gcPressure},
 	{"processors-held", true, processorsHeld},
 	{"concurrency-limit", true, concurrencyLimit},

@@ -21,7 +21,28 @@ type doing struct {
 }
 
 // doings holds the rows. The first one that matches a function wins.
-var doings = slices.Concat(compilers, transforms, encoders, others)
+var doings = slices.Concat(stoppers, compilers, transforms, encoders, others)
+
+// stoppers stop all goroutines, or wait until a collection of garbage has ended, for
+// whoever calls them.
+var stoppers = []doing{
+	{Func: "runtime.GC", Activity: breakdown.StoppingTheWorld, Within: true},
+	{Func: "runtime.ReadMemStats", Activity: breakdown.StoppingTheWorld, Within: true},
+	{Func: "runtime/debug.FreeOSMemory", Activity: breakdown.StoppingTheWorld, Within: true},
+	{Func: "runtime/debug.ReadGCStats", Activity: breakdown.StoppingTheWorld, Within: true},
+	{Func: "runtime/debug.SetGCPercent", Activity: breakdown.StoppingTheWorld, Within: true},
+}
+
+// Stopper returns the function with which a stack, leaf first, stops all goroutines or waits
+// for a collection that it asked for, "" if there is none: the one that was called.
+func Stopper(stack []breakdown.Frame) (function string) {
+	for _, f := range stack {
+		if slices.ContainsFunc(stoppers, func(d doing) bool { return d.Func == f.Function }) {
+			function = f.Function
+		}
+	}
+	return function
+}
 
 // compilers turn text into something to run. To do so again for each request is waste.
 var compilers = []doing{

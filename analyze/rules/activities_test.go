@@ -51,6 +51,11 @@ func TestStacksShowWhatIsComputed(t *testing.T) {
 		{"a list is sorted", "slices.insertionSortOrdered[...] < slices.pdqsortOrdered[...] < slices.Sort[...] < main.rank < " + serve, breakdown.Sorting, "slices.Sort[...]", "main.rank"},
 		{"bytes are copied", "runtime.memmove < main.join < " + serve, breakdown.Copying, "runtime.memmove", "main.join"},
 		{"a picture is scaled", "golang.org/x/image/draw.(*Kernel).Scale < main.thumb < " + serve, breakdown.Imaging, "golang.org/x/image/draw.(*Kernel).Scale", "main.thumb"},
+		{"the heap is measured", "runtime.readmemstats_m < runtime.systemstack < runtime.ReadMemStats < main.gauge < " + serve, breakdown.StoppingTheWorld, "runtime.ReadMemStats", "main.gauge"},
+		{"garbage is collected", "runtime.sweepone < runtime.GC < main.tidy < " + serve, breakdown.StoppingTheWorld, "runtime.GC", "main.tidy"},
+		{"memory is given back", "runtime.(*pageAlloc).scavenge < runtime/debug.FreeOSMemory < main.tidy < " + serve, breakdown.StoppingTheWorld, "runtime/debug.FreeOSMemory", "main.tidy"},
+		{"collections are counted", "runtime.readGCStats_m < runtime/debug.ReadGCStats < main.gauge < " + serve, breakdown.StoppingTheWorld, "runtime/debug.ReadGCStats", "main.gauge"},
+		{"the collector is set", "runtime/debug.setGCPercent < runtime/debug.SetGCPercent < main.tune < " + serve, breakdown.StoppingTheWorld, "runtime/debug.SetGCPercent", "main.tune"},
 		{"the service computes", "main.score < main.get < " + serve, breakdown.NoActivity, "", "main.score"},
 		{"the service is interrupted", "runtime.asyncPreempt < main.score < " + serve, breakdown.NoActivity, "", "main.score"},
 		{"a pointer is written while the collector marks", "runtime.wbBufFlush < gcWriteBarrier < main.score < " + serve, breakdown.NoActivity, "", "main.score"},
@@ -104,6 +109,18 @@ func TestEachActivityRowCanMatch(t *testing.T) {
 		}
 		if got := doingOf(name); got != &doings[i] {
 			t.Errorf("%s is found as %+v", name, got)
+		}
+	}
+}
+
+func TestStoppersAreToldByWhatWasCalled(t *testing.T) {
+	for stackOf, want := range map[string]string{
+		"runtime.goparkunlock < runtime.gcWaitOnMark < runtime.GC < main.tidy < " + serve:                                "runtime.GC",
+		"runtime.goparkunlock < runtime.gcWaitOnMark < runtime.GC < runtime/debug.FreeOSMemory < main.tidy < " + serve:   "runtime/debug.FreeOSMemory",
+		"runtime.goparkunlock < runtime.gcParkAssist < runtime.gcAssistAlloc < runtime.mallocgc < main.build < " + serve: "",
+	} {
+		if got := Stopper(stack(stackOf)); got != want {
+			t.Errorf("%s: %q", stackOf, got)
 		}
 	}
 }
