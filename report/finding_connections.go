@@ -97,6 +97,7 @@ var dialAdvice = map[string]string{
 	"go-redis":     "share one client, and raise PoolSize, MaxIdleConns and ConnMaxIdleTime",
 	"rueidis":      "share one client, and raise BlockingPoolSize if the calls block",
 	"redigo":       "share one redis.Pool, and raise MaxIdle (0 keeps no connection) and IdleTimeout",
+	"net/smtp":     "hand mails to a goroutine in the background, and send several by one connection (smtp.Client, Reset)",
 	"gomemcache":   "share one memcache.Client, and raise MaxIdleConns (2 by default)",
 }
 

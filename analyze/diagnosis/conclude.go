@@ -26,7 +26,7 @@ func Concluding(b *breakdown.Breakdown) *breakdown.Explanation { return concludi
 
 func concluding(b *breakdown.Breakdown, causes []breakdown.Explanation) *breakdown.Explanation {
 	e := b.Busiest()
-	if e == nil {
+	if e == nil || e.Requests == 0 && e.Lasts() != lasting(b) {
 		return nil
 	}
 	var best *breakdown.Explanation
@@ -79,8 +79,10 @@ func isFinding(id string) bool {
 // Both times are 0 if there are neither.
 func Accounted(b *breakdown.Breakdown, x *breakdown.Explanation) (part, whole int64) {
 	var requests, time, cut, cutTime int64
+	lasting := lasting(b)
 	for i := range b.Endpoints {
-		if e := &b.Endpoints[i]; slices.Contains(x.Endpoints, e.Name) {
+		// The streams of a handler that also answers at once are an endpoint of the same name.
+		if e := &b.Endpoints[i]; slices.Contains(x.Endpoints, e.Name) && (e.Lasts() == lasting || e.Requests == 0) {
 			requests, time, cut, cutTime = requests+e.Requests, time+e.Wall.Total, cut+e.Incomplete, cutTime+e.IncompleteTime
 		}
 	}

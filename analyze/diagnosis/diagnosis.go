@@ -297,10 +297,7 @@ func Diagnose(in *Input) ([]breakdown.Explanation, breakdown.Conclusion) {
 // top the list for no good reason: they last as long as messages come. What a long poll
 // waits for cannot be made faster.
 func examined(b *breakdown.Breakdown) (list []int) {
-	whole, lasting := int64(0), true
-	for i := range b.Endpoints {
-		lasting = lasting && (b.Endpoints[i].Lasts() || b.Endpoints[i].Requests == 0)
-	}
+	whole, lasting := int64(0), lasting(b)
 	for i := range b.Endpoints {
 		if b.Endpoints[i].Lasts() == lasting {
 			whole += b.Endpoints[i].Wall.Total
@@ -316,6 +313,23 @@ func examined(b *breakdown.Breakdown) (list []int) {
 		}
 	}
 	return list
+}
+
+// lasting reports whether streams and long polls are examined: no other request completed,
+// and those that did not have less of the request time.
+func lasting(b *breakdown.Breakdown) bool {
+	streams, others := int64(0), int64(0)
+	for i := range b.Endpoints {
+		switch e := &b.Endpoints[i]; {
+		case e.Lasts():
+			streams += e.RequestTime()
+		case e.Requests > 0:
+			return false
+		default:
+			others += e.RequestTime()
+		}
+	}
+	return streams >= others
 }
 
 // add adds a cause found in an endpoint to the sums.

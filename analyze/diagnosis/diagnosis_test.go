@@ -173,3 +173,27 @@ func TestPings(t *testing.T) {
 		}
 	}
 }
+
+// Streams are examined only if they are most of what there is, and their causes are not those
+// of the other requests of a handler.
+func TestStreamsBesideRequestsThatDoNotComplete(t *testing.T) {
+	streams := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.Scheduler: ms})
+	streams.Kind = "http/1" + breakdown.Streaming
+	for took, examined := range map[int64]bool{ms / 2: true, 7000 * ms: false} {
+		causes, conclusion := diagnose(breakdown.Endpoint{Name: "main.get", Incomplete: 4, IncompleteTime: took}, streams)
+		if got := slices.Contains(ids(causes), "no-processor"); got != examined || conclusion.Cause != "" {
+			t.Errorf("with %d ms in requests that did not complete: %q, %q", took/ms, ids(causes), conclusion.Cause)
+		}
+	}
+}
+
+// What has little time is no suspect to clear where most of the time may be its.
+func TestNothingIsClearedIfMostIsUnknown(t *testing.T) {
+	for unknown, cleared := range map[int64]bool{4 * ms: true, 40 * ms: false} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.Upstream: ms / 2, breakdown.Unknown: unknown, breakdown.CPU: 20 * ms})
+		causes, _ := diagnose(e)
+		if got := slices.Contains(ids(causes), "not-worth-it"); got != cleared {
+			t.Errorf("with %d ms in unknown: %v", unknown/ms, got)
+		}
+	}
+}

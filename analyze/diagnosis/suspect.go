@@ -38,6 +38,9 @@ func notWorthIt(b *breakdown.Breakdown, subjects []*subject, found []*sum) *sum 
 	}
 	t := &s.Buckets[suspects[j]]
 	ns := max(t.Mean-t.OwnSide, 0)
+	if 2*s.Buckets[breakdown.Unknown].Mean >= s.Wall.Mean {
+		return nil // who knows whose that is
+	}
 	if s.worth(ns) || s.worth(t.QueuedBehind) {
 		return nil
 	}

@@ -29,6 +29,7 @@ var clients = []client{
 	{"github.com/valyala/fasthttp.", "fasthttp"},
 	{"google.golang.org/grpc", "grpc"},
 	{"net/http.", "net/http"},
+	{"net/smtp.", "net/smtp"},
 	{"net.(*Resolver).", "net"},
 }
 

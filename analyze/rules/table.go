@@ -38,6 +38,9 @@ type Rule struct {
 	// are one call, and other calls may be made between them. Opens: the stream's call
 	// begins with the goroutine that this function creates.
 	Stream, Opens bool
+	// Dialogue: a call asks several times, so another one begins only where the service comes
+	// by another path, or asks the same again.
+	Dialogue bool
 	// Steps: the client works on its own goroutines, so the phases of a wait below this
 	// function come from theirs.
 	Steps bool

@@ -59,6 +59,11 @@ var upstreams = []Rule{
 	{Func: "connectrpc.com/connect.(*duplexHTTPCall).Send", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "http", NoCall: true},
 	{Func: "connectrpc.com/connect.(*duplexHTTPCall).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 
+	// Mail. Sending one takes a command after another, each with an answer.
+	{Func: "net/smtp.Dial", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "smtp", Dialogue: true},
+	{Func: "net/smtp.", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "smtp", Default: true, Dialogue: true},
+	{Func: "github.com/wneessen/go-mail/smtp.", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "smtp", Default: true, Dialogue: true},
+
 	// The network below any client.
 	{Func: "net.(*Resolver).", Bucket: breakdown.Upstream, Phase: breakdown.DNS, System: "dns", Any: true},
 	{Func: "net.(*Dialer).", Bucket: breakdown.Upstream, Phase: breakdown.Connect, System: "tcp", Any: true},

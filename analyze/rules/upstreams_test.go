@@ -40,6 +40,13 @@ var upstreamCases = []tableCase{
 	{"fasthttp's body is streamed", fastRead + " < " + fast + ".(*requestStream).read < " + fast + ".(*requestStream).Read < " + fast + ".(*clientStreamBody).Read < io.ReadAll < " + handler,
 		"upstream/body_read http" + served},
 
+	{"a mail server is dialed", dial + " < net/smtp.Dial < net/smtp.SendMail < " + handler, "upstream/connect smtp" + served},
+	{"a mail server greets", netRead + " < bufio.(*Reader).Read < net/textproto.(*Reader).ReadResponse < net/smtp.NewClient < net/smtp.Dial < net/smtp.SendMail < " + handler, "upstream/connect smtp" + served},
+	{"a mail server answers", netRead + " < bufio.(*Reader).Read < net/textproto.(*Reader).ReadResponse < net/smtp.(*Client).cmd < net/smtp.(*Client).Mail < net/smtp.SendMail < " + handler,
+		"upstream/response_wait smtp" + served},
+	{"a mail server answers go-mail", netRead + " < bufio.(*Reader).Read < net/textproto.(*Reader).ReadResponse < github.com/wneessen/go-mail/smtp.(*Client).cmd < github.com/wneessen/go-mail/smtp.(*Client).Mail < github.com/wneessen/go-mail.(*Client).Send < " + handler,
+		"upstream/response_wait smtp" + served},
+
 	{"gRPC leaves its idle mode", "runtime.chanrecv1 < " + rpc + ".(*ccResolverWrapper).start < " + rpc + ".(*ClientConn).exitIdleMode < " + rpc + "/internal/idle.(*Manager).OnCallBegin < " + rpc + ".newClientStream < " + rpcInvoke,
 		"upstream/connect grpc" + begins},
 	{"gRPC waits until a name is resolved", "runtime.selectgo < " + rpc + ".(*ClientConn).waitForResolvedAddrs < " + rpc + ".newClientStream < " + rpcInvoke,

@@ -331,7 +331,7 @@ func (s *callState) startsOver(c *class, phase breakdown.Phase, writes bool) boo
 	switch {
 	case phase < s.phase, c.Begins && !s.begins:
 		return true
-	case phase == breakdown.ResponseWait:
+	case phase == breakdown.ResponseWait && !c.Own.Dialogue:
 		return s.ended && (slices.ContainsFunc(s.asked, c.waitsLike) || !c.comesLike(s.from))
 	}
 	unasked := s.cut && len(s.asked) == 0 // only its answer was seen
