@@ -7,6 +7,7 @@ import (
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/diagnosis"
+	"timesink/analyze/rules"
 )
 
 // This file finds statements that wait in the database because other transactions of the
@@ -42,9 +43,12 @@ type ending struct {
 // rowWaits are the statements and the transactions of a capture.
 type rowWaits struct {
 	statements []statement
-	endings    []ending
-	spent      map[*breakdown.Cause]int64 // all waits, also those too short to be listed
-	full       bool                       // no more are listed
+	// alone are the statements of transactions in databases that let one of them write at a
+	// time, also those without an answer.
+	alone   []statement
+	endings []ending
+	spent   map[*breakdown.Cause]int64 // all waits, also those too short to be listed
+	full    bool                       // no more are listed
 }
 
 const (
@@ -69,6 +73,10 @@ func (w *rowWaits) listed(a *account, n int) bool {
 
 // wait adds a statement's wait.
 func (w *rowWaits) wait(a *account, s *breakdown.Segment) {
+	if rules.OneWriter(s.Cause.System) {
+		w.waitAlone(a, s)
+		return
+	}
 	if w.full || s.Cause.State != "waiting" || s.Phase.Stage() != breakdown.Asking || s.Cause.Hold.Begins() || s.Cause.Hold.Ends() {
 		return
 	}
@@ -78,6 +86,21 @@ func (w *rowWaits) wait(a *account, s *breakdown.Segment) {
 	w.spent[s.Cause] += s.End - s.Start
 	if s.End-s.Start >= shortestRowWait {
 		w.statements = append(w.statements, statement{s.Start, s.End, s.Goroutine, s.Cause, s.Phase})
+	}
+}
+
+// waitAlone adds a statement's wait for a database with one writer. Such a database is in
+// the process, so it waits in C code as well.
+func (w *rowWaits) waitAlone(a *account, s *breakdown.Segment) {
+	if w.full || s.Cause.State != "waiting" && s.Cause.State != "syscall" || s.Phase.Stage() != breakdown.Asking || s.Cause.Hold.Of() != breakdown.Transaction || s.Cause.Hold.Ends() {
+		return
+	}
+	if s.End-s.Start >= shortestRowWait && !w.listed(a, len(w.alone)) {
+		return
+	}
+	w.spent[s.Cause] += s.End - s.Start
+	if s.End-s.Start >= shortestRowWait {
+		w.alone = append(w.alone, statement{s.Start, s.End, s.Goroutine, s.Cause, s.Phase})
 	}
 }
 
@@ -116,6 +139,7 @@ const (
 // A rowLocked is what was found about the waits at one site.
 type rowLocked struct {
 	phase   breakdown.Phase
+	alone   string                     // the system, if it lets one transaction write at a time
 	matched map[*breakdown.Cause]int64 // time by the wait's cause
 	holders map[*ending]int64          // matched time
 	answers map[int64][]int64          // when its statements were answered, by goroutine
@@ -123,25 +147,14 @@ type rowLocked struct {
 
 // find returns the sites whose waits are for rows.
 func (w *rowWaits) find() map[breakdown.Frame]*rowLocked {
-	if len(w.endings) < enoughRowWaits || len(w.statements) < enoughRowWaits {
+	if len(w.endings) < enoughRowWaits {
 		return nil
 	}
 	slices.SortFunc(w.endings, func(a, b ending) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.start, b.start), cmp.Compare(a.goroutine, b.goroutine))
 	})
-	sites := map[breakdown.Frame][]*statement{}
-	for i := range w.statements {
-		s := &w.statements[i]
-		sites[s.cause.Site] = append(sites[s.cause.Site], s)
-	}
 	found := map[breakdown.Frame]*rowLocked{}
-	for site, list := range sites {
-		if len(list) < enoughRowWaits || site.Function == "" {
-			continue
-		}
-		slices.SortFunc(list, func(a, b *statement) int {
-			return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.start, b.start), cmp.Compare(a.goroutine, b.goroutine))
-		})
+	for site, list := range bySite(w.statements) {
 		for _, l := range latenesses {
 			if f := w.match(list, l); f != nil {
 				found[site] = f
@@ -149,7 +162,76 @@ func (w *rowWaits) find() map[breakdown.Frame]*rowLocked {
 			}
 		}
 	}
+	for site, list := range bySite(w.alone) {
+		if f := w.exclude(list); f != nil {
+			found[site] = f
+		}
+	}
 	return found
+}
+
+// bySite returns statements by their places, in the order of their answers, where there are
+// enough of them.
+func bySite(statements []statement) map[breakdown.Frame][]*statement {
+	sites := map[breakdown.Frame][]*statement{}
+	for i := range statements {
+		s := &statements[i]
+		sites[s.cause.Site] = append(sites[s.cause.Site], s)
+	}
+	for site, list := range sites {
+		if len(list) < enoughRowWaits || site.Function == "" {
+			delete(sites, site)
+			continue
+		}
+		slices.SortFunc(list, func(a, b *statement) int {
+			return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.start, b.start), cmp.Compare(a.goroutine, b.goroutine))
+		})
+	}
+	return sites
+}
+
+// oftenHeld is the share of the window in which transactions hold something from which it
+// is no chance that no two of them do at once.
+const oftenHeld = 0.4
+
+// exclude returns what the waits at a site are for in a database that lets one transaction
+// write at a time: another one always has the right to, and no two have it at once. When a
+// wait ends says less, since such a database looks now and then whether it may.
+func (w *rowWaits) exclude(list []*statement) *rowLocked {
+	f := &rowLocked{phase: list[0].phase, alone: list[0].cause.System, matched: map[*breakdown.Cause]int64{}, holders: map[*ending]int64{}, answers: map[int64][]int64{}}
+	for _, s := range list {
+		f.answers[s.goroutine] = append(f.answers[s.goroutine], s.end)
+	}
+	var holds []stretch
+	held := int64(0)
+	for i := range w.endings {
+		h := stretch{f.heldSince(&w.endings[i]), w.endings[i].end}
+		holds, held = append(holds, h), held+h.to-h.from
+	}
+	all, matched := int64(0), int64(0)
+	for _, s := range list {
+		all += s.end - s.start
+		behind := int64(0)
+		for i := range w.endings {
+			e := &w.endings[i]
+			if both := min(e.end, s.end) - max(f.heldSince(e), s.start); both > 0 && e.goroutine != s.goroutine {
+				f.holders[e] += both
+				behind += both
+			}
+		}
+		f.matched[s.cause] += min(behind, s.end-s.start)
+		matched += min(behind, s.end-s.start)
+	}
+	covered := int64(0)
+	for _, s := range union(holds) {
+		covered += s.to - s.from
+	}
+	first, last := w.endings[0].since, w.endings[len(w.endings)-1].end
+	chance, share := float64(covered)/float64(max(last-first, 1)), float64(matched)/float64(max(all, 1))
+	if share < mostlyRowWaits || chance < oftenHeld && share-chance < beyondChance || float64(covered) < mostlyDisjoint*float64(held) {
+		return nil
+	}
+	return f
 }
 
 // match returns what the waits at a site are for, nil if they are not for rows as far as
@@ -316,11 +398,20 @@ func (s *settled) settleRowLocks(a *account) {
 // rowLocked moves an endpoint's waits at a site to the phase of row locks: of each cause,
 // the share that was found to be for rows.
 func (e *endpoint) rowLocked(w *rowWaits, f *rowLocked) {
-	b, moved := &e.buckets[breakdown.DB], int64(0)
+	b, moved, cut := &e.buckets[breakdown.DB], int64(0), int64(0)
 	for cause, t := range f.matched {
-		if sum := b.causes[cause]; sum != nil && w.spent[cause] > 0 {
-			moved += int64(float64(sum.ns) * float64(t) / float64(w.spent[cause]))
+		part := float64(t) / float64(max(w.spent[cause], 1))
+		if sum := b.causes[cause]; sum != nil {
+			moved += int64(float64(sum.ns) * part)
 		}
+		if sum := b.cut[cause]; sum != nil {
+			cut += int64(float64(sum.ns) * part)
+		}
+	}
+	if cut > 0 && b.incompletePhases != nil {
+		cut = min(cut, b.incompletePhases[f.phase])
+		b.incompletePhases[f.phase] -= cut
+		b.incompletePhases[breakdown.RowLock] += cut
 	}
 	if moved = min(moved, b.phases[f.phase]); moved == 0 {
 		return
@@ -341,7 +432,9 @@ func (e *endpoint) rowLockEvidence() *diagnosis.RowLock {
 	}
 	type sums struct{ waited, held, did, n int64 }
 	sites, holders := map[breakdown.Frame]int64{}, map[place]*sums{}
+	alone := ""
 	for _, f := range e.rowLocks {
+		alone = f.alone
 		for c, t := range f.matched {
 			if e.buckets[breakdown.DB].causes[c] != nil {
 				sites[c.Site] += t
@@ -359,7 +452,7 @@ func (e *endpoint) rowLockEvidence() *diagnosis.RowLock {
 			}
 		}
 	}
-	out := &diagnosis.RowLock{Site: mainSite(sites)}
+	out := &diagnosis.RowLock{Site: mainSite(sites), Alone: alone}
 	most, best := int64(-1), place{}
 	for p, h := range holders {
 		if h.waited > most || h.waited == most && cmp.Or(compareFrames(p.end, best.end), compareFrames(p.at, best.at)) < 0 {

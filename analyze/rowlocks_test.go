@@ -98,3 +98,60 @@ func TestStatementsWaitForRowsIfTheyAreAnsweredWhenTransactionsEnd(t *testing.T)
 		}
 	}
 }
+
+// A database with one writer lets a transaction begin when it looks whether it may, some time
+// after another one has ended.
+func TestTransactionsWaitForTheOnlyWriter(t *testing.T) {
+	const ms = int64(1e6)
+	begin := &breakdown.Cause{State: "syscall", System: "sqlite", Site: breakdown.Frame{Function: "main.begin"}, Hold: breakdown.BeginsTx}
+	commit := &breakdown.Cause{State: "syscall", System: "sqlite", Site: breakdown.Frame{Function: "main.commit"}, Hold: breakdown.EndsTx}
+	for _, c := range []struct {
+		name         string
+		one          bool  // writer at a time
+		think, looks int64 // between two transactions, and between two looks of one that waits
+		slow         int64 // for how long beginning takes without a lock
+		found        bool
+	}{
+		{"six clients, one writer", true, ms, 5 * ms, 0, true},
+		{"the same, looking often", true, ms, ms, 0, true},
+		{"any number of writers, and a slow beginning", false, ms, ms, 8 * ms, false},
+		{"the same, seldom", false, 100 * ms, ms, 8 * ms, false},
+	} {
+		rnd := rand.New(rand.NewPCG(7, 2))
+		w := &rowWaits{spent: map[*breakdown.Cause]int64{}}
+		ready, free := make([]int64, 6), int64(0)
+		for i := range ready {
+			ready[i] = int64(i) * ms / 3
+		}
+		for range 400 {
+			g := 0
+			for i := range ready {
+				if ready[i] < ready[g] {
+					g = i
+				}
+			}
+			start := ready[g]
+			answered := start + c.slow + rnd.Int64N(ms/5)
+			for c.one && answered < free {
+				answered += c.looks/2 + rnd.Int64N(c.looks)
+			}
+			end := answered + 6*ms + rnd.Int64N(2*ms)
+			free = end
+			ready[g] = end + c.think/2 + rnd.Int64N(c.think)
+			w.spent[begin] += answered - start
+			if answered-start >= shortestRowWait {
+				w.alone = append(w.alone, statement{start, answered, int64(g), begin, breakdown.Query})
+			}
+			w.endings = append(w.endings, ending{start: end - ms/10, end: end, goroutine: int64(g), since: answered, cause: commit})
+		}
+		found := w.find()
+		if (len(found) > 0) != c.found {
+			t.Errorf("%s: found %v", c.name, found)
+		}
+		for _, f := range found {
+			if f.alone != "sqlite" || 2*f.matched[begin] < w.spent[begin] {
+				t.Errorf("%s: %q, %d of %d ns", c.name, f.alone, f.matched[begin], w.spent[begin])
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package analyze
 import (
 	"timesink/analyze/breakdown"
 	"timesink/analyze/infer"
+	"timesink/analyze/rules"
 )
 
 // An account is what all sums share: how much memory they may still use, what they keep
@@ -253,6 +254,9 @@ func (e *endpoint) addCut(r *breakdown.Request) {
 		}
 		b.incompletePhases[s.Phase] += s.End - s.Start
 		e.cutSpell(b, s.Cause).add(s.End - s.Start)
+		if s.Bucket == breakdown.DB && rules.OneWriter(s.Cause.System) {
+			e.rowWaitsOf().waitAlone(e.account, s)
+		}
 	}
 	e.addStanding(r)
 }

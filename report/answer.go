@@ -342,8 +342,12 @@ func butIncomplete(e *breakdown.Endpoint) string {
 	if len(completed) == 0 || len(cut) == 0 || all[0] == completed[0] {
 		return ""
 	}
-	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, most of it in %s.",
-		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), spoken(cut[0]))
+	in := "in " + spoken(cut[0])
+	if p := mostlyOf(cut[0], incomplete, incompleteIn); p != nil {
+		in = p.spent
+	}
+	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, most of it %s.",
+		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), in)
 }
 
 func spokenTitle(e *breakdown.Endpoint) string {

@@ -15,9 +15,20 @@ var holdingWordings = map[string]findingWording{
 		evidence: func(f breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("held by", f)...) },
 	},
 	"row-lock": {
-		title: says("statements wait for rows that another transaction of this service has locked"),
+		title: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactSystem) {
+				return "transactions wait for another one of this service, since " + systemName(f.Name(breakdown.FactSystem)) + " lets one write at a time"
+			}
+			return "statements wait for rows that another transaction of this service has locked"
+		},
 		evidence: func(f breakdown.Facts) []string {
 			return append([]string{ofRequest(f) + " at " + spot(f.Frame(breakdown.FactSite))}, locksRows(f)...)
+		},
+		try: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactSystem) {
+				return "end the transaction sooner: do other work before or after it, write last, and let one goroutine do what several requests need"
+			}
+			return "" // the catalogue's
 		},
 	},
 	"nested-acquisition": {
@@ -118,7 +129,11 @@ func locksRows(f breakdown.Facts) []string {
 	if !ok || h.Value == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("each transaction holds them for %s, until %s", threeDigits(int64(h.Value)), spot(h.Frame()))
+	them := "them"
+	if f.Has(breakdown.FactSystem) {
+		them = "the database"
+	}
+	text := fmt.Sprintf("each transaction holds %s for %s, until %s", them, threeDigits(int64(h.Value)), spot(h.Frame()))
 	if a, ok := f.Of(breakdown.FactAcross); ok {
 		text += fmt.Sprintf("; %s of it is in %s at %s", threeDigits(int64(a.Value)), workIn(a.Name), spot(a.Frame()))
 	}

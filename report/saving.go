@@ -19,7 +19,7 @@ var poolWait = ownPart{breakdown.Pooling, "waiting for a connection from the ser
 
 var ownParts = []ownPart{
 	poolWait,
-	{breakdown.Locked, "waiting for rows that the service's own transactions hold"},
+	{breakdown.Locked, "waiting for locks that the service's own transactions hold"},
 	{breakdown.Dialing, "dialing connections"},
 	{breakdown.Batching, "waiting for the client's own batches to fill"},
 	{breakdown.Deprived, "running without a core"},

@@ -21,7 +21,7 @@ var systemNames = map[string]string{
 	"redis": "Redis", "memcache": "memcached", "memcached": "memcached",
 	"kafka": "Kafka", "nats": "NATS", "rabbitmq": "RabbitMQ", "amqp": "RabbitMQ",
 	"mqtt": "MQTT", "nsq": "NSQ", "pulsar": "Pulsar",
-	"http": "HTTP", "grpc": "gRPC", "websocket": "WebSocket", "dns": "DNS", "tcp": "TCP", "tls": "TLS",
+	"http": "HTTP", "grpc": "gRPC", "websocket": "WebSocket", "dns": "DNS", "tcp": "TCP", "tls": "TLS", "smtp": "SMTP",
 }
 
 // generic holds the systems that say no more than their bucket does.
@@ -31,16 +31,19 @@ var generic = map[string]bool{"": true, "sql": true, "database": true, "database
 func systems(t *breakdown.BucketTime) string {
 	var names []string
 	for _, s := range t.Systems {
-		if generic[s] {
-			continue
+		if !generic[s] {
+			names = append(names, systemName(s))
 		}
-		name, ok := systemNames[s]
-		if !ok {
-			name = shorten(clean(s), 20)
-		}
-		names = append(names, name)
 	}
 	return list(names)
+}
+
+// systemName returns a system's own spelling of its name.
+func systemName(s string) string {
+	if name, ok := systemNames[s]; ok {
+		return name
+	}
+	return shorten(clean(s), 20)
 }
 
 // within says how much of the running time was spent in calls to a system, as an

@@ -44,6 +44,7 @@ type Nested struct {
 // RowLock is who holds the rows that statements wait for.
 type RowLock struct {
 	Site  breakdown.Frame  // of the statements
+	Alone string           // the system that lets one transaction write at a time, "" for rows
 	End   breakdown.Frame  // where the holders end their transactions
 	Held  int64            // for how long each holds the rows
 	Did   int64            // for how long it was in Doing, at At
@@ -70,6 +71,9 @@ func rowLock(s *subject) *found {
 	}
 	f := &found{sure: breakdown.Likely, claims: []claim{c}, saves: c.ns, key: r.Site.Function, facts: breakdown.Facts{spent(c.ns)}}
 	f.facts = append(f.facts, at(r.Site)...)
+	if r.Alone != "" {
+		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactSystem, Name: r.Alone})
+	}
 	f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactHeld, Name: breakdown.Transaction.String(), Place: breakdown.Place(r.End), Value: float64(r.Held)})
 	if 10*r.Did >= r.Held && r.Did > 0 {
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactAcross, Name: r.Doing.String(), Place: breakdown.Place(r.At), Value: float64(r.Did)})

@@ -53,3 +53,7 @@ var databases = []Rule{
 	{Func: "github.com/gocql/gocql.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "cassandra", Default: true},
 	{Func: "github.com/apache/cassandra-gocql-driver/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "cassandra", Default: true},
 }
+
+// OneWriter reports whether a system is a database in the process that lets one transaction
+// write at a time, and whose others look now and then whether they may.
+func OneWriter(system string) bool { return system == "sqlite" }
