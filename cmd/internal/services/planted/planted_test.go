@@ -62,7 +62,7 @@ func TestServicesAreUnique(t *testing.T) {
 
 // TestPlanted lets timesink look at services with a known cause, and prints what fired.
 func TestPlanted(t *testing.T) {
-	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services/planted")
+	exe := testbin.BuildWith(t, *toolchain, "cmd/internal/services/planted", tags...)
 	env := backing.NewEnvironment(t, exe, peers)
 	var outcomes []*outcome
 	for _, r := range chosen(t) {

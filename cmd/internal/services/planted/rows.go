@@ -9,6 +9,9 @@ import (
 	"timesink/cmd/internal/services/scenario"
 )
 
+// tags are the build flags with which the services have the rows that this build has.
+var tags []string
+
 // A row is a service with a planted cause.
 type row struct {
 	service string // what it does, unique

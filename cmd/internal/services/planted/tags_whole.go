@@ -1,0 +1,5 @@
+//go:build whole
+
+package main
+
+func init() { tags = []string{"-tags=whole"} }
