@@ -71,36 +71,31 @@ func (w *rowWaits) listed(a *account, n int) bool {
 	return !w.full
 }
 
-// wait adds a statement's wait.
+// wait adds a statement's wait. A database with one writer is in the process, so that a
+// statement of a transaction waits for it in C code as well.
 func (w *rowWaits) wait(a *account, s *breakdown.Segment) {
-	if rules.OneWriter(s.Cause.System) {
-		w.waitAlone(a, s)
-		return
-	}
-	if w.full || s.Cause.State != "waiting" || s.Phase.Stage() != breakdown.Asking || s.Cause.Hold.Begins() || s.Cause.Hold.Ends() {
-		return
-	}
-	if s.End-s.Start >= shortestRowWait && !w.listed(a, len(w.statements)) {
-		return
-	}
-	w.spent[s.Cause] += s.End - s.Start
-	if s.End-s.Start >= shortestRowWait {
-		w.statements = append(w.statements, statement{s.Start, s.End, s.Goroutine, s.Cause, s.Phase})
+	c := s.Cause
+	switch {
+	case w.full || s.Phase.Stage() != breakdown.Asking || c.Hold.Ends():
+	case rules.OneWriter(c.System):
+		if c.Hold.Of() == breakdown.Transaction && (c.State == "waiting" || c.State == "syscall") {
+			w.note(a, s, &w.alone)
+		}
+	case c.State == "waiting" && !c.Hold.Begins():
+		w.note(a, s, &w.statements)
 	}
 }
 
-// waitAlone adds a statement's wait for a database with one writer. Such a database is in
-// the process, so it waits in C code as well.
-func (w *rowWaits) waitAlone(a *account, s *breakdown.Segment) {
-	if w.full || s.Cause.State != "waiting" && s.Cause.State != "syscall" || s.Phase.Stage() != breakdown.Asking || s.Cause.Hold.Of() != breakdown.Transaction || s.Cause.Hold.Ends() {
-		return
-	}
-	if s.End-s.Start >= shortestRowWait && !w.listed(a, len(w.alone)) {
+// note adds a wait's time, and lists the wait unless it is too short to be for another
+// transaction.
+func (w *rowWaits) note(a *account, s *breakdown.Segment, list *[]statement) {
+	long := s.End-s.Start >= shortestRowWait
+	if long && !w.listed(a, len(*list)) {
 		return
 	}
 	w.spent[s.Cause] += s.End - s.Start
-	if s.End-s.Start >= shortestRowWait {
-		w.alone = append(w.alone, statement{s.Start, s.End, s.Goroutine, s.Cause, s.Phase})
+	if long {
+		*list = append(*list, statement{s.Start, s.End, s.Goroutine, s.Cause, s.Phase})
 	}
 }
 

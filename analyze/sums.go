@@ -255,7 +255,7 @@ func (e *endpoint) addCut(r *breakdown.Request) {
 		b.incompletePhases[s.Phase] += s.End - s.Start
 		e.cutSpell(b, s.Cause).add(s.End - s.Start)
 		if s.Bucket == breakdown.DB && rules.OneWriter(s.Cause.System) {
-			e.rowWaitsOf().waitAlone(e.account, s)
+			e.rowWaitsOf().wait(e.account, s)
 		}
 	}
 	e.addStanding(r)
