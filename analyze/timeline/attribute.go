@@ -405,7 +405,7 @@ func (w *walk) stretch(g *goroutine, a, b int64, depth int) {
 			w.gone(g, a, g.since)
 			a = g.since
 		}
-		iv := interval{start: g.since, end: b, class: g.class, state: g.state, reason: g.reason, assist: g.assist, open: true}
+		iv := interval{start: g.since, end: b, class: g.class, state: g.state, reason: g.reason, assist: g.assist, aide: aideOf(g, nil), open: true}
 		w.explain(g, &iv, a, b, depth)
 		a = b
 	}

@@ -123,7 +123,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 func (s *callState) noteSteps(call *breakdown.Call, g *goroutine, iv *interval, phase breakdown.Phase) {
 	dial := iv.dialer()
 	switch c := iv.class; {
-	case dial != nil && dial == iv.aide && dial.start.Dials, dial != nil && dial != iv.aide && phase == breakdown.PoolWait:
+	case dial != nil && dial == iv.aide && dial.dials, dial != nil && dial != iv.aide && phase == breakdown.PoolWait:
 		call.Dialed, call.DialedAt = true, &c.Site
 		call.Dialing += iv.end - max(iv.start, min(dial.born, iv.end))
 		looked(call, dial)
@@ -312,7 +312,7 @@ func (g *goroutine) helps(c *class) bool {
 func (m *machine) noteOpen(r *request, at int64) {
 	for _, g := range r.branches {
 		if m.worksFor(g) == r && !g.dead && g.since < at {
-			iv := interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, open: true}
+			iv := interval{start: g.since, end: at, class: g.class, state: g.state, reason: g.reason, aide: aideOf(g, nil), open: true}
 			if iv.mayCall() {
 				m.noteCall(r, g, &iv)
 			}

@@ -151,6 +151,31 @@ func (m *machine) closing(gs []*goroutine) {
 			m.started[c] = append(m.started[c], g)
 		}
 	}
+	m.pairDialers(gs)
+}
+
+// pairDialers gives each goroutine that has waited for a connection since before the window
+// one of those that have been making one since then. The trace does not show which is whose.
+// Both began in the same order, so they are paired by their numbers, for each kind of system.
+func (m *machine) pairDialers(gs []*goroutine) {
+	dialers := map[breakdown.Bucket][]*goroutine{}
+	for _, g := range gs {
+		if g.dials && !g.fresh && !g.dead && g.class != nil && g.class.Own != nil {
+			b := g.class.Own.Bucket
+			dialers[b] = append(dialers[b], g)
+		}
+	}
+	if len(dialers) == 0 {
+		return
+	}
+	for _, g := range gs {
+		if g.fresh || g.since != g.born || g.state != trace.StateWaiting || g.class == nil || g.class.Phase != breakdown.PoolWait || g.aide != nil {
+			continue
+		}
+		if own := dialers[g.class.Own.Bucket]; len(own) > 0 {
+			g.ensureRare().aide, dialers[g.class.Own.Bucket] = own[0], own[1:]
+		}
+	}
 }
 
 // startedBefore returns the goroutine at work that was last started at a place until a

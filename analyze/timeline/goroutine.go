@@ -58,6 +58,7 @@ type birth struct {
 	start   *class
 	root    *Root // the sum its time counts toward in a trace without requests
 	timed   bool  // a timer created it
+	dials   bool  // it began in a function that makes a connection for another goroutine
 }
 
 // birthOf returns the birth of a goroutine that starts with a stack. parent may be nil.
@@ -73,7 +74,7 @@ func (m *machine) birthOf(created, start *class, parent *goroutine, timed bool) 
 		return &birth{created: created, origin: origin, root: m.rootOf(nil), timed: timed}
 	}
 	if b := start.birth; b == nil || b.created != created || b.origin != origin || b.timed != timed {
-		start.birth = &birth{created: created, origin: origin, start: start, root: m.rootOf(start), timed: timed}
+		start.birth = &birth{created: created, origin: origin, start: start, root: m.rootOf(start), timed: timed, dials: start.Dials}
 	}
 	return start.birth
 }
@@ -86,7 +87,7 @@ func (m *machine) birthBefore(c *class) *birth {
 		of = &m.none
 	}
 	if of.older == nil {
-		of.older = &birth{root: m.rootOf(c)}
+		of.older = &birth{root: m.rootOf(c), dials: c != nil && c.Dials}
 	}
 	return of.older
 }

@@ -308,7 +308,7 @@ func (m *machine) create(r *trace.Record) {
 		if g.start != nil && g.start.LooksUp {
 			m.looksUp(parent, r.At)
 		}
-		if g.start != nil && (g.start.Dials || g.start.Writes) {
+		if g.dials || g.start != nil && g.start.Writes {
 			parent.ensureRare().aide = g
 		}
 	}

@@ -186,6 +186,55 @@ func TestWaitsWhenWindowOpens(t *testing.T) {
 	}
 }
 
+// Who waits for a connection that is being made since before the window waits for what the
+// goroutine that makes it is doing, whether it ends within the window or not.
+func TestConnectionsThatAreMadeSinceBeforeTheWindow(t *testing.T) {
+	const (
+		takes   = "runtime.selectgo < net/http.(*Transport).getConn < " + served
+		dials   = "net/http.(*Transport).dialConn < net/http.(*Transport).dialConnFor < net/http.(*Transport).startDialConnForLocked.func1"
+		looksUp = "runtime.selectgo < net.(*Resolver).lookupIPAddr < " + dials
+		gives   = "runtime.chansend1 < net/http.(*wantConn).tryDeliver < net/http.(*Transport).dialConnFor < net/http.(*Transport).startDialConnForLocked.func1"
+	)
+	for _, c := range []struct {
+		name    string
+		dialers []int32
+		do      func(*script)
+		want    map[int64]breakdown.Phase
+	}{
+		{"none is made", nil, func(*script) {}, map[int64]breakdown.Phase{1: breakdown.PoolWait, 2: breakdown.PoolWait}},
+		{"one for each", []int32{3, 4}, func(*script) {}, map[int64]breakdown.Phase{1: breakdown.DNS, 2: breakdown.DNS}},
+		{"fewer than wait", []int32{3}, func(*script) {}, map[int64]breakdown.Phase{1: breakdown.DNS, 2: breakdown.PoolWait}},
+		{"one comes", []int32{3, 4}, func(s *script) {
+			s.wakes(4)
+			s.wokenBy(4, 2, gives)
+			s.kernel(2, answers)
+			s.goesIdle(2)
+		}, map[int64]breakdown.Phase{1: breakdown.DNS, 2: breakdown.DNS}},
+	} {
+		s := opened(append([]int32{1, 2}, c.dialers...)...)
+		status := func(g int32, stack string) {
+			s.add(trace.Record{Op: trace.OpStatus, G: g, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSelect, Stack: s.stack(stack)})
+		}
+		for _, g := range []int32{1, 2} {
+			status(g, takes)
+		}
+		for _, g := range c.dialers {
+			status(g, looksUp)
+		}
+		c.do(s)
+		s.kernel(9, "syscall.getpid < main.other")
+		for _, r := range s.play(t) {
+			if got := r.Path[0]; got.Bucket != breakdown.Upstream || got.Phase != c.want[r.Goroutine] {
+				t.Errorf("%s: goroutine %d is in %s %s, want %s", c.name, r.Goroutine, got.Bucket, got.Phase, c.want[r.Goroutine])
+			}
+			delete(c.want, r.Goroutine)
+		}
+		for g := range c.want {
+			t.Errorf("%s: goroutine %d has no request", c.name, g)
+		}
+	}
+}
+
 // A wait that another goroutine ended was not for a request's first bytes, although
 // the connection reads next: the request before was ending.
 func TestWokenConnectionHasNoRequestYet(t *testing.T) {

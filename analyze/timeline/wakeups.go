@@ -122,11 +122,11 @@ func aideOf(g, waker *goroutine) *goroutine {
 		if aide == nil {
 			aide = waker
 		}
-		if aide != nil && aide.start != nil && aide.start.Dials {
+		if aide != nil && aide.dials {
 			return aide
 		}
 	case breakdown.ResponseWait:
-		if aide != nil && aide.start.Writes {
+		if aide != nil && aide.start != nil && aide.start.Writes {
 			return aide
 		}
 	}
