@@ -135,7 +135,7 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 	if top := ranked(e.Buckets, incomplete); len(top) > 0 {
 		in = fmt.Sprintf("%s (%s)", spoken(top[0]), percent(ratio(incomplete(top[0]), e.IncompleteTime)))
 		if p := mostlyOf(top[0], incomplete, incompleteIn); p != nil {
-			in += fmt.Sprintf(", %s of it %s", percent(ratio(p.time(top[0], incompleteIn), incomplete(top[0]))), p.spent)
+			in += fmt.Sprintf(", %s of it %s", percent(ratio(p.time(top[0], incompleteIn), incomplete(top[0]))), p.spentOn(top[0], incompleteIn))
 		}
 		if sites := top[0].IncompleteSites; len(sites) > 0 && sites[0].Function != breakdown.Other && 2*sites[0].Total >= e.IncompleteTime {
 			in += ", mostly at " + spot(sites[0].Frame)
@@ -219,7 +219,7 @@ func isSpread(e *breakdown.Endpoint, list []*breakdown.BucketTime) bool {
 func because(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
 	text := ""
 	if p := mostly(t); p != nil {
-		text = fmt.Sprintf(", %s of it %s", percent(ratio(p.total(t), t.Total)), p.spent)
+		text = fmt.Sprintf(", %s of it %s", percent(ratio(p.total(t), t.Total)), p.spentOn(t, totalIn))
 	}
 	if t.Bucket == breakdown.CPU {
 		if l := computes(e); l != nil {
@@ -344,7 +344,7 @@ func butIncomplete(e *breakdown.Endpoint) string {
 	}
 	in := "in " + spoken(cut[0])
 	if p := mostlyOf(cut[0], incomplete, incompleteIn); p != nil {
-		in = p.spent
+		in = p.spentOn(cut[0], incompleteIn)
 	}
 	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, most of it %s.",
 		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), in)

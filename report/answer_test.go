@@ -63,6 +63,8 @@ func TestAFreeSystemSavesOnlyItsOwnTime(t *testing.T) {
 			"The cause: messages wait for the producer's batch timer. It accounts for 70.0 of 100.0 ms per request (70.0%); fixing it saves that much at most."},
 		{"names and handshakes", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(breakdown.DNS, 20*ms, dial, 20*ms, breakdown.TLS, 20*ms, breakdown.ResponseWait, 20*ms)},
 			"Most time is spent not in the upstream itself but dialing connections (60.0%). Free upstream HTTP calls would save 20.0 ms (20.0%)."},
+		{"names alone", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(breakdown.DNS, 58*ms, dial, 2*ms, breakdown.ResponseWait, 20*ms)},
+			"Most time is spent not in the upstream itself but looking up host names (60.0%). Free upstream HTTP calls would save 20.0 ms (20.0%)."},
 		{"an upstream that answers slowly", part{bucket: breakdown.Upstream, mean: 80 * ms, systems: []string{"http"}, phases: phases(dial, 10*ms, breakdown.ResponseWait, 60*ms, breakdown.BodyRead, 10*ms)},
 			"Most time is spent waiting for upstream HTTP. Instant answers from the upstream would save 70.0 ms (70.0%); another 10.0 ms (10.0%) is spent dialing connections. Another 20.0 ms (20.0%) is in CPU."},
 		{"mostly dialing, but not most of the time", part{bucket: breakdown.Upstream, mean: 55 * ms, systems: []string{"grpc"}, phases: phases(dial, 40*ms, breakdown.ResponseWait, 15*ms)},

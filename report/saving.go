@@ -49,6 +49,24 @@ func deprivedBy(cause breakdown.Deprivation) string {
 	return "a CPU limit, page faults, or noisy neighbors"
 }
 
+// mainly holds the words for a part that is nearly all one phase.
+var mainly = map[breakdown.Phase]string{
+	breakdown.DNS: "looking up host names",
+	breakdown.TLS: "in TLS handshakes",
+}
+
+// spentOn says what the part of a bucket is spent on: "dialing connections".
+func (p *ownPart) spentOn(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) int64) string {
+	all := p.time(t, in)
+	for i := range t.Phases {
+		phase := &t.Phases[i]
+		if words := mainly[phase.Phase]; words != "" && phase.Phase.Stage() == p.stage && 10*in(phase) >= 9*all {
+			return words
+		}
+	}
+	return p.spent
+}
+
 func (p *ownPart) total(t *breakdown.BucketTime) int64 { return p.time(t, totalIn) }
 
 func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) int64) (sum int64) {
@@ -63,13 +81,14 @@ func (p *ownPart) time(t *breakdown.BucketTime, in func(*breakdown.PhaseTime) in
 // instead says what a bucket's time is spent on if it is mostly this part. It clears
 // the other system, unless the pool's connections were busy with it.
 func (p *ownPart) instead(t *breakdown.BucketTime) string {
+	spent := p.spentOn(t, totalIn)
 	if off := deprived(t); off != nil {
-		return p.spent + " (" + deprivedBy(off.Cause) + ")"
+		return spent + " (" + deprivedBy(off.Cause) + ")"
 	}
 	if h := t.Culprit(); h != nil && h.Doing[0].Doing == t.Bucket {
-		return p.spent
+		return spent
 	}
-	return "not in the " + t.Bucket.Info().Noun + " itself but " + p.spent
+	return "not in the " + t.Bucket.Info().Noun + " itself but " + spent
 }
 
 // mostly returns the part on the service's own side that holds at least half of a
@@ -235,7 +254,7 @@ func (s saving) stays(e *breakdown.Endpoint, t, named *breakdown.BucketTime) str
 			own.mean -= s.pooled
 		}
 		if own.ownPart != said && ratio(own.mean, e.Wall.Mean) >= notable {
-			text += fmt.Sprintf("; another %s (%s) is spent %s", scaleOf(e.Wall.Mean).column(own.mean), percent(ratio(own.mean, e.Wall.Mean)), own.spent)
+			text += fmt.Sprintf("; another %s (%s) is spent %s", scaleOf(e.Wall.Mean).column(own.mean), percent(ratio(own.mean, e.Wall.Mean)), own.spentOn(t, totalIn))
 		}
 	}
 	return text
