@@ -243,6 +243,7 @@ func TestTheFirstTurnOfALoop(t *testing.T) {
 func TestRootsThatDoUnitsOfWork(t *testing.T) {
 	var s lineServer
 	l := s.listen(t)
+	before := coreless()
 	data := record(t, func() {
 		conn, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
@@ -251,14 +252,15 @@ func TestRootsThatDoUnitsOfWork(t *testing.T) {
 		askLines(t, conn, 30)
 		conn.Close()
 	})
+	held := int64(coreless() - before) // perhaps in a system call
 	sum, _ := read(t, data, 1)
 	turns, jobs := int64(0), int64(0)
 	for _, r := range sum.Roots {
 		switch {
 		case regexp.MustCompile(`\(\*lineServer\)\.serve$`).MatchString(r.Function):
 			turns = r.Turns
-			if idle := r.Spent[breakdown.Wait]; r.Spent[breakdown.Unknown] > idle/10 {
-				t.Errorf("the connection's wait for lines counts as work: %v", r.Spent)
+			if idle := r.Spent[breakdown.Wait]; r.Spent[breakdown.Unknown] > idle/10+held {
+				t.Errorf("the connection's wait for lines counts as work: %v, %d ns without a core", r.Spent, held)
 			}
 		case regexp.MustCompile(`\(\*lineServer\)\.serve\.func1$`).MatchString(r.Function):
 			jobs = r.Jobs
