@@ -230,14 +230,16 @@ func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 // asks returns the goroutine's calls for a request. No call of another request
 // continues.
 func (h *history) asks(g *goroutine, r *request) *asking {
-	if g.call == nil {
-		a := &asking{}
+	a := g.call
+	if a == nil {
 		if n := len(h.spareCalls); n > 0 {
 			a, h.spareCalls = h.spareCalls[n-1], h.spareCalls[:n-1]
+		} else {
+			a = &asking{}
 		}
+		h.lend(g)
 		g.ensureRare().call = a
 	}
-	a := g.call
 	if a.req != r || r != nil && a.reqSeq != r.seq {
 		a.req, a.calls = r, a.calls[:0]
 		if r != nil {

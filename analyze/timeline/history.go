@@ -22,6 +22,7 @@ type history struct {
 	dead           []*goroutine // ended goroutines that still hold intervals, ordered by end
 	spare          [][]interval // of those that are forgotten, to use again
 	spareCalls     []*asking    // the same
+	spareRare      []*rare      // the same
 
 	kept, most int   // intervals and their equivalents, and the maximum
 	limit      int   // the current maximum
@@ -187,7 +188,7 @@ func (h *history) keep(g *goroutine, start int64) *interval {
 	return &g.past[len(g.past)-1]
 }
 
-// The intervals and calls of ended goroutines are used again: a busy service starts one for each
+// The parts of ended goroutines are used again: a busy service starts one for each
 // request, and their slices took more memory than all else.
 const (
 	mostSpare    = 256
@@ -207,6 +208,17 @@ func (h *history) recycle(g *goroutine) {
 			h.spareCalls = append(h.spareCalls, a)
 		}
 		g.call = nil
+	}
+	if r := g.rare; r != &nothing && g.opening == nil && len(h.spareRare) < mostSpare {
+		*r = rare{}
+		g.rare, h.spareRare = &nothing, append(h.spareRare, r)
+	}
+}
+
+// lend gives a goroutine the rare part of one that is forgotten, if there is one.
+func (h *history) lend(g *goroutine) {
+	if n := len(h.spareRare); n > 0 && g.rare == &nothing {
+		g.rare, h.spareRare = h.spareRare[n-1], h.spareRare[:n-1]
 	}
 }
 

@@ -196,6 +196,7 @@ func (m *machine) recognize(g *goroutine, c *class) {
 func (m *machine) mayBe(g *goroutine, iv *interval) {
 	const most = 16
 	switch {
+	case g.claim == unclaimed && g.early == nil: // as for almost all
 	case g.claim == unseen && len(g.early) < most, g.claim == unclaimed && 0 < len(g.early) && len(g.early) < most:
 		rare := g.ensureRare()
 		rare.early = append(rare.early, *iv)
