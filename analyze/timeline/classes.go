@@ -3,6 +3,7 @@ package timeline
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/rules"
@@ -89,6 +90,34 @@ func classify(table *rules.Table) func(*trace.Stack) (attached any, size int) {
 		c.key = s.Key
 		return c, c.size() - c.keySize()
 	}
+}
+
+// newClass returns the class of a stack that was classified as of.
+func newClass(of *rules.Class) *class {
+	c := &class{Class: of}
+	c.settle()
+	if len(c.Stack) == 0 {
+		return c
+	}
+	c.receives = strings.HasPrefix(c.Stack[0].Function, "runtime.chanrecv")
+	c.selects = c.Stack[0].Function == "runtime.selectgo"
+	c.reads = c.endsIn("internal/poll.(*FD).Read", "internal/poll.(*FD).RawRead")
+	c.writes = c.endsIn("syscall.write", "syscall.Write", "internal/poll.(*FD).Write", "internal/poll.(*FD).Writev", "syscall.sendto")
+	c.sends = c.writes || c.endsIn("internal/poll.(*FD).WriteTo", "internal/poll.(*FD).WriteToInet4", "internal/poll.(*FD).WriteToInet6",
+		"internal/poll.(*FD).WriteMsg", "internal/poll.(*FD).WriteMsgInet4", "internal/poll.(*FD).WriteMsgInet6")
+	// On Windows, data has been read when such a wait ends, and its leaf is another one.
+	c.polls = c.Stack[0].Function == "internal/poll.(*FD).Read"
+	c.cuts = c.endsIn("internal/poll.setDeadlineImpl", "internal/poll.(*FD).Close")
+	c.closes = slices.ContainsFunc(c.Stack, func(f breakdown.Frame) bool { return f.Function == "net.(*conn).Close" })
+	c.unlocks = c.endsIn("sync.(*Mutex).Unlock", "sync.(*RWMutex).Unlock", "sync.(*RWMutex).RUnlock",
+		"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*Mutex).unlockSlow")
+	c.toAll = c.endsIn("runtime.closechan", "sync.(*Cond).Broadcast", "sync.(*WaitGroup).Add")
+	return c
+}
+
+// endsIn reports whether one of the functions is near the stack's leaf.
+func (c *class) endsIn(functions ...string) bool {
+	return slices.ContainsFunc(c.Stack[:min(len(c.Stack), 4)], func(f breakdown.Frame) bool { return slices.Contains(functions, f.Function) })
 }
 
 // size returns the size of a class in bytes, and keySize the part of its key.

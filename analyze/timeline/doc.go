@@ -20,7 +20,8 @@
 //     the window's edges).
 //   - The whole: the time of all goroutines by root, how much of it is for requests, and
 //     what held up the loops that accept connections (whole.go, accepting.go).
-//   - Calls: what requests asked of other systems (calls.go).
+//   - Calls: what requests asked of other systems (calls.go), also before it is known which
+//     request (loose.go), and how much of that lies on a request's path (placing.go).
 //   - Bounds: if goroutines, requests and stacks take too much memory, detail is
 //     dropped in steps that the Summary counts (memory.go).
 //   - Delivery: ended requests go to the caller in order, on another goroutine
