@@ -3,6 +3,9 @@
 package testpg_test
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -27,5 +30,21 @@ func TestStartsARealPostgres(t *testing.T) {
 	if conn, err := pgx.Connect(t.Context(), dsn); err == nil {
 		conn.Close(t.Context())
 		t.Error("the server outlives the test")
+	}
+}
+
+// A server on one core keeps all of its processes there.
+func TestStartsOneOnOneCore(t *testing.T) {
+	conn, err := pgx.Connect(t.Context(), testpg.StartOnOneCore(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	allowed, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", conn.PgConn().PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^Cpus_allowed_list:\t[0-9]+$`).Match(allowed) {
+		t.Errorf("a connection may use more than one core:\n%s", allowed)
 	}
 }

@@ -6,17 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
@@ -90,7 +83,7 @@ func tuned(connections int, path string, flags ...string) side {
 }
 
 // asking is a side that calls an upstream and then a database, which answers a query.
-func asking(connections int, base time.Duration, postgres func(*testing.T) string, query string) side {
+func asking(connections int, base time.Duration, postgres func(testing.TB) string, query string) side {
 	return side{connections: connections, start: func(t *testing.T) (string, string) {
 		var upstream vin.Ready
 		start(t, testbin.Build(t, "cmd/vinservice"), &upstream, append([]string{"upstreams", "--leash"}, vin.Args(vin.UpstreamsConfig{Listen: "127.0.0.1:0", Base: base, Noise: base, Seed: 1})...)...)
@@ -98,29 +91,6 @@ func asking(connections int, base time.Duration, postgres func(*testing.T) strin
 		start(t, testbin.Build(t, "cmd/internal/whatif/tuned"), &ready, "--upstream", upstream.URL+"/recalls/1HGCM82633A004352", "--postgres", postgres(t), "--query", query)
 		return ready.URL + "/lookup", ready.URL
 	}}
-}
-
-// onOneCore starts a PostgreSQL that has one core for all queries.
-func onOneCore(t *testing.T) string {
-	dsn := testpg.Start(t)
-	conn, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	var data string
-	if err := conn.QueryRow(t.Context(), "SHOW data_directory").Scan(&data); err != nil {
-		t.Fatal(err)
-	}
-	pid, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(string(pid), "\n")
-	if out, err := exec.Command("taskset", "-p", "-c", strconv.Itoa(runtime.NumCPU()-1), first).CombinedOutput(); err != nil {
-		t.Fatalf("taskset: %v: %s", err, out)
-	}
-	return dsn
 }
 
 func start(t *testing.T, exe string, ready any, args ...string) {
@@ -161,14 +131,11 @@ var reality = []row{
 	{"no garbage", []asked{{kind: replay.Scale, at: "gc"}}, tuned(4, "/garbage", "--garbage=4"), tuned(4, "/garbage", "--garbage=0"), false},
 	{"a slow database made fast, calls concurrent", []asked{{kind: replay.Scale, at: "db", factor: 2.0 / 42}, {kind: replay.Concurrent, at: "vin.(*API).fetch"}},
 		decoder(3, slowDB(40*time.Millisecond)), decoder(3, func(c *stack.Config) { c.Service.Calls = vin.Concurrent }), false},
-	{"half the clients of a busy database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, onOneCore, computes), asking(4, 15*time.Millisecond, onOneCore, computes), false},
-	{"a fast upstream before a busy database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, onOneCore, computes), asking(6, 10*time.Millisecond, onOneCore, computes), false},
-	{"half the clients of a locked database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, ofItsOwn, inTurn), asking(4, 15*time.Millisecond, ofItsOwn, inTurn), false},
-	{"a fast upstream before a locked database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, ofItsOwn, inTurn), asking(6, 10*time.Millisecond, ofItsOwn, inTurn), false},
+	{"half the clients of a busy database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, testpg.StartOnOneCore, computes), asking(4, 15*time.Millisecond, testpg.StartOnOneCore, computes), false},
+	{"a fast upstream before a busy database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, testpg.StartOnOneCore, computes), asking(6, 10*time.Millisecond, testpg.StartOnOneCore, computes), false},
+	{"half the clients of a locked database", []asked{{kind: replay.Rate, factor: 0.5}}, asking(8, 15*time.Millisecond, testpg.Start, inTurn), asking(4, 15*time.Millisecond, testpg.Start, inTurn), false},
+	{"a fast upstream before a locked database", []asked{{kind: replay.Scale, at: "upstream", factor: 0.5}}, asking(6, 20*time.Millisecond, testpg.Start, inTurn), asking(6, 10*time.Millisecond, testpg.Start, inTurn), false},
 }
-
-// ofItsOwn starts a PostgreSQL.
-func ofItsOwn(t *testing.T) string { return testpg.Start(t) }
 
 func slowDB(d time.Duration) func(*stack.Config) {
 	return func(c *stack.Config) { c.Service.SlowDB = d }

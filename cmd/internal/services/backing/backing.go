@@ -26,7 +26,7 @@ var Servers = map[string]func(testing.TB) string{
 	"memcached":            startMemcached,
 	"beanstalkd":           startBeanstalkd,
 	"rabbitmq":             startRabbitMQ,
-	"postgres on one core": startPostgresOnOneCore,
+	"postgres on one core": testpg.StartOnOneCore,
 	"folder":               func(t testing.TB) string { return t.TempDir() },
 }
 

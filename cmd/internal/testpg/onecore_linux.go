@@ -1,4 +1,4 @@
-package backing
+package testpg
 
 import (
 	"os"
@@ -10,14 +10,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sys/unix"
-
-	"timesink/cmd/internal/testpg"
 )
 
-// startPostgresOnOneCore starts a PostgreSQL whose processes share one core, however many
+// StartOnOneCore is like Start, for a server whose processes share one core, however many
 // the machine has.
-func startPostgresOnOneCore(t testing.TB) string {
-	dsn := testpg.Start(t)
+func StartOnOneCore(t testing.TB) string {
+	t.Helper()
+	dsn := Start(t)
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -36,19 +35,29 @@ func startPostgresOnOneCore(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
+	one, err := lastCore()
+	if err != nil {
 		t.Fatal(err)
 	}
-	last := 0 // most machines are busiest on the first
-	for cpu := range 8 * int(unsafe.Sizeof(all)) {
-		if all.IsSet(cpu) {
-			last = cpu
-		}
-	}
-	one.Set(last)
-	if err := unix.SchedSetaffinity(pid, &one); err != nil { // processes for new connections inherit it
+	if err := unix.SchedSetaffinity(pid, one); err != nil { // processes for new connections inherit it
 		t.Fatal(err)
 	}
 	return dsn
+}
+
+// lastCore returns the last core that this process may use: most machines are busiest on
+// the first.
+func lastCore() (*unix.CPUSet, error) {
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return nil, err
+	}
+	last := 0
+	for core := range 8 * int(unsafe.Sizeof(all)) {
+		if all.IsSet(core) {
+			last = core
+		}
+	}
+	one.Set(last)
+	return &one, nil
 }
