@@ -149,14 +149,14 @@ func holds(e interval.Estimate, truth float64) bool { return math.Abs(e.Value-tr
 // Intervals hold the truth about as often as they say, also if requests resemble those
 // before them, and if the window ends as soon as they are narrow.
 func TestIntervalsHoldTheTruth(t *testing.T) {
-	windows := 100
+	windows, lengths := 100, []float64{2, 0}
 	if *long {
-		windows = 2000
+		windows, lengths = 2000, []float64{2, 4, 0}
 	}
 	for _, s := range services {
 		t.Run(s.name, func(t *testing.T) {
 			mean, share, p95 := s.truth()
-			for _, seconds := range []float64{2, 4, 0} {
+			for _, seconds := range lengths {
 				r := rand.New(rand.NewPCG(1, 2))
 				var inMean, inShare, inP95 int
 				var lasted, width float64
