@@ -46,8 +46,9 @@ func (t signTest) against(theta float64) (all, most float64) {
 		}
 		x = min(max(x, -widest), widest)
 		for i, l := range lambdas {
-			logs[2*i] += logFactor(l * x)
-			logs[2*i+1] += logFactor(-l * x)
+			factor := logFactor(l * x)
+			logs[2*i] += factor
+			logs[2*i+1] += factor - 2*l*x // logFactor(-l * x), without its logarithm
 		}
 	}
 	most = math.Inf(-1)
