@@ -3,6 +3,7 @@ package faults_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 		serveUntilUnleashed()
 		return
 	}
+	// Most rows wait for a window to end, so run more of them at once than there are
+	// processors, unless -parallel is given.
+	flag.Set("test.parallel", "6")
 	testbin.Main(m)
 }
 
