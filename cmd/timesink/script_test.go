@@ -26,6 +26,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"timesink/analyze/trace/tracetest"
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +57,8 @@ func TestMain(m *testing.M) {
 //	expand FILE       replace $NAMES in a file by their values
 //	schema FILE       check that a file, or stdout, is JSON of the schema that it
 //	                  names, and has no property that the schema does not describe
+//
+// and the condition [long], which holds if the tests are (tracetest.Long).
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -71,6 +75,12 @@ func TestScripts(t *testing.T) {
 			"await":  await,
 			"expand": expand,
 			"schema": isOfSchema,
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "long" {
+				return false, fmt.Errorf("there is no condition %q", condition)
+			}
+			return tracetest.Long, nil
 		},
 	})
 }
@@ -121,12 +131,12 @@ var requestTrace = sync.OnceValues(func() ([]byte, error) {
 	return buf.Bytes(), err
 })
 
-// slowness is how much longer than 2 ms a request takes, in ns.
+// slowness is how much longer than 10 ms a request takes, in ns.
 var slowness atomic.Int64
 
-// handle answers a request after 2 ms and slowness.
+// handle answers a request after 10 ms and slowness.
 func handle(w http.ResponseWriter, _ *http.Request) {
-	<-time.After(2*time.Millisecond + time.Duration(slowness.Load()))
+	<-time.After(10*time.Millisecond + time.Duration(slowness.Load()))
 	w.Write([]byte("done"))
 }
 
