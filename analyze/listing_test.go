@@ -30,7 +30,10 @@ func TestListedRequestsSumToTheAnswer(t *testing.T) {
 	if err != nil || len(traces) < 10 {
 		t.Fatalf("only %d recorded traces: %v", len(traces), err)
 	}
-	for _, file := range traces {
+	for i, file := range traces {
+		if i%3 != 0 && !tracetest.Long {
+			continue
+		}
 		inputs[filepath.Base(file)] = bare(t, tracetest.Unzipped(t, file))
 	}
 	files, err := filepath.Glob("../cmd/timesink/testdata/recorded/*.zip")

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/trace"
 	"strings"
+	"sync"
 	"testing"
 
 	"timesink/analyze/trace/tracetest"
@@ -36,19 +37,30 @@ func (e *endless) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// zeros writes a gzip that unpacks to size bytes.
-func zeros(w io.Writer, size int64) error {
-	z := gzip.NewWriter(w)
-	_, err := io.CopyN(z, &endless{data: make([]byte, 1<<20)}, size)
-	return errors.Join(err, z.Close())
-}
-
-// bomb is a part of a capture that unpacks to far more than it may.
-func bomb(w io.Writer) error {
+// bombs is a gzip that unpacks to far more than a part of a capture may.
+var bombs = sync.OnceValues(func() ([]byte, error) {
+	size := int64(200 << 20)
 	if tracetest.Long {
-		return zeros(w, 1<<30)
+		size = 1 << 30
 	}
-	return zeros(w, 200<<20)
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.CopyN(z, &endless{data: make([]byte, 1<<20)}, size)
+	err = errors.Join(err, z.Close())
+	return packed.Bytes(), err
+})
+
+// bomb writes it.
+func bomb(w io.Writer) error {
+	packed, err := bombs()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(packed)
+	return err
 }
 
 // probeLines writes lines of a probe, as many as make up size bytes.
