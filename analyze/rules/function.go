@@ -13,6 +13,7 @@ type function struct {
 	local    *Rule // decides for a bucket of this process
 	phase    *Rule // refines any bucket
 	timer    *Rule // decides for waits for a timer
+	raw      *Rule // decides for what no other rule does: see findRaw
 	loops    []*Loop
 	module   string // see moduleOf
 	repo     string // see workspaceOf
@@ -79,6 +80,8 @@ func (fn *function) add(r *Rule) {
 	switch {
 	case r.Timer:
 		slot = &fn.timer
+	case r.Raw:
+		slot = &fn.raw
 	case r.Any:
 		slot = &fn.phase
 	case r.Bucket.External() && r.Follow == FollowWaker:

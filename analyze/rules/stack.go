@@ -141,6 +141,8 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	c.InC = inC(c.Stack)
 	if i := outermost(within, func(f *function) bool { return f.library }); i >= 0 {
 		c.Library = packageOf(c.Stack[i].Function)
+	} else {
+		findRaw(c, funcs, inner)
 	}
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]

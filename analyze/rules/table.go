@@ -54,6 +54,9 @@ type Rule struct {
 	// library, whichever client it waits in. System names the library, and the timer if
 	// it has several.
 	Timer bool
+	// Raw: the function is a connection's. It decides only for connections that the
+	// service's own code uses: see findRaw.
+	Raw bool
 	// Purpose is what the library's timer is for, if that matters.
 	Purpose breakdown.Purpose
 	// Follow, if set, decides how to follow a wait's end, and no bucket.
@@ -134,7 +137,7 @@ const GenericSQL = "sql"
 // table holds the built-in rules. If several rows match one function, a whole name
 // takes precedence over a prefix, then the first row wins. The rows of a client are its
 // entry, with the default phase, and its steps.
-var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, dns, process, timers)
+var table = slices.Concat(databases, caches, queues, http2Clients, upstreams, http2Servers, servers, dns, process, timers, raw)
 
 // loops are the loops of servers, and the goroutines of clients and of the runtime
 // whose part matters.

@@ -28,7 +28,7 @@ const (
 type tableCase struct{ name, stack, want string }
 
 // cases are those for each file of rows, and firstCases.
-var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, dnsCases, brokerCases, schedulerCases, processCases, timerCases, deadlineCases)
+var cases = slices.Concat(firstCases, http2Cases, go127Cases, databaseCases, cacheCases, queueCases, upstreamCases, serverCases, dnsCases, brokerCases, schedulerCases, processCases, timerCases, deadlineCases, rawCases)
 
 var firstCases = []tableCase{
 	// database/sql without its driver.
