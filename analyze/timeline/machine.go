@@ -50,8 +50,9 @@ type machine struct {
 	openingsLeft int   // how many more openings may be kept
 	openingsEnd  int64 // when the last opening ended
 	mostOpenings int
-	evident      []*class   // the ones with evidence
-	held         []*request // the ones that may turn out to be something else
+	evident      []*class         // the ones with evidence
+	held         []*request       // the ones that may turn out to be something else
+	stood        map[stand]*stood // what requests stand at when the window closes
 	// started are goroutines by the stack that started them, of those for which class.starts
 	// is set, while what is open is attributed.
 	started map[*class][]*goroutine

@@ -19,6 +19,8 @@ import (
 //   - A program repeats itself. If nearly all waits in the window that ended with the
 //     same stack, or were followed by it, were of one kind, so was this one. That also
 //     shows where in the service it was.
+//   - If all requests that wait in the same way when the window closes are of one
+//     handler, so was the request.
 //
 // So requests with such a wait are held back until the trace ends. If these rules do
 // not agree, the time remains unknown.
@@ -332,13 +334,21 @@ func (m *machine) deliverHeld() {
 
 // settle replaces the openings in a request's path by what they turned out to be.
 func (m *machine) settle(r *request) {
+	longest := -1 // the part of an opening with the most time, unless that was like other states
 	for i := range r.Path {
 		s := &r.Path[i]
 		o, ok := m.openings[s.Cause]
+		handed := r.handed.opening != nil && s.Start >= r.handed.start && s.End <= r.handed.end
+		var like *meant
+		if ok {
+			like = o.like()
+		}
+		if (ok || handed) && like == nil && (longest < 0 || s.End-s.Start > r.Path[longest].End-r.Path[longest].Start) {
+			longest = i
+		}
 		if !ok {
 			continue
 		}
-		like := o.like()
 		switch {
 		case like != nil && like.known:
 			s.Bucket, s.Phase = like.bucket, like.phase
@@ -355,6 +365,9 @@ func (m *machine) settle(r *request) {
 		} else {
 			s.Cause = m.causeOf(nil, o.state, trace.ReasonNone, o.at)
 		}
+	}
+	if longest >= 0 && r.Endpoint == "" && r.Incomplete {
+		m.likeStanding(r, &r.Path[longest])
 	}
 	m.settleHanded(r)
 }

@@ -235,6 +235,64 @@ func TestConnectionsThatAreMadeSinceBeforeTheWindow(t *testing.T) {
 	}
 }
 
+// If all requests last longer than the window, those that are under way when it opens leave
+// no stack. They are named by those that wait in the same way when it closes.
+func TestRequestsAreNamedLikeThoseThatStand(t *testing.T) {
+	const (
+		post       = "main.post < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
+		readLoop   = "net/http.(*persistConn).readLoop"
+		queriesNow = "runtime.selectgo < github.com/jackc/pgx/v5.(*Conn).Query < "
+	)
+	for _, c := range []struct {
+		name  string
+		stand []string
+		want  string
+	}{
+		{"all of one handler", []string{asks + served, asks + served}, "main.get"},
+		{"of two handlers", []string{asks + served, asks + post}, ""},
+		{"in another way", []string{queriesNow + served}, ""},
+		{"none", nil, ""},
+	} {
+		s := opened(1, 2)
+		s.wakes(2)
+		s.kernel(2, "syscall.read < internal/poll.(*FD).Read < net.(*conn).Read < net/http.(*persistConn).Read < "+readLoop)
+		s.wokenBy(2, 1, "runtime.chansend1 < "+readLoop)
+		s.kernel(1, answers)
+		s.goesIdle(1)
+		for i, stack := range c.stand {
+			s.serves(int32(10 + i))
+			s.blocksAt(int32(10+i), trace.ReasonSelect, stack)
+		}
+		s.add(trace.Record{Op: trace.OpStatus, G: 20, Other: -1, State: trace.StateRunning}) // they wait until then
+		all := s.play(t)
+		i := slices.IndexFunc(all, func(r breakdown.Request) bool { return r.Goroutine == 1 })
+		if len(all) != 1+len(c.stand) || i < 0 || all[i].Endpoint != c.want {
+			t.Errorf("%s: %+v", c.name, all)
+		}
+	}
+}
+
+// A request that computes for the whole window, and is never stopped, shows only samples.
+func TestRequestsAreRecognizedBySamples(t *testing.T) {
+	for _, c := range []struct {
+		stack string
+		want  int
+	}{
+		{"main.compute < " + served, 1},
+		{"main.compute < main.worker", 0},
+		{"net/http/pprof.Profile < " + served, 0},
+	} {
+		s := opened()
+		s.add(trace.Record{Op: trace.OpStatus, G: 1, Other: -1, State: trace.StateRunning})
+		s.add(trace.Record{Op: trace.OpSample, G: 1, Other: -1, Stack: s.stack(c.stack)})
+		s.add(trace.Record{Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateRunning})
+		all := s.play(t)
+		if len(all) != c.want || c.want > 0 && (all[0].Endpoint != "main.get" || !all[0].Incomplete) {
+			t.Errorf("%s: %+v", c.stack, all)
+		}
+	}
+}
+
 // A wait that another goroutine ended was not for a request's first bytes, although
 // the connection reads next: the request before was ending.
 func TestWokenConnectionHasNoRequestYet(t *testing.T) {

@@ -21,6 +21,9 @@ func (m *machine) sample(r *trace.Record) {
 	if g.state == trace.StateRunning {
 		m.sum.SamplesRunning++
 	}
+	if g.claim == unseen && class != nil && class.Depth > 0 && class.ofServer() {
+		m.recognize(g, class) // it has run since before the window, and not left a stack yet
+	}
 	req := m.worksFor(g)
 	m.covers(req, g, class)
 	if class == nil || req == nil {

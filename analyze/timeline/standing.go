@@ -3,6 +3,7 @@ package timeline
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"timesink/analyze/breakdown"
 	"timesink/analyze/trace"
@@ -23,7 +24,67 @@ func (m *machine) noteStanding(r *request, g *goroutine) {
 		i--
 	}
 	since := max(r.Path[i].Start, g.since)
+	m.noteStood(r, g.class)
 	r.Stands = breakdown.Standing{Since: since, Whole: since <= m.from, Cause: m.causeOf(g.class, g.state, g.reason, nil)}
+}
+
+// A stand is how requests of one kind wait.
+type stand struct {
+	kind   string
+	bucket breakdown.Bucket
+	phase  breakdown.Phase
+}
+
+// standAt returns how a request waits in a segment of its path.
+func (r *request) standAt(s *breakdown.Segment) stand {
+	return stand{strings.TrimSuffix(r.Kind, breakdown.Streaming), s.Bucket, s.Phase}
+}
+
+// A stood is the handler of all requests that wait in one way when the window closes, ""
+// if there are several, and the stack with which they do, nil if there are several.
+type stood struct {
+	handler string
+	class   *class
+}
+
+// noteStood records whose request waits with a stack when the window closes.
+func (m *machine) noteStood(r *request, c *class) {
+	name := cmp.Or(r.Endpoint, r.branch)
+	if name == "" {
+		return
+	}
+	at := r.standAt(&r.Path[len(r.Path)-1])
+	have := m.stood[at]
+	if have == nil {
+		if m.stood == nil {
+			m.stood = map[stand]*stood{}
+		}
+		have = &stood{name, c}
+		m.stood[at] = have
+	}
+	if have.handler != name {
+		have.handler = ""
+	}
+	if have.class != c {
+		have.class = nil
+	}
+}
+
+// likeStanding names a request that was under way when the window opened and left no stack
+// of its handler, by those that wait in the same way when the window closes: if all
+// requests last longer than the window, no such wait is seen from its beginning to its end.
+func (m *machine) likeStanding(r *request, opened *breakdown.Segment) {
+	if opened.Bucket == breakdown.Unknown {
+		return
+	}
+	have := m.stood[r.standAt(opened)]
+	if have == nil || have.handler == "" {
+		return
+	}
+	r.Endpoint = have.handler
+	if have.class != nil {
+		opened.Cause = m.causeOf(have.class, trace.StateWaiting, trace.ReasonNone, nil)
+	}
 }
 
 // sameWait reports whether a segment is the same wait as the one before it.
