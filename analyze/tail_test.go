@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -127,5 +128,31 @@ func TestWithoutRoomThereIsNoTail(t *testing.T) {
 	f.add(r)
 	if tail, x := tailOf(t, f); tail != nil || x != nil || e.requests != n+1 {
 		t.Errorf("%+v, %+v, %d requests", tail, x, e.requests)
+	}
+}
+
+func TestCallsThatHangAreToldFromThoseThatVary(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		name  string
+		lasts func(i int) float64 // ms
+		says  bool
+	}{
+		{"one of fifty hangs", func(i int) float64 { return 4 + 400*max(0, 1-float64(i%50)) }, true},
+		{"times vary exponentially", func(int) float64 { return 5 * random.ExpFloat64() }, false},
+		{"times vary by more than a factor of two", func(int) float64 { return 5 * math.Exp(random.NormFloat64()*0.8) }, false},
+	} {
+		f := newFold(0)
+		at := int64(0)
+		for i := range 2000 {
+			r := made{}.spend(breakdown.CPU, breakdown.NoPhase, at).call(breakdown.Upstream, breakdown.ResponseWait, msec/10+int64(c.lasts(i)*float64(msec)), false).request()
+			r.Start, r.Path = at, r.Path[1:] // without what came before
+			at = r.End
+			f.add(r)
+		}
+		_, x := tailOf(t, f)
+		if (x != nil && x.Facts.Has(breakdown.FactTailAlike)) != c.says {
+			t.Errorf("%s: %+v", c.name, x)
+		}
 	}
 }

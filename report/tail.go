@@ -31,7 +31,11 @@ func (b *block) tailText(f breakdown.Facts) string {
 				where = spoken(t)
 			}
 		}
-		text += fmt.Sprintf(" are slow for another reason: %s of %s in %s", b.scale.short(int64(in.Value)), b.scale.short(f.Time(breakdown.FactTailMean)), where)
+		why := "are slow for another reason"
+		if f.Has(breakdown.FactTailAlike) {
+			why = "hang where the others do not"
+		}
+		text += fmt.Sprintf(" %s: %s of %s in %s", why, b.scale.short(int64(in.Value)), b.scale.short(f.Time(breakdown.FactTailMean)), where)
 		if at := f.Frame(breakdown.FactHolder); at.Function != "" {
 			who, _ := keeping(bucketNamed(in.Name))
 			text += ", " + who + " " + shortSpot(at)

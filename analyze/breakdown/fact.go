@@ -63,6 +63,7 @@ const (
 	FactLibrary
 	FactWaitsIn
 	FactAgain
+	FactOnce
 	FactBucket
 	FactReads
 	FactMissed
@@ -122,6 +123,7 @@ const (
 	FactOthersMean
 	FactTailIn
 	FactOthersIn
+	FactTailAlike
 	FactBurst
 	FactBurstWithin
 	FactBurstStart
@@ -141,6 +143,7 @@ const (
 	FactAloneEach
 	FactSystemCalls
 	FactSystemCall
+	FactTurns
 	NumFacts
 )
 
@@ -183,6 +186,7 @@ var facts = [NumFacts]FactInfo{
 	FactLibrary:       {"library", "", "the library whose timer it is"},
 	FactWaitsIn:       {"waits_in", "", "the function that waits"},
 	FactAgain:         {"again", "", "the place whose calls are made again"},
+	FactOnce:          {"once", "percent", "the share of the requests with calls there that make one call only"},
 	FactBucket:        {"bucket", "ns", "the bucket of the calls that the cause is about, and, where there are several, the place and the part of a request's wall time of each"},
 	FactReads:         {"cache_reads", "requests", "requests in the window that read the cache"},
 	FactMissed:        {"missed", "percent", "the share of them that then ask the database"},
@@ -246,6 +250,7 @@ var facts = [NumFacts]FactInfo{
 	FactOthersMean:  {"others_mean", "ns", "the mean wall time of the others"},
 	FactTailIn:      {"tail_in", "ns", "the bucket that the slowest spend their extra time in, and for how long each"},
 	FactOthersIn:    {"others_in", "ns", "how long the others spend in that bucket"},
+	FactTailAlike:   {"tail_alike", "times", "the slowest spend their extra time where the others do: how many times as long they take"},
 	FactBurst:       {"burst", "percent", "the share of the slowest that began together"},
 	FactBurstWithin: {"burst_within", "ns", "how long the stretches of the window are in which they began"},
 	FactBurstStart:  {"burst_start", "ns", "when the first of them began, after the start of the window"},
@@ -265,6 +270,7 @@ var facts = [NumFacts]FactInfo{
 	FactAloneEach:    {"alone_each", "ns", "how long a call takes otherwise"},
 	FactSystemCalls:  {"system_calls", "calls", "system calls per request at a place; the name says what they do: writes, reads, sends, or looks if they move nothing"},
 	FactSystemCall:   {"system_call", "ns", "how long one of them takes"},
+	FactTurns:        {"turns", "times", "how often a request gives the processor up at a place to ask again"},
 
 	FactFirstIn: {"first_in", "ns", "how much longer the first requests are in a bucket, and the place with most of it, if there is one"},
 }

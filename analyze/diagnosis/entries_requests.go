@@ -31,8 +31,8 @@ var requestEntries = []Entry{
 	},
 	{
 		ID:          "tail",
-		Means:       "The slowest requests are slow for another reason than requests in the mean, or they came together.",
-		Told:        "Those beyond the 99th percentile, else the 95th, are at least 20 and take twice as long as the others or longer. At least half of the difference is in one bucket, which, or whose call site, is not what requests spend most time on; or four in five of them began while a quarter of the others or fewer did.",
+		Means:       "The slowest requests are slow for another reason than requests in the mean, or hang where the others do not, or they came together.",
+		Told:        "Those beyond the 99th percentile, else the 95th, are at least 20 and take twice as long as the others or longer. At least half of the difference is in one bucket, which, or whose call site, is not what requests spend most time on; or they take ten times as long as the others, and at least half of the difference is at one call site; or four in five of them began while a quarter of the others or fewer did.",
 		FalseAlarms: "Requests of one endpoint may ask for different things: the slowest may just be the largest.",
 		Try:         "look at single requests: timesink report --request p99",
 		Check:       "requests that do not meet that bucket or holder are never that slow",

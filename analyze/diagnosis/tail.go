@@ -8,10 +8,16 @@ import "timesink/analyze/breakdown"
 // worth a word.
 const muchSlower = 2
 
+// farSlower is how many times as long as the others the slowest take, at least, if they
+// spend it where the others do. The slowest of calls that merely vary take less: the
+// slowest 5% of exponential times five times as long as the others, 1% six times.
+const farSlower = 10
+
 // tailOfAnother finds that the slowest requests are slow for another reason than requests
 // in the mean, or that they came together. It says nothing if they take less than twice as
 // long as the others, if no bucket holds half of the difference, or if that bucket and the
-// call site are those that hold most of the mean, or if they are the first requests.
+// call site are those that hold most of the mean and the slowest do not take ten times as
+// long there, or if they are the first requests.
 func tailOfAnother(s *subject) *found {
 	if s.Tail == nil {
 		return nil
@@ -27,7 +33,8 @@ func tailOfAnother(s *subject) *found {
 			return nil // a cause of its own
 		}
 		in := t.Buckets[0]
-		other := 2*in.Longer() >= t.Mean-t.OthersMean && in.Bucket != breakdown.Unknown && s.differs(t.Slowest)
+		differs := s.differs(t.Slowest)
+		other := 2*in.Longer() >= t.Mean-t.OthersMean && in.Bucket != breakdown.Unknown && (differs || hangs(t.Slowest))
 		if !other && t.Burst == nil {
 			continue
 		}
@@ -35,6 +42,9 @@ func tailOfAnother(s *subject) *found {
 			{Kind: breakdown.FactTailMean, Value: float64(t.Mean)}, {Kind: breakdown.FactOthersMean, Value: float64(t.OthersMean)}}
 		if other {
 			facts = append(facts, tailFacts(t.Slowest)...)
+			if !differs {
+				facts = append(facts, breakdown.Fact{Kind: breakdown.FactTailAlike, Name: in.Bucket.String(), Value: float64(t.Mean) / float64(max(t.OthersMean, 1))})
+			}
 		}
 		if b := t.Burst; b != nil {
 			facts = append(facts, breakdown.Fact{Kind: breakdown.FactBurst, Value: 100 * b.Share},
@@ -62,6 +72,12 @@ func (s *subject) differs(t *breakdown.Slowest) bool {
 	}
 	x := t.Sites[0]
 	return x.Bucket == most && 2*x.Longer() >= t.Mean-t.OthersMean && x.Frame != sites[0].Frame
+}
+
+// hangs reports whether one call site holds the slowest up for so much longer than the
+// others that it is more than times that vary.
+func hangs(t *breakdown.Slowest) bool {
+	return t.Mean >= farSlower*t.OthersMean && len(t.Sites) > 0 && t.Sites[0].Bucket == t.Buckets[0].Bucket && 2*t.Sites[0].Longer() >= t.Mean-t.OthersMean
 }
 
 // tailFacts returns where the slowest spend their extra time, and behind whom.
