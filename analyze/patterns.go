@@ -32,8 +32,10 @@ type waySums struct {
 	time, union, path  int64 // ns: of the calls, while there is at least one, on the path
 	transaction, tests int64 // calls of transactions, and those that ask for nothing
 	expired, unread    diagnosis.Expired
-	// For the request being added, seq, the union of its calls reaches until.
-	seq, until int64
+	tries              tries
+	// For the request being added, seq, the union of its calls reaches until, and there are
+	// calls of them.
+	seq, until, calls int64
 }
 
 // A retry is a sleep between two calls of which the second repeats the first.
@@ -83,10 +85,11 @@ func (e *endpoint) addPatterns(r *breakdown.Request) {
 // add adds a call of a request, which is the one with that number.
 func (s *waySums) add(r *breakdown.Request, c *breakdown.Call, seq int64) {
 	if s.seq != seq {
+		s.end()
 		s.seq, s.until = seq, r.Start
 		s.requests++
 	}
-	s.n++
+	s.n, s.calls = s.n+1, s.calls+1
 	s.time += c.Time()
 	s.union += max(0, c.End-max(c.Start, s.until)-c.Between)
 	s.until = max(s.until, c.End)
@@ -103,6 +106,14 @@ func (s *waySums) add(r *breakdown.Request, c *breakdown.Call, seq int64) {
 	case c.Unread:
 		s.unread.Add(diagnosis.Expired{Inferred: true, Calls: 1, Total: c.Time(), OnPath: c.OnPath, Least: c.Time(), Most: c.Time()})
 	}
+}
+
+// end adds the number of calls of the last request.
+func (s *waySums) end() {
+	if s.calls > 0 {
+		s.tries.add(s.calls, 1)
+	}
+	s.calls = 0
 }
 
 // addSerial adds, for each bucket, what a request would save if its calls that no
@@ -158,6 +169,7 @@ func (e *endpoint) addRetried(r *breakdown.Request) {
 
 // merge adds the patterns of o.
 func (p *patterns) merge(o *patterns) {
+	p.mergeSpins(o)
 	for key, s := range o.ways {
 		if p.ways == nil {
 			p.ways = map[wayKey]*waySums{}
@@ -203,8 +215,10 @@ func (s *waySums) merge(o *waySums) {
 func (e *endpoint) waysOf() []diagnosis.Way {
 	var list []diagnosis.Way
 	for key, s := range e.ways {
+		s.end()
 		w := diagnosis.Way{Bucket: key.bucket, Site: key.site, System: s.system, Calls: s.n, Requests: s.requests,
-			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, Tests: 2*s.tests > s.n, InFlight: 1, Expired: s.expired}
+			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, Tests: 2*s.tests > s.n, InFlight: 1, Expired: s.expired,
+			Tries: s.tries.are(), Once: s.tries.once()}
 		if s.unread.Alike() {
 			w.Expired.Add(s.unread)
 		}

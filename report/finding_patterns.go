@@ -86,14 +86,26 @@ var patternWordings = map[string]findingWording{
 	},
 	"retries": {
 		title: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactOnce) {
+				return adjective(f.Name(breakdown.FactBucket)) + " calls may be made again at once"
+			}
 			if library := f.Name(breakdown.FactLibrary); library != "" {
 				return library + " waits before it tries again"
 			}
 			return "requests wait between calls that are made again"
 		},
 		evidence: func(f breakdown.Facts) []string {
+			if f.Has(breakdown.FactOnce) {
+				return append([]string{ofRequest(f) + " in calls before the last", fmt.Sprintf("%.1f calls per request, one after another, and one call in %.0f%% of the requests", f.Number(breakdown.FactCalls), f.Number(breakdown.FactOnce))}, calledAt(f)...)
+			}
 			list := append([]string{ofRequest(f)}, waitedAt(f)...)
 			return append(list, siteAt("called again at", f.Frame(breakdown.FactAgain))...)
+		},
+		try: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactOnce) {
+				return "log each call with its error: if calls fail, find out why, and wait before the next try; if each asks for another item or page, ask for more at a time"
+			}
+			return "" // the catalogue's
 		},
 	},
 	"concurrency-limit": {

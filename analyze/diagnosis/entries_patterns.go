@@ -41,9 +41,9 @@ var patternEntries = []Entry{
 	{
 		ID:          "retries",
 		Finding:     true,
-		Means:       "Calls are made again, and requests wait in between.",
-		Told:        "A library that tries again waits for its timer, or the service waits for one between two calls at the same place, in some requests more often than in others.",
-		FalseAlarms: "A loop that asks until a state is reached, or that spreads its calls over time, looks the same.",
+		Means:       "Calls are made again, and requests wait for the calls before, or in between.",
+		Told:        "A library that tries again waits for its timer, or the service waits for one between two calls at the same place, in some requests more often than in others. It is possible where one place makes calls one after another, and how many differs between requests as that of tries does: later calls are the last ones no more often than the first.",
+		FalseAlarms: "Items or pages of lists whose lengths differ that much. A loop that asks until a state is reached, or that spreads its calls over time, looks the same.",
 		Try:         "find out why the first call is not enough (log each try with its error); shorten the first wait, or give up sooner",
 		Check:       "the errors that the library or the loop sees, per request",
 	},

@@ -48,7 +48,7 @@ var kinds = slices.Concat([]kind{
 	{"many-queries", true, manyCalls(breakdown.DB)},
 	{"many-queries", true, manyCalls(breakdown.Cache)},
 	{"many-queries", true, manyCalls(breakdown.Upstream)},
-}, crowds(saturatedSide, "saturated-side"), []kind{
+}, crowds(saturatedSide, "saturated-side"), crowds(triedAtOnce, "retries"), []kind{
 	{"slow-cache", true, slowCache},
 	{"cache-then-database", true, cacheThenDatabase},
 	{"sequential-calls", true, sequentialCalls},

@@ -17,6 +17,11 @@ type Way struct {
 	PerRequest, InFlight float64
 	Each                 int64 // ns, a call
 	Time                 int64 // ns on the path, per request of the endpoint
+	// Tries is set if the number of calls differs between requests as that of tries does,
+	// of which each may be the one that works. Once is the share of the requests that make
+	// one.
+	Tries bool
+	Once  float64
 	// InTransaction is set if transactions make most of them.
 	InTransaction bool
 	// Tests is set if most of them ask for nothing.
@@ -55,6 +60,9 @@ func sequentialCalls(s *subject) *found {
 		return nil
 	}
 	site := busiest(t)
+	if w := s.tried(breakdown.Upstream); w != nil && w.Site == site.Frame {
+		return nil // at once, all of them would be made
+	}
 	if !s.worth(s.Serial[breakdown.Upstream]) || site.Concurrency > alone && !fewAtOnce(&site) {
 		return nil
 	}
@@ -91,7 +99,7 @@ func sequentialQueries(b breakdown.Bucket) look {
 			if w.Bucket != b || w.InTransaction || w.Tests || w.Each < slow || 2*w.Requests < s.Requests {
 				continue
 			}
-			if w.InFlight > alone || w.PerRequest >= many {
+			if w.InFlight > alone || w.PerRequest >= many || w.isTried() {
 				return nil
 			}
 			if longest == nil {
@@ -104,6 +112,39 @@ func sequentialQueries(b breakdown.Bucket) look {
 		}
 		return &found{sure: breakdown.Possible, saves: s.Serial[b], key: t.Bucket.String() + " " + longest.Site.Function, facts: append(breakdown.Facts{
 			{Kind: breakdown.FactCalls, Value: calls}, {Kind: breakdown.FactInFlight, Value: longest.InFlight}, {Kind: breakdown.FactBucket, Name: b.String()}}, at(longest.Site)...)}
+	}
+}
+
+// isTried reports whether the calls may be made again and again, at once, until one works.
+func (w *Way) isTried() bool {
+	return w.Tries && w.InFlight <= alone && !w.InTransaction && !w.Tests && w.Bucket.External()
+}
+
+// tried returns the calls to a system with the most time that may be such tries, nil if
+// there are none.
+func (s *subject) tried(b breakdown.Bucket) *Way {
+	for i := range s.Ways {
+		if w := &s.Ways[i]; w.Bucket == b && w.isTried() {
+			return w
+		}
+	}
+	return nil
+}
+
+// triedAtOnce finds calls that are made again at once. A trace shows no errors, and a list
+// may have any length, so it claims no time.
+func triedAtOnce(b breakdown.Bucket) look {
+	return func(s *subject) *found {
+		w := s.tried(b)
+		if w == nil {
+			return nil
+		}
+		again := w.Time - int64(float64(w.Time)/w.PerRequest)
+		if !s.worth(min(again, s.unexplained(b))) {
+			return nil
+		}
+		return &found{sure: breakdown.Possible, saves: again, key: "at once " + b.String() + " " + w.Site.Function, facts: append(breakdown.Facts{
+			spent(again), {Kind: breakdown.FactCalls, Value: w.PerRequest}, {Kind: breakdown.FactOnce, Value: 100 * w.Once}, {Kind: breakdown.FactBucket, Name: b.String()}}, at(w.Site)...)}
 	}
 }
 
