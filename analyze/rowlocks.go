@@ -45,7 +45,10 @@ type rowWaits struct {
 	statements []statement
 	// alone are the statements of transactions in databases that let one of them write at a
 	// time, also those without an answer.
-	alone   []statement
+	alone []statement
+	// writes are the waits of statements there that write without a transaction, so that
+	// each is one.
+	writes  []statement
 	endings []ending
 	spent   map[*breakdown.Cause]int64 // all waits, also those too short to be listed
 	full    bool                       // no more are listed
@@ -78,8 +81,12 @@ func (w *rowWaits) wait(a *account, s *breakdown.Segment) {
 	switch {
 	case w.full || s.Phase.Stage() != breakdown.Asking || c.Hold.Ends():
 	case rules.OneWriter(c.System):
-		if c.Hold.Of() == breakdown.Transaction && (c.State == "waiting" || c.State == "syscall") {
+		switch {
+		case c.State != "waiting" && c.State != "syscall":
+		case c.Hold.Of() == breakdown.Transaction:
 			w.note(a, s, &w.alone)
+		case rules.Executes(c.Stack):
+			w.note(a, s, &w.writes)
 		}
 	case c.State == "waiting" && !c.Hold.Begins():
 		w.note(a, s, &w.statements)
@@ -142,13 +149,13 @@ type rowLocked struct {
 
 // find returns the sites whose waits are for rows.
 func (w *rowWaits) find() map[breakdown.Frame]*rowLocked {
+	found := w.beside()
 	if len(w.endings) < enoughRowWaits {
-		return nil
+		return found
 	}
 	slices.SortFunc(w.endings, func(a, b ending) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.start, b.start), cmp.Compare(a.goroutine, b.goroutine))
 	})
-	found := map[breakdown.Frame]*rowLocked{}
 	for site, list := range bySite(w.statements) {
 		for _, l := range latenesses {
 			if f := w.match(list, l); f != nil {
@@ -227,6 +234,50 @@ func (w *rowWaits) exclude(list []*statement) *rowLocked {
 		return nil
 	}
 	return f
+}
+
+// beside returns the sites of statements that write without a transaction, in a database
+// with one writer, while others do: of several at once, all but one wait for their turn.
+func (w *rowWaits) beside() map[breakdown.Frame]*rowLocked {
+	type edge struct {
+		at    int64
+		begin bool
+		of    int
+	}
+	var edges []edge
+	for i := range w.writes {
+		edges = append(edges, edge{w.writes[i].start, true, i}, edge{w.writes[i].end, false, i})
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.of, b.of)) })
+	waited, flying, last := make([]float64, len(w.writes)), map[int]bool{}, int64(0)
+	for _, e := range edges {
+		if n := float64(len(flying)); n > 1 {
+			for i := range flying {
+				waited[i] += float64(e.at-last) * (n - 1) / n
+			}
+		}
+		if last = e.at; e.begin {
+			flying[e.of] = true
+		} else {
+			delete(flying, e.of)
+		}
+	}
+	found := map[breakdown.Frame]*rowLocked{}
+	for site, list := range bySite(w.writes) {
+		f := &rowLocked{phase: list[0].phase, alone: list[0].cause.System, matched: map[*breakdown.Cause]int64{}}
+		all, matched := int64(0), int64(0)
+		for i := range w.writes {
+			if s := &w.writes[i]; s.cause.Site == site {
+				all += s.end - s.start
+				f.matched[s.cause] += int64(waited[i])
+				matched += int64(waited[i])
+			}
+		}
+		if float64(matched) >= mostlyRowWaits*float64(all) {
+			found[site] = f
+		}
+	}
+	return found
 }
 
 // match returns what the waits at a site are for, nil if they are not for rows as far as

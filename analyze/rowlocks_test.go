@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -152,6 +153,45 @@ func TestTransactionsWaitForTheOnlyWriter(t *testing.T) {
 			if f.alone != "sqlite" || 2*f.matched[begin] < w.spent[begin] {
 				t.Errorf("%s: %q, %d of %d ns", c.name, f.alone, f.matched[begin], w.spent[begin])
 			}
+		}
+	}
+}
+
+// Of statements that write at once in a database with one writer, all but one wait.
+func TestWritesWithoutTransactionsWaitForTheOnlyWriter(t *testing.T) {
+	const ms = int64(1e6)
+	write := &breakdown.Cause{State: "syscall", System: "sqlite", Site: breakdown.Frame{Function: "main.insert"}}
+	for _, c := range []struct {
+		name    string
+		clients int64
+		think   int64
+		waited  float64 // of the statements' time, 0 if nothing is found
+	}{
+		{"six clients", 6, 0, 5.0 / 6},
+		{"two clients", 2, 0, 1.0 / 2},
+		{"one client", 1, 0, 0},
+		{"six clients, seldom", 6, 100 * ms, 0},
+	} {
+		w := &rowWaits{spent: map[*breakdown.Cause]int64{}}
+		ready, free := make([]int64, c.clients), int64(0)
+		for i := range 60 * c.clients {
+			g := i % c.clients
+			start := ready[g]
+			end := max(start, free) + 4*ms
+			free = end
+			ready[g] = end + c.think
+			w.spent[write] += end - start
+			w.writes = append(w.writes, statement{start, end, g, write, breakdown.Query})
+			if i < c.clients {
+				ready[g] += i * c.think / c.clients // they spread out
+			}
+		}
+		f := w.find()[write.Site]
+		if (f != nil) != (c.waited > 0) {
+			t.Fatalf("%s: %+v", c.name, f)
+		}
+		if f != nil && (f.alone != "sqlite" || math.Abs(float64(f.matched[write])/float64(w.spent[write])-c.waited) > 0.02) {
+			t.Errorf("%s: %q, %d of %d ns", c.name, f.alone, f.matched[write], w.spent[write])
 		}
 	}
 }

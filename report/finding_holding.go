@@ -16,6 +16,9 @@ var holdingWordings = map[string]findingWording{
 	},
 	"row-lock": {
 		title: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactSystem) && !f.Has(breakdown.FactHeld) {
+				return "statements that write wait for each other, since " + systemName(f.Name(breakdown.FactSystem)) + " lets one write at a time"
+			}
 			if f.Has(breakdown.FactSystem) {
 				return "transactions wait for another one of this service, since " + systemName(f.Name(breakdown.FactSystem)) + " lets one write at a time"
 			}
@@ -25,6 +28,9 @@ var holdingWordings = map[string]findingWording{
 			return append([]string{ofRequest(f) + " at " + spot(f.Frame(breakdown.FactSite))}, locksRows(f)...)
 		},
 		try: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactSystem) && !f.Has(breakdown.FactHeld) {
+				return "write less often: what several statements write in one transaction, and let one goroutine do what several requests need; or let each write take less (a write-ahead log)"
+			}
 			if f.Has(breakdown.FactSystem) {
 				return "end the transaction sooner: do other work before or after it, write last, and let one goroutine do what several requests need"
 			}

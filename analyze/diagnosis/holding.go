@@ -74,6 +74,9 @@ func rowLock(s *subject) *found {
 	if r.Alone != "" {
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactSystem, Name: r.Alone})
 	}
+	if r.End.Function == "" {
+		return f // the statements are transactions of their own
+	}
 	f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactHeld, Name: breakdown.Transaction.String(), Place: breakdown.Place(r.End), Value: float64(r.Held)})
 	if 10*r.Did >= r.Held && r.Did > 0 {
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactAcross, Name: r.Doing.String(), Place: breakdown.Place(r.At), Value: float64(r.Did)})

@@ -1,6 +1,10 @@
 package rules
 
-import "timesink/analyze/breakdown"
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
 
 // databases are the drivers, and the pools and libraries over them.
 var databases = []Rule{
@@ -57,3 +61,11 @@ var databases = []Rule{
 // OneWriter reports whether a system is a database in the process that lets one transaction
 // write at a time, and whose others look now and then whether they may.
 func OneWriter(system string) bool { return system == "sqlite" }
+
+// executes are the functions of database/sql that ask for no rows.
+var executes = []string{"database/sql.(*DB).execDC", "database/sql.resultFromStatement"}
+
+// Executes reports whether a stack makes a statement that asks for no rows: it writes.
+func Executes(stack []breakdown.Frame) bool {
+	return slices.ContainsFunc(stack, func(f breakdown.Frame) bool { return slices.Contains(executes, f.Function) })
+}

@@ -1,5 +1,7 @@
 package rules
 
+import "testing"
+
 var databaseCases = []tableCase{
 	// pgx.
 	{"pgx looks for files of settings before it connects", "syscall.fstatat < syscall.Stat < os.statNolog.func1 < os.ignoringEINTR < os.statNolog < os.Stat < github.com/jackc/pgx/v5/pgconn.defaultSettings < github.com/jackc/pgx/v5/pgconn.ParseConfigWithOptions < github.com/jackc/pgx/v5.ParseConfigWithOptions < github.com/jackc/pgx/v5.ParseConfig < github.com/jackc/pgx/v5.Connect < " + handler,
@@ -45,3 +47,15 @@ var databaseCases = []tableCase{
 const myRead = netRead + " < github.com/go-sql-driver/mysql.(*mysqlConn).readWithTimeout < github.com/go-sql-driver/mysql.(*buffer).fill < github.com/go-sql-driver/mysql.(*mysqlConn).readNext < github.com/go-sql-driver/mysql.(*mysqlConn).readPacket"
 
 const mongoRead = netRead + " < io.ReadAtLeast < io.ReadFull < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).read < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*connection).readWireMessage < go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology.(*Connection).Read < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.readWireMessage < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.roundTrip < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.Execute"
+
+func TestStatementsThatWriteAreTold(t *testing.T) {
+	for stackOf, want := range map[string]bool{
+		"github.com/mattn/go-sqlite3.(*SQLiteConn).ExecContext < database/sql.ctxDriverExec < database/sql.(*DB).execDC < database/sql.(*DB).ExecContext < main.get":     true,
+		"modernc.org/sqlite.(*stmt).ExecContext < database/sql.resultFromStatement < database/sql.(*Stmt).ExecContext < main.get":                                        true,
+		"github.com/mattn/go-sqlite3.(*SQLiteConn).QueryContext < database/sql.ctxDriverQuery < database/sql.(*DB).queryDC < database/sql.(*DB).QueryContext < main.get": false,
+	} {
+		if Executes(stack(stackOf)) != want {
+			t.Errorf("%s: %v", stackOf, !want)
+		}
+	}
+}
