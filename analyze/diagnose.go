@@ -38,6 +38,7 @@ func (e *endpoint) evidence(rendered *breakdown.Endpoint) (out diagnosis.Evidenc
 	out.Expecting, out.FallingBack = e.timedWait(rules.ExpectContinue), e.timedWait(rules.DualStack)
 	out.Computing, out.Stops = cpuSites(e), e.stops()
 	out.C = e.cCalls()
+	out.Spin, out.Polling = e.spinsAt(), e.polls()
 	for b, late := range e.late {
 		out.Late[b] = mean(max(late, 0), e.requests)
 	}

@@ -16,6 +16,7 @@ type patterns struct {
 	serials     [breakdown.NumBuckets]int64 // see addSerial
 	retried     map[retry]*retrying
 	shields     map[breakdown.Frame]*shield // by the cache's call site
+	spins       map[*breakdown.Cause]*spinning
 }
 
 // A wayKey identifies the calls that the service makes in one way.
@@ -72,6 +73,7 @@ func (s *retrying) merge(o *retrying) {
 
 // addPatterns adds a complete request.
 func (e *endpoint) addPatterns(r *breakdown.Request) {
+	e.addSpins(r)
 	if len(r.Calls) == 0 {
 		return
 	}
@@ -204,7 +206,10 @@ func (p *patterns) merge(o *patterns) {
 
 // merge adds the calls of o.
 func (s *waySums) merge(o *waySums) {
-	s.n, s.requests = s.n+o.n, s.requests+o.requests
+	s.end()
+	o.end()
+	s.tries.merge(&o.tries)
+	s.seq, s.n, s.requests = 0, s.n+o.n, s.requests+o.requests
 	s.time, s.union, s.path = s.time+o.time, s.union+o.union, s.path+o.path
 	s.transaction, s.tests = s.transaction+o.transaction, s.tests+o.tests
 	s.expired.Add(o.expired)

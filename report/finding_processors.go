@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"timesink/analyze/breakdown"
@@ -38,6 +39,16 @@ var processorWordings = map[string]findingWording{
 				return "move the neighbors away, or reserve cores for the service"
 			}
 			return "look for a CPU limit (cpu.stat: nr_throttled), major page faults (pgmajfault), and busy neighbors"
+		},
+	},
+	"busy-wait": {
+		title: says("requests wait by asking again and again, and keep processors busy with it"),
+		evidence: func(f breakdown.Facts) []string {
+			list := []string{ofRequest(f)}
+			if turns := f.Number(breakdown.FactTurns); turns > 0 {
+				list[0] += fmt.Sprintf(", in %s at which they give the processor up and ask again", counted(int64(math.Round(turns)), "turn", "turns"))
+			}
+			return append(list, callsThere(f)...)
 		},
 	},
 	"no-processor": {

@@ -71,6 +71,11 @@ type Evidence struct {
 	// Stops is the place that waits the longest for a collection that it asked for, nil if there
 	// is none.
 	Stops *Stop
+	// Spin is the place at which requests spin the longest, nil if there is none.
+	Spin *Spin
+	// Polling is the function of the service's that computes by calling functions again and
+	// again that return at once, such as a sleep of no time. It is "" if there is none.
+	Polling string
 	// C are the calls to C functions, the one with the most time first.
 	C []CCall
 	// Late estimates how much of the time in each bucket is because what ended a wait was
@@ -85,6 +90,14 @@ type Batch struct {
 	Called string          // the function that Site called, "" if none is known
 	Doing  breakdown.Bucket
 	Busy   int64
+}
+
+// A Spin is the time that requests spend at a place where they give the processor up again
+// and again, and do next to nothing in between, per request.
+type Spin struct {
+	Site       breakdown.Frame // in the service's code
+	Turns      float64
+	Ready, Ran int64 // ns, waiting for a processor and running
 }
 
 // A CCall is the calls of a C function at one place.

@@ -21,6 +21,15 @@ var processorEntries = []Entry{
 		Check:       "with GODEBUG=gctrace=1, collections that were asked for are marked (forced)",
 	},
 	{
+		ID:          "busy-wait",
+		Finding:     true,
+		Means:       "Requests wait for something by asking for it again and again, as with a lock of their own that spins.",
+		Told:        "Requests give the processor up (runtime.Gosched) at one place again and again and run for less than 10 µs in between, or most CPU samples in one function hit a sleep of no time, or loads and comparisons of package sync/atomic.",
+		FalseAlarms: "Work in very small portions that lets others go first after each. Counters without a lock that many processors change at once.",
+		Try:         "wait for the event instead: sync.Mutex, sync.Cond or a channel wakes the request when it can go on, and leaves the processor to others until then",
+		Check:       "the code at the named line loops until something has changed",
+	},
+	{
 		ID:          "processors-held",
 		Finding:     true,
 		Means:       "Work that is not these requests' has the processors that they need: goroutines that serve no request, or other endpoints.",

@@ -19,6 +19,7 @@ var kinds = slices.Concat([]kind{
 	{"cold-start", true, coldStart},
 	{"child-process", true, childProcess},
 	{"c-call", true, cCall},
+	{"busy-wait", true, busyWait},
 	{"no-core", true, noCore},
 	{"stops-the-world", true, stopsTheWorld},
 	{"gc-pressure", true, gcPressure},

@@ -41,6 +41,33 @@ func noCore(s *subject) *found {
 	return f
 }
 
+// busyWait finds requests that wait for something by asking for it again and again: at
+// each turn they give the processor up and take it again, or call a sleep of no time.
+func busyWait(s *subject) *found {
+	if x := s.Spin; x != nil && s.worth(x.Ready+x.Ran) {
+		return &found{sure: breakdown.Likely, claims: []claim{{bucket: breakdown.Scheduler, ns: x.Ready}, {bucket: breakdown.CPU, ns: x.Ran}}, saves: -1, stands: true,
+			key: x.Site.Function, facts: append(breakdown.Facts{spent(x.Ready + x.Ran), {Kind: breakdown.FactTurns, Value: x.Turns}}, at(x.Site)...)}
+	}
+	if s.Polling == "" {
+		return nil
+	}
+	f := s.spentOn(notable, func(c *breakdown.CPUSite) bool { return !c.Outside && c.Function == s.Polling })
+	if f == nil || s.sleepsAt(s.Polling) > f.claims[0].ns {
+		return nil // to sleep costs some running too
+	}
+	return f
+}
+
+// sleepsAt returns how long requests sleep in a function.
+func (s *subject) sleepsAt(function string) (ns int64) {
+	for i := range s.Sleeps {
+		if s.Sleeps[i].Site.Function == function {
+			ns += s.Sleeps[i].Time
+		}
+	}
+	return ns
+}
+
 // noProcessor finds time in which requests are ready to run and no processor is free, for
 // no more specific reason.
 func noProcessor(s *subject) *found {

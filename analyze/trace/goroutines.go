@@ -64,7 +64,10 @@ func (o *ordering) goStop(t *thread) bool {
 	g := t.running
 	g.state = StateRunnable
 	t.running = nil
-	o.add(t.at, OpState, g.number, StateRunnable)
+	r := o.add(t.at, OpState, g.number, StateRunnable)
+	if !o.bad && string(o.strings[t.args[1]]) == yielded {
+		r.Stack = o.stack(t.args[2])
+	}
 	return true
 }
 

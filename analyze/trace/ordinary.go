@@ -260,7 +260,7 @@ func (e *events) goroutine(ev *xtrace.Event, st *xtrace.StateTransition, at int6
 		}
 	case to == xtrace.GoWaiting:
 		rec.Stack, rec.Reason = in.stack(st.Stack), in.reason(st.Reason)
-	case to == xtrace.GoSyscall:
+	case to == xtrace.GoSyscall, from == xtrace.GoRunning && to == xtrace.GoRunnable && st.Reason == yielded:
 		rec.Stack = in.stack(st.Stack)
 	}
 	e.add(rec)

@@ -80,6 +80,10 @@ const (
 	firstOtherReason
 )
 
+// yielded is the runtime's reason for a goroutine that gave its processor up by itself. The
+// stacks of others that are ready to run are not kept: the scheduler stopped them anywhere.
+const yielded = "runtime.Gosched"
+
 // reasonNumbers maps the runtime's names to the fixed reasons.
 var reasonNumbers = map[string]Reason{
 	"":                              ReasonNone,
