@@ -209,6 +209,9 @@ func (r *row) misnamed(b *breakdown.Breakdown) (faults []string) {
 			faults = append(faults, fmt.Sprintf("no endpoint is called %s, of %q", want, names))
 		}
 	}
+	if r.named && slices.Contains(names, breakdown.Unnamed) {
+		faults = append(faults, "there are requests without a name")
+	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == breakdown.Unnamed }) // cut before they blocked
 	if r.endpoints != nil && len(names) != len(r.endpoints) {
 		faults = append(faults, fmt.Sprintf("there are %d endpoints, not %d: %q", len(names), len(r.endpoints), names))

@@ -27,6 +27,8 @@ type row struct {
 	// endpoints are the names that the requests' handlers must have, of which the services
 	// of other rows have one.
 	endpoints []string
+	// named is set if each request must have a name.
+	named bool
 	// needs lists servers, by their names in package backing or among the peers.
 	needs []string
 	load  []clients // none means two clients
