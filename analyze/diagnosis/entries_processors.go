@@ -24,7 +24,7 @@ var processorEntries = []Entry{
 		ID:          "busy-wait",
 		Finding:     true,
 		Means:       "Requests wait for something by asking for it again and again, as with a lock of their own that spins.",
-		Told:        "Requests give the processor up (runtime.Gosched) at one place again and again and run for less than 10 µs in between, or most CPU samples in one function hit a sleep of no time, or loads and comparisons of package sync/atomic.",
+		Told:        "Requests give the processor up (runtime.Gosched) at one place again and again and run for less than 10 µs in between, or most CPU samples in one function hit a sleep of no time, a select with a default, or loads and comparisons of package sync/atomic.",
 		FalseAlarms: "Work in very small portions that lets others go first after each. Counters without a lock that many processors change at once.",
 		Try:         "wait for the event instead: sync.Mutex, sync.Cond or a channel wakes the request when it can go on, and leaves the processor to others until then",
 		Check:       "the code at the named line loops until something has changed",

@@ -308,7 +308,7 @@ func findActivity(c *Class, funcs []*function, site int) {
 	if best != nil {
 		c.Activity = best.Activity
 	}
-	if c.InService && site > 0 && (best != nil || !ofRuntime(c.Stack[site-1].Function)) {
+	if c.InService && site > 0 && (best != nil || !ofRuntime(c.Stack[site-1].Function) || Polls(c.Stack[site-1].Function)) {
 		c.Called = c.Stack[site-1].Function
 	}
 	if i := outermost(funcs, func(f *function) bool { return f.collecting != breakdown.NotCollecting }); i >= 0 {

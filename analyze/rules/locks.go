@@ -28,9 +28,10 @@ func Yields(stack []breakdown.Frame) bool {
 	return len(stack) > 1 && stack[0].Function == "runtime.Gosched" && packageOf(stack[1].Function) != "runtime"
 }
 
-// polls are functions that return at once, as a sleep of no time does. Code that mostly
-// computes in them, or in loads and comparisons of package sync/atomic, asks again and again.
-var polls = []string{"runtime.Gosched", "time.Sleep"}
+// polls are functions that return at once, as a sleep of no time does, and a select with a
+// default. Code that mostly computes in them, or in loads and comparisons of package
+// sync/atomic, asks again and again.
+var polls = []string{"runtime.Gosched", "time.Sleep", "runtime.selectnbrecv", "runtime.selectnbsend"}
 
 // Polls reports whether a function that is called again and again shows that its caller
 // waits for something else without being woken.
