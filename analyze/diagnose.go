@@ -34,7 +34,7 @@ func (e *endpoint) evidence(rendered *breakdown.Endpoint) (out diagnosis.Evidenc
 		out.Connecting[b], out.Crowding[b] = e.connecting(b), e.crowding(b)
 	}
 	out.ColdStart = e.coldStart()
-	out.Preparing = e.preparing()
+	out.Preparing, out.Lone = e.preparing(), e.loneTransactions()
 	out.Expecting, out.FallingBack = e.timedWait(rules.ExpectContinue), e.timedWait(rules.DualStack)
 	out.Computing, out.Stops = cpuSites(e), e.stops()
 	out.C = e.cCalls()

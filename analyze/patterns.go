@@ -17,6 +17,7 @@ type patterns struct {
 	retried     map[retry]*retrying
 	shields     map[breakdown.Frame]*shield // by the cache's call site
 	spins       map[*breakdown.Cause]*spinning
+	lones       map[breakdown.Frame]*loneSum // by where the transaction begins
 }
 
 // A wayKey identifies the calls that the service makes in one way.
@@ -78,6 +79,7 @@ func (e *endpoint) addPatterns(r *breakdown.Request) {
 		return
 	}
 	e.addShield(r)
+	e.addLone(r)
 	if len(r.Calls) > 1 {
 		e.addSerial(r)
 		e.addRetried(r)
@@ -172,6 +174,7 @@ func (e *endpoint) addRetried(r *breakdown.Request) {
 // merge adds the patterns of o.
 func (p *patterns) merge(o *patterns) {
 	p.mergeSpins(o)
+	p.mergeLones(o)
 	for key, s := range o.ways {
 		if p.ways == nil {
 			p.ways = map[wayKey]*waySums{}

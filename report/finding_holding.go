@@ -37,6 +37,12 @@ var holdingWordings = map[string]findingWording{
 			return "" // the catalogue's
 		},
 	},
+	"lone-transaction": {
+		title: says("a transaction is begun and ended for a single statement"),
+		evidence: func(f breakdown.Facts) []string {
+			return append([]string{fmt.Sprintf("%s to begin and end %.1f transactions per request", ofRequest(f), f.Number(breakdown.FactCalls))}, siteAt("begun at", f.Frame(breakdown.FactSite))...)
+		},
+	},
 	"nested-acquisition": {
 		title: says("requests wait for a second database connection while they hold one"),
 		evidence: func(f breakdown.Facts) []string {

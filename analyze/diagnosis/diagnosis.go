@@ -61,6 +61,8 @@ type Evidence struct {
 	// Preparing is the place that spends the most time on preparing statements for a
 	// database; nil if there is none.
 	Preparing *Preparing
+	// Lone are transactions of one statement, nil if there are none.
+	Lone *Lone
 	// Expecting is the waiting to be told to go on with a request's body, and FallingBack
 	// the waiting before a host's addresses of the other family are tried; nil if there is
 	// none.
@@ -90,6 +92,13 @@ type Batch struct {
 	Called string          // the function that Site called, "" if none is known
 	Doing  breakdown.Bucket
 	Busy   int64
+}
+
+// Lone are the transactions of one statement that begin at one place.
+type Lone struct {
+	Site  breakdown.Frame // in the service's code
+	Times float64         // per request
+	Time  int64           // ns per request, to begin and to end them
 }
 
 // A Spin is the time that requests spend at a place where they give the processor up again

@@ -49,6 +49,15 @@ var holdingEntries = []Entry{
 		Check:       "the code between RLock and RUnlock at the named function takes that long",
 	},
 	{
+		ID:          "lone-transaction",
+		Finding:     true,
+		Means:       "A transaction is begun and ended around a single statement, which is atomic by itself, so that each costs up to three round trips in place of one.",
+		Told:        "Between the call that begins a transaction and the one that ends it, requests wait for one answer, and call nothing else.",
+		FalseAlarms: "A transaction that is begun for its level of isolation, or a statement that the transaction itself limits. One that makes further calls in other requests.",
+		Try:         "make the statement without a transaction (gorm: SkipDefaultTransaction), or do several in one",
+		Check:       "the database logs BEGIN, one statement, and COMMIT",
+	},
+	{
 		ID:          "row-lock",
 		Finding:     true,
 		Means:       "Statements wait in the database until another transaction of the same service ends, since it has locked the rows.",

@@ -84,6 +84,19 @@ func rowLock(s *subject) *found {
 	return f
 }
 
+// loneTransaction finds transactions of one statement. What they were begun for no trace
+// shows: a level of isolation, or a setting that lasts until their end.
+func loneTransaction(s *subject) *found {
+	x := s.Lone
+	if x == nil || !s.worth(x.Time) {
+		return nil
+	}
+	c := s.claimed(breakdown.DB, breakdown.Asking)
+	c.ns = min(c.ns, x.Time)
+	return &found{sure: breakdown.Likely, claims: []claim{c}, saves: c.ns, key: x.Site.Function, facts: append(breakdown.Facts{
+		spent(c.ns), {Kind: breakdown.FactCalls, Value: x.Times}}, at(x.Site)...)}
+}
+
 // pooled returns a claim on the time in a pool of connections, of zero length if that is
 // not worth a finding.
 func (s *subject) pooled(b breakdown.Bucket) claim {

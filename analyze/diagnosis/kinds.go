@@ -44,6 +44,7 @@ var kinds = slices.Concat([]kind{
 	{"dns-per-call", true, dnsPerCall},
 	{"dial-per-call", true, dialPerCall},
 	{"prepare-round-trips", true, prepareRoundTrips},
+	{"lone-transaction", true, loneTransaction},
 	{"ping-per-call", true, pingPerCall},
 	{"timeout-reached", true, timeoutReached},
 	{"many-queries", true, manyCalls(breakdown.DB)},
