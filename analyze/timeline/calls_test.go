@@ -101,6 +101,52 @@ func (s *script) request(t *testing.T) (got breakdown.Request) {
 	return got
 }
 
+// What a request does after a deadline ended a wait in its own code is not ended by it, even
+// if it gives something to its call's goroutines before it waits again.
+func TestCallsAfterADeadline(t *testing.T) {
+	const (
+		expires = "runtime.closechan < context.WithDeadlineCause.func2"
+		dials   = "net/http.(*Transport).dialConn < net/http.(*Transport).dialConnFor < net/http.(*Transport).startDialConnForLocked.func1"
+		writes  = "runtime.selectgo < net/http.(*persistConn).writeLoop"
+		hands   = "runtime.chansend1 < net/http.(*persistConn).roundTrip < net/http.(*Transport).roundTrip < " + served
+	)
+	for _, c := range []struct {
+		name string
+		wait string
+		want bool
+	}{
+		{"a wait in its own code", "runtime.chanrecv1 < " + served, false},
+		{"a wait in the client", asks + served, true},
+	} {
+		s := newScript()
+		// Its client makes a connection for it, whose goroutine waits for requests.
+		s.add(trace.Record{Op: trace.OpCreate, G: 3, Other: 1, State: trace.StateRunnable, Stack: s.stack("net/http.(*Transport).startDialConnForLocked < net/http.(*Transport).getConn < " + served), Stack2: s.stack("net/http.(*Transport).startDialConnForLocked.func1")})
+		s.add(trace.Record{Op: trace.OpState, G: 3, Other: -1, State: trace.StateRunning})
+		s.add(trace.Record{Op: trace.OpCreate, G: 4, Other: 3, State: trace.StateRunnable, Stack: s.stack(dials), Stack2: s.stack("net/http.(*persistConn).writeLoop")})
+		s.add(trace.Record{Op: trace.OpState, G: 4, Other: -1, State: trace.StateRunning})
+		s.add(trace.Record{Op: trace.OpState, G: 4, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSelect, Stack: s.stack(writes)})
+		answered := func() {
+			s.add(trace.Record{Op: trace.OpState, G: 1, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonSelect, Stack: s.stack(asks + served)})
+			s.add(trace.Record{Op: trace.OpWake, G: 1, Other: 6, State: trace.StateRunnable, Stack2: s.stack("runtime.chansend1 < net/http.(*persistConn).readLoop")})
+			s.add(trace.Record{Op: trace.OpState, G: 1, Other: -1, State: trace.StateRunning})
+		}
+		answered()
+		// The deadline ends its wait.
+		s.add(trace.Record{Op: trace.OpState, G: 1, Other: -1, State: trace.StateWaiting, Reason: trace.ReasonRecv, Stack: s.stack(c.wait)})
+		s.add(trace.Record{Op: trace.OpCreate, G: 5, Other: -1, State: trace.StateRunnable, Stack2: s.stack("context.WithDeadlineCause.func2")})
+		s.add(trace.Record{Op: trace.OpState, G: 5, Other: -1, State: trace.StateRunning})
+		s.add(trace.Record{Op: trace.OpWake, G: 1, Other: 5, State: trace.StateRunnable, Stack2: s.stack(expires)})
+		s.add(trace.Record{Op: trace.OpState, G: 1, Other: -1, State: trace.StateRunning})
+		// It gives something to its client's goroutine.
+		s.add(trace.Record{Op: trace.OpWake, G: 4, Other: 1, State: trace.StateRunnable, Stack2: s.stack(hands)})
+		answered()
+		timedOut := slices.ContainsFunc(s.request(t).Calls, func(c breakdown.Call) bool { return c.TimedOut })
+		if timedOut != c.want {
+			t.Errorf("%s: a call has timed out: %t", c.name, timedOut)
+		}
+	}
+}
+
 func TestCallContinuesWhileOthersAreMade(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -21,6 +21,7 @@ func (m *machine) noteExpiry(g *goroutine, iv *interval) {
 	switch {
 	case iv.expired:
 		g.ensureRare().expired = true
+		g.ownWait = iv.class != nil && iv.class.Bare
 		m.expireCall(g)
 	case g.expired:
 		g.expired = false
@@ -48,9 +49,10 @@ func (m *machine) expires(g *goroutine, iv *interval) bool {
 		return false
 	}
 	// A request whose call has timed out goes on, and what it gives to others is none of
-	// the deadline's business.
+	// the deadline's business. Nor is what it does itself after it waited in its own code:
+	// it may go on to make a call.
 	r := m.worksFor(iv.waker)
-	return r == nil || r == m.worksFor(g)
+	return r == nil || r == m.worksFor(g) && !(r.g == iv.waker && iv.waker.expired && iv.waker.ownWait)
 }
 
 // onExpiry reports whether a deadline started the goroutine, or ended its last wait.

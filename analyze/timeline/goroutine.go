@@ -121,7 +121,8 @@ type rare struct {
 
 	called *class // the last system call it made on a file, until its next event
 
-	expired bool // a deadline ended its last wait
+	expired bool // a deadline ended its last wait, and
+	ownWait bool // whether that was in the service's own code
 	// gave is where it last gave a pooled connection to a goroutine that waited for one,
 	// until it asks for one again.
 	gave *class
