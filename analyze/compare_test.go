@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"timesink/analyze/breakdown"
+	"timesink/analyze/trace/tracetest"
 )
 
 // invented returns an endpoint as an analysis would, with figures from r.
@@ -80,7 +81,11 @@ func compared(t *testing.T, before, after *breakdown.Breakdown, gates ...string)
 }
 
 func TestPartsSumToTheChange(t *testing.T) {
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if tracetest.Long {
+		seeds = 50
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 1))
 		before := ofEndpoints(invented(r, "main.a", "", 0), invented(r, "main.b", "", 0))
 		after := ofEndpoints(invented(r, "main.a", "", int64(seed)*1000), invented(r, "main.c", "", 0))

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"timesink/analyze/interval"
+	"timesink/analyze/trace/tracetest"
 )
 
 var long = flag.Bool("long", false, "simulate ten times as many windows, and print a table")
@@ -150,8 +151,11 @@ func holds(e interval.Estimate, truth float64) bool { return math.Abs(e.Value-tr
 // before them, and if the window ends as soon as they are narrow.
 func TestIntervalsHoldTheTruth(t *testing.T) {
 	windows, lengths := 100, []float64{2, 0}
+	if *long || tracetest.Long {
+		lengths = []float64{2, 4, 0}
+	}
 	if *long {
-		windows, lengths = 2000, []float64{2, 4, 0}
+		windows = 2000
 	}
 	for _, s := range services {
 		t.Run(s.name, func(t *testing.T) {
