@@ -216,7 +216,7 @@ func (r *request) resume(g *goroutine, s *callState, c *class) bool {
 		return false
 	}
 	s.index = r.streamOf(g, s.bucket)
-	s.open = s.index >= 0
+	s.open, s.from = s.index >= 0, c // the call keeps the site that opened it
 	return s.open
 }
 

@@ -21,6 +21,7 @@ const (
 	served  = "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve"
 	worker  = "main.worker"
 	receive = "runtime.selectgo < google.golang.org/grpc/internal/transport.(*recvBufferReader).readMessageHeaderClient < google.golang.org/grpc.(*clientStream).RecvMsg < "
+	header  = "runtime.selectgo < google.golang.org/grpc/internal/transport.(*ClientStream).waitOnHeader < google.golang.org/grpc.(*clientStream).RecvMsg < "
 	opens   = "google.golang.org/grpc.newClientStreamWithParams < google.golang.org/grpc.newClientStream < google.golang.org/grpc.(*ClientConn).NewStream < "
 	watches = "context.(*cancelCtx).propagateCancel < context.WithCancel < " + opens
 	invokes = "runtime.selectgo < google.golang.org/grpc/internal/transport.(*ClientStream).waitOnHeader < google.golang.org/grpc.(*clientStream).RecvMsg < google.golang.org/grpc.invoke < "
@@ -188,6 +189,14 @@ func TestCallContinuesWhileOthersAreMade(t *testing.T) {
 			s.begins(1, 4, "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve")
 			s.blocks(1)
 			s.waits(4, receive+"main.get.func1")
+			s.waits(4, receive+"main.get.func1")
+			s.gives(4, 1)
+		}, []int64{4}, []int64{50}},
+		{"a stream whose header another goroutine waits for", func(s *script) {
+			s.begins(1, 3, opens+served)
+			s.begins(1, 4, "main.get < net/http.HandlerFunc.ServeHTTP < net/http.(*conn).serve")
+			s.blocks(1)
+			s.waits(4, header+"main.get.func1")
 			s.waits(4, receive+"main.get.func1")
 			s.gives(4, 1)
 		}, []int64{4}, []int64{50}},
