@@ -13,8 +13,10 @@ import (
 )
 
 // Captures analyzes captures of instances of one service into one Breakdown.
-func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (*breakdown.Breakdown, error) {
-	b, err := once(ctx, captures, opts.seeking())
+// A panic on the way is an error, a *timeline.Defect.
+func Captures(ctx context.Context, captures []*capture.Capture, opts Options) (b *breakdown.Breakdown, err error) {
+	defer timeline.Caught(&err)
+	b, err = once(ctx, captures, opts.seeking())
 	return again(ctx, captures, opts, b, err)
 }
 
@@ -106,12 +108,14 @@ func NewLive(probes int, opts Options) *Live {
 // its error for Finish.
 func (l *Live) Read(ctx context.Context, trace io.Reader) {
 	defer close(l.done)
+	defer timeline.Caught(&l.err)
 	l.sum, l.err = l.a.read(ctx, trace, l.match)
 }
 
 // Finish waits for Read and completes the answer with the rest of the capture. It
 // returns Read's error, if there was one. Looking for units, it reads the capture again.
-func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Breakdown, error) {
+func (l *Live) Finish(ctx context.Context, c *capture.Capture) (b *breakdown.Breakdown, err error) {
+	defer timeline.Caught(&err)
 	if hasSamples(c) {
 		return estimated(ctx, c, l.opts) // there may have been nothing to read
 	}
@@ -123,7 +127,7 @@ func (l *Live) Finish(ctx context.Context, c *capture.Capture) (*breakdown.Break
 		return nil, hinted(l.err, c)
 	}
 	l.a.complete(c, l.sum, l.match, l.a.probes(c))
-	b, err := l.a.finish()
+	b, err = l.a.finish()
 	return again(ctx, []*capture.Capture{c}, l.opts, b, err)
 }
 

@@ -3,6 +3,7 @@ package analyze_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
 	"timesink/collect/capture"
 )
 
@@ -154,6 +156,23 @@ func TestALiveAnalysisGivesTheSameAnswer(t *testing.T) {
 	cut.Read(t.Context(), bytes.NewReader(s.trace[:len(s.trace)/2]))
 	if _, err := cut.Finish(t.Context(), c); err == nil || capture.Hint(err) == "" {
 		t.Errorf("half a generation: error %v", err)
+	}
+}
+
+// A panic in the analysis of a window that is being collected costs the answer, not the
+// window.
+func TestAPanicIsAnErrorOfTheAnswer(t *testing.T) {
+	s := recordShop(t)
+	c := s.save(t, 0)
+	opts := analyze.Options{Each: func(*breakdown.Request) { panic("no such thing") }}
+	live := analyze.NewLive(100, opts)
+	live.Read(t.Context(), bytes.NewReader(s.trace))
+	_, finished := live.Finish(t.Context(), c)
+	_, afterwards := analyze.Captures(t.Context(), []*capture.Capture{c}, opts)
+	for name, err := range map[string]error{"live": finished, "afterwards": afterwards} {
+		if d, ok := errors.AsType[*timeline.Defect](err); !ok || d.What != "no such thing" || len(d.At) == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ type delivery struct {
 	full   chan parcel
 	empty  chan parcel
 	ended  sync.WaitGroup
+	defect *Defect // of a call of emit; read it only after ended
 }
 
 // A parcel holds copies of requests: the originals stay with the machine, in the
@@ -45,11 +46,27 @@ func newDelivery(emit func(*breakdown.Request)) *delivery {
 	}
 	t.ended.Go(func() {
 		for b := range t.full {
-			b.deliver(emit)
+			t.deliver(&b, emit)
 			t.empty <- b
 		}
 	})
 	return t
+}
+
+// deliver delivers a parcel. After a panic nothing more is delivered, and endDelivery panics
+// where it can be caught.
+func (t *delivery) deliver(b *parcel, emit func(*breakdown.Request)) {
+	defer func() {
+		if d := Recovered(recover()); d != nil {
+			t.defect = d
+		}
+		if t.defect != nil {
+			*b = parcel{}
+		}
+	}()
+	if t.defect == nil {
+		b.deliver(emit)
+	}
 }
 
 // add copies a request into the parcel.
@@ -154,5 +171,8 @@ func (m *machine) endDelivery() {
 	m.deliverAll()
 	close(m.delivery.full)
 	m.delivery.ended.Wait()
-	m.delivery = nil
+	defect := m.delivery.defect
+	if m.delivery = nil; defect != nil {
+		panic(defect)
+	}
 }

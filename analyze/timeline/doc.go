@@ -26,6 +26,7 @@
 //     dropped in steps that the Summary counts (memory.go).
 //   - Delivery: ended requests go to the caller in order, on another goroutine
 //     (delivery.go).
+//   - Defects: a panic on any of the goroutines is an error (defect.go).
 //
 // To add a recognizer, write its file and add it to the list. The frames that it
 // recognizes are rows in analyze/rules.

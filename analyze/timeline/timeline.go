@@ -173,7 +173,8 @@ func (o *Reader) Read(ctx context.Context, r io.Reader, emit func(*breakdown.Req
 	return o.read(ctx, r, sharesOf(o.Memory), emit)
 }
 
-func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*breakdown.Request)) (*Summary, error) {
+func (o *Reader) read(ctx context.Context, r io.Reader, sh shares, emit func(*breakdown.Request)) (sum *Summary, err error) {
+	defer Caught(&err)
 	in, err := trace.NewReader(r, trace.Options{Workers: o.Workers, Budget: sh.budget(), Attach: classify(o.Table)})
 	if err != nil {
 		return nil, err

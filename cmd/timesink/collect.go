@@ -20,6 +20,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -195,12 +196,16 @@ func (t *tool) look(ctx context.Context, cfg collect.Config, path string, opts a
 	var unanswered error
 	var showing sync.WaitGroup
 	cfg.Collected = func(c *capture.Capture) (predictions []byte) {
+		defer timeline.Caught(&unanswered)
 		ended := time.Now()
 		b, err := finish(c)
 		t.log().Info("analyzed", "files", 1, "since_window", time.Since(ended))
 		if unanswered = err; err == nil {
 			predictions = t.predictions(analyze.Forecasts(b))
-			showing.Go(func() { unanswered = progress.yield(func() error { return show(b) }) })
+			showing.Go(func() {
+				defer timeline.Caught(&unanswered)
+				unanswered = progress.yield(func() error { return show(b) })
+			})
 		}
 		return predictions
 	}

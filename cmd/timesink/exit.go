@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"timesink/analyze/timeline"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -65,7 +66,11 @@ func (t *tool) exit(err error) int {
 		what = "interrupted"
 	}
 	fmt.Fprintf(t.stderr, "timesink: %s\n", oneLine(what))
-	if hint := capture.Hint(err); hint != "" {
+	hint := capture.Hint(err)
+	if defect := (*timeline.Defect)(nil); errors.As(err, &defect) {
+		hint = "what was collected is kept; please report this line, and the file if you can (timesink redact FILE leaves no names of hosts, statements or users in it)"
+	}
+	if hint != "" {
 		fmt.Fprintf(t.stderr, "hint: %s\n", oneLine(t.spelled(hint)))
 	}
 	if errors.As(err, &usage) || errors.Is(err, collect.ErrConfig) {

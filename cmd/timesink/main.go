@@ -27,6 +27,10 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"github.com/spf13/cobra"
+
+	"timesink/analyze/timeline"
 )
 
 func main() {
@@ -39,5 +43,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	t := &tool{stdin: stdin, stdout: stdout, stderr: stderr, command: command}
 	cmd := t.root()
 	cmd.SetArgs(append(first, args...))
-	return t.exit(cmd.ExecuteContext(ctx))
+	return t.exit(executed(ctx, cmd))
+}
+
+// executed executes a command. A panic is an error like others, with its exit code: the
+// one that Go gives it means wrong usage.
+func executed(ctx context.Context, cmd *cobra.Command) (err error) {
+	defer timeline.Caught(&err)
+	return cmd.ExecuteContext(ctx)
 }
