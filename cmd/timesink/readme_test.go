@@ -108,8 +108,8 @@ func TestTheReadmeIsShort(t *testing.T) {
 // accuracyClaim matches the README's claim about accuracy, scenarioRow a row of the
 // table behind it.
 var (
-	accuracyClaim = regexp.MustCompile(`(\d+)\s+scenarios[^.]*\. Wall times are within\s+([\d.]+)% [^,]*,\s+each bucket and phase is within\s+([\d.]+)% of`)
-	scenarioRow   = regexp.MustCompile(`(?m)^\| .+? \| \d+ \| ([\d.]+), ([\d.]+) \| .* \| ([+-][\d.]+)% \| ([\d.]+)% (?:\| [\d.]+% )?\|$`)
+	accuracyClaim = regexp.MustCompile(`(\d+)\s+scenarios[^.]*\. Wall times are within\s+([\d.]+)% [^,]*,\s+each bucket and phase is within\s+([\d.]+)% of[^,]*,\s+and\s+at\s+most\s+([\d.]+)%\s+is\s+.unknown.`)
+	scenarioRow   = regexp.MustCompile(`(?m)^\| .+? \| \d+ \| ([\d.]+), ([\d.]+) \| (.*) \| ([+-][\d.]+)% \| ([\d.]+)% (?:\| [\d.]+% )?\|$`)
 )
 
 // TestTheReadmeAgreesWithTheTables checks the README's figures of accuracy against the
@@ -139,13 +139,15 @@ func TestTheReadmeAgreesWithTheTables(t *testing.T) {
 	for _, row := range rows {
 		service, tool := number(row[1]), number(row[2])
 		wall = max(wall, 100*math.Abs(tool/service-1))
-		worst = max(worst, math.Abs(number(row[3])))
-		unknown = max(unknown, number(row[4]))
+		worst = max(worst, math.Abs(number(row[4])))
+		if !strings.Contains(row[3], "unknown ") { // or else the service measured it too: C, and child processes
+			unknown = max(unknown, number(row[5]))
+		}
 	}
 	if n := number(claim[1]); n != float64(len(rows)) {
 		t.Errorf("the README claims %v scenarios, the table has %d", n, len(rows))
 	}
-	if wall > number(claim[2]) || worst > number(claim[3]) || unknown > 0 {
+	if wall > number(claim[2]) || worst > number(claim[3]) || unknown > number(claim[4]) {
 		t.Errorf("the README claims wall times within %s%% and all else within %s%%; the table has %.2f%% and %.2f%%, with %.2f%% unknown", claim[2], claim[3], wall, worst, unknown)
 	}
 }
