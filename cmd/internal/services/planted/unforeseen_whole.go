@@ -60,7 +60,7 @@ var unforeseenRows = []row{
 	{service: "a name looked up by the C library", plants: "dns-per-call", also: []string{"dial-per-call", "other-side"}, needs: []string{"http", "names at port 53"}, env: []string{"GODEBUG=netdns=cgo"}, resolving: "nameserver 127.0.0.53\n", open: handled(openNamedBySystem)},
 	{service: "a first name server that does not answer", plants: "dns-per-call", slowly: true, also: []string{"dial-per-call", "other-side"}, needs: []string{"http", "names at port 53"}, resolving: "nameserver 127.0.0.54\nnameserver 127.0.0.53\noptions timeout:1 attempts:2\n", open: handled(openNamedBySystem)},
 	{service: "a table written to a file line by line", plants: "many-system-calls", also: []string{"cpu-own-code"}, needs: []string{"folder"}, load: one, open: handled(openLines(false))},
-	{service: "a table written to a file through a buffer", also: []string{"cpu-own-code", "sync-file-write"}, needs: []string{"folder"}, load: one, open: handled(openLines(true))},
+	{service: "a table written to a file through a buffer", also: []string{"cpu-own-code", "allocation", "sync-file-write"}, needs: []string{"folder"}, load: one, open: handled(openLines(true))},
 	{service: "an export flushed line by line", plants: "many-system-calls", also: []string{"cpu-own-code"}, load: one, open: openFlushingExport},
 	{service: "a folder listed for each request", plants: "many-system-calls", also: []string{"cpu-own-code"}, needs: []string{"folder"}, load: one, open: handled(openListing)},
 	{service: "clients kept in a channel", plants: "concurrency-limit", needs: []string{"http"}, load: six, open: handled(openClientsInChannel)},
