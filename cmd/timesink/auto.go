@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"timesink/analyze"
 	"timesink/analyze/breakdown"
+	"timesink/analyze/timeline"
 	"timesink/collect"
 	"timesink/collect/capture"
 )
@@ -127,11 +127,7 @@ func (a *auto) knows(now collect.Arrived) (known bool, err error) {
 
 // knownFrom reports whether an analysis knows the answer. If it panics, it does not.
 func (a *auto) knownFrom(analysis func() (*breakdown.Breakdown, error)) (known bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			known, err = false, fmt.Errorf("the analysis failed: %v", r)
-		}
-	}()
+	defer timeline.Caught(&err)
 	b, err := analysis()
 	if err != nil {
 		return false, err

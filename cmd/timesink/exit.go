@@ -68,7 +68,7 @@ func (t *tool) exit(err error) int {
 	fmt.Fprintf(t.stderr, "timesink: %s\n", oneLine(what))
 	hint := capture.Hint(err)
 	if defect := (*timeline.Defect)(nil); errors.As(err, &defect) {
-		hint = "what was collected is kept; please report this line, and the file if you can (timesink redact FILE leaves no names of hosts, statements or users in it)"
+		hint = "what was collected is kept: please report this line with the file, in which timesink redact masks private data"
 	}
 	if hint != "" {
 		fmt.Fprintf(t.stderr, "hint: %s\n", oneLine(t.spelled(hint)))
