@@ -17,10 +17,10 @@ var holdingWordings = map[string]findingWording{
 	"row-lock": {
 		title: func(f breakdown.Facts) string {
 			if f.Has(breakdown.FactSystem) && !f.Has(breakdown.FactHeld) {
-				return "statements that write wait for each other, since " + systemName(f.Name(breakdown.FactSystem)) + " lets one write at a time"
+				return "statements wait for their turn to write, since " + systemName(f.Name(breakdown.FactSystem)) + " allows one writer at a time"
 			}
 			if f.Has(breakdown.FactSystem) {
-				return "transactions wait for another one of this service, since " + systemName(f.Name(breakdown.FactSystem)) + " lets one write at a time"
+				return "transactions wait for another one of this service, since " + systemName(f.Name(breakdown.FactSystem)) + " allows one writer at a time"
 			}
 			return "statements wait for rows that another transaction of this service has locked"
 		},
