@@ -29,18 +29,26 @@ func TestYieldsKeepTheirStacks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, d := range map[string]*Generation{"our decoder": &ours, "the ordinary reader": &theirs} {
-			yields := 0
+			own := 0
 			for _, r := range d.records {
+				// Goroutines of the runtime yield as well, its sweeper for instance.
 				if s := d.Stacks[r.Stack]; r.Op == OpState && r.State == StateRunnable && s != nil {
-					if !slices.ContainsFunc(s.Frames, func(f Frame) bool { return strings.HasSuffix(f.Function, ".TestYieldsKeepTheirStacks") }) {
+					if !slices.ContainsFunc(s.Frames, yields) {
 						t.Errorf("%s: another stack is kept: %+v", name, s.Frames)
 					}
-					yields++
+					if slices.ContainsFunc(s.Frames, func(f Frame) bool { return strings.HasSuffix(f.Function, ".TestYieldsKeepTheirStacks") }) {
+						own++
+					}
 				}
 			}
-			if yields < 100 {
-				t.Errorf("%s: %d yields have their stacks", name, yields)
+			if own < 100 {
+				t.Errorf("%s: %d yields of the test have their stacks", name, own)
 			}
 		}
 	}
+}
+
+// yields returns whether a frame is a function of the runtime that gives the processor up.
+func yields(f Frame) bool {
+	return f.Function == "runtime.Gosched" || f.Function == "runtime.goschedIfBusy"
 }
