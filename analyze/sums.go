@@ -463,13 +463,17 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 // ran beside it on other goroutines. If the bucket were free, the request would wait
 // for them instead.
 func (e *endpoint) addShadows(r *breakdown.Request) {
+	first := 0 // the calls before it have ended
 	for i := range r.Path {
 		s := &r.Path[i]
 		at := s.Start
 		if at < r.Condensed {
 			continue // the order is lost, so nothing is known to run beside it
 		}
-		for j := range r.Calls {
+		for first < len(r.Calls) && r.Calls[first].End <= at {
+			first++
+		}
+		for j := first; j < len(r.Calls); j++ {
 			c := &r.Calls[j]
 			if c.Start >= s.End {
 				break
