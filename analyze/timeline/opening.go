@@ -324,6 +324,7 @@ func (m *machine) mayTurnOut(r *request) bool {
 func (m *machine) deliverHeld() {
 	for _, r := range m.held {
 		m.settle(r)
+		m.placeCalls(r)
 		m.deliver(r)
 		r.life = over
 		m.reuse(r)

@@ -170,6 +170,25 @@ func TestWaitsWhenWindowOpens(t *testing.T) {
 				s.goesIdle(g)
 			}
 		}, breakdown.DB, breakdown.Query, "main.worker"},
+		{"a goroutine that asks a cache let it go, as when its driver waited for the database", func(s *script) {
+			const (
+				feeds  = "runtime.chansend1 < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom.func1"
+				copies = "runtime.selectgo < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom < "
+				asks   = "internal/poll.(*FD).Read < net.(*conn).Read < github.com/gomodule/redigo/redis.(*conn).Do < main.worker < main.main"
+			)
+			s.records = append(s.records, trace.Record{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateWaiting})
+			s.wakes(3)
+			s.blocksAt(3, trace.ReasonNetwork, asks)
+			s.wakes(3)
+			s.wokenBy(3, 1, feeds)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+			s.next(1)
+			s.blocksAt(1, trace.ReasonSelect, copies+served)
+			s.wokenBy(3, 1, feeds)
+			s.kernel(1, answers)
+			s.goesIdle(1)
+		}, breakdown.DB, breakdown.Query, "main.get"},
 	} {
 		s := opened(1)
 		s.kernel(2, "syscall.getpid < "+served) // another request

@@ -195,12 +195,12 @@ func (m *machine) done(g *goroutine, at int64, incomplete bool) (beyond []breakd
 		}
 		m.settleLed(r)
 		r.giveUp()
-		m.placeCalls(r)
 		m.sum.Requests++
 		if m.mayTurnOut(r) {
 			to = held
 			m.held = append(m.held, r)
 		} else {
+			m.placeCalls(r)
 			m.deliver(r)
 		}
 	}
