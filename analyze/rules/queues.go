@@ -16,7 +16,7 @@ var queues = []Rule{
 	{Func: "github.com/IBM/sarama.(*partitionConsumer).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "kafka"},
 	{Func: "github.com/IBM/sarama.(*asyncProducer).returnSuccesses", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Answers: true},
 	{Func: "github.com/IBM/sarama.(*asyncProducer).returnErrors", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Answers: true},
-	{Func: "github.com/IBM/sarama.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true, Whole: true},
+	{Func: "github.com/IBM/sarama.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true, Whole: true, Steps: true},
 
 	// Kafka: kafka-go.
 	{Func: "github.com/segmentio/kafka-go.(*Writer).WriteMessages", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "kafka", Default: true, Steps: true, Whole: true},

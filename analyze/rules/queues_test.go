@@ -29,17 +29,17 @@ var queueCases = []tableCase{
 
 	// Kafka: sarama.
 	{"sarama sends a message", "runtime.chanrecv1 < github.com/IBM/sarama.(*syncProducer).SendMessage < " + handler,
-		"queue/produce kafka" + serves("whole-answer")},
+		"queue/produce kafka" + serves("whole-answer steps")},
 	{"sarama tells a service's goroutine of a success", "runtime.chansend1 < github.com/IBM/sarama.(*asyncProducer).returnSuccesses < github.com/IBM/sarama.(*brokerProducer).handleSuccess.func1 < github.com/IBM/sarama.(*produceSet).eachPartition < github.com/IBM/sarama.(*brokerProducer).handleSuccess < github.com/IBM/sarama.(*brokerProducer).handleResponse < github.com/IBM/sarama.(*brokerProducer).run < github.com/IBM/sarama.withRecover",
-		"queue/produce kafka whole-answer answers:kafka"},
+		"queue/produce kafka whole-answer steps answers:kafka"},
 	{"sarama tells a service's goroutine of an error", "runtime.chansend1 < github.com/IBM/sarama.(*asyncProducer).returnError < github.com/IBM/sarama.(*asyncProducer).returnErrors < github.com/IBM/sarama.(*brokerProducer).handleError.func1",
-		"queue/produce kafka whole-answer answers:kafka"},
+		"queue/produce kafka whole-answer steps answers:kafka"},
 	{"sarama commits", "runtime.selectgo < github.com/IBM/sarama.handleResponsePromise < github.com/IBM/sarama.(*offsetManager).flushToBrokerFor < github.com/IBM/sarama.(*offsetManager).flushToBroker < github.com/IBM/sarama.(*offsetManager).Commit < github.com/IBM/sarama.(*consumerGroupSession).Commit < main.Claimer.ConsumeClaim < github.com/IBM/sarama.(*consumerGroupSession).consume < github.com/IBM/sarama.(*consumerGroupSession).startClaim.func1 < sync.(*WaitGroup).Go.func1",
 		"queue/commit kafka callback kafka served whole-answer by main.Claimer.ConsumeClaim at main.Claimer.ConsumeClaim"},
 	{"a claim of sarama is ranged over", "runtime.chanrecv2 < main.Claimer.ConsumeClaim < github.com/IBM/sarama.(*consumerGroupSession).consume < github.com/IBM/sarama.(*consumerGroupSession).startClaim.func1 < sync.(*WaitGroup).Go.func1",
 		"callback kafka served by main.Claimer.ConsumeClaim at main.Claimer.ConsumeClaim"},
 	{"sarama hands a message out", "runtime.selectgo < github.com/IBM/sarama.(*partitionConsumer).responseFeeder < github.com/IBM/sarama.withRecover",
-		"queue/fetch kafka feed kafka whole-answer"},
+		"queue/fetch kafka feed kafka whole-answer steps"},
 
 	// Kafka: kafka-go.
 	{"kafka-go writes messages", "runtime.selectgo < github.com/segmentio/kafka-go.(*Writer).WriteMessages < " + handler,

@@ -36,9 +36,13 @@ type Class struct {
 	GC bool
 	// Observer is set for requests to net/http/pprof, timesink's own among them.
 	Observer bool
-	// Bare is set if the service's own code waits: only the runtime and package sync
-	// are below it, and no rule matches.
+	// Bare is set if the service's own code waits, or a handler between it and the server:
+	// only the runtime and package sync are below it, and no rule matches.
 	Bare bool
+	// Between is set if that is a library's handler, which leads on to others or which a
+	// dispatch called: that of http.TimeoutHandler, or middleware. What it starts or waits
+	// for are the service's handlers.
+	Between bool
 	// InService reports whether a frame of the stack is the service's: see Site.
 	InService bool
 	// Served is set if a server goroutine with this stack has a request, not only a
@@ -241,7 +245,8 @@ func (t *Table) Classify(frames []breakdown.Frame) *Class {
 	site := findSite(c, funcs)
 	findOwn(c, funcs, min(led, site))
 	findActivity(c, funcs, site)
-	c.Bare = site < len(funcs) && c.Own == nil && c.Follow == FollowWaker && !c.GC && onlyRuntime(frames[:site])
+	waits := findBetween(c, funcs, site)
+	c.Bare = c.Own == nil && c.Follow == FollowWaker && !c.GC && (c.Between || c.InService && waits == site)
 	if c.Role == Fetch && callback == 0 && !c.InService {
 		c.Role, c.Kind = NoRole, "" // an internal goroutine of the library
 	}

@@ -239,16 +239,22 @@ func onlyNetwork(frames []breakdown.Frame) (network bool) {
 	return network
 }
 
-// onlyRuntime reports whether the frames do nothing but wait.
-func onlyRuntime(frames []breakdown.Frame) bool {
-	for _, f := range frames {
+// findBetween returns the index of the innermost frame that does more than wait, or the
+// number of frames. It sets Between if that is above the service's code, which is at site.
+func findBetween(c *Class, funcs []*function, site int) int {
+	i := slices.IndexFunc(c.Stack, func(f breakdown.Frame) bool {
 		switch packageOf(f.Function) {
 		case "runtime", "sync", "internal/sync":
-		default:
 			return false
 		}
+		return true
+	})
+	if i < 0 {
+		return len(c.Stack)
 	}
-	return true
+	leads := func(f *function) bool { return f.dispatch != dispatchNone }
+	c.Between = i < site && slices.ContainsFunc(funcs[i:min(i+2, len(funcs))], leads)
+	return i
 }
 
 // followed returns how to follow the end of a wait. A rule decides if only the waiting

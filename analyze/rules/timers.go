@@ -48,4 +48,5 @@ var timers = []Rule{
 	{Func: "github.com/graph-gophers/dataloader.", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
 	{Func: "github.com/graph-gophers/dataloader/", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
 	{Func: "github.com/vikstrous/dataloadgen.", Bucket: breakdown.Sleep, System: "dataloadgen", Timer: true, Purpose: breakdown.Gathering},
+	{Func: "github.com/IBM/sarama.(*brokerProducer).run", Bucket: breakdown.Sleep, System: "sarama", Timer: true, Purpose: breakdown.Gathering},
 }

@@ -43,5 +43,6 @@ var timerCases = []tableCase{
 	{"a loader's batch", selects + "github.com/graph-gophers/dataloader/v7.(*Loader[...]).sleeper", "timer:dataloader gathers"},
 	{"an old loader's batch", selects + "github.com/graph-gophers/dataloader.(*Loader).sleeper", "timer:dataloader gathers"},
 	{"another loader's batch", "time.Sleep < github.com/vikstrous/dataloadgen.(*loaderBatch[...]).startTimer", "sleep timer:dataloadgen gathers"},
+	{"a producer's batch", "runtime.selectgo < github.com/IBM/sarama.(*brokerProducer).run < github.com/IBM/sarama.(*asyncProducer).newBrokerProducer.gowrap1 < github.com/IBM/sarama.withRecover", "queue/produce kafka whole-answer steps timer:sarama gathers"},
 	{"the service's own sleep", "time.Sleep < " + handler, "sleep" + served},
 }

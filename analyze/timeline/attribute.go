@@ -346,7 +346,7 @@ func (w *walk) busiest(g *goroutine, a, b int64, depth int) (best []breakdown.Se
 		if branch.dead {
 			to = min(to, branch.died())
 		}
-		if branch == g || from >= to || branch.created == nil || !branch.created.InService || branch.created.Own != nil {
+		if branch == g || from >= to || !branch.ofHandlers() {
 			continue
 		}
 		asked++

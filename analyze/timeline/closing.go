@@ -317,7 +317,7 @@ func (g *goroutine) started(r rules.Role) bool { return g.start != nil && g.star
 func (w *walk) alive(b int64) (alive []*goroutine) {
 	for i := len(w.r.branches) - 1; i >= 0 && len(alive) < mostAlive; i-- {
 		g := w.r.branches[i]
-		if g != w.r.g && !g.dead && g.born < b && !(g.state == trace.StateWaiting && followable(g.class, g.reason)) && (g.started(rules.Stream) || g.created != nil && g.created.InService && g.created.Own == nil) {
+		if g != w.r.g && !g.dead && g.born < b && !(g.state == trace.StateWaiting && followable(g.class, g.reason)) && (g.started(rules.Stream) || g.ofHandlers()) {
 			alive = append(alive, g)
 		}
 	}

@@ -80,6 +80,13 @@ var deadlinePatterns = []struct {
 			}
 		}
 	}},
+	{"a handler that is given up", true, func(t *testing.T, url string) http.HandlerFunc {
+		call := within(clientOf(t, &http.Transport{}), url)
+		limited := http.TimeoutHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			call(context.Background())
+		}), 10*ms, "too late")
+		return func(w http.ResponseWriter, r *http.Request) { limited.ServeHTTP(w, r) }
+	}},
 	{"a deadline that is not reached", false, func(t *testing.T, url string) http.HandlerFunc {
 		call := within(clientOf(t, &http.Transport{ResponseHeaderTimeout: time.Minute}), url)
 		return func(_ http.ResponseWriter, r *http.Request) {
@@ -127,7 +134,7 @@ func TestCallsThatEndByTheirDeadline(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			w := &stopwatch{}
 			s := serve(t, 1, 8, w, p.handler(t, upstream(t, 30*ms).URL))
-			calls, expired, unread := 0, 0, 0
+			calls, expired, waited, unread := 0, 0, 0, 0
 			for _, r := range s.requests {
 				for _, c := range r.Calls {
 					if c.Bucket == breakdown.Upstream {
@@ -135,6 +142,9 @@ func TestCallsThatEndByTheirDeadline(t *testing.T) {
 					}
 					if c.TimedOut {
 						expired++
+					}
+					if c.TimedOut && 2*c.OnPath > c.Time() {
+						waited++
 					}
 					if c.Unread {
 						unread++
@@ -144,10 +154,10 @@ func TestCallsThatEndByTheirDeadline(t *testing.T) {
 			// On a busy machine a deadline may pass before the call waits for anything.
 			ended := expired == 0
 			if p.expires {
-				ended = 4*expired >= 3*calls
+				ended = 4*expired >= 3*calls && 4*waited >= 3*expired
 			}
 			if calls < 6 || !ended || unread > 0 {
-				t.Errorf("of %d calls %d ended by their deadline, and after %d nothing was read: %s", calls, expired, unread, s)
+				t.Errorf("of %d calls %d ended by their deadline, %d of them on the path, and after %d nothing was read: %s", calls, expired, waited, unread, s)
 			}
 		})
 	}

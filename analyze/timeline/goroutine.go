@@ -149,3 +149,9 @@ func (g *goroutine) ensureRare() *rare {
 	}
 	return g.rare
 }
+
+// ofHandlers reports whether the service's own code started a goroutine, or a handler
+// between it and the server: no library did for itself.
+func (g *goroutine) ofHandlers() bool {
+	return g.created != nil && (g.created.InService || g.created.Between) && g.created.Own == nil
+}

@@ -393,30 +393,30 @@ func (m *machine) chainOf(c *class) *breakdown.Chain {
 // An outline is what is kept of a stack when there are too many: its classification
 // and its innermost functions.
 type outline struct {
-	rule, answers                                                                                                 *rules.Rule
-	chain                                                                                                         *breakdown.Chain
-	phase, wakes                                                                                                  breakdown.Phase
-	system, client, handler, kind, root, library, timer, unit, called                                             string
-	noCall, whole, inService, served, dials, writes, observer, gc, receives, selects, gathers, bare, inC, returns bool
-	begins, stream, opens, opened, streams, flushes, cut, accepts, transaction, tests, expires, limited           bool
-	drops, connects, looksUp                                                                                      bool
-	purpose                                                                                                       breakdown.Purpose
-	follow                                                                                                        rules.Follow
-	hold                                                                                                          breakdown.Hold
-	role                                                                                                          rules.Role
-	activity                                                                                                      breakdown.Activity
-	collecting                                                                                                    breakdown.Collecting
-	starting, showing                                                                                             claim
-	site                                                                                                          breakdown.Frame
-	depth, innermost                                                                                              int
-	inner                                                                                                         [outlineFrames]string
+	rule, answers                                                                                                          *rules.Rule
+	chain                                                                                                                  *breakdown.Chain
+	phase, wakes                                                                                                           breakdown.Phase
+	system, client, handler, kind, root, library, timer, unit, called                                                      string
+	noCall, whole, inService, served, dials, writes, observer, gc, receives, selects, gathers, bare, between, inC, returns bool
+	begins, stream, opens, opened, streams, flushes, cut, accepts, transaction, tests, expires, limited                    bool
+	drops, connects, looksUp                                                                                               bool
+	purpose                                                                                                                breakdown.Purpose
+	follow                                                                                                                 rules.Follow
+	hold                                                                                                                   breakdown.Hold
+	role                                                                                                                   rules.Role
+	activity                                                                                                               breakdown.Activity
+	collecting                                                                                                             breakdown.Collecting
+	starting, showing                                                                                                      claim
+	site                                                                                                                   breakdown.Frame
+	depth, innermost                                                                                                       int
+	inner                                                                                                                  [outlineFrames]string
 }
 
 const outlineFrames = 4
 
 func (m *machine) outline(c *class) outline {
 	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, client: c.Client, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, purpose: c.Purpose, unit: c.Unit, called: c.Called,
-		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, selects: c.selects, gathers: c.Gathers, bare: c.Bare, inC: c.InC, returns: c.Returns,
+		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, selects: c.selects, gathers: c.Gathers, bare: c.Bare, between: c.Between, inC: c.InC, returns: c.Returns,
 		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut, accepts: c.Accepts, transaction: c.Transaction, tests: c.Tests, expires: c.Expires, limited: c.Limited,
 		drops: c.Drops, connects: c.Connects, looksUp: c.LooksUp,
 		follow: c.Follow, role: c.Role, hold: c.Hold, activity: c.Activity, collecting: c.Collecting, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth, innermost: c.Inner}

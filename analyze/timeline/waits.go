@@ -90,7 +90,7 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 // during a wait.
 func (r *request) works(iv *interval) bool {
 	return slices.ContainsFunc(r.branches, func(g *goroutine) bool {
-		return g.created != nil && g.created.InService && g.created.Own == nil && g.born < iv.end && (!g.dead || g.died() > iv.start)
+		return g.ofHandlers() && g.born < iv.end && (!g.dead || g.died() > iv.start)
 	})
 }
 

@@ -39,6 +39,8 @@ type row struct {
 	cold bool
 	// hangs is set if requests never end, so that the load does not wait for answers.
 	hangs bool
+	// fails is set if requests fail by design.
+	fails bool
 	// probed is set if timesink probes the service, by new and by kept connections.
 	probed bool
 	cores  float64  // a limit, as containers have it; 0 for none

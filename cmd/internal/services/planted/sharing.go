@@ -38,7 +38,7 @@ var sharingRows = []row{
 	{service: "answers that are never closed", plants: "body-not-drained", also: []string{"other-side"}, needs: []string{"http"}, open: handled(openLeftOpen(false))},
 	{service: "answers that are closed later", also: []string{"other-side"}, needs: []string{"http"}, open: handled(openLeftOpen(true))},
 	{service: "a handler behind a time limit", also: []string{"other-side"}, needs: []string{"http"}, open: openTimeLimit(time.Second)},
-	{service: "a handler whose time limit passes", plants: "timeout-reached", needs: []string{"http"}, hangs: true, open: openTimeLimit(8 * time.Millisecond)},
+	{service: "a handler whose time limit passes", plants: "timeout-reached", needs: []string{"http"}, fails: true, open: openTimeLimit(8 * time.Millisecond)},
 }
 
 // A list is shared by all requests.
