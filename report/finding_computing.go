@@ -11,8 +11,14 @@ import (
 var computingWordings = map[string]findingWording{
 	"compiles-per-request": {
 		title: func(f breakdown.Facts) string {
-			if f.Name(breakdown.FactActivity) == breakdown.ParsingTemplates.String() {
+			switch f.Name(breakdown.FactActivity) {
+			case breakdown.ParsingTemplates.String():
 				return "templates are parsed for each request"
+			case breakdown.Preparing.String():
+				if called := f.Frame(breakdown.FactCalled).Function; called != "" {
+					return "each request makes anew what could be kept, in " + function(called)
+				}
+				return "each request makes anew what could be kept"
 			}
 			return "patterns are compiled for each request"
 		},

@@ -24,6 +24,7 @@ const (
 	Imaging
 	Copying
 	StoppingTheWorld
+	Preparing // what could be kept: time zones, certificates, schemas
 	NumActivities
 )
 
@@ -51,6 +52,7 @@ var activities = [NumActivities]ActivityInfo{
 	Imaging:           {"image_processing", "image processing"},
 	Copying:           {"copying", "copying memory"},
 	StoppingTheWorld:  {"stopping_the_world", "functions that stop all goroutines"},
+	Preparing:         {"preparation", "making what could be kept"},
 }
 
 // Info describes an activity. It panics if there is no such activity.

@@ -113,8 +113,8 @@ func doing(activities ...breakdown.Activity) look {
 }
 
 // named are the activities with kinds of causes of their own.
-var named = []breakdown.Activity{breakdown.CompilingPatterns, breakdown.ParsingTemplates, breakdown.Serializing,
-	breakdown.Compressing, breakdown.Crypto, breakdown.Logging, breakdown.Allocating, breakdown.StoppingTheWorld}
+var named = []breakdown.Activity{breakdown.CompilingPatterns, breakdown.ParsingTemplates, breakdown.Preparing,
+	breakdown.Serializing, breakdown.Compressing, breakdown.Crypto, breakdown.Logging, breakdown.Allocating, breakdown.StoppingTheWorld}
 
 // mostlyOwn is the share of a request's time from which the service's own computing is
 // worth showing: to compute is what many services are for.

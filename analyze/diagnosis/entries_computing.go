@@ -23,10 +23,10 @@ var computingEntries = []Entry{
 	{
 		ID:          "compiles-per-request",
 		Finding:     true,
-		Means:       "Requests compile patterns or parse templates that are the same each time.",
-		Told:        "CPU samples of these requests hit a compiler of patterns or templates.",
+		Means:       "Requests make what is the same each time and could be kept: they compile patterns, parse templates, load time zones or certificates, build validators or schemas.",
+		Told:        "CPU samples of these requests hit a compiler of patterns or templates, or a function that reads or builds such things.",
 		FalseAlarms: "A pattern that comes with the request has to be compiled, though perhaps only once for each.",
-		Try:         "compile once, in a package variable or with sync.OnceValue, and use the result in each request",
+		Try:         "make it once, in a package variable or with sync.OnceValue, and use the result in each request",
 		Check:       "the call stands in code that runs for each request, with an argument that does not change",
 	},
 	{

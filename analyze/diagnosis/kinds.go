@@ -62,7 +62,7 @@ var kinds = slices.Concat([]kind{
 	{"sequential-calls", true, sequentialQueries(breakdown.DB)},
 	{"sequential-calls", true, sequentialQueries(breakdown.Cache)},
 	{"sequential-calls", true, sequentialSystems},
-	{"compiles-per-request", true, doing(breakdown.CompilingPatterns, breakdown.ParsingTemplates)},
+	{"compiles-per-request", true, doing(breakdown.CompilingPatterns, breakdown.ParsingTemplates, breakdown.Preparing)},
 	{"serialization", true, doing(breakdown.Serializing)},
 	{"compression", true, doing(breakdown.Compressing)},
 	{"crypto", true, doing(breakdown.Crypto)},

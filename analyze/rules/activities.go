@@ -21,7 +21,7 @@ type doing struct {
 }
 
 // doings holds the rows. The first one that matches a function wins.
-var doings = slices.Concat(stoppers, compilers, transforms, encoders, others)
+var doings = slices.Concat(stoppers, compilers, preparers, transforms, encoders, others)
 
 // stoppers stop all goroutines, or wait until a collection of garbage has ended, for
 // whoever calls them.
@@ -92,6 +92,36 @@ var compilers = []doing{
 	{Func: "github.com/aymerick/raymond.Parse", Activity: breakdown.ParsingTemplates, Within: true},
 	{Func: "github.com/cbroglie/mustache.ParseString", Activity: breakdown.ParsingTemplates, Within: true},
 	{Func: "github.com/osteele/liquid.(*Engine).ParseTemplate", Activity: breakdown.ParsingTemplates, Within: true},
+}
+
+// preparers read or build what is the same each time: a time zone from its file, trust from
+// certificates, rules of validation from a type, a database's mapper, a schema, a policy.
+var preparers = []doing{
+	{Func: "time.LoadLocation", Activity: breakdown.Preparing, Within: true},
+	{Func: "time.LoadLocationFromTZData", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/x509.(*CertPool).AppendCertsFromPEM", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/x509.SystemCertPool", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/tls.X509KeyPair", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/tls.LoadX509KeyPair", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/x509.ParsePKCS1PrivateKey", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/x509.ParsePKCS8PrivateKey", Activity: breakdown.Preparing, Within: true},
+	{Func: "crypto/x509.ParsePKIXPublicKey", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/golang-jwt/jwt/v4.ParseRSAPrivateKeyFromPEM", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/golang-jwt/jwt/v5.ParseRSAPrivateKeyFromPEM", Activity: breakdown.Preparing, Within: true},
+	{Func: "strings.NewReplacer", Activity: breakdown.Preparing, Within: true},
+	{Func: "strings.(*Replacer).buildOnce", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/go-playground/validator/v10.New", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/go-playground/validator/v10.(*Validate).extractStructCache", Activity: breakdown.Preparing, Within: true},
+	{Func: "gorm.io/gorm.Open", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/casbin/casbin/v2.NewEnforcer", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/aws/aws-sdk-go-v2/config.LoadDefaultConfig", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/getkin/kin-openapi/openapi3.(*Loader).", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/vektah/gqlparser/v2.LoadSchema", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/graphql-go/graphql.NewSchema", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/graph-gophers/graphql-go.ParseSchema", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/google/cel-go/cel.NewEnv", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/open-policy-agent/opa/rego.(*Rego).PrepareForEval", Activity: breakdown.Preparing, Within: true},
+	{Func: "github.com/open-policy-agent/opa/v1/rego.(*Rego).PrepareForEval", Activity: breakdown.Preparing, Within: true},
 }
 
 // transforms turn bytes into others.

@@ -23,6 +23,11 @@ var process = []Rule{
 	{Func: "syscall.Fdatasync", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Pread", Bucket: breakdown.File, System: "os"},
 	{Func: "syscall.Pwrite", Bucket: breakdown.File, System: "os"},
+	// Package time reads the files of time zones by itself.
+	{Func: "time.open", Bucket: breakdown.File, System: "os"},
+	{Func: "time.read", Bucket: breakdown.File, System: "os"},
+	{Func: "time.preadn", Bucket: breakdown.File, System: "os"},
+	{Func: "time.closefd", Bucket: breakdown.File, System: "os"},
 	{Func: "golang.org/x/sys/unix.Fsync", Bucket: breakdown.File, System: "os"},
 	{Func: "golang.org/x/sys/unix.Fdatasync", Bucket: breakdown.File, System: "os"},
 	{Func: "golang.org/x/sys/unix.Fadvise", Bucket: breakdown.File, System: "os"},
