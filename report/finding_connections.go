@@ -87,7 +87,7 @@ var connectionWordings = map[string]findingWording{
 
 // dialAdvice is what to do about a client library's connections.
 var dialAdvice = map[string]string{
-	"net/http":     "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end",
+	"net/http":     "share one http.Client, keep its connections alive, raise MaxIdleConnsPerHost, and read each body to its end; if the other side closes the connections (Connection: close, a short idle timeout), change it there",
 	"fasthttp":     "share one client, and raise MaxIdleConnDuration",
 	"grpc":         "share one grpc.ClientConn for the whole process",
 	"database/sql": "keep as many idle connections as are in use at once (SetMaxIdleConns, 2 by default), and share one sql.DB; see SetConnMaxLifetime and SetConnMaxIdleTime",

@@ -18,10 +18,14 @@ var waitingWordings = map[string]findingWording{
 		},
 		evidence: func(f breakdown.Facts) []string { return append(waitedAt(f), keptWaiting("held by", f)...) },
 		concludes: func(f breakdown.Facts) string {
-			if h, ok := f.Of(breakdown.FactHolderDoing); ok {
-				return shortSpot(h.Frame()) + " holds a lock across " + busyIn(h.Name)
+			h, ok := f.Of(breakdown.FactHolderDoing)
+			if !ok {
+				return "a lock is held across a call"
 			}
-			return "a lock is held across a call"
+			if who := f.Frame(breakdown.FactHolder); who.Function != "" && who.Function != h.Function {
+				return shortSpot(who) + " holds a lock across " + busyIn(h.Name) + " at " + shortSpot(h.Frame())
+			}
+			return shortSpot(h.Frame()) + " holds a lock across " + busyIn(h.Name)
 		},
 	},
 	"lock-contended": {
