@@ -16,28 +16,49 @@ import (
 // answers each call later the more there are at once, and one that is slow by itself does
 // not.
 
-// An ask is a wait for another system's answer.
+// An ask is a call that waits for another system's answer, which may come in pieces.
 type ask struct {
-	start, end int64
+	start, end int64 // of the first wait, and of the last
+	took       int64 // all waits, ns
 	cause      *breakdown.Cause
 }
 
 // asks are those of a capture's complete requests, as far as there is room for them.
 type asks struct {
 	list [breakdown.NumBuckets][]ask
+	last [breakdown.NumBuckets]callKey // the call of the last in the list
 	n    int
 	full bool
 	by   [breakdown.NumBuckets]*places // made when all have been added
 }
 
+// A callKey identifies a call of a capture. It is zero for none.
+type callKey struct{ goroutine, start int64 }
+
 const (
 	mostAsks = 1 << 15 // listed of a capture
-	askSize  = 48      // bytes, with what is made of it in the end
+	askSize  = 56      // bytes, with what is made of it in the end
 )
 
-// addAsk lists a wait for another system's answer. It stops as soon as less than four
-// times the room is left that all could take, because sums matter more.
-func (a *account) addAsk(s *breakdown.Segment) {
+// callOf returns the call that a part of the path belongs to, of calls that have not ended
+// before it.
+func callOf(calls []breakdown.Call, s *breakdown.Segment) (key callKey) {
+	for i := range calls {
+		c := &calls[i]
+		if c.Start > s.Start {
+			break
+		}
+		if c.Goroutine == s.Goroutine && c.Bucket == s.Bucket && c.End >= s.End {
+			key = callKey{c.Goroutine, c.Start}
+		}
+	}
+	return key
+}
+
+// addAsk lists a wait for another system's answer, or adds it to the one before if that is
+// of the same call. It stops as soon as less than four times the room is left that all
+// could take, because sums matter more.
+func (a *account) addAsk(s *breakdown.Segment, call callKey) {
 	if s.Phase != s.Bucket.Usual() || s.Cause.State != "waiting" || s.Cause.Hold.Begins() || s.Cause.Hold.Ends() {
 		return
 	}
@@ -45,12 +66,18 @@ func (a *account) addAsk(s *breakdown.Segment) {
 		a.asks = append(a.asks, &asks{})
 	}
 	all := a.asks[a.capture]
+	if call != (callKey{}) && call == all.last[s.Bucket] {
+		w := &all.list[s.Bucket][len(all.list[s.Bucket])-1]
+		w.end, w.took = s.End, w.took+s.End-s.Start
+		return
+	}
 	if all.full = all.full || all.n >= mostAsks || a.room < 4*mostAsks*askSize; all.full {
 		return
 	}
 	all.n++
 	a.room -= askSize
-	all.list[s.Bucket] = append(all.list[s.Bucket], ask{s.Start, s.End, s.Cause})
+	all.list[s.Bucket] = append(all.list[s.Bucket], ask{s.Start, s.End, s.End - s.Start, s.Cause})
+	all.last[s.Bucket] = call
 }
 
 // A flight is how many calls were in flight when.
@@ -99,7 +126,7 @@ func (a *asks) places(b breakdown.Bucket) *places {
 	for _, s := range list {
 		if at := s.cause.Site; at.Function != "" {
 			p.of[at] = append(p.of[at], s)
-			times[at] += s.end - s.start
+			times[at] += s.took
 		}
 	}
 	p.order = slices.SortedFunc(maps.Keys(times), func(x, y breakdown.Frame) int {
@@ -136,7 +163,7 @@ func (p *places) askedAt(site breakdown.Frame, capture int) []asked {
 	}
 	for _, s := range p.of[site] {
 		if s.start < p.known {
-			list = append(list, asked{p.all.at(s.start), s.end - s.start, s.start, capture})
+			list = append(list, asked{p.all.at(s.start), s.took, s.start, capture})
 		}
 	}
 	slices.SortFunc(list, compareAsked)

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"slices"
 	"testing"
 
 	"timesink/analyze/breakdown"
@@ -8,7 +9,7 @@ import (
 )
 
 func askAt(site string, start, end int64) ask {
-	return ask{start, end, &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: site}}}
+	return ask{start, end, end - start, &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: site}}}
 }
 
 func TestCallsInFlightAreCounted(t *testing.T) {
@@ -26,6 +27,30 @@ func TestCallsInFlightAreCounted(t *testing.T) {
 	}
 	if p.known != 150 {
 		t.Errorf("the calls in flight are known until %d", p.known)
+	}
+}
+
+// An answer that comes in pieces is waited for more than once: the waits are one call.
+func TestAnAnswerInPiecesIsOneCall(t *testing.T) {
+	e := newEndpoint(newAccount(0), endpointKey{name: "main.list"}, 1)
+	cause := &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: "main.list"}}
+	wait := func(start, end int64) breakdown.Segment {
+		return breakdown.Segment{Bucket: breakdown.Cache, Phase: breakdown.Cache.Usual(), Goroutine: 1, Start: start, End: end, Cause: cause}
+	}
+	call := func(start, end int64) breakdown.Call {
+		return breakdown.Call{Bucket: breakdown.Cache, Goroutine: 1, Start: start, End: end}
+	}
+	for range 2 { // requests of the same times are different requests
+		e.asks = nil
+		e.addPath(&breakdown.Request{
+			Path:  []breakdown.Segment{wait(10, 20), wait(25, 95), wait(110, 120), wait(130, 140)},
+			Calls: []breakdown.Call{call(5, 100), call(105, 120), call(125, 140)},
+		})
+		list := e.asks[0].list[breakdown.Cache]
+		want := []ask{{10, 95, 80, cause}, {110, 120, 10, cause}, {130, 140, 10, cause}}
+		if !slices.Equal(list, want) {
+			t.Errorf("the calls are %+v, not %+v", list, want)
+		}
 	}
 }
 

@@ -330,6 +330,7 @@ func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
 
 // addPath adds a request's path and returns its time in each bucket.
 func (e *endpoint) addPath(r *breakdown.Request) (spent [breakdown.NumBuckets]int64) {
+	first := 0 // the calls before it have ended
 	for i := range r.Path {
 		s := &r.Path[i]
 		spent[s.Bucket] += s.End - s.Start
@@ -340,7 +341,10 @@ func (e *endpoint) addPath(r *breakdown.Request) (spent [breakdown.NumBuckets]in
 			e.addEnded(s)
 		}
 		if s.Bucket.External() {
-			e.addAsk(s)
+			for first < len(r.Calls) && r.Calls[first].End <= s.Start {
+				first++
+			}
+			e.addAsk(s, callOf(r.Calls[first:], s))
 		}
 		for i := range s.Behind {
 			h := &s.Behind[i]

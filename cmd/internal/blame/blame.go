@@ -15,12 +15,14 @@ import (
 type Claim struct {
 	Text  string
 	Share float64 // in percent of a request's wall time, as the sentence says; 0 if it says none
-	Most  bool    // it says that most time is this system's
+	// UpTo is the larger figure of a range, with CPU that is the system's work, or Share.
+	UpTo float64
+	Most bool // it says that most time is this system's
 }
 
 var (
 	waiting = regexp.MustCompile(`[Mm]ost time(?: there)? is spent waiting for [^.]*`)
-	saving  = regexp.MustCompile(`(?:A free|Free|Instant answers from) [^()]*would save [^()]*\((?:[\d.]+% to )?([\d.]+)%\)`)
+	saving  = regexp.MustCompile(`(?:A free|Free|Instant answers from) [^()]*would save [^()]*\((?:([\d.]+)% to )?([\d.]+)%\)`)
 	ours    = regexp.MustCompile(`^Free (?:CPU|processors)`)
 )
 
@@ -33,9 +35,15 @@ func Of(text string) (list []Claim) {
 		}
 	}
 	for _, m := range saving.FindAllStringSubmatch(text, -1) {
-		if share, err := strconv.ParseFloat(m[1], 64); err == nil && !ours.MatchString(m[0]) {
-			list = append(list, Claim{Text: m[0], Share: share})
+		most, err := strconv.ParseFloat(m[2], 64)
+		if err != nil || ours.MatchString(m[0]) {
+			continue
 		}
+		least, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			least = most
+		}
+		list = append(list, Claim{Text: m[0], Share: least, UpTo: most})
 	}
 	return list
 }
@@ -56,7 +64,13 @@ func Unfounded(b *breakdown.Breakdown, text string) (faults []string) {
 	if e == nil || e.Wall.Mean == 0 {
 		return nil
 	}
-	return Beyond(text, Most(e), rounding)
+	computed := 0.0
+	for i := range e.Buckets {
+		if t := &e.Buckets[i]; t.Bucket == breakdown.CPU {
+			computed = 100 * float64(t.Mean) / float64(e.Wall.Mean)
+		}
+	}
+	return Beyond(text, Most(e), Most(e)+computed, rounding)
 }
 
 // Most returns the time of the other system with the most of an endpoint's time after it
@@ -84,10 +98,11 @@ func Most(e *breakdown.Endpoint) (percent float64) {
 func Ours(p breakdown.Phase) bool { return p.OwnSide() || p.Stage() == breakdown.Locked }
 
 // Beyond returns the claims of a last line that give another system more than the most
-// that any has, in percent of the wall time, by more than tolerance percentage points.
-func Beyond(text string, most, tolerance float64) (faults []string) {
+// that any has, in percent of the wall time, or in the larger figure of a range more than
+// upTo, by more than tolerance percentage points.
+func Beyond(text string, most, upTo, tolerance float64) (faults []string) {
 	for _, c := range Of(text) {
-		if c.Share > most+tolerance || c.Most && most+tolerance < leastOfMost {
+		if c.Share > most+tolerance || c.UpTo > upTo+tolerance || c.Most && most+tolerance < leastOfMost {
 			faults = append(faults, fmt.Sprintf("%q, but no other system has more than %.1f%% of the time", c.Text, most))
 		}
 	}

@@ -35,7 +35,7 @@ func (seen *sight) blamed(t *testing.T, names []string, list []measurement) {
 			continue // the answer is about other endpoints
 		}
 		text := blame.LastLine(b, e.Name)
-		for _, fault := range blame.Beyond(text, asked(&m.row, e), tolerance(&m.row)) {
+		for _, fault := range blame.Beyond(text, asked(&m.row, e), asked(&m.row, e), tolerance(&m.row)) {
 			m.broken = append(m.broken, fmt.Errorf("the last line says %s, as the stopwatches tell: %s", fault, text))
 		}
 	}

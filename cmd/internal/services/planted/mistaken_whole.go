@@ -102,7 +102,7 @@ func serveTCP(serve func(net.Conn)) func(context.Context, scenario.Env, func(str
 func answerLines(conn net.Conn) {
 	defer conn.Close()
 	for in := bufio.NewScanner(conn); in.Scan(); {
-		time.Sleep(6 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 		fmt.Fprintf(conn, "echo %s\n", in.Text())
 	}
 }
