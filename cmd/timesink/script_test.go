@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime/trace"
 	"strconv"
 	"strings"
@@ -64,17 +65,18 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"trace":  writeTrace,
-			"cut":    cut,
-			"zipped": zipped,
-			"fetch":  fetch,
-			"serve":  serve,
-			"hide":   hide,
-			"gone":   gone,
-			"await":  await,
-			"expand": expand,
-			"schema": isOfSchema,
+			"exits":    exits,
+			"trace":    writeTrace,
+			"cut":      cut,
+			"zipped":   zipped,
+			"fetch":    fetch,
+			"serve":    serve,
+			"hide":     hide,
+			"gone":     gone,
+			"await":    await,
+			"expand":   expand,
+			"schema":   isOfSchema,
+			"predicts": predicts,
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition != "long" {
@@ -83,6 +85,21 @@ func TestScripts(t *testing.T) {
 			return tracetest.Long, nil
 		},
 	})
+}
+
+// predicts checks that the output compares a prediction with what was measured. A window in
+// which other programs took the processors cannot be replayed: then the output names them.
+func predicts(ts *testscript.TestScript, _ bool, _ []string) {
+	text := ts.ReadFile("stdout")
+	if regexp.MustCompile(`without\s+a\s+core|a\s+CPU\s+limit`).MatchString(text) {
+		ts.Logf("the machine lacks cores")
+		return
+	}
+	for _, says := range []string{`(?m)^predicted: .*ms`, `It\s+seems\s+to\s+have\s+been\s+done:`, `(?m)^ +before +predicted +measured`} {
+		if !regexp.MustCompile(says).MatchString(text) {
+			ts.Fatalf("the output does not say %s", says)
+		}
+	}
 }
 
 // hide starts a service that shows nothing of itself but Server-Timing headers.
