@@ -51,7 +51,7 @@ var callEntries = []Entry{
 		Finding:     true,
 		Means:       "Calls are made one after another, or a few at a time, so their times add up.",
 		Told:        "Several calls per request, never two at once, or of many to other services at most half. Statements of a transaction do not count.",
-		FalseAlarms: "Calls that need each other's answers cannot be made at once. Of those to databases and caches, and of those to different systems, it is possible at most that they need not wait for each other.",
+		FalseAlarms: "Calls that need each other's answers cannot be made at once. Where one line makes one call and several are counted, net/http's client follows redirects: ask for the last address at once. Of those to databases and caches, and of those to different systems, it is possible at most that they need not wait for each other.",
 		Try:         "where one call does not need another's answer, start them together (errgroup) and wait for all",
 		Check:       "the code at the call site does not use one answer for the next call",
 	},
