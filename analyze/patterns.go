@@ -29,12 +29,13 @@ type wayKey struct {
 
 // waySums are the sums of the calls made in one way.
 type waySums struct {
-	system             string
-	n, requests        int64
-	time, union, path  int64 // ns: of the calls, while there is at least one, on the path
-	transaction, tests int64 // calls of transactions, and those that ask for nothing
-	expired, unread    diagnosis.Expired
-	tries              tries
+	system            string
+	n, requests       int64
+	time, union, path int64 // ns: of the calls, while there is at least one, on the path
+	// Calls of transactions, those that ask for nothing, and those that wait for a message.
+	transaction, tests, awaits int64
+	expired, unread            diagnosis.Expired
+	tries                      tries
 	// For the request being added, seq, the union of its calls reaches until, and there are
 	// calls of them.
 	seq, until, calls int64
@@ -103,6 +104,9 @@ func (s *waySums) add(r *breakdown.Request, c *breakdown.Call, seq int64) {
 	}
 	if c.Tests {
 		s.tests++
+	}
+	if c.Awaits {
+		s.awaits++
 	}
 	switch {
 	case c.TimedOut:
@@ -214,7 +218,7 @@ func (s *waySums) merge(o *waySums) {
 	s.tries.merge(&o.tries)
 	s.seq, s.n, s.requests = 0, s.n+o.n, s.requests+o.requests
 	s.time, s.union, s.path = s.time+o.time, s.union+o.union, s.path+o.path
-	s.transaction, s.tests = s.transaction+o.transaction, s.tests+o.tests
+	s.transaction, s.tests, s.awaits = s.transaction+o.transaction, s.tests+o.tests, s.awaits+o.awaits
 	s.expired.Add(o.expired)
 	s.unread.Add(o.unread)
 }
@@ -225,7 +229,7 @@ func (e *endpoint) waysOf() []diagnosis.Way {
 	for key, s := range e.ways {
 		s.end()
 		w := diagnosis.Way{Bucket: key.bucket, Site: key.site, System: s.system, Calls: s.n, Requests: s.requests,
-			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, Tests: 2*s.tests > s.n, InFlight: 1, Expired: s.expired,
+			PerRequest: float64(s.n) / float64(s.requests), Each: mean(s.time, s.n), Time: mean(s.path, e.requests), InTransaction: 2*s.transaction > s.n, Tests: 2*s.tests > s.n, Awaits: 2*s.awaits > s.n, InFlight: 1, Expired: s.expired,
 			Tries: s.tries.are(), Once: s.tries.once()}
 		if s.unread.Alike() {
 			w.Expired.Add(s.unread)

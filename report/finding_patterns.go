@@ -29,6 +29,12 @@ var patternWordings = map[string]findingWording{
 			return append([]string{fmt.Sprintf("%s, in %.1f pings per request", ofRequest(f), f.Number(breakdown.FactCalls))}, calledAt(f)...)
 		},
 	},
+	"awaited-message": {
+		title: func(f breakdown.Facts) string {
+			return "requests wait for a message from " + theSystem(f.Name(breakdown.FactBucket)) + " that has not been sent yet"
+		},
+		evidence: func(f breakdown.Facts) []string { return append([]string{ofRequest(f)}, waitedAt(f)...) },
+	},
 	"many-queries": {
 		title: func(f breakdown.Facts) string {
 			return "one place asks " + theSystem(f.Name(breakdown.FactBucket)) + " again and again"

@@ -248,6 +248,8 @@ type Call struct {
 	InTransaction bool
 	// Tests reports whether it asked for nothing, to see whether the other side answers.
 	Tests bool
+	// Awaits reports whether it waited for a message that others send when they like.
+	Awaits bool
 	// TimedOut reports whether a deadline ended it. Unread reports whether it ended after
 	// a wait for the network after which nothing was read, as by a deadline of the
 	// connection.

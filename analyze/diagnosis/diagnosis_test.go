@@ -145,6 +145,81 @@ func TestAFewCallsAtATimeAddUp(t *testing.T) {
 	}
 }
 
+// Whoever waits for a message waits for its sender. That is said if it is what most of the
+// time goes to, and then no other system is blamed for it.
+func TestAwaitedMessages(t *testing.T) {
+	wait := diagnosis.Way{Bucket: breakdown.DB, Site: breakdown.Frame{Function: "main.wait"}, Calls: 10, Requests: 10, PerRequest: 1, InFlight: 1, Each: 8 * ms, Time: 8 * ms, Awaits: true}
+	query := wait
+	query.Awaits = false
+	for _, c := range []struct {
+		name     string
+		way      diagnosis.Way
+		upstream int64
+		want     []string
+	}{
+		{"a notification", wait, ms, []string{"awaited-message"}},
+		{"a query", query, ms, []string{"other-side"}},
+		{"a notification, and a longer call", wait, 20 * ms, []string{"other-side", "other-side"}},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.DB: 8 * ms, breakdown.Upstream: c.upstream}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 8 * ms})
+		var got []string
+		for _, x := range diagnoseOne(e, diagnosis.Evidence{Ways: []diagnosis.Way{c.way}}) {
+			if x.ID != "other-side" || x.Explains > ms {
+				got = append(got, x.ID)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Calls that are repeated after a pause ask for the same each time.
+func TestCallsThatAreRepeatedAreNoList(t *testing.T) {
+	site := breakdown.Frame{Function: "main.try"}
+	tries := diagnosis.Way{Bucket: breakdown.DB, Site: site, Calls: 200, Requests: 10, PerRequest: 20, InFlight: 1, Each: ms, Time: 20 * ms, Tries: true}
+	e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.DB: 20 * ms, breakdown.Sleep: 40 * ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 20 * ms})
+	for _, c := range []struct {
+		name  string
+		again breakdown.Frame
+		want  []string
+	}{
+		{"a pause before each", site, []string{"retries"}},
+		{"a pause before others", breakdown.Frame{Function: "main.other"}, []string{"retries", "many-queries"}},
+	} {
+		evidence := diagnosis.Evidence{Ways: []diagnosis.Way{tries}, Sleeps: []diagnosis.Sleep{{Site: breakdown.Frame{Function: "main.pause"}, Called: "time.Sleep", Time: 40 * ms, Retried: 40 * ms, Again: c.again}}}
+		var got []string
+		for _, x := range diagnoseOne(e, evidence) {
+			if x.Shown {
+				got = append(got, x.ID)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Requests whose batches are made by what sleeps, and looks now and then, wait for its timer.
+func TestBatchesThatAreLookedFor(t *testing.T) {
+	relay := breakdown.Frame{Function: "main.relay"}
+	for _, c := range []struct {
+		doing breakdown.Bucket
+		want  string
+	}{{breakdown.Sleep, "sleeping"}, {breakdown.File, "batch-queue"}} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.Wait: 9 * ms, c.doing: 11 * ms})
+		e.Buckets[breakdown.Wait].Holders = []breakdown.Holder{{Frame: relay, Doing: c.doing, Total: e.Buckets[breakdown.Wait].Total, Batch: true}}
+		evidence := diagnosis.Evidence{Batch: &diagnosis.Batch{Site: relay, Doing: c.doing, Busy: 11 * ms}}
+		if c.doing == breakdown.Sleep {
+			evidence.Sleeps = []diagnosis.Sleep{{Site: relay, Called: "time.Sleep", Time: 11 * ms}}
+		}
+		causes := diagnoseOne(e, evidence)
+		if got := ids(causes); len(got) != 1 || got[0] != c.want || causes[0].Explains != 20*ms {
+			t.Errorf("%s: %q, explains %v", c.doing, got, causes)
+		}
+	}
+}
+
 // Pings are said of requests that ask for something as well, and then the calls are not also
 // made one after another.
 func TestPings(t *testing.T) {

@@ -46,6 +46,7 @@ var kinds = slices.Concat([]kind{
 	{"prepare-round-trips", true, prepareRoundTrips},
 	{"lone-transaction", true, loneTransaction},
 	{"ping-per-call", true, pingPerCall},
+	{"awaited-message", true, awaitsMessage},
 	{"timeout-reached", true, timeoutReached},
 	{"many-queries", true, manyCalls(breakdown.DB)},
 	{"many-queries", true, manyCalls(breakdown.Cache)},

@@ -1,6 +1,10 @@
 package diagnosis
 
-import "timesink/analyze/breakdown"
+import (
+	"slices"
+
+	"timesink/analyze/breakdown"
+)
 
 // Patterns of calls: the same one again and again, and one after another.
 
@@ -25,7 +29,9 @@ type Way struct {
 	// InTransaction is set if transactions make most of them.
 	InTransaction bool
 	// Tests is set if most of them ask for nothing.
-	Tests   bool
+	Tests bool
+	// Awaits is set if most of them wait for a message that others send when they like.
+	Awaits  bool
 	Expired Expired
 }
 
@@ -38,7 +44,7 @@ func manyCalls(b breakdown.Bucket) look {
 	return func(s *subject) *found {
 		for i := range s.Ways {
 			w := &s.Ways[i]
-			if w.Bucket != b || w.PerRequest < many {
+			if w.Bucket != b || w.PerRequest < many || s.asksAgain(w) {
 				continue
 			}
 			saves := w.Time - int64(float64(w.Time)*min(w.InFlight/w.PerRequest, 1))
@@ -50,6 +56,12 @@ func manyCalls(b breakdown.Bucket) look {
 		}
 		return nil
 	}
+}
+
+// asksAgain reports whether requests wait between such calls before they repeat them. They
+// ask for the same each time, and asking for all of it at once is no use.
+func (s *subject) asksAgain(w *Way) bool {
+	return slices.ContainsFunc(s.Sleeps, func(sleep Sleep) bool { return sleep.Retried > 0 && sleep.Again == w.Site })
 }
 
 // sequentialCalls finds calls to other services that are made one after another, or a few
@@ -136,7 +148,7 @@ func (s *subject) tried(b breakdown.Bucket) *Way {
 func triedAtOnce(b breakdown.Bucket) look {
 	return func(s *subject) *found {
 		w := s.tried(b)
-		if w == nil {
+		if w == nil || s.asksAgain(w) {
 			return nil
 		}
 		again := w.Time - int64(float64(w.Time)/w.PerRequest)
@@ -225,4 +237,30 @@ func pingPerCall(s *subject) *found {
 			spent(c.ns), {Kind: breakdown.FactCalls, Value: float64(calls) / float64(max(s.Requests, 1))}, {Kind: breakdown.FactBucket, Name: b.String()}}, at(ping.Site)...)}
 	}
 	return most
+}
+
+// awaitsMessage finds calls that wait for a message which nobody has sent yet. Services do
+// so on purpose, so it is silent unless they do for the largest part of the time.
+func awaitsMessage(s *subject) *found {
+	var most *Way
+	var sums [breakdown.NumBuckets]int64
+	for i := range s.Ways {
+		if w := &s.Ways[i]; w.Awaits {
+			sums[w.Bucket] += w.Time
+			if most == nil {
+				most = w
+			}
+		}
+	}
+	if most == nil {
+		return nil
+	}
+	c := s.claimed(most.Bucket, breakdown.Asking)
+	c.ns = min(c.ns, sums[most.Bucket])
+	longer := func(t breakdown.BucketTime) bool { return t.Bucket != most.Bucket && t.Mean > c.ns }
+	if !s.worth(c.ns) || slices.ContainsFunc(s.Buckets, longer) {
+		return nil
+	}
+	return &found{sure: breakdown.Certain, claims: []claim{c}, saves: -1, key: most.Bucket.String() + " " + most.Site.Function, facts: append(breakdown.Facts{
+		spent(c.ns), {Kind: breakdown.FactBucket, Name: most.Bucket.String()}}, at(most.Site)...)}
 }

@@ -121,14 +121,20 @@ func sleeping(s *subject) *found {
 			list = append(list, sleep)
 		}
 	}
-	longer := func(t breakdown.BucketTime) bool { return t.Bucket != breakdown.Sleep && t.Mean > total(list) }
-	if len(list) == 0 || !s.worth(total(list)) || slices.ContainsFunc(s.Buckets, longer) {
+	behind := claim{bucket: breakdown.Wait} // that others are waited for first, which sleep as well
+	if s.idlesBetweenBatches() {
+		behind = s.whole(breakdown.Wait)
+	}
+	all := total(list) + behind.ns
+	longer := func(t breakdown.BucketTime) bool { return t.Bucket != breakdown.Sleep && t.Mean > all }
+	if len(list) == 0 || !s.worth(all) || slices.ContainsFunc(s.Buckets, longer) {
 		return nil
 	}
 	facts, ns, key := slept(list)
+	facts[0] = spent(all)
 	sure := breakdown.Likely // a select may wait for something else, and end by its timer
 	if list[0].Called == "time.Sleep" {
 		sure = breakdown.Certain
 	}
-	return &found{sure: sure, claims: []claim{{bucket: breakdown.Sleep, ns: ns}}, saves: -1, key: key, facts: facts}
+	return &found{sure: sure, claims: []claim{{bucket: breakdown.Sleep, ns: ns}, behind}, saves: -1, key: key, facts: facts}
 }

@@ -36,7 +36,7 @@ func workerQueue(s *subject) *found {
 func batchQueue(s *subject) *found {
 	t := &s.Buckets[breakdown.Wait]
 	h := t.Culprit()
-	if !s.worth(t.Mean) || h == nil || !h.Batch {
+	if !s.worth(t.Mean) || h == nil || !h.Batch || s.idlesBetweenBatches() {
 		return nil
 	}
 	f := s.waiting(t)
@@ -49,6 +49,13 @@ func batchQueue(s *subject) *found {
 		}
 	}
 	return f
+}
+
+// idlesBetweenBatches reports whether what makes the batches mostly sleeps: it looks now and
+// then whether there is anything to do. Then requests wait for its timer, and no batch is
+// any work.
+func (s *subject) idlesBetweenBatches() bool {
+	return s.Batch != nil && s.Batch.Doing == breakdown.Sleep
 }
 
 // waiting returns a cause for all time of a bucket, spent waiting for other goroutines.

@@ -106,3 +106,38 @@ func tests(client, rest []breakdown.Frame) bool {
 	return slices.ContainsFunc(client, func(f breakdown.Frame) bool { return slices.Contains(pings, f.Function) }) ||
 		slices.ContainsFunc(rest, func(f breakdown.Frame) bool { return slices.Contains(testers, f.Function) })
 }
+
+// awaiting are the functions that wait for a message which others send when they like: what
+// a request and its answer take has no part in that.
+var awaiting = []string{
+	"github.com/jackc/pgx/v5.(*Conn).WaitForNotification",
+	"github.com/jackc/pgx/v5/pgconn.(*PgConn).WaitForNotification",
+	"github.com/jackc/pgx/v4.(*Conn).WaitForNotification",
+	"github.com/jackc/pgconn.(*PgConn).WaitForNotification",
+	"github.com/redis/go-redis/v9.cmdable.BLPop",
+	"github.com/redis/go-redis/v9.cmdable.BRPop",
+	"github.com/redis/go-redis/v9.cmdable.BLMove",
+	"github.com/redis/go-redis/v9.cmdable.BRPopLPush",
+	"github.com/redis/go-redis/v9.cmdable.BLMPop",
+	"github.com/redis/go-redis/v9.cmdable.BZPopMin",
+	"github.com/redis/go-redis/v9.cmdable.BZPopMax",
+	"github.com/redis/go-redis/v9.cmdable.BZMPop",
+	"github.com/redis/go-redis/v9.cmdable.XRead",
+	"github.com/redis/go-redis/v9.cmdable.XReadGroup",
+	"github.com/redis/go-redis/v9.(*PubSub).ReceiveTimeout",
+	"github.com/gomodule/redigo/redis.PubSubConn.Receive",
+	"github.com/gomodule/redigo/redis.PubSubConn.ReceiveContext",
+	"github.com/gomodule/redigo/redis.PubSubConn.ReceiveWithTimeout",
+	"go.mongodb.org/mongo-driver/v2/mongo.(*ChangeStream).Next",
+	"github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords",
+	"github.com/segmentio/kafka-go.(*Reader).FetchMessage",
+	"github.com/nats-io/nats%2ego.(*Subscription).NextMsg",
+	"github.com/nats-io/nats%2ego.(*Subscription).NextMsgWithContext",
+	"github.com/nats-io/nats%2ego.(*Subscription).Fetch",
+	"github.com/apache/pulsar-client-go/pulsar.(*consumer).Receive",
+}
+
+// awaits reports whether the client's part of a stack waits for a message.
+func awaits(client []breakdown.Frame) bool {
+	return slices.ContainsFunc(client, func(f breakdown.Frame) bool { return slices.Contains(awaiting, f.Function) })
+}

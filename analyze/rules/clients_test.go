@@ -31,6 +31,43 @@ func TestPreparingIsToldByItsFunctions(t *testing.T) {
 	}
 }
 
+func TestCallsThatAwaitMessages(t *testing.T) {
+	goredis, redigo := "github.com/redis/go-redis/v9.", "github.com/gomodule/redigo/redis."
+	nats, kafka := "github.com/nats-io/nats%2ego.(*Subscription).", "github.com/segmentio/kafka-go.(*Reader)."
+	for functions, want := range map[string]bool{
+		pgRead + " < github.com/jackc/pgx/v5/pgconn.(*PgConn).WaitForNotification < github.com/jackc/pgx/v5.(*Conn).WaitForNotification < " + handler:           true,
+		pgRead + " < github.com/jackc/pgx/v5/pgconn.(*PgConn).WaitForNotification < " + handler:                                                                 true,
+		netRead + " < github.com/jackc/pgconn.(*PgConn).WaitForNotification < github.com/jackc/pgx/v4.(*Conn).WaitForNotification < " + handler:                 true,
+		pgRead + " < github.com/jackc/pgx/v5.(*Conn).Exec < " + handler:                                                                                         false,
+		netRead + " < " + goredis + "(*PubSub).ReceiveTimeout < " + goredis + "(*PubSub).ReceiveMessage < " + handler:                                           true,
+		netRead + " < " + redigo + "(*conn).ReceiveWithTimeout < " + redigo + "PubSubConn.ReceiveContext < " + handler:                                          true,
+		netRead + " < " + redigo + "(*conn).Receive < " + redigo + "PubSubConn.Receive < " + handler:                                                            true,
+		netRead + " < " + redigo + "(*conn).ReceiveWithTimeout < " + redigo + "PubSubConn.ReceiveWithTimeout < " + handler:                                      true,
+		netRead + " < " + redigo + "(*conn).Receive < " + handler:                                                                                               false,
+		"runtime.selectgo < " + nats + "NextMsg < " + handler:                                                                                                   true,
+		"runtime.selectgo < " + nats + "nextMsgWithContext < " + nats + "NextMsgWithContext < " + handler:                                                       true,
+		"runtime.selectgo < " + nats + "Fetch < " + handler:                                                                                                     true,
+		"runtime.selectgo < github.com/nats-io/nats%2ego.(*Conn).RequestWithContext < " + handler:                                                               false,
+		"runtime.selectgo < github.com/twmb/franz-go/pkg/kgo.(*Client).PollRecords < " + handler:                                                                true,
+		"runtime.selectgo < " + kafka + "FetchMessage < " + kafka + "ReadMessage < " + handler:                                                                  true,
+		"runtime.selectgo < " + kafka + "CommitMessages < " + handler:                                                                                           false,
+		"runtime.selectgo < github.com/apache/pulsar-client-go/pulsar.(*consumer).Receive < " + handler:                                                         true,
+		netRead + " < go.mongodb.org/mongo-driver/v2/x/mongo/driver.Operation.Execute < go.mongodb.org/mongo-driver/v2/mongo.(*ChangeStream).Next < " + handler: true,
+	} {
+		if got := New().Classify(stack(functions)).Awaits; got != want {
+			t.Errorf("%s: %v", functions, got)
+		}
+	}
+	for command, want := range map[string]bool{
+		"BLPop": true, "BRPop": true, "BLMove": true, "BRPopLPush": true, "BLMPop": true, "BZPopMin": true, "BZPopMax": true, "BZMPop": true, "XRead": true, "XReadGroup": true,
+		"LPop": false, "Get": false,
+	} {
+		if got := New().Classify(stack(netRead + " < " + goredis + "(*baseClient).process < " + goredis + "cmdable." + command + " < " + handler)).Awaits; got != want {
+			t.Errorf("%s: %v", command, got)
+		}
+	}
+}
+
 func TestPingsAskForNothing(t *testing.T) {
 	goredis, mongo := "github.com/redis/go-redis/v9.cmdable.", "go.mongodb.org/mongo-driver/"
 	redigo := netRead + " < github.com/gomodule/redigo/redis.(*conn).Do < "

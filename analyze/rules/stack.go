@@ -121,6 +121,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		c.Transaction = slices.ContainsFunc(c.Stack[from:i+1], func(f breakdown.Frame) bool { return inTransaction(f.Function) })
 		c.own(funcs[i].client, innermostPhase(funcs[i].client, funcs[:i+1]), i)
 		c.Tests = tests(c.Stack[from:i+1], c.Stack[i+1:])
+		c.Awaits = awaits(c.Stack[from : i+1])
 		c.System = system(c.Own, funcs[from:i+1])
 		c.Client = clientOf(c.Stack[from : i+1])
 		findHold(c, funcs[from:i+1])
