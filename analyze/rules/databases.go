@@ -19,6 +19,7 @@ var databases = []Rule{
 
 	// PostgreSQL: pgx, its pool and its database/sql driver; lib/pq.
 	{Func: "github.com/jackc/pgx/v5/pgconn.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
+	{Func: "github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Feeds: true},
 	{Func: "github.com/jackc/pgx/v5/pgconn.(*PgConn).Close", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres", NoCall: true},
 	{Func: "github.com/jackc/pgx/v5.Connect", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgx/v5.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},

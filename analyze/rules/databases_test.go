@@ -6,6 +6,8 @@ var databaseCases = []tableCase{
 	// pgx.
 	{"pgx looks for files of settings before it connects", "syscall.fstatat < syscall.Stat < os.statNolog.func1 < os.ignoringEINTR < os.statNolog < os.Stat < github.com/jackc/pgx/v5/pgconn.defaultSettings < github.com/jackc/pgx/v5/pgconn.ParseConfigWithOptions < github.com/jackc/pgx/v5.ParseConfigWithOptions < github.com/jackc/pgx/v5.ParseConfig < github.com/jackc/pgx/v5.Connect < " + handler,
 		"db/connect postgres" + served},
+	{"pgx copies what it is given", "runtime.selectgo < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom < github.com/jackc/pgx/v5.(*copyFrom).run < github.com/jackc/pgx/v5.(*Conn).CopyFrom < github.com/jackc/pgx/v5/pgxpool.(*Pool).CopyFrom < " + handler,
+		"db/query postgres connection http/1 served feeds by main.(*API).Get at main.(*API).Get"},
 	{"pgx says goodbye", "syscall.write < syscall.Write < internal/poll.ignoringEINTRIO < " + netWrite + " < github.com/jackc/pgx/v5/pgproto3.(*Frontend).Flush < github.com/jackc/pgx/v5/pgconn.(*PgConn).flushWithPotentialWriteReadDeadlock < github.com/jackc/pgx/v5/pgconn.(*PgConn).Close < github.com/jackc/pgx/v5.(*Conn).Close < " + handler,
 		"db/connect postgres connection http/1 served no-call by main.(*API).Get at main.(*API).Get"},
 

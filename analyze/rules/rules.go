@@ -59,6 +59,8 @@ type Class struct {
 	Transaction bool
 	// Tests is set if the call asks for nothing, to see whether the other side answers.
 	Tests bool
+	// Feeds is set if the client calls the service back for what it sends.
+	Feeds bool
 	// Awaits is set if the call waits for a message that others send when they like.
 	Awaits bool
 	// InC is set if the goroutine is in C code, and no rule says what for.

@@ -112,7 +112,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 			if r := f.client; r != nil {
 				c.Begins, c.Whole = c.Begins || r.Begins, c.Whole || r.Whole
 				c.Stream, c.Opens = c.Stream || r.Stream, c.Opens || r.Opens
-				c.Drops = c.Drops || r.Drops
+				c.Drops, c.Feeds = c.Drops || r.Drops, c.Feeds || r.Feeds
 			}
 		}
 		c.Stream, c.Opens = c.Stream && !c.Begins, c.Opens && !c.Begins

@@ -75,6 +75,7 @@ func describe(c *Class) string {
 		{"gathers", c.Gathers},
 		{"whole-answer", c.Whole},
 		{"drops", c.Drops},
+		{"feeds", c.Feeds},
 		{"streams", c.Streams},
 		{"flushes", c.Flushes},
 		{"in-c", c.InC},

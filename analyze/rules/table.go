@@ -44,6 +44,9 @@ type Rule struct {
 	// Steps: the client works on its own goroutines, so the phases of a wait below this
 	// function come from theirs.
 	Steps bool
+	// Feeds: the client's goroutines call the service back for what they send, so a wait below
+	// this function is, where they wait for another system meanwhile, a wait for that one.
+	Feeds bool
 	// Answers: a wait that a goroutine ends below this function, or in the service's
 	// code called back there, is a wait for this rule's system.
 	Answers bool

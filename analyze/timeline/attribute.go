@@ -194,6 +194,8 @@ func (w *walk) known(g *goroutine, iv *interval, a, b int64, depth int) {
 		w.dialing(g, iv, a, b, depth)
 	case c.Own.Steps && iv.waker != nil:
 		w.steps(g, iv, c.Own, a, b, depth)
+	case c.Feeds && iv.waker != nil:
+		w.fed(g, iv, a, b, depth)
 	case iv.aide != nil:
 		wrote := min(max(a, iv.aide.wrote), b)
 		w.add(g, bucket, breakdown.RequestWrite, w.cause(iv), a, wrote, nil)
@@ -293,6 +295,24 @@ func (w *walk) steps(g *goroutine, iv *interval, r *rules.Rule, a, b int64, dept
 			phase = breakdown.BatchDelay
 		}
 		w.add(g, r.Bucket, phase, cause, s.Start, s.End, nil)
+	}
+	w.m.returnSteps(parts)
+}
+
+// fed attributes a wait for a client whose goroutines call the service back for what they
+// send: it is the client's, except where they waited for another system in the service's
+// code.
+func (w *walk) fed(g *goroutine, iv *interval, a, b int64, depth int) {
+	parts, c, cause := w.m.takeSteps(), iv.class, w.cause(iv)
+	inner := walk{m: w.m, r: w.r, out: &parts, at: w.at, whole: true, holder: true}
+	inner.stretch(iv.waker, a, b, depth+1)
+	for i := range parts {
+		s := &parts[i]
+		if s.Bucket.External() && s.Bucket != c.Own.Bucket && s.Cause.Site.Function != "" {
+			w.append(s.Goroutine, s.Bucket, s.Phase, s.Cause, s.Start, s.End, nil)
+			continue
+		}
+		w.add(g, c.Own.Bucket, iv.phase(), cause, s.Start, s.End, nil)
 	}
 	w.m.returnSteps(parts)
 }

@@ -59,7 +59,7 @@ type traits struct {
 // settle sets what follows from the stack's classification.
 func (c *class) settle() {
 	c.traits = traits{
-		past:     !c.GC && (c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Phase == breakdown.PoolWait),
+		past:     !c.GC && (c.Own == nil || c.Own.Bucket == breakdown.Lock || c.Own.Steps || c.Feeds || c.Phase == breakdown.PoolWait),
 		external: c.Own != nil && c.Own.Bucket.External(),
 	}
 	c.starting, c.showing = unseen, unseen

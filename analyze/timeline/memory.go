@@ -399,7 +399,7 @@ type outline struct {
 	system, client, handler, kind, root, library, timer, unit, called                                                      string
 	noCall, whole, inService, served, dials, writes, observer, gc, receives, selects, gathers, bare, between, inC, returns bool
 	begins, stream, opens, opened, streams, flushes, cut, accepts, transaction, tests, expires, limited                    bool
-	drops, connects, looksUp, awaits                                                                                       bool
+	drops, connects, looksUp, awaits, feeds                                                                                bool
 	purpose                                                                                                                breakdown.Purpose
 	follow                                                                                                                 rules.Follow
 	hold                                                                                                                   breakdown.Hold
@@ -418,7 +418,7 @@ func (m *machine) outline(c *class) outline {
 	o := outline{chain: m.chainOf(c), rule: c.Own, answers: c.Answers, phase: c.Phase, wakes: c.Wakes, system: c.System, client: c.Client, handler: c.Handler, kind: c.Kind, root: c.Root(), library: c.Library, timer: c.Timer, purpose: c.Purpose, unit: c.Unit, called: c.Called,
 		noCall: c.NoCall, whole: c.Whole, inService: c.InService, served: c.Served, dials: c.Dials, writes: c.Writes, observer: c.Observer, gc: c.GC, receives: c.receives, selects: c.selects, gathers: c.Gathers, bare: c.Bare, between: c.Between, inC: c.InC, returns: c.Returns,
 		begins: c.Begins, stream: c.Stream, opens: c.Opens, opened: c.Opened, streams: c.Streams, flushes: c.Flushes, cut: c.Cut, accepts: c.Accepts, transaction: c.Transaction, tests: c.Tests, expires: c.Expires, limited: c.Limited,
-		drops: c.Drops, connects: c.Connects, looksUp: c.LooksUp, awaits: c.Awaits,
+		drops: c.Drops, connects: c.Connects, looksUp: c.LooksUp, feeds: c.Feeds, awaits: c.Awaits,
 		follow: c.Follow, role: c.Role, hold: c.Hold, activity: c.Activity, collecting: c.Collecting, starting: c.starting, showing: c.showing, site: c.Site, depth: c.Depth, innermost: c.Inner}
 	for i := range min(outlineFrames, len(c.Stack)) {
 		o.inner[i] = c.Stack[i].Function

@@ -205,6 +205,45 @@ func TestWaitsWhenWindowOpens(t *testing.T) {
 	}
 }
 
+// A driver that asks the service for what it sends waits for what the service waits for
+// meanwhile. The rest of the time is the database's.
+func TestDriversThatAreFed(t *testing.T) {
+	const (
+		copies = "runtime.selectgo < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom < github.com/jackc/pgx/v5.(*Conn).CopyFrom < "
+		feeds  = "runtime.closechan < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom.func1"
+		asks   = "internal/poll.(*FD).Read < net.(*conn).Read < github.com/gomodule/redigo/redis.(*conn).Do < main.rows < github.com/jackc/pgx/v5.(*copyFrom).run.func1"
+		sends  = "internal/poll.(*FD).Write < net.(*conn).Write < github.com/jackc/pgx/v5/pgconn.(*PgConn).CopyFrom.func1"
+	)
+	s := opened(1)
+	s.records = append(s.records, trace.Record{At: 100, Op: trace.OpStatus, G: 3, Other: -1, State: trace.StateWaiting})
+	s.wakes(1)
+	s.kernel(1, answers)
+	s.goesIdle(1)
+	s.wakes(3)
+	s.next(1)
+	s.blocksAt(1, trace.ReasonSelect, copies+served)
+	var want int64
+	for range 2 {
+		s.blocksAt(3, trace.ReasonNetwork, asks)
+		asked := s.at
+		s.wakes(3)
+		want += s.at - asked
+		s.blocksAt(3, trace.ReasonNetwork, sends)
+		s.wakes(3)
+	}
+	s.wokenBy(3, 1, feeds)
+	s.kernel(1, answers)
+	s.goesIdle(1)
+	all := s.play(t)
+	var got [breakdown.NumBuckets]int64
+	for _, p := range all[len(all)-1].Path {
+		got[p.Bucket] += p.End - p.Start
+	}
+	if c := got[breakdown.Cache]; c == 0 || c > want || got[breakdown.DB] == 0 {
+		t.Errorf("the cache has %d of %d ns, the database %d", c, want, got[breakdown.DB])
+	}
+}
+
 // Who waits for a connection that is being made since before the window waits for what the
 // goroutine that makes it is doing, whether it ends within the window or not.
 func TestConnectionsThatAreMadeSinceBeforeTheWindow(t *testing.T) {
