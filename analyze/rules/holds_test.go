@@ -34,6 +34,9 @@ func TestStacksSayWhatIsHeld(t *testing.T) {
 		if got.Hold != c.hold || got.Returns != c.returns {
 			t.Errorf("%s: hold %d, returns %v, want %d, %v", c.name, got.Hold, got.Returns, c.hold, c.returns)
 		}
+		if c.hold.Of() == breakdown.Transaction && !got.Transaction {
+			t.Errorf("%s: it is no part of the transaction", c.name)
+		}
 	}
 }
 

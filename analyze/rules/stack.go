@@ -125,6 +125,7 @@ func findOwn(c *Class, funcs []*function, inner int) {
 		c.System = system(c.Own, funcs[from:i+1])
 		c.Client = clientOf(c.Stack[from : i+1])
 		findHold(c, funcs[from:i+1])
+		c.Transaction = c.Transaction || c.Hold == breakdown.BeginsTx // its statements wait for it
 		return
 	}
 	if f := followed(c, within); f != FollowWaker {
