@@ -5,12 +5,11 @@ import "timesink/analyze/trace/byid"
 // A runner is a goroutine, as the scheduler sees it.
 type runner struct {
 	id        int64
-	number    int32
 	seq       uint64 // of its last event with a sequence number
+	number    int32
 	state     State
 	assisting bool // in a GC mark assist
 	stopping  bool // stopping the world
-	regions   []region
 }
 
 // A region is a user region. Its name is the id of a string.
@@ -188,6 +187,9 @@ func (o *ordering) goDestroy(t *thread) bool {
 
 // gone removes the goroutine of the thread.
 func (o *ordering) gone(t *thread) {
+	if len(o.regions) > 0 {
+		delete(o.regions, t.running)
+	}
 	o.runners.remove(t.running)
 	t.running = nil
 }
@@ -310,7 +312,7 @@ func (t *runnerTable) add(id int64, state State) *runner {
 	}
 	g := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
-	*g = runner{id: id, state: state, regions: g.regions[:0]}
+	*g = runner{id: id, state: state}
 	t.Add(id, g)
 	return g
 }

@@ -12,11 +12,9 @@ type thread struct {
 	batches []batch // still to come
 	data    []byte  // of the current batch
 	pos     int
-	start   uint64 // of that batch, in the trace's units
-	last    int64  // the time of the previous event in the batch, in ns; 0 if there is none
 
-	typ  byte // the next event
-	at   int64
+	typ  byte               // the next event
+	at   int64              // its time, in ns
 	args [maxNumbers]uint64 // the numbers after its type; the first is the time since the previous event
 
 	seen      bool // an event of the thread was examined
@@ -116,17 +114,27 @@ func (o *ordering) run() bool {
 // step takes the next event of the thread at i in the frontier. It returns false if that
 // event may not come next.
 func (o *ordering) step(i int) bool {
-	t := o.frontier[i].thread
+	h := &o.frontier[i]
+	t := h.thread
 	if !o.advance(t) {
 		return false
 	}
-	if o.next(t) {
-		o.frontier[i].at = t.at
-		o.fix(i)
-	} else {
+	if !o.next(t) {
 		o.remove(i)
+		return true
+	}
+	h.at = t.at
+	if i > 0 || !o.leads(t.at) {
+		o.fix(i)
 	}
 	return true
+}
+
+// leads reports whether the first of several threads, with its next event at that time,
+// remains the first, as it mostly does.
+func (o *ordering) leads(at int64) bool {
+	h := o.frontier
+	return len(h) > 2 && at <= h[1].at && at <= h[2].at
 }
 
 // stepOther takes the first event that may come next, other than that of the first head. It
@@ -149,11 +157,9 @@ func (o *ordering) next(t *thread) bool {
 		if len(t.batches) == 0 {
 			return false
 		}
-		t.data, t.start, t.pos, t.last = t.batches[0].data, t.batches[0].at, 0, 0
+		b := t.batches[0]
+		t.data, t.pos, t.at = b.data, 0, o.ns(b.at)
 		t.batches = t.batches[1:]
-	}
-	if t.last == 0 {
-		t.last = o.ns(t.start)
 	}
 	t.typ = t.data[t.pos]
 	n := numbers[t.typ]
@@ -162,8 +168,7 @@ func (o *ordering) next(t *thread) bool {
 		o.bad = true
 		return false
 	}
-	t.at = o.ns(t.args[0]) + t.last
-	t.last = t.at
+	t.at += o.ns(t.args[0])
 	return true
 }
 
@@ -203,25 +208,21 @@ func (o *ordering) up(i int) int {
 	return i
 }
 
+// down moves the head at i down to where it belongs: mostly it stays.
 func (o *ordering) down(i int) {
 	h := o.frontier
-	if i >= len(h) {
-		return
-	}
-	moved := h[i]
 	for {
-		least, at, child := i, moved.at, 2*i+1
-		if child < len(h) && h[child].at < at {
-			least, at = child, h[child].at
+		least := i
+		if left := 2*i + 1; left < len(h) && h[left].at < h[i].at {
+			least = left
 		}
-		if child++; child < len(h) && h[child].at < at {
-			least = child
+		if right := 2*i + 2; right < len(h) && h[right].at < h[least].at {
+			least = right
 		}
 		if least == i {
-			h[i] = moved
 			return
 		}
-		h[i] = h[least]
+		h[i], h[least] = h[least], h[i]
 		i = least
 	}
 }

@@ -147,15 +147,16 @@ func (o *ordering) region(t *thread) bool {
 	}
 	g, r := t.running, region{t.args[1], t.args[2]}
 	what := OpRegionBegin
+	open := o.regions[g]
 	if t.typ == evUserRegionBegin {
-		g.regions = append(g.regions, r)
+		o.regions[g] = append(open, r)
 	} else {
 		what = OpRegionEnd
-		if n := len(g.regions); n > 0 {
-			if g.regions[n-1] != r {
+		if n := len(open); n > 0 {
+			if open[n-1] != r {
 				return o.refuse()
 			}
-			g.regions = g.regions[:n-1]
+			o.regions[g] = open[:n-1]
 		}
 	}
 	o.unit(t, what, t.args[3]).Stack2 = o.name(r.name)

@@ -9,12 +9,13 @@ type scheduler struct {
 	runners    runnerTable
 	processors byid.Table[processor]
 	tasks      map[uint64]struct{}
+	regions    map[*runner][]region
 	gc         uint8
 	gcSeq      uint64
 }
 
 func newScheduler() scheduler {
-	return scheduler{tasks: map[uint64]struct{}{}}
+	return scheduler{tasks: map[uint64]struct{}{}, regions: map[*runner][]region{}}
 }
 
 // none is the id for no goroutine, no processor and no thread.
