@@ -59,9 +59,10 @@ const lotTableSize = 8 * infer.Cells
 
 // ran returns how long the request's own goroutine ran, in ns.
 func ran(r *breakdown.Request) (sum int64) {
-	for i := range r.Path {
-		s := &r.Path[i]
-		if s.Goroutine == r.Goroutine && (s.Bucket == breakdown.CPU || s.Bucket == breakdown.GC && s.Cause.State == "running") {
+	path, own := r.Path, r.Goroutine
+	for i := range path {
+		s := &path[i]
+		if s.Goroutine == own && (s.Bucket == breakdown.CPU || s.Bucket == breakdown.GC && s.Cause.State == "running") {
 			sum += s.End - s.Start
 		}
 	}

@@ -180,8 +180,9 @@ func (e *endpoint) partsOf(r *breakdown.Request) []tailTime {
 			list = append(list, tailTime{p, ns})
 		}
 	}
-	for i := range r.Path {
-		s := &r.Path[i]
+	path := r.Path
+	for i := range path {
+		s := &path[i]
 		add(tailPart{bucket: s.Bucket, cause: s.Cause}, s.End-s.Start)
 		for _, h := range s.Behind {
 			add(tailPart{s.Bucket, h.Bucket, true, h.Release}, h.Time)

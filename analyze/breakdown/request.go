@@ -364,8 +364,9 @@ func (c *Call) GoOn(part *Call) {
 func (r *Request) Check() error {
 	at := r.Start
 	var spent, claimed [NumBuckets]int64
-	for i := range r.Path {
-		s := &r.Path[i]
+	path := r.Path
+	for i := range path {
+		s := &path[i]
 		if s.Start != at || s.End < s.Start {
 			return fmt.Errorf("request on goroutine %d: segment %d is [%d, %d) where the path had come to %d", r.Goroutine, i, s.Start, s.End, at)
 		}

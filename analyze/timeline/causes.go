@@ -54,6 +54,15 @@ func (m *machine) causeOf(c *class, state trace.State, why trace.Reason, at *cla
 	return cause
 }
 
+// causeOfNone returns the evidence for a state without a stack or a reason, which is that of
+// most.
+func (m *machine) causeOfNone(state trace.State) *breakdown.Cause {
+	if slot := &m.none.causes[state]; slot.cause != nil && slot.reason == trace.ReasonNone {
+		return slot.cause
+	}
+	return m.causeOf(nil, state, trace.ReasonNone, nil)
+}
+
 // causesFull reports whether there is no room for more causes.
 func (m *machine) causesFull() bool { return len(m.cause)*causeSize > m.causesRoom }
 

@@ -108,10 +108,12 @@ func (m *machine) apply(records []trace.Record, t tables) {
 		// into the old generation, and the events of all other threads in that time
 		// follow with earlier times. Time advances monotonically only for each
 		// goroutine.
-		if r.At-m.now > shortestStill && m.procsRunning > 0 {
-			m.stoodStill(m.now, r.At)
+		if r.At > m.now {
+			if r.At-m.now > shortestStill && m.procsRunning > 0 {
+				m.stoodStill(m.now, r.At)
+			}
+			m.now = r.At
 		}
-		m.now = max(m.now, r.At)
 		m.step(r)
 		if m.kept > m.limit || m.now > m.holdUntil {
 			if m.makeRoom(m.gs.All()) {

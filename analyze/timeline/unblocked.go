@@ -85,7 +85,7 @@ func (m *machine) attributeUnblocked(r *request, g *goroutine, state trace.State
 			return
 		}
 	}
-	extend(&r.Path, g.id, bucket, breakdown.NoPhase, m.causeOf(nil, state, trace.ReasonNone, nil), start, end, nil)
+	extend(&r.Path, g.id, bucket, breakdown.NoPhase, m.causeOfNone(state), start, end, nil)
 }
 
 // mayHaveStopped reports whether the world may have been stopped after a moment.
