@@ -252,7 +252,7 @@ func TestQueriesForStreamAreDropped(t *testing.T) {
 		d := batch{stacks: stackClasses(rules.New(), s.stacks), first: 100, records: s.records}
 		apply(m, &d)
 		s.records = nil
-		for g := range m.gs.All() {
+		for _, g := range m.gs.All() {
 			if g.call != nil {
 				most = max(most, len(g.call.loose))
 			}

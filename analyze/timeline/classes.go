@@ -33,6 +33,7 @@ type class struct {
 	root                             *Root                         // of the goroutines that begin with it
 	birth                            *birth                        // of the last goroutine that began with it
 	older                            *birth                        // of those from before the window that were first seen with it
+	common                           *goroutine                    // of those that have only waited with it; nil for none
 	causes                           [trace.NumStates]reason       // evidence from this stack alone, by state
 	others                           *[trace.NumStates]otherReason // latest evidence from other stacks, while a request waits with this one; may be nil
 	waiting                          int                           // requests that wait with this stack, if it is Bare
@@ -143,7 +144,7 @@ func (m *machine) admit(known []*class, stacks []*trace.Stack) []*class {
 
 // reclassify replaces what the stack means.
 func (c *class) reclassify(as *rules.Class) {
-	c.Class, c.causes = as, [trace.NumStates]reason{}
+	c.Class, c.causes, c.common = as, [trace.NumStates]reason{}, nil
 	c.settle()
 }
 

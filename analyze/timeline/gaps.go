@@ -1,9 +1,7 @@
 package timeline
 
 import (
-	"cmp"
 	"math"
-	"slices"
 
 	"timesink/analyze/trace"
 	"timesink/analyze/trace/byid"
@@ -49,9 +47,13 @@ func (m *machine) interrupt() {
 }
 
 // leave closes everything open at the end of a stretch. It returns the live
-// goroutines by ascending id.
+// goroutines by ascending id, one that is shared for each that shares it.
 func (m *machine) leave() []*goroutine {
-	gs := slices.SortedFunc(m.gs.All(), func(a, b *goroutine) int { return cmp.Compare(a.id, b.id) })
+	ids := m.live()
+	gs := make([]*goroutine, len(ids))
+	for i, id := range ids {
+		gs[i] = m.gs.Find(id)
+	}
 	m.closing(gs)
 	for _, g := range gs {
 		m.attributeOpen(g)

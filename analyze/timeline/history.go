@@ -256,7 +256,7 @@ func endingAfter(past []interval, moment int64) int {
 // makeRoom drops what is kept since the opening of the window. If that is not enough,
 // it also drops the older half of the rest, however old the open waits are; their
 // early parts then remain unknown. It reports whether it had to do the latter.
-func (h *history) makeRoom(live iter.Seq[*goroutine]) (forgot bool) {
+func (h *history) makeRoom(live iter.Seq2[int64, *goroutine]) (forgot bool) {
 	if h.holding() {
 		h.letGo(live)
 	}
@@ -268,7 +268,7 @@ func (h *history) makeRoom(live iter.Seq[*goroutine]) (forgot bool) {
 		horizon += max(1, (h.now-horizon)/2)
 		h.floor = horizon
 		h.forgetDead(horizon)
-		for g := range live {
+		for _, g := range live {
 			h.forget(g, horizon)
 			if g.call != nil {
 				g.call.enough = 0
@@ -338,11 +338,11 @@ func (h *history) hold() {
 func (h *history) holding() bool { return h.holdUntil != math.MaxInt64 }
 
 // letGo stops holding, and drops what no open wait needs.
-func (h *history) letGo(live iter.Seq[*goroutine]) {
+func (h *history) letGo(live iter.Seq2[int64, *goroutine]) {
 	h.holdUntil, h.limit = math.MaxInt64, h.most
 	horizon := h.horizon()
 	h.forgetDead(horizon)
-	for g := range live {
+	for _, g := range live {
 		h.forget(g, horizon)
 		if len(g.past) == 0 {
 			g.past = nil

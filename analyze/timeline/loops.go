@@ -136,7 +136,7 @@ func (m *machine) turn(g *goroutine, n *named, u *unit) {
 // dropTurns drops the units that are open when the head of a loop turns out to be
 // elsewhere. They began in the middle of a turn.
 func (m *machine) dropTurns(n *named) {
-	for g := range m.gs.All() {
+	for _, g := range m.gs.All() {
 		if g.claim == ofLoops && g.memo.(*loop).of == n {
 			m.drop(g)
 		}

@@ -148,7 +148,7 @@ func (m *machine) step(r *trace.Record) {
 		m.end(m.goroutine(r.G), r.At)
 		m.met[r.G] = nil
 	case trace.OpStatus:
-		if !m.idles(r) {
+		if !m.idles(r) && !m.alike(r) {
 			m.status(m.goroutine(r.G), r)
 		}
 	case trace.OpAssistBegin, trace.OpAssistEnd:
@@ -197,11 +197,11 @@ func (m *machine) goroutine(number int32) *goroutine {
 
 func (m *machine) meet(number int32) *goroutine {
 	id := m.ids[number]
-	g := m.gs.Find(id)
+	g := m.find(id)
 	if g == nil {
 		g = &goroutine{id: id, since: m.known, born: m.known, birth: m.birthOf(nil, nil, nil, false), rare: &nothing}
 		g.root.Goroutines++
-		m.follows(g)
+		m.follows(id, g)
 	}
 	m.met[number] = g
 	return g
@@ -273,7 +273,7 @@ func (m *machine) create(r *trace.Record) {
 		parent = m.goroutine(r.Other)
 	}
 	id := m.ids[r.G]
-	if before := m.gs.Find(id); before != nil {
+	if before := m.find(id); before != nil {
 		m.end(before, r.At) // its end was lost
 		if parent == before {
 			parent = nil
@@ -284,7 +284,7 @@ func (m *machine) create(r *trace.Record) {
 	if g.state == trace.StateRunnable {
 		m.ready++
 	}
-	m.follows(g)
+	m.follows(id, g)
 	m.met[r.G] = g
 	if g.created != nil {
 		g.created.births++

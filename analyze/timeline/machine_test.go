@@ -255,7 +255,7 @@ func TestRandomRecordsAddUp(t *testing.T) {
 func checkKept(t *testing.T, m *machine) {
 	t.Helper()
 	kept, weight := 0, int64(0)
-	for g := range m.gs.All() {
+	for _, g := range m.gs.All() {
 		kept += g.holds()
 		weight += goroutineSize + int64(len(g.early))*intervalSize
 		if r := m.served(g); r != nil {

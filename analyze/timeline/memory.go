@@ -109,9 +109,9 @@ func (m *machine) bound(s shares) {
 	m.mostCalls = int(s.open / 16 / callSize)
 }
 
-// follows counts a goroutine that the machine now follows.
-func (m *machine) follows(g *goroutine) {
-	m.gs.Add(g.id, g)
+// follows counts the goroutine with an id, which the machine now follows.
+func (m *machine) follows(id int64, g *goroutine) {
+	m.gs.Add(id, g)
 	m.weight += goroutineSize
 }
 
@@ -207,7 +207,7 @@ func (m *machine) idles(r *trace.Record) bool {
 // following goroutines.
 func (m *machine) relieve() {
 	m.deliverHeld()
-	for g := range m.gs.All() {
+	for _, g := range m.gs.All() {
 		if r := m.served(g); r != nil {
 			m.condense(r)
 		}
@@ -298,7 +298,11 @@ func (m *machine) evict(target int64) {
 		}
 		return 2
 	}
-	gs := slices.Collect(m.gs.All())
+	m.part()
+	gs := make([]*goroutine, 0, m.gs.Len())
+	for _, g := range m.gs.All() {
+		gs = append(gs, g)
+	}
 	slices.SortFunc(gs, func(a, b *goroutine) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.since, b.since), cmp.Compare(a.id, b.id))
 	})

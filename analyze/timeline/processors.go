@@ -12,7 +12,7 @@ func (m *machine) sample(r *trace.Record) {
 	class := m.stacks[r.Stack]
 	var g *goroutine
 	if r.G >= 0 {
-		g = m.gs.Find(m.ids[r.G])
+		g = m.find(m.ids[r.G])
 	}
 	m.profiled(g, class, r.At)
 	if g == nil {

@@ -91,12 +91,12 @@ func (t *Table[T]) Remove(id int64) {
 // Len returns the number of things.
 func (t *Table[T]) Len() int { return t.used }
 
-// All yields all things, in no particular order. The table must not change during the
-// iteration.
-func (t *Table[T]) All() iter.Seq[*T] {
-	return func(yield func(*T) bool) {
+// All yields all things with their ids, in no particular order. The table must not change
+// during the iteration.
+func (t *Table[T]) All() iter.Seq2[int64, *T] {
+	return func(yield func(int64, *T) bool) {
 		for _, s := range t.slots {
-			if s.thing != nil && !yield(s.thing) {
+			if s.thing != nil && !yield(s.id, s.thing) {
 				return
 			}
 		}
