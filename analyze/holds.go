@@ -65,8 +65,9 @@ type deed struct {
 // addHolds adds what a complete request did while it held a connection.
 func (e *endpoint) addHolds(r *breakdown.Request) {
 	h := holding{e: e, pending: e.deeds[:0]}
-	for i := range r.Path {
-		if s := &r.Path[i]; s.Start >= r.Condensed {
+	path := r.Path
+	for i := range path {
+		if s := &path[i]; s.Start >= r.Condensed {
 			h.step(s)
 		}
 	}

@@ -26,8 +26,9 @@ type bracket struct {
 // addLone adds the transactions of a complete request that make a single call.
 func (e *endpoint) addLone(r *breakdown.Request) {
 	var b bracket
-	for i := range r.Path {
-		s := &r.Path[i]
+	path := r.Path
+	for i := range path {
+		s := &path[i]
 		if s.Bucket != breakdown.DB || s.Start < r.Condensed || s.Phase.Stage() != breakdown.Asking || rules.OneWriter(s.Cause.System) {
 			continue // a database in the process takes no round trips
 		}

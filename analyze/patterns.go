@@ -16,6 +16,7 @@ type patterns struct {
 	serials     [breakdown.NumBuckets]int64 // see addSerial
 	retried     map[retry]*retrying
 	shields     map[breakdown.Frame]*shield // by the cache's call site
+	yields      bool                        // a request has yielded its processor, so there may be
 	spins       map[*breakdown.Cause]*spinning
 	lones       map[breakdown.Frame]*loneSum // by where the transaction begins
 }
@@ -75,7 +76,9 @@ func (s *retrying) merge(o *retrying) {
 
 // addPatterns adds a complete request.
 func (e *endpoint) addPatterns(r *breakdown.Request) {
-	e.addSpins(r)
+	if e.yields {
+		e.addSpins(r)
+	}
 	if len(r.Calls) == 0 {
 		return
 	}
@@ -143,8 +146,9 @@ func (e *endpoint) addSerial(r *breakdown.Request) {
 // no other call in between or beside them.
 func (e *endpoint) addRetried(r *breakdown.Request) {
 	next, last, busy := 0, -1, int64(0)
-	for i := range r.Path {
-		s := &r.Path[i]
+	path := r.Path
+	for i := range path {
+		s := &path[i]
 		if s.Bucket != breakdown.Sleep || s.Cause.Timer != "" || s.Start < r.Condensed {
 			continue
 		}

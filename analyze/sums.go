@@ -330,14 +330,15 @@ func (e *endpoint) record(h *breakdown.Histogram, ns int64) {
 
 // addPath adds a request's path and returns its time in each bucket.
 func (e *endpoint) addPath(r *breakdown.Request) (spent [breakdown.NumBuckets]int64) {
-	first := 0 // the calls before it have ended
-	for i := range r.Path {
-		s := &r.Path[i]
-		spent[s.Bucket] += s.End - s.Start
+	path, first := r.Path, 0 // the calls before it have ended
+	for i := range path {
+		s := &path[i]
+		length := s.End - s.Start
+		spent[s.Bucket] += length
 		b := &e.buckets[s.Bucket]
-		b.phases[s.Phase] += s.End - s.Start
-		e.spellOf(b, s).add(s.End - s.Start)
-		if s.End-s.Start >= longWait {
+		b.phases[s.Phase] += length
+		e.spellOf(b, s).add(length)
+		if length >= longWait {
 			e.addEnded(s)
 		}
 		if s.Bucket.External() {
@@ -396,6 +397,9 @@ func (e *endpoint) spellOf(b *bucketSums, s *breakdown.Segment) *spell {
 	}
 	if s.Bucket == breakdown.Sleep && cause.Timer != "" {
 		b.addSystem(cause.Timer)
+	}
+	if s.Bucket == breakdown.Scheduler && rules.Yields(cause.Stack) {
+		e.yields = true
 	}
 	if b.causes == nil {
 		b.causes = map[*breakdown.Cause]*spell{}
@@ -467,18 +471,18 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 // ran beside it on other goroutines. If the bucket were free, the request would wait
 // for them instead.
 func (e *endpoint) addShadows(r *breakdown.Request) {
-	first := 0 // the calls before it have ended
-	for i := range r.Path {
-		s := &r.Path[i]
+	path, calls := r.Path, r.Calls // without those that have ended
+	for i := range path {
+		s := &path[i]
 		at := s.Start
 		if at < r.Condensed {
 			continue // the order is lost, so nothing is known to run beside it
 		}
-		for first < len(r.Calls) && r.Calls[first].End <= at {
-			first++
+		for len(calls) > 0 && calls[0].End <= at {
+			calls = calls[1:]
 		}
-		for j := first; j < len(r.Calls); j++ {
-			c := &r.Calls[j]
+		for j := range calls {
+			c := &calls[j]
 			if c.Start >= s.End {
 				break
 			}

@@ -373,12 +373,14 @@ func (r *Request) Check() error {
 		if s.Bucket >= NumBuckets || s.Phase >= NumPhases {
 			return fmt.Errorf("request on goroutine %d: segment %d has bucket %d, phase %d", r.Goroutine, i, s.Bucket, s.Phase)
 		}
-		behind := int64(0)
-		for _, b := range s.Behind {
-			behind += b.Time
-		}
-		if behind > s.End-s.Start {
-			return fmt.Errorf("request on goroutine %d: segment %d of %d ns has %d ns behind holders", r.Goroutine, i, s.End-s.Start, behind)
+		if len(s.Behind) > 0 {
+			behind := int64(0)
+			for _, b := range s.Behind {
+				behind += b.Time
+			}
+			if behind > s.End-s.Start {
+				return fmt.Errorf("request on goroutine %d: segment %d of %d ns has %d ns behind holders", r.Goroutine, i, s.End-s.Start, behind)
+			}
 		}
 		spent[s.Bucket] += s.End - s.Start
 		at = s.End

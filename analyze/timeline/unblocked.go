@@ -23,18 +23,19 @@ func (m *machine) closeUnblocked(g *goroutine, at int64) {
 	}
 	r := m.worksFor(g)
 	m.accountUnblocked(r, g, state == trace.StateRunning, since, at)
-	if r == nil {
-		iv := interval{start: since, end: at, state: state}
-		m.mayBe(g, &iv)
-		if m.units {
-			g.runs(&iv)
-		}
-	} else {
+	switch {
+	case r != nil:
 		if r.g == g {
 			m.attributeUnblocked(r, g, state, since, at)
 		}
 		if r.parts() >= r.weighAt {
 			m.weigh(r)
+		}
+	case m.units || g.claim == unseen || g.early != nil: // as hardly any
+		iv := interval{start: since, end: at, state: state}
+		m.mayBe(g, &iv)
+		if m.units {
+			g.runs(&iv)
 		}
 	}
 	if iv := m.keep(g, since); iv != nil {
