@@ -39,7 +39,7 @@ var storeRows = []row{
 	{service: "eight connections to memcached kept for eight clients", also: []string{"other-side"}, needs: []string{"slow memcached"}, load: []clients{{number: 8}}, open: handled(openMemcached(8))},
 	{service: "twelve commands at once by two connections", plants: "pool-too-small", also: []string{"other-side"}, needs: []string{"distant redis"}, open: handled(openManyAtOnce(2))},
 	{service: "twelve commands at once by enough connections", also: []string{"other-side"}, needs: []string{"distant redis"}, open: handled(openManyAtOnce(32))},
-	{service: "a script that keeps Redis busy", plants: "other-side", also: []string{"saturated-side"}, needs: []string{"redis"}, load: []clients{{number: 1, path: "/report"}, {number: 4, path: "/item"}}, open: openScript},
+	{service: "a script that keeps Redis busy", plants: "behind-long-calls", also: []string{"saturated-side"}, needs: []string{"redis"}, load: []clients{{number: 1, path: "/report"}, {number: 4, path: "/item"}}, open: openScript},
 	{service: "a cache that saves what it drops under its lock", plants: "lock-held-across-call", needs: []string{"distant redis"}, load: six, open: handled(openEvicting)},
 	{service: "a cache whose old entries are looked for under its lock", plants: "tail", slowly: true, also: []string{"lock-contended", "lock-held-across-call", "other-side", "no-processor", "processors-held"}, needs: []string{"http"}, load: six, open: handled(openJanitor)},
 	{service: "ten messages confirmed one after another", plants: "synchronous-produce", also: []string{"many-queries", "sequential-calls", "other-side"}, needs: []string{"amqp"}, open: handled(openConfirmed(false))},

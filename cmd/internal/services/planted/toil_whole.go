@@ -52,7 +52,7 @@ var toilRows = []row{
 	{service: "a picture scaled pixel by pixel", plants: "cpu-own-code", also: []string{"allocation"}, load: one, open: handled(openScaling)},
 	{service: "a stack trace for each failure", plants: "cpu-own-code", also: []string{"allocation"}, load: one, open: handled(openTracing)},
 	{service: "a map of large values", plants: "cpu-own-code", load: one, open: handled(openLargeValues)},
-	{service: "a number of many digits", plants: "cpu-own-code", load: one, open: handled(openDigits)},
+	{service: "a number of many digits", plants: "cpu-own-code", also: []string{"allocation"}, load: one, open: handled(openDigits)},
 	{service: "a deep copy by reflection", plants: "cpu-own-code", also: []string{"allocation", "gc-pressure"}, load: one, open: handled(openCopying)},
 	{service: "keys that are formatted", plants: "cpu-own-code", also: []string{"allocation"}, load: one, open: handled(openKeyed)},
 	{service: "a list sorted by dates that are parsed again and again", plants: "cpu-own-code", load: one, open: handled(openDated)},
