@@ -58,6 +58,7 @@ func lookFor(answers <-chan error) error {
 		select {
 		case err := <-answers:
 			return err
+		//lint:ignore SA5004 that it spins is what is planted
 		default:
 		}
 	}
