@@ -3,26 +3,14 @@
 package main
 
 import (
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/bradfitz/gomemcache/memcache"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/nats-io/nats.go"
-	amqp "github.com/rabbitmq/amqp091-go"
 	goredis "github.com/redis/go-redis/v9"
-	"golang.org/x/sync/errgroup"
 
 	"timesink/cmd/internal/services/scenario"
 )
@@ -100,231 +88,6 @@ func awaitNews(ctx context.Context, pool *pgxpool.Pool) error {
 	return err
 }
 
-func openPopped(ctx context.Context, env scenario.Env) (work, error) {
-	client := goredis.NewClient(&goredis.Options{Addr: env["redis"]})
-	context.AfterFunc(ctx, func() { client.Close() })
-	go every(ctx, 10*time.Millisecond, func() { client.LPush(ctx, "jobs", "one") })
-	return func(ctx context.Context) error { return popJob(ctx, client) }, nil
-}
-
-func popJob(ctx context.Context, client *goredis.Client) error {
-	return client.BRPop(ctx, 10*time.Second, "jobs").Err()
-}
-
-func openNextMessage(ctx context.Context, env scenario.Env) (work, error) {
-	conn, err := nats.Connect(env["nats"])
-	if err != nil {
-		return nil, err
-	}
-	context.AfterFunc(ctx, conn.Close)
-	sub, err := conn.QueueSubscribeSync("jobs", "all")
-	if err != nil {
-		return nil, err
-	}
-	go every(ctx, 10*time.Millisecond, func() { conn.Publish("jobs", []byte("one")) })
-	return func(ctx context.Context) error { return nextJob(sub) }, nil
-}
-
-func nextJob(sub *nats.Subscription) error {
-	_, err := sub.NextMsg(10 * time.Second)
-	return err
-}
-
-func openMemcached(idle int) func(context.Context, scenario.Env) (work, error) {
-	return func(ctx context.Context, env scenario.Env) (work, error) {
-		client := memcache.New(env["memcached"] + env["slow memcached"])
-		client.MaxIdleConns, client.Timeout = idle, 10*time.Second
-		if err := client.Set(&memcache.Item{Key: "item", Value: []byte("value")}); err != nil {
-			return nil, err
-		}
-		return func(context.Context) error {
-			_, err := client.Get("item")
-			return err
-		}, nil
-	}
-}
-
-func openManyAtOnce(most int) func(context.Context, scenario.Env) (work, error) {
-	return func(ctx context.Context, env scenario.Env) (work, error) {
-		client := goredis.NewClient(&goredis.Options{Addr: env["distant redis"], PoolSize: most, PoolTimeout: time.Minute})
-		context.AfterFunc(ctx, func() { client.Close() })
-		return func(ctx context.Context) error {
-			all, ctx := errgroup.WithContext(ctx)
-			for n := range 12 {
-				all.Go(func() error { return client.Set(ctx, "item:"+strconv.Itoa(n), n, 0).Err() })
-			}
-			return all.Wait()
-		}, nil
-	}
-}
-
-func openScript(ctx context.Context, env scenario.Env) (http.Handler, error) {
-	client := goredis.NewClient(&goredis.Options{Addr: env["redis"]})
-	context.AfterFunc(ctx, func() { client.Close() })
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /report", func(w http.ResponseWriter, r *http.Request) {
-		scenario.Answer(w, client.Eval(r.Context(), "local n = 0; for i = 1, 1000000 do n = n + i end; return n", nil).Err())
-	})
-	mux.HandleFunc("GET /item", func(w http.ResponseWriter, r *http.Request) {
-		scenario.Answer(w, client.Set(r.Context(), "item", 1, 0).Err())
-	})
-	return mux, nil
-}
-
-// A cache of few entries saves those that it drops.
-type savingCache struct {
-	mu     sync.Mutex
-	order  []string
-	client *goredis.Client
-}
-
-func openEvicting(ctx context.Context, env scenario.Env) (work, error) {
-	c := &savingCache{client: goredis.NewClient(&goredis.Options{Addr: env["distant redis"]})}
-	context.AfterFunc(ctx, func() { c.client.Close() })
-	return c.add, nil
-}
-
-func (c *savingCache) add(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.order = append(c.order, "item")
-	if len(c.order) < 10 {
-		return nil
-	}
-	oldest := c.order[0]
-	c.order = c.order[1:]
-	return c.save(ctx, oldest)
-}
-
-func (c *savingCache) save(ctx context.Context, item string) error {
-	return c.client.Set(ctx, item, "value", 0).Err()
-}
-
-// A cleaned cache is scanned for old entries now and then.
-type cleanedCache struct {
-	mu    sync.Mutex
-	until map[int]time.Time
-}
-
-func openJanitor(ctx context.Context, env scenario.Env) (work, error) {
-	c := &cleanedCache{until: map[int]time.Time{}}
-	for n := range 1_000_000 {
-		c.until[n] = time.Now().Add(time.Hour)
-	}
-	go every(ctx, 500*time.Millisecond, c.deleteOld)
-	client, url := roomy(), "http://"+env["http"]+"?wait=2ms&rest=0s&size=200"
-	return func(ctx context.Context) error {
-		c.has(7)
-		return get(ctx, client, url)
-	}, nil
-}
-
-func (c *cleanedCache) has(n int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.until[n].After(time.Now())
-}
-
-func (c *cleanedCache) deleteOld() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	for n, until := range c.until {
-		if until.Before(now) {
-			delete(c.until, n)
-		}
-	}
-}
-
-// openChannels opens as many channels with confirms until the context ends.
-func openChannels(ctx context.Context, address string, number int) (chan *amqp.Channel, error) {
-	conn, err := amqp.Dial("amqp://guest:guest@" + address)
-	if err != nil {
-		return nil, err
-	}
-	context.AfterFunc(ctx, func() { conn.Close() })
-	channels := make(chan *amqp.Channel, number)
-	for range number {
-		c, err := conn.Channel()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := c.QueueDeclare("events", false, true, false, false, amqp.Table{"x-max-length": 10}); err != nil {
-			return nil, err
-		}
-		if err := c.Confirm(false); err != nil {
-			return nil, err
-		}
-		channels <- c
-	}
-	return channels, nil
-}
-
-func publishEvent(ctx context.Context, c *amqp.Channel) (*amqp.DeferredConfirmation, error) {
-	return c.PublishWithDeferredConfirmWithContext(ctx, "", "events", false, false, amqp.Publishing{Body: []byte("event")})
-}
-
-func publishConfirmed(ctx context.Context, c *amqp.Channel) error {
-	confirm, err := publishEvent(ctx, c)
-	if err != nil {
-		return err
-	}
-	_, err = confirm.WaitContext(ctx)
-	return err
-}
-
-func openConfirmed(atOnce bool) func(context.Context, scenario.Env) (work, error) {
-	return func(ctx context.Context, env scenario.Env) (work, error) {
-		channels, err := openChannels(ctx, env["amqp"], 4)
-		if err != nil {
-			return nil, err
-		}
-		return func(ctx context.Context) error {
-			c := <-channels
-			defer func() { channels <- c }()
-			if atOnce {
-				return publishAll(ctx, c)
-			}
-			for range 10 {
-				if err := publishConfirmed(ctx, c); err != nil {
-					return err
-				}
-			}
-			return nil
-		}, nil
-	}
-}
-
-func publishAll(ctx context.Context, c *amqp.Channel) error {
-	var confirms []*amqp.DeferredConfirmation
-	for range 10 {
-		confirm, err := publishEvent(ctx, c)
-		if err != nil {
-			return err
-		}
-		confirms = append(confirms, confirm)
-	}
-	for _, confirm := range confirms {
-		if _, err := confirm.WaitContext(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func openSharedChannel(ctx context.Context, env scenario.Env) (work, error) {
-	channels, err := openChannels(ctx, env["amqp"], 1)
-	if err != nil {
-		return nil, err
-	}
-	c, mu := <-channels, sync.Mutex{}
-	return func(ctx context.Context) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return publishConfirmed(ctx, c)
-	}, nil
-}
-
 // An outbox keeps messages in a table until a relay has sent them.
 type outbox struct {
 	pool    *pgxpool.Pool
@@ -381,157 +144,6 @@ func (o *outbox) relay(ctx context.Context) {
 			time.Sleep(40 * time.Millisecond)
 		}
 	}
-}
-
-func openFanIn(ctx context.Context, env scenario.Env) (work, error) {
-	pool, err := openPostgres(ctx, env, 8)
-	if err != nil {
-		return nil, err
-	}
-	events := make(chan string)
-	go storeEvents(ctx, pool, events)
-	return func(ctx context.Context) error {
-		for range 3 {
-			events <- "seen"
-		}
-		return nil
-	}, nil
-}
-
-func storeEvents(ctx context.Context, pool *pgxpool.Pool, events <-chan string) {
-	for event := range events {
-		pool.Exec(ctx, "SELECT pg_sleep(0.002), $1::text", event)
-	}
-}
-
-func openKinds(ctx context.Context, env scenario.Env) (http.Handler, error) {
-	jobs := make(chan func())
-	for range 3 {
-		go runJobs(jobs)
-	}
-	client, url := roomy(), "http://"+env["http"]
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
-		scenario.Answer(w, inJob(jobs, func() error { return get(r.Context(), client, url+"?wait=40ms&rest=0s&size=200") }))
-	})
-	mux.HandleFunc("GET /quick", func(w http.ResponseWriter, r *http.Request) {
-		scenario.Answer(w, inJob(jobs, func() error { return get(r.Context(), client, url+"?wait=1ms&rest=0s&size=200") }))
-	})
-	return mux, nil
-}
-
-func runJobs(jobs <-chan func()) {
-	for job := range jobs {
-		job()
-	}
-}
-
-func inJob(jobs chan<- func(), do func() error) error {
-	done := make(chan error, 1)
-	jobs <- func() { done <- do() }
-	return <-done
-}
-
-func openOnce(ctx context.Context, env scenario.Env) (work, error) {
-	pool, err := openPostgres(ctx, env, 8)
-	if err != nil {
-		return nil, err
-	}
-	load := sync.OnceValue(func() error { return loadTable(ctx, pool) })
-	client, url := roomy(), "http://"+env["http"]+"?wait=2ms&rest=0s&size=200"
-	return func(ctx context.Context) error {
-		if err := load(); err != nil {
-			return err
-		}
-		return get(ctx, client, url)
-	}, nil
-}
-
-func loadTable(ctx context.Context, pool *pgxpool.Pool) error {
-	for range 100 {
-		if _, err := pool.Exec(ctx, "SELECT pg_sleep(0.005)"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A rotatedLog is compressed when it has enough lines.
-type rotatedLog struct {
-	mu    sync.Mutex
-	dir   string
-	f     *os.File
-	lines int
-}
-
-func openRotated(_ context.Context, env scenario.Env) (work, error) {
-	f, err := os.Create(filepath.Join(env["folder"], "log"))
-	if err != nil {
-		return nil, err
-	}
-	l := &rotatedLog{dir: env["folder"], f: f}
-	client, url := roomy(), "http://"+env["http"]+"?wait=2ms&rest=0s&size=200"
-	return func(ctx context.Context) error {
-		if err := get(ctx, client, url); err != nil {
-			return err
-		}
-		return l.print(strings.Repeat("a line of the log ", 100))
-	}, nil
-}
-
-func (l *rotatedLog) print(line string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lines++; l.lines%1000 == 0 {
-		if err := l.rotate(); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintln(l.f, line)
-	return err
-}
-
-func (l *rotatedLog) rotate() error {
-	data, err := os.ReadFile(l.f.Name())
-	if err != nil {
-		return err
-	}
-	old, err := os.Create(filepath.Join(l.dir, "log.gz"))
-	if err != nil {
-		return err
-	}
-	z, err := gzip.NewWriterLevel(old, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
-	for range 4 {
-		z.Write(data)
-	}
-	return errors.Join(z.Close(), old.Close(), l.f.Truncate(0))
-}
-
-// A savedState is written to a file at each change.
-type savedState struct {
-	mu   sync.Mutex
-	path string
-	n    map[string]int
-}
-
-func openState(_ context.Context, env scenario.Env) (work, error) {
-	s := &savedState{path: filepath.Join(env["folder"], "state.json"), n: map[string]int{}}
-	return func(context.Context) error { return s.count("visits") }, nil
-}
-
-func (s *savedState) count(what string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n[what]++
-	f, err := os.Create(s.path + ".new")
-	if err != nil {
-		return err
-	}
-	err = json.NewEncoder(f).Encode(s.n)
-	return errors.Join(err, f.Sync(), f.Close(), os.Rename(s.path+".new", s.path))
 }
 
 func openCursor(number int) func(context.Context, scenario.Env) (work, error) {
@@ -674,20 +286,18 @@ func openTriedLock(ctx context.Context, env scenario.Env) (work, error) {
 		return nil, err
 	}
 	client, url := roomy(), "http://"+env["http"]+"?wait=8ms&rest=0s&size=200"
-	return func(ctx context.Context) error {
-		c, err := pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer c.Release()
+	locked := func(ctx context.Context, c *pgxpool.Conn) error {
 		if err := tryLock(ctx, c); err != nil {
 			return err
 		}
 		if err := get(ctx, client, url); err != nil {
 			return err
 		}
-		_, err = c.Exec(ctx, "SELECT pg_advisory_unlock(11)")
+		_, err := c.Exec(ctx, "SELECT pg_advisory_unlock(11)")
 		return err
+	}
+	return func(ctx context.Context) error {
+		return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return locked(ctx, c) })
 	}, nil
 }
 
@@ -699,23 +309,4 @@ func tryLock(ctx context.Context, c *pgxpool.Conn) error {
 		}
 		time.Sleep(3 * time.Millisecond)
 	}
-}
-
-func openLargeValue(ctx context.Context, env scenario.Env) (work, error) {
-	client := goredis.NewClient(&goredis.Options{Addr: env["redis"]})
-	context.AfterFunc(ctx, func() { client.Close() })
-	value, err := json.Marshal(newList(4000).items)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context) error { return readList(ctx, client) }, client.Set(ctx, "list", value, 0).Err()
-}
-
-func readList(ctx context.Context, client *goredis.Client) error {
-	value, err := client.Get(ctx, "list").Bytes()
-	if err != nil {
-		return err
-	}
-	var items []map[string]any
-	return json.Unmarshal(value, &items)
 }
