@@ -39,6 +39,11 @@ func ids(list []breakdown.Explanation) (out []string) {
 	return out
 }
 
+// shown returns the ids of the causes that are shown.
+func shown(list []breakdown.Explanation) []string {
+	return ids(slices.DeleteFunc(list, func(x breakdown.Explanation) bool { return !x.Shown }))
+}
+
 // A pool that two endpoints wait for is one cause, which accounts for the time of both.
 func TestAPoolOfSeveralEndpointsIsOneCause(t *testing.T) {
 	spent := map[breakdown.Bucket]int64{breakdown.DB: 40 * ms, breakdown.CPU: ms}
@@ -188,13 +193,7 @@ func TestCallsThatAreRepeatedAreNoList(t *testing.T) {
 		{"a pause before others", breakdown.Frame{Function: "main.other"}, []string{"retries", "many-queries"}},
 	} {
 		evidence := diagnosis.Evidence{Ways: []diagnosis.Way{tries}, Sleeps: []diagnosis.Sleep{{Site: breakdown.Frame{Function: "main.pause"}, Called: "time.Sleep", Time: 40 * ms, Retried: 40 * ms, Again: c.again}}}
-		var got []string
-		for _, x := range diagnoseOne(e, evidence) {
-			if x.Shown {
-				got = append(got, x.ID)
-			}
-		}
-		if !slices.Equal(got, c.want) {
+		if got := shown(diagnoseOne(e, evidence)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -237,13 +236,7 @@ func TestPings(t *testing.T) {
 		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.DB: 8 * ms, breakdown.CPU: ms}, breakdown.PhaseTime{Phase: breakdown.Query, Mean: 8 * ms})
 		var evidence diagnosis.Evidence
 		evidence.Ways, evidence.Serial[breakdown.DB] = c.ways, 4*ms
-		var got []string
-		for _, x := range diagnoseOne(e, evidence) {
-			if x.Shown {
-				got = append(got, x.ID)
-			}
-		}
-		if !slices.Equal(got, c.want) {
+		if got := shown(diagnoseOne(e, evidence)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
