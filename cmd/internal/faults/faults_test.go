@@ -42,8 +42,10 @@ type row struct {
 }
 
 const (
-	// usualRoom is the memory that a fault may cost, in bytes.
-	usualRoom = 48 << 20
+	// usualRoom is the memory that a fault may cost, in bytes: the 32 MB below which the
+	// command does not collect its heap, which a sound capture hardly touches, and what
+	// it reads.
+	usualRoom = 32_000_000 + 24<<20
 	// patience is how many times longer than a run without a fault each row may take,
 	// apart from its waits. Rows run in parallel.
 	patience = 12
