@@ -56,7 +56,7 @@ func (loops) show(m *machine, g *goroutine, at int64, c *class, state trace.Stat
 func (m *machine) atHead(g *goroutine, at int64, c *class, state trace.State) {
 	r := m.served(g)
 	switch {
-	case g.stopped(state):
+	case g.stopped(state), state == trace.StateRunnable: // it was stopped here, before, during or after a read
 	case state == trace.StateWaiting:
 		if r != nil && r.arrival == arrived {
 			m.done(g, at, false)

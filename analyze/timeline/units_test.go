@@ -64,3 +64,45 @@ func TestMarkedUnits(t *testing.T) {
 		}
 	}
 }
+
+// A goroutine that is stopped while it reads the next message has found none yet, and the
+// read that follows may wait.
+func TestAStopWhileALoopReadsIsNoMessage(t *testing.T) {
+	const read, work = 1, 2
+	stacks := []string{"", "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).ReadString < main.serve", "time.Sleep < main.work < main.serve"}
+	table := rules.New()
+	table.Units(regexp.MustCompile(`^main\.serve$`))
+	to := func(at int64, state trace.State, reason trace.Reason, stack int32) trace.Record {
+		return trace.Record{At: at, Op: trace.OpState, G: 5, Other: -1, State: state, Reason: reason, Stack: stack}
+	}
+	records := []trace.Record{
+		{At: 100, Op: trace.OpCreate, G: 5, Other: -1, State: trace.StateRunnable, Stack2: read},
+		to(110, trace.StateRunning, trace.ReasonNone, 0),
+	}
+	var want [][2]int64
+	for at := int64(1000); at < 10_000; at += 1000 {
+		records = append(records,
+			to(at, trace.StateWaiting, trace.ReasonNetwork, read),
+			trace.Record{At: at + 100, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunnable},
+			to(at+110, trace.StateRunning, trace.ReasonNone, 0),
+			to(at+120, trace.StateSyscall, trace.ReasonNone, read),
+			to(at+130, trace.StateRunning, trace.ReasonNone, 0),
+			to(at+140, trace.StateRunnable, trace.ReasonNone, read), // preempted
+			to(at+150, trace.StateRunning, trace.ReasonNone, 0),
+			to(at+160, trace.StateWaiting, trace.ReasonSleep, work),
+			trace.Record{At: at + 500, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunning},
+			to(at+600, trace.StateSyscall, trace.ReasonNone, read),
+			to(at+610, trace.StateRunning, trace.ReasonNone, 0),
+			to(at+620, trace.StateRunnable, trace.ReasonNone, read),
+			to(at+630, trace.StateRunning, trace.ReasonNone, 0),
+		)
+		want = append(want, [2]int64{at + 100, at + 600})
+	}
+	var got [][2]int64
+	m := newMachine(table, func(r *breakdown.Request) { got = append(got, [2]int64{r.Start, r.End}) })
+	apply(m, &batch{stacks: stackClasses(table, stacks), first: 100, records: records})
+	m.finish()
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
