@@ -16,12 +16,14 @@ var ofConsumers = claimOf(consumers{})
 // happens between two idle fetches: it begins when the goroutine receives something
 // it waited for, and ends when it asks for more. A fetch that finds something already
 // there is visible only if it wakes another goroutine or enters the kernel. Whatever
-// is taken without either belongs to the unit before.
+// is taken without either belongs to the unit before, unless a library calls the service
+// back for each: see turning.
 type consumer struct {
 	idle  *class // how it waits, if its waker and not its stack identifies it
 	given bool   // it received something, and still waits in its library
 	unit  string // the function that processes the unit
 	kind  string
+	turning
 }
 
 func (consumers) claims(c *class) (starting, showing bool) {
@@ -53,6 +55,9 @@ func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.
 		case c.Role == rules.Callback && k.unit == "":
 			m.drop(g) // the library calls itself back
 		default:
+			if c.Role == rules.Callback && c.Served && k.comesBack(c, state) {
+				r = m.nextTurn(g, at)
+			}
 			r.arrival = arrived
 			r.prove(isRequest)
 			r.note(c)
@@ -60,6 +65,7 @@ func (consumers) show(m *machine, g *goroutine, at int64, c *class, state trace.
 	case state == trace.StateWaiting:
 		k.given = r != nil && r.arrival == wasGiven && !awaits(g.reason)
 		if r != nil && !k.given && (r.arrival == wasGiven || r.arrival == arrived) {
+			k.rests(r)
 			m.done(g, at, false)
 		}
 		m.drop(g)
@@ -175,6 +181,7 @@ func (consumers) resume(m *machine, g *goroutine, w wakeup) {
 	}
 	r := m.unit(g, w.at)
 	r.arrival = onlyRead
+	k.restarts()
 	if k.given || awaits(w.reason) && w.waker != nil && !w.waker.timed && !waited.Gathers {
 		r.give()
 	}

@@ -212,7 +212,12 @@ func (c *class) precedes(o *class) bool {
 	if pause(c) != pause(o) {
 		return pause(o)
 	}
-	a, b := c.way(), o.way()
+	return earlier(c.way(), o.way())
+}
+
+// earlier reports whether one way into a function leaves it at an earlier line than another,
+// as far as both have the same functions.
+func earlier(a, b []breakdown.Frame) bool {
 	for i := 1; i <= min(len(a), len(b)); i++ {
 		x, y := a[len(a)-i], b[len(b)-i]
 		switch {
