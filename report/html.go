@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 
 	"timesink/analyze/breakdown"
 )
@@ -33,6 +34,15 @@ func HTML(w io.Writer, b *breakdown.Breakdown, specimens []breakdown.Specimen, o
 	b = Worded(b)
 	p, charts := newReportPage(b, specimens, min(top(b, o.Top), len(b.Endpoints)))
 	return p.writeTo(w, "report.html", charts, p)
+}
+
+// flag is an option of the command in a sentence.
+var flag = regexp.MustCompile(`--[a-z][a-z-]*`)
+
+// unbroken returns a text in which no line ends inside the name of a flag: browsers break
+// lines at hyphens.
+func unbroken(text string) template.HTML {
+	return template.HTML(flag.ReplaceAllString(template.HTMLEscapeString(text), `<span class="flag">$0</span>`))
 }
 
 // asset returns one of the bundler's outputs, which every page contains.
@@ -73,7 +83,7 @@ func (f *frame) writeTo(w io.Writer, name string, charts, page any) error {
 	policy := fmt.Sprintf("default-src 'none'; script-src 'sha256-%s'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", checksum(script), checksum(style))
 	f.Policy = template.HTML(`<meta http-equiv="Content-Security-Policy" content="` + policy + `">`)
 	f.Patterns, f.Style, f.Script, f.Data = bucketPatterns(), template.CSS(style), template.JS(script), template.JS(escapeUnprintable(data))
-	t, err := template.ParseFS(web, "web/parts.html", "web/"+name)
+	t, err := template.New(name).Funcs(template.FuncMap{"unbroken": unbroken}).ParseFS(web, "web/parts.html", "web/"+name)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}
