@@ -6,7 +6,7 @@ var patternEntries = []Entry{
 		ID:          "awaited-message",
 		Finding:     true,
 		Means:       "Requests wait for a message that nobody has sent yet: a notification, an element of a list, the next message of a subscription. The system that passes it on is not slow.",
-		Told:        "Requests call a client's function that waits for messages, and that takes the largest part of their time.",
+		Told:        "Requests call a client's function that waits for messages, or wait for the answer to one that they sent, and that takes the largest part of their time.",
 		FalseAlarms: "A long poll does what it is for.",
 		Try:         "find out who sends the message, and what it does until then; a request that need not wait can look once and return",
 		Check:       "the time per request falls if messages are sent more often, and not if the other system gets faster",

@@ -38,6 +38,7 @@ var queues = []Rule{
 
 	// AMQP 0.9.1: RabbitMQ.
 	{Func: "github.com/rabbitmq/amqp091-go.(*Channel).Get", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "amqp", Whole: true},
+	{Func: "github.com/rabbitmq/amqp091-go.(*consumers).", Bucket: breakdown.Queue, Phase: breakdown.Fetch, System: "amqp", Default: true},
 	{Func: "github.com/rabbitmq/amqp091-go.Delivery.", Bucket: breakdown.Queue, Phase: breakdown.Commit, System: "amqp"},
 	{Func: "github.com/rabbitmq/amqp091-go.", Bucket: breakdown.Queue, Phase: breakdown.Produce, System: "amqp", Default: true, Whole: true},
 

@@ -98,7 +98,7 @@ var queueCases = []tableCase{
 		"queue/commit amqp whole-answer at main.(*Worker).Run"},
 	{"deliveries are ranged over", "runtime.chanrecv2 < " + consume, "at main.(*Worker).Run"},
 	{"a delivery is handed out", "runtime.selectgo < github.com/rabbitmq/amqp091-go.(*consumers).buffer",
-		"queue/produce amqp feed amqp whole-answer"},
+		"queue/fetch amqp feed amqp"},
 
 	// NSQ.
 	{"a message is published to NSQ", "runtime.chanrecv1 < github.com/nsqio/go-nsq.(*Producer).sendCommand < github.com/nsqio/go-nsq.(*Producer).Publish < " + handler,

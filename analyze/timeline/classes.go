@@ -174,6 +174,7 @@ func (m *machine) move(latest *class) {
 		m.lead(c)
 	}
 	clear(m.cause)
+	clear(m.replied)
 }
 
 // lead records the frames that were seen to lead requests on to handlers.

@@ -19,6 +19,9 @@ func (w *walk) follow(g *goroutine, iv *interval, waker *goroutine, a, b int64, 
 		w.add(g, breakdown.Unknown, breakdown.NoPhase, w.cause(iv), a, b, nil)
 		return
 	}
+	if w.answered(g, iv, waker, a, b, depth) {
+		return
+	}
 	from, leads := w.sharedUntil(waker, a, b), false
 	if !w.whole && !w.holder {
 		from, leads = w.batched(g, iv, waker, a, from, b)

@@ -39,6 +39,7 @@ type machine struct {
 	scratch      []breakdown.Segment // see takeSteps
 	seq          uint32              // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
 	cause        map[causeKey]*breakdown.Cause
+	replied      map[replyKey]*breakdown.Cause
 	procs        byid.Table[processor]
 	procsRunning int
 	maxProcs     int

@@ -57,6 +57,9 @@ func (m *machine) endedBy(r *request, iv *interval, wait *breakdown.Waited) (new
 			wait.By = breakdown.ByNobody
 			return 0
 		}
+		if _, _, ok := m.replies(r, waker, by, iv.start, at); ok {
+			return 0
+		}
 		if other := m.worksFor(waker); other == r {
 			return 0
 		} else if other != nil && !waker.borrowed {
