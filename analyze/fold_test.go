@@ -66,6 +66,31 @@ func TestAFoldWithoutRoomMergesSums(t *testing.T) {
 	}
 }
 
+// A call runs beside what is on the path only if the path is not there for its sake.
+func TestCallsBesideThePath(t *testing.T) {
+	cause := &breakdown.Cause{}
+	for _, c := range []struct {
+		name   string
+		caller int64
+		beside int64
+	}{
+		{"of a branch", 3, 60},
+		{"of the request's own goroutine, which waits for its rows", 1, 0},
+		{"of the goroutine that the path is on", 2, 0},
+	} {
+		f := newFold(0)
+		f.add(&breakdown.Request{Goroutine: 1, Start: 0, End: 100, Endpoint: "main.copy",
+			Path: []breakdown.Segment{
+				{Start: 0, End: 20, Goroutine: 1, Bucket: breakdown.CPU, Cause: cause},
+				{Start: 20, End: 80, Goroutine: 2, Bucket: breakdown.Upstream, Cause: cause},
+				{Start: 80, End: 100, Goroutine: 1, Bucket: breakdown.DB, Cause: cause}},
+			Calls: []breakdown.Call{{Start: 20, End: 80, Goroutine: 2, Bucket: breakdown.Upstream, OnPath: 60}, {Start: 20, End: 100, Goroutine: c.caller, Bucket: breakdown.DB, OnPath: 20}}})
+		if got := rendered(f)[0].Buckets[breakdown.Upstream].Shadowed; got != c.beside {
+			t.Errorf("a call %s: %d ns beside the upstream, not %d", c.name, got, c.beside)
+		}
+	}
+}
+
 // Requests without a name are held back for the probes only while there is room.
 func TestRequestsHeldBackKeepToTheirRoom(t *testing.T) {
 	a := newAnswer(Options{})

@@ -469,7 +469,8 @@ func (e *endpoint) addCalls(r *breakdown.Request) {
 
 // addShadows adds, to each bucket on the path, the time in which calls of other buckets
 // ran beside it on other goroutines. If the bucket were free, the request would wait
-// for them instead.
+// for them instead. A call of the request's own goroutine runs beside nothing: while the
+// path is elsewhere, the call waits for what is done there, as a copy for its rows.
 func (e *endpoint) addShadows(r *breakdown.Request) {
 	path, calls := r.Path, r.Calls // without those that have ended
 	for i := range path {
@@ -486,7 +487,7 @@ func (e *endpoint) addShadows(r *breakdown.Request) {
 			if c.Start >= s.End {
 				break
 			}
-			if c.Bucket == s.Bucket || c.Goroutine == s.Goroutine || c.End <= at {
+			if c.Bucket == s.Bucket || c.Goroutine == s.Goroutine || c.Goroutine == r.Goroutine || c.End <= at {
 				continue
 			}
 			from, to := max(c.Start, at), min(c.End, s.End)
