@@ -132,9 +132,12 @@ var services = []tasks{
 				case <-time.After(15 * time.Millisecond):
 				}
 			}, func() {
-				if nap(); n.Add(1)%20 == 1 {
+				// It tells at once: the waits begin at times that follow from the last telling,
+				// and a nap before the next one might begin before all of them each time.
+				if n.Add(1)%20 == 1 {
 					a.tell()
 				}
+				nap()
 			}
 	}, true},
 	{"news from a goroutine of a request", func(context.Context, *testing.T) (func(), func()) {
