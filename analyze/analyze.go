@@ -161,6 +161,7 @@ type answer struct {
 	warn         warnings
 	others       []timeline.Standing
 	growth       []timeline.Growth
+	stoppers     []timeline.Stopper
 	goroutines   goroutineCounts
 	unanswered   unanswered
 	instances    []breakdown.Instance // by capture, if they are compared
@@ -268,6 +269,7 @@ func (a *answer) complete(c *capture.Capture, sum *timeline.Summary, match *matc
 	a.f.seen(sum)
 	a.others = append(a.others, sum.Standing...)
 	a.growth = append(a.growth, sum.Growth...)
+	a.stoppers = append(a.stoppers, sum.Stoppers...)
 	a.unanswered.add(probes)
 	a.taken.add(c, sum, match)
 	source(&a.b.Source, c, sum, &a.taken)
@@ -305,6 +307,7 @@ func (a *answer) finish() (*breakdown.Breakdown, error) {
 	b, s := &a.b, settle(a.f)
 	a.opts.list.settle(a.f)
 	s.others, s.unanswered, s.growth = a.others, a.unanswered.alone(), a.goroutines.grown(a.growth)
+	s.stopper = longestStopper(a.stoppers)
 	b.Endpoints, b.Passages = render(s, a.samplePeriod, a.samplings), s.passages
 	if b.Source.Auto != nil {
 		a.precise(s)

@@ -202,3 +202,24 @@ func (e *endpoint) stops() (most *diagnosis.Stop) {
 	}
 	return most
 }
+
+// longestStopper returns where goroutines that serve no request stop the world the longest,
+// of all captures, nil if nowhere.
+func longestStopper(all []timeline.Stopper) (most *diagnosis.Stop) {
+	type key struct {
+		site   breakdown.Frame
+		called string
+	}
+	sums := map[key]*diagnosis.Stop{}
+	for _, s := range all {
+		k := key{s.Site, s.Called}
+		if sums[k] == nil {
+			sums[k] = &diagnosis.Stop{Site: s.Site, Called: s.Called}
+		}
+		sum := sums[k]
+		if sum.Time += s.Time; most == nil || sum.Time > most.Time {
+			most = sum
+		}
+	}
+	return most
+}

@@ -11,7 +11,7 @@ import (
 
 // diagnose sets the causes of the answer from its endpoints and their sums.
 func diagnose(b *breakdown.Breakdown, s *settled) {
-	in := &diagnosis.Input{Breakdown: b, Others: besideRequests(s.others), Growth: s.growth, Unanswered: s.unanswered}
+	in := &diagnosis.Input{Breakdown: b, Others: besideRequests(s.others), Growth: s.growth, Unanswered: s.unanswered, Stopper: s.stopper}
 	for i := range b.Endpoints {
 		in.Evidence = append(in.Evidence, s.of(&b.Endpoints[i]).evidence(&b.Endpoints[i]))
 	}

@@ -22,6 +22,9 @@ type settled struct {
 	others     []timeline.Standing
 	growth     []diagnosis.Growth
 	unanswered *diagnosis.Unanswered
+	// stopper is where goroutines that serve no request stop the world the longest, nil if
+	// nowhere.
+	stopper *diagnosis.Stop
 }
 
 // settle gives the endpoints their final names, merges those that turn out to be one,

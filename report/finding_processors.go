@@ -73,7 +73,11 @@ var processorWordings = map[string]findingWording{
 	},
 	"stops-the-world": {
 		title: func(f breakdown.Facts) string {
-			switch called := f.Frame(breakdown.FactCalled).Function; called {
+			called := f.Frame(breakdown.FactCalled).Function
+			if f.Has(breakdown.FactStopped) {
+				return "all goroutines are stopped by " + function(called) + " outside of requests"
+			}
+			switch called {
 			case "runtime.GC", "runtime/debug.FreeOSMemory":
 				return "requests ask for a collection of garbage by " + function(called) + " and wait for it"
 			case "":
@@ -82,8 +86,17 @@ var processorWordings = map[string]findingWording{
 				return "requests stop all goroutines by " + function(called)
 			}
 		},
-		evidence: func(f breakdown.Facts) []string { return append([]string{ofRequest(f)}, callsThere(f)...) },
+		evidence: func(f breakdown.Facts) []string {
+			list := append(delays(f), callsThere(f)...)
+			if stopped, ok := f.Of(breakdown.FactStopped); ok {
+				list = append(list, fmt.Sprintf("all goroutines are stopped for %.0f%% of the window", stopped.Value))
+			}
+			return list
+		},
 		try: func(f breakdown.Facts) string {
+			if f.Has(breakdown.FactStopped) {
+				return "do that more rarely, or only when something asks for it, and for fewer goroutines; a goroutine profile without debug=2 stops them only briefly"
+			}
 			switch f.Frame(breakdown.FactCalled).Function {
 			case "runtime.GC", "runtime/debug.FreeOSMemory", "runtime/debug.SetGCPercent":
 				return "take the call out of the request, and let GOGC and GOMEMLIMIT decide when to collect"

@@ -114,6 +114,7 @@ const (
 	FactJob
 	FactJobBusy
 	FactJobTimes
+	FactStopped
 	FactEndpointCPU
 	FactHeld
 	FactAcross
@@ -240,6 +241,7 @@ var facts = [NumFacts]FactInfo{
 	FactJob:           {"job", "percent", "what goroutines that serve no request compute, and its share of the process's CPU samples"},
 	FactJobBusy:       {"job_busy", "ns", "how long the job before computed in the window"},
 	FactJobTimes:      {"job_times", "stretches", "in how many stretches the job before computed"},
+	FactStopped:       {"stopped", "percent", "the share of the window in which goroutines that serve no request stop all others"},
 	FactEndpointCPU:   {"endpoint_cpu", "percent", "another endpoint, and its share of the process's CPU samples"},
 	FactHeld:          {"held", "ns", "what is held between two calls (transaction, connection or rows), where, and for how long each; 0 if that is not known"},
 	FactAcross:        {"held_across", "ns", "what is done while it is held: the bucket, where, and for how long"},

@@ -21,6 +21,9 @@ type Input struct {
 	Growth []Growth
 	// Unanswered is nil unless probes were sent and none of them was answered.
 	Unanswered *Unanswered
+	// Stopper is where goroutines that serve no request stop the world the longest, with the
+	// time in the window; nil if nowhere.
+	Stopper *Stop
 }
 
 // Evidence is what an endpoint's requests did that its sums by bucket do not show. Times

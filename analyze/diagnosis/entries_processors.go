@@ -14,8 +14,8 @@ var processorEntries = []Entry{
 	{
 		ID:          "stops-the-world",
 		Finding:     true,
-		Means:       "Requests call functions of the runtime that stop all goroutines, or that collect garbage at once and wait for it.",
-		Told:        "Requests wait for the collector below runtime.GC or debug.FreeOSMemory, or CPU samples hit these and the like, such as runtime.ReadMemStats.",
+		Means:       "Requests call functions of the runtime that stop all goroutines, or that collect garbage at once and wait for it; or goroutines that serve no request stop all others, as for a dump of all stacks.",
+		Told:        "Requests wait for the collector below runtime.GC or debug.FreeOSMemory, or CPU samples hit these and the like, such as runtime.ReadMemStats. Or the service's code stops all goroutines outside of requests for a twentieth of the window or more.",
 		FalseAlarms: "",
 		Try:         "take the call out of the request: let the collector decide when to run, and read statistics in the background, or by runtime/metrics, which does not stop anything",
 		Check:       "with GODEBUG=gctrace=1, collections that were asked for are marked (forced)",

@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"slices"
+
 	"timesink/analyze/breakdown"
 )
 
@@ -112,13 +114,16 @@ func gcPressure(s *subject) *found {
 type Stop struct {
 	Site   breakdown.Frame
 	Called string // the function of the runtime
-	Time   int64  // per request, ns
+	Time   int64  // ns, per request unless it says otherwise
 }
 
 // stopsTheWorld finds that requests stop all goroutines themselves, or wait for a collection
 // that they ask for. What keeps such requests waiting for each other is in the collector's
 // bucket too, though the collector has hardly run.
 func stopsTheWorld(s *subject) *found {
+	if f := s.stoppedByOthers(); f != nil {
+		return f
+	}
 	w, _ := s.computes(func(c *breakdown.CPUSite) bool { return c.Activity == breakdown.StoppingTheWorld })
 	waits := claim{bucket: breakdown.GC}
 	if s.Stops != nil {
@@ -138,6 +143,32 @@ func stopsTheWorld(s *subject) *found {
 		f.sure, t = breakdown.Certain, Transfer{Site: s.Stops.Site, Called: s.Stops.Called}
 	}
 	f.key, f.facts = t.Site.Function, append(f.facts, t.facts()...)
+	return f
+}
+
+// oftenStopped is the share of the window from which stops of the world by others matter.
+const oftenStopped = 0.05
+
+// stoppedByOthers finds that goroutines that serve no request stop all others. Requests wait
+// for the end of the stop, or notice only then what has come meanwhile.
+func (s *subject) stoppedByOthers() *found {
+	stop, window := s.in.Stopper, float64(s.in.Source.Covered)
+	if stop == nil || float64(stop.Time) < oftenStopped*window {
+		return nil
+	}
+	claims, _, late := s.delayed(1)
+	claims = slices.DeleteFunc(claims, func(c claim) bool { return c.bucket == breakdown.Scheduler })
+	waits := s.whole(breakdown.GC)
+	if p := s.in.Processors; p != nil && p.All.Total > 0 && float64(p.All.Collector) >= pressing*float64(p.All.Total) {
+		waits.ns = 0
+	}
+	if !s.worth(waits.ns + late) {
+		return nil
+	}
+	f := &found{sure: breakdown.Likely, claims: append(claims, waits), saves: -1, key: stop.Site.Function, facts: breakdown.Facts{spent(waits.ns + late),
+		{Kind: breakdown.FactStopped, Value: 100 * float64(stop.Time) / window}}}
+	t := Transfer{Site: stop.Site, Called: stop.Called}
+	f.facts = slices.Concat(f.facts, t.facts(), s.lateFacts(0, late))
 	return f
 }
 

@@ -90,3 +90,24 @@ func TestRequestsThatStopTheWorld(t *testing.T) {
 		}
 	}
 }
+
+// Others that stop the world are named, not the other side whose answers come meanwhile.
+func TestOthersThatStopTheWorld(t *testing.T) {
+	site := breakdown.Frame{Function: "main.dump", File: "main.go", Line: 9}
+	late := [breakdown.NumBuckets]int64{breakdown.Upstream: 15 * ms}
+	for _, c := range []struct {
+		name    string
+		stopped int64
+		want    []string
+	}{
+		{"for half of the window", 500 * ms, []string{"stops-the-world", "other-side"}},
+		{"for next to nothing of it", 10 * ms, []string{"other-side"}},
+	} {
+		e := endpoint("main.get", map[breakdown.Bucket]int64{breakdown.Upstream: 20 * ms, breakdown.GC: 2 * ms})
+		b := &breakdown.Breakdown{Source: breakdown.Source{Covered: 1000 * ms}, Endpoints: []breakdown.Endpoint{e}}
+		causes, _ := diagnosis.Diagnose(&diagnosis.Input{Breakdown: b, Evidence: []diagnosis.Evidence{{Late: late}}, Stopper: &diagnosis.Stop{Site: site, Called: "runtime.Stack", Time: c.stopped}})
+		if got := ids(causes); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

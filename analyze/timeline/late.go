@@ -39,6 +39,7 @@ type lookout struct {
 type notice struct {
 	from, at int64 // no one looked from then until then
 	queued   int64 // how long it then waited for a processor, in ns
+	stop     bool  // the world was stopped meanwhile
 }
 
 // afterStop is how long it takes, in ns, until all processors run again after a stop of the
@@ -80,10 +81,12 @@ func (m *machine) lateness(g *goroutine, at int64, waker *goroutine) int32 {
 	if g.reason == trace.ReasonSleep && g.class != nil {
 		g.class.slept(at - g.since)
 	}
-	if m.crowded == 0 {
+	stopped := m.stoppedUntil(g.since, at)
+	still := stopped > sameLook || waker != nil && waker.notice.stop && waker.notice.at > g.since
+	if m.crowded == 0 && !still {
 		m.prompt(g, at)
 	}
-	if m.busySince == 0 {
+	if m.busySince == 0 && !still {
 		return 0
 	}
 	from, noticed, queued := int64(0), at, int64(0)
@@ -92,11 +95,16 @@ func (m *machine) lateness(g *goroutine, at int64, waker *goroutine) int32 {
 		if !ok {
 			return 0
 		}
-		return bounded(at-g.since-usual, at-max(g.since, m.crowded))
+		if m.crowded != 0 {
+			stopped = max(stopped, at-max(g.since, m.crowded))
+		}
+		return bounded(at-g.since-usual, stopped)
 	} else if waker == nil {
-		from = m.gap(g, at)
+		if from = m.gap(g, at); still {
+			from = at - stopped
+		}
 		if m.worksFor(g) == nil && (g.class == nil || g.class.Kind == "") {
-			g.ensureRare().notice = notice{from: from, at: at}
+			g.ensureRare().notice = notice{from: from, at: at, stop: still}
 		}
 	} else if n := &waker.notice; n.at > g.since {
 		from, noticed, queued = max(n.from, g.since), n.at, n.queued

@@ -35,6 +35,8 @@ type machine struct {
 	sequence     trace.Sequence
 	stops        []span
 	stopped      int64 // start of the current stop, 0 if none
+	stopper      *Stopper
+	stoppers     map[stopperKey]*Stopper
 	free         []*request
 	scratch      []breakdown.Segment // see takeSteps
 	seq          uint32              // of the last request; it wraps after 4 billion, long after a goroutine with a stale one is gone
@@ -165,11 +167,16 @@ func (m *machine) step(r *trace.Record) {
 			if n := len(m.stops); n > 0 {
 				m.stopped = max(r.At, m.stops[n-1].end)
 			}
+			m.stopsWorld(r)
 		}
 	case trace.OpStopEnd:
 		if m.stopped != 0 {
-			m.stops = append(m.stops, span{m.stopped, max(m.stopped, r.At)})
-			m.stopped = 0
+			stop := span{m.stopped, max(m.stopped, r.At)}
+			m.stops = append(m.stops, stop)
+			if m.stopped = 0; m.stopper != nil {
+				m.stopper.Times++
+				m.stopper.Time += stop.end - stop.start
+			}
 			if len(m.stops) > 8192 {
 				m.stops = append(m.stops[:0], m.stops[4096:]...)
 			}
@@ -514,6 +521,7 @@ func (m *machine) finish() *Summary {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
 	m.sum.AcceptLoops = m.acceptLoops()
+	m.sum.Stoppers = m.stoppersFound()
 	m.sum.Processors = m.profile.result()
 	return &m.sum
 }

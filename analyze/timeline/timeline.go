@@ -108,6 +108,8 @@ type Summary struct {
 	// Growth is the goroutines that were started in the window and stayed, by the place
 	// that started them, the most first.
 	Growth []Growth
+	// Stoppers are where goroutines that serve no request stop the world, the longest first.
+	Stoppers []Stopper
 }
 
 // Window returns how much time the trace spans, covered or lost, in ns.

@@ -334,9 +334,9 @@ func (e *events) span(ev *xtrace.Event, at int64) {
 			rec.Op = OpAssistBegin
 		}
 	case strings.HasPrefix(r.Name, "stop-the-world"):
-		rec.Op = OpStopEnd
+		rec.Op, rec.G = OpStopEnd, e.numberOf(e.goroutines, int64(ev.Goroutine()))
 		if begins {
-			rec.Op = OpStopBegin
+			rec.Op, rec.Stack = OpStopBegin, e.in.stack(ev.Stack())
 		}
 	default:
 		return

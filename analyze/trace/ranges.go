@@ -18,13 +18,15 @@ func (o *ordering) stopWorld(t *thread) bool {
 	if begins {
 		what = OpStopBegin
 		o.knowsString(t.args[1])
-		o.knowsStack(t.args[2])
 	}
 	if t.running.stopping == begins {
 		return o.refuse()
 	}
 	t.running.stopping = begins
-	o.add(t.at, what, 0, StateUnknown)
+	r := o.add(t.at, what, t.running.number, StateUnknown)
+	if begins {
+		r.Stack = o.stack(t.args[2])
+	}
 	return true
 }
 

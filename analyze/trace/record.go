@@ -31,7 +31,7 @@ const (
 	OpEnd                    // G ended
 	OpAssistBegin            // G starts a GC mark assist
 	OpAssistEnd              // G ends its GC mark assist
-	OpStopBegin              // the world stops
+	OpStopBegin              // G, if not -1, stops the world at Stack
 	OpStopEnd                // the world starts again
 	OpSample                 // a CPU sample hit G at Stack
 	OpProcRun                // processor G starts to run

@@ -68,6 +68,7 @@ var unforeseenRows = []row{
 	{service: "a lock in Redis that is tried until it is free", plants: "retries", needs: []string{"redis", "http"}, load: six, open: handled(openRedisLock)},
 	{service: "a row that is kept open over a call", plants: "pool-held", also: []string{"pool-starved"}, needs: []string{"postgres", "http"}, load: six, open: handled(openRowsOverCall)},
 	{service: "a collection of garbage for each request", plants: "stops-the-world", load: one, open: handled(openCollecting)},
+	{service: "all stacks written down in the background", plants: "stops-the-world", also: []string{"no-processor", "processors-held", "other-side"}, needs: []string{"http"}, load: []clients{{number: 4, think: 2 * time.Millisecond}}, open: handled(openDumping)},
 	{service: "statistics of the heap for each request", plants: "stops-the-world", load: one, open: handled(openReadingStats)},
 	{service: "a heap that is collected after a tenth", plants: "gc-pressure", also: []string{"sleeping", "no-processor", "allocation"}, env: []string{"GOGC=8"}, open: handled(openLiveHeap)},
 	{service: "a statement that differs in each request", plants: "prepare-round-trips", also: []string{"other-side"}, needs: []string{"distant postgres"}, open: handled(openDiffering)},
@@ -345,6 +346,19 @@ func openCollecting(context.Context, scenario.Env) (work, error) {
 		return nil
 	}, nil
 }
+
+// openDumping has many idle goroutines, and writes down what all of them do again and again.
+func openDumping(ctx context.Context, env scenario.Env) (work, error) {
+	for range 10_000 {
+		go func() { <-ctx.Done() }()
+	}
+	text := make([]byte, 16<<20)
+	go every(ctx, 50*time.Millisecond, func() { writeStacks(text) })
+	client, url := roomy(), "http://"+env["http"]+"?wait=3ms&rest=0s&size=200"
+	return func(ctx context.Context) error { return get(ctx, client, url) }, nil
+}
+
+func writeStacks(text []byte) { runtime.Stack(text, true) }
 
 func openReadingStats(context.Context, scenario.Env) (work, error) {
 	heap := liveHeap(100_000)
