@@ -23,6 +23,9 @@ type loop struct {
 	name, kind string
 	of         *named // nil for a library's
 	rests      rests
+	waited     bool // the open turn began with the end of a wait
+	// Turns that did something, and those after a wait that did nothing the trace shows.
+	worked, silent int
 }
 
 func (loops) claims(c *class) (starting, showing bool) { return false, c.Role == rules.Message }
@@ -54,18 +57,23 @@ func (loops) show(m *machine, g *goroutine, at int64, c *class, state trace.Stat
 
 // atHead handles a stack with which a goroutine waits for the next message, or takes it.
 func (m *machine) atHead(g *goroutine, at int64, c *class, state trace.State) {
-	r := m.served(g)
+	l, r := g.memo.(*loop), m.served(g)
 	switch {
 	case g.stopped(state), state == trace.StateRunnable: // it was stopped here, before, during or after a read
 	case state == trace.StateWaiting:
 		if r != nil && r.arrival == arrived {
+			l.worked++
 			m.done(g, at, false)
 		}
 		m.drop(g) // the read found nothing
 	default:
 		if r != nil && (r.arrival == arrived || r.reads > 0) {
-			r.prove(isRequest) // it did not wait after the read before, which thus found a message
-			m.done(g, at, false)
+			if l.foundNothing(r) {
+				m.drop(g)
+			} else {
+				r.prove(isRequest) // it did not wait after the read before, which thus found a message
+				m.done(g, at, false)
+			}
 			r = nil
 		}
 		if r == nil {
@@ -78,10 +86,26 @@ func (m *machine) atHead(g *goroutine, at int64, c *class, state trace.State) {
 	}
 }
 
+// foundNothing reports whether the read before found nothing, though the goroutine reads
+// again without a wait: a message came between the read and the wait. That looks like a
+// message whose handling leaves no stack. It is none if turns leave one.
+func (l *loop) foundNothing(r *request) bool {
+	switch {
+	case r.arrival == arrived:
+		l.worked++
+	case l.waited:
+		l.silent++
+	default:
+		return l.worked > 0 && 16*l.silent <= l.worked
+	}
+	return false
+}
+
 // message opens a unit.
 func (m *machine) message(g *goroutine, at int64) *request {
 	m.close(g, at, nil, nil)
 	l := g.memo.(*loop)
+	l.waited = false
 	r := m.begin(g, max(at, g.since))
 	r.Endpoint, r.Kind, r.depth, r.arrival, r.talks = l.name, l.kind, inner, onlyRead, true
 	return r
@@ -100,7 +124,9 @@ func (loops) resume(m *machine, g *goroutine, w wakeup) {
 	if m.worksFor(g) != nil || !l.heads(w.waited) {
 		return
 	}
-	if r := m.message(g, w.at); w.waker != nil && !w.waker.timed {
+	r := m.message(g, w.at)
+	l.waited = true
+	if w.waker != nil && !w.waker.timed {
 		r.arrival = arrived
 		r.prove(isRequest)
 	}

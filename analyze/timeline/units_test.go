@@ -65,44 +65,94 @@ func TestMarkedUnits(t *testing.T) {
 	}
 }
 
+// A loop's turns as records: it waits for a message, reads it, and works on it.
+const (
+	loopReads = 1 + iota
+	loopWorks
+)
+
+var loopStacks = []string{"", "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).ReadString < main.serve", "time.Sleep < main.work < main.serve"}
+
+// loopState returns the record that the loop's goroutine enters a state.
+func loopState(at int64, state trace.State, reason trace.Reason, stack int32) trace.Record {
+	return trace.Record{At: at, Op: trace.OpState, G: 5, Other: -1, State: state, Reason: reason, Stack: stack}
+}
+
+// loopUnits returns the units of a loop's goroutine with some records.
+func loopUnits(records []trace.Record) (got [][2]int64) {
+	table := rules.New()
+	table.Units(regexp.MustCompile(`^main\.serve$`))
+	m := newMachine(table, func(r *breakdown.Request) { got = append(got, [2]int64{r.Start, r.End}) })
+	apply(m, &batch{stacks: stackClasses(table, loopStacks), first: 100, records: append([]trace.Record{
+		{At: 100, Op: trace.OpCreate, G: 5, Other: -1, State: trace.StateRunnable, Stack2: loopReads},
+		loopState(110, trace.StateRunning, trace.ReasonNone, 0)}, records...)})
+	m.finish()
+	return got
+}
+
 // A goroutine that is stopped while it reads the next message has found none yet, and the
 // read that follows may wait.
 func TestAStopWhileALoopReadsIsNoMessage(t *testing.T) {
-	const read, work = 1, 2
-	stacks := []string{"", "internal/poll.(*FD).Read < net.(*conn).Read < bufio.(*Reader).ReadString < main.serve", "time.Sleep < main.work < main.serve"}
-	table := rules.New()
-	table.Units(regexp.MustCompile(`^main\.serve$`))
-	to := func(at int64, state trace.State, reason trace.Reason, stack int32) trace.Record {
-		return trace.Record{At: at, Op: trace.OpState, G: 5, Other: -1, State: state, Reason: reason, Stack: stack}
-	}
-	records := []trace.Record{
-		{At: 100, Op: trace.OpCreate, G: 5, Other: -1, State: trace.StateRunnable, Stack2: read},
-		to(110, trace.StateRunning, trace.ReasonNone, 0),
-	}
+	var records []trace.Record
 	var want [][2]int64
 	for at := int64(1000); at < 10_000; at += 1000 {
 		records = append(records,
-			to(at, trace.StateWaiting, trace.ReasonNetwork, read),
+			loopState(at, trace.StateWaiting, trace.ReasonNetwork, loopReads),
 			trace.Record{At: at + 100, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunnable},
-			to(at+110, trace.StateRunning, trace.ReasonNone, 0),
-			to(at+120, trace.StateSyscall, trace.ReasonNone, read),
-			to(at+130, trace.StateRunning, trace.ReasonNone, 0),
-			to(at+140, trace.StateRunnable, trace.ReasonNone, read), // preempted
-			to(at+150, trace.StateRunning, trace.ReasonNone, 0),
-			to(at+160, trace.StateWaiting, trace.ReasonSleep, work),
+			loopState(at+110, trace.StateRunning, trace.ReasonNone, 0),
+			loopState(at+120, trace.StateSyscall, trace.ReasonNone, loopReads),
+			loopState(at+130, trace.StateRunning, trace.ReasonNone, 0),
+			loopState(at+140, trace.StateRunnable, trace.ReasonNone, loopReads), // preempted
+			loopState(at+150, trace.StateRunning, trace.ReasonNone, 0),
+			loopState(at+160, trace.StateWaiting, trace.ReasonSleep, loopWorks),
 			trace.Record{At: at + 500, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunning},
-			to(at+600, trace.StateSyscall, trace.ReasonNone, read),
-			to(at+610, trace.StateRunning, trace.ReasonNone, 0),
-			to(at+620, trace.StateRunnable, trace.ReasonNone, read),
-			to(at+630, trace.StateRunning, trace.ReasonNone, 0),
+			loopState(at+600, trace.StateSyscall, trace.ReasonNone, loopReads),
+			loopState(at+610, trace.StateRunning, trace.ReasonNone, 0),
+			loopState(at+620, trace.StateRunnable, trace.ReasonNone, loopReads),
+			loopState(at+630, trace.StateRunning, trace.ReasonNone, 0),
 		)
 		want = append(want, [2]int64{at + 100, at + 600})
 	}
-	var got [][2]int64
-	m := newMachine(table, func(r *breakdown.Request) { got = append(got, [2]int64{r.Start, r.End}) })
-	apply(m, &batch{stacks: stackClasses(table, stacks), first: 100, records: records})
-	m.finish()
-	if !slices.Equal(got, want) {
+	if got := loopUnits(records); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A read that finds nothing is followed by another one, without a wait, if a message comes
+// in between. It looks like a message that leaves no stack, which some loops have.
+func TestAReadThatFindsNothing(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		works bool // on each message, so that the trace shows it
+		want  [2]int64
+	}{
+		{"of a loop that works on each message", true, [2]int64{9700, 9900}},
+		{"of a loop that does not", false, [2]int64{9600, 9700}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var records []trace.Record
+			read := func(at int64) {
+				records = append(records, loopState(at, trace.StateSyscall, trace.ReasonNone, loopReads), loopState(at+10, trace.StateRunning, trace.ReasonNone, 0))
+			}
+			work := func(at int64) {
+				if c.works {
+					records = append(records, loopState(at, trace.StateWaiting, trace.ReasonSleep, loopWorks), trace.Record{At: at + 50, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunning})
+				}
+			}
+			for at := int64(1000); at < 10_000; at += 1000 {
+				records = append(records, loopState(at, trace.StateWaiting, trace.ReasonNetwork, loopReads), trace.Record{At: at + 100, Op: trace.OpWake, G: 5, Other: -1, State: trace.StateRunning})
+				read(at + 120)
+				work(at + 160)
+				read(at + 600)
+			}
+			read(9700) // a message has come
+			work(9760)
+			read(9900)
+			records = append(records, loopState(9950, trace.StateWaiting, trace.ReasonNetwork, loopReads))
+			got := loopUnits(records)
+			if n := len(got); n < 8 || !slices.Contains(got, c.want) || c.works && slices.Contains(got, [2]int64{9600, 9700}) {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
 	}
 }
