@@ -120,6 +120,9 @@ func (h *holding) call(s *breakdown.Segment, hold breakdown.Hold) {
 		h.begin(s, hold)
 		h.since = s.Start
 	default:
+		if hold == breakdown.UsesConn && len(h.pending) > 0 {
+			defer h.mayRelease(s)
+		}
 		h.settle()
 	}
 	if hold.Begins() {
@@ -144,11 +147,22 @@ func (h *holding) begin(s *breakdown.Segment, hold breakdown.Hold) {
 func (h *holding) end(s *breakdown.Segment) {
 	h.e.holds.held[h.held] += s.Start - h.since
 	h.e.holds.times[h.held]++
-	if w := h.e.rowWaitsOf(); h.held == breakdown.Transaction && !w.full && w.listed(h.e.account, len(w.endings)) {
-		w.endings = append(w.endings, ending{start: s.Start, end: s.End, goroutine: s.Goroutine, since: h.since, cause: s.Cause, begun: h.begun, most: h.most})
-		h.ending = &w.endings[len(w.endings)-1]
+	if h.held == breakdown.Transaction {
+		h.mayRelease(s)
 	}
 	h.held, h.pending = breakdown.Nothing, h.pending[:0]
+}
+
+// mayRelease lists a call that may release what others wait for in the database: the end of
+// a transaction, or a statement on a connection that is kept, such as one that gives up a
+// lock of its session.
+func (h *holding) mayRelease(s *breakdown.Segment) {
+	w := h.e.rowWaitsOf()
+	if w.full || !w.listed(h.e.account, len(w.endings)) {
+		return
+	}
+	w.endings = append(w.endings, ending{start: s.Start, end: s.End, goroutine: s.Goroutine, since: h.since, cause: s.Cause, begun: h.begun, most: h.most, held: h.held})
+	h.ending = &w.endings[len(w.endings)-1]
 }
 
 // read handles the reading of rows that are held open.

@@ -59,3 +59,41 @@ func TestWorkCountsAsHeldBetweenTwoCalls(t *testing.T) {
 		}
 	}
 }
+
+// What others wait for in the database may be released by the end of a transaction, and by
+// a statement on a connection that is kept, once something else was done in between.
+func TestCallsThatMayReleaseALock(t *testing.T) {
+	begin, end := held("main.begin", breakdown.BeginsTx), held("main.end", breakdown.EndsTx)
+	take, lock, unlock, give := held("main.take", breakdown.TakesConn), held("main.lock", breakdown.UsesConn), held("main.unlock", breakdown.UsesConn), held("main.give", breakdown.GivesConn)
+	call := &breakdown.Cause{State: "waiting", Site: breakdown.Frame{Function: "main.call"}}
+	for _, c := range []struct {
+		name  string
+		steps []*breakdown.Cause
+		at    string // of the only one, "" if there is none
+		held  breakdown.Held
+	}{
+		{"a transaction", []*breakdown.Cause{begin, call, end}, "main.end", breakdown.Transaction},
+		{"a lock of a session", []*breakdown.Cause{take, lock, call, unlock, give}, "main.unlock", breakdown.Connection},
+		{"the connection is taken without a wait", []*breakdown.Cause{lock, call, unlock}, "main.unlock", breakdown.Connection},
+		{"two parts of one answer", []*breakdown.Cause{take, lock, lock, give}, "", breakdown.Nothing},
+		{"one statement", []*breakdown.Cause{take, lock, give, call}, "", breakdown.Nothing},
+	} {
+		r := &breakdown.Request{Endpoint: "main.get", Kind: "http/1"}
+		for _, cause := range c.steps {
+			bucket := breakdown.DB
+			if cause == call {
+				bucket = breakdown.Upstream
+			}
+			r.Path = append(r.Path, breakdown.Segment{Start: r.End, End: r.End + msec, Goroutine: 1, Bucket: bucket, Phase: breakdown.Query, Cause: cause})
+			r.End += msec
+		}
+		f := newFold(0)
+		found := f.add(r).rowWaitsOf().endings
+		switch {
+		case c.at == "" && len(found) > 0:
+			t.Errorf("%s: %+v", c.name, found)
+		case c.at != "" && (len(found) != 1 || found[0].cause.Site.Function != c.at || found[0].held != c.held):
+			t.Errorf("%s: %+v, want %s of a %s", c.name, found, c.at, c.held)
+		}
+	}
+}

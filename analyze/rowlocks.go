@@ -21,6 +21,10 @@ import (
 // another transaction has always had its answer, and has not ended. And how long such waits
 // take varies more than the distance between the answers and the ends of transactions, or
 // the transactions follow one another.
+//
+// A lock of a session, such as GET_LOCK or pg_advisory_lock take, is given up by a statement
+// like any other, on a connection that the request has kept since. So each statement on such
+// a connection is taken for an end as well, after which others may go on.
 
 // A statement is one wait for the answer to a statement.
 type statement struct {
@@ -30,8 +34,10 @@ type statement struct {
 	phase      breakdown.Phase
 }
 
-// An ending is the end of a transaction: the call that commits it or rolls it back.
+// An ending is a call that may release what a statement waits for: the one that commits a
+// transaction or rolls it back, or one on a connection that a request keeps.
 type ending struct {
+	held       breakdown.Held // a transaction, or a connection
 	start, end int64
 	goroutine  int64
 	since      int64 // when it began
@@ -475,6 +481,7 @@ func (e *endpoint) rowLockEvidence() *diagnosis.RowLock {
 	type place struct {
 		end, at breakdown.Frame
 		doing   breakdown.Bucket
+		held    breakdown.Held
 	}
 	type sums struct{ waited, held, did, n int64 }
 	sites, holders := map[breakdown.Frame]int64{}, map[place]*sums{}
@@ -487,7 +494,7 @@ func (e *endpoint) rowLockEvidence() *diagnosis.RowLock {
 			}
 		}
 		for end, t := range f.holders {
-			p := place{siteOf(end.cause), siteOf(end.most.work), end.most.doing}
+			p := place{siteOf(end.cause), siteOf(end.most.work), end.most.doing, end.held}
 			if holders[p] == nil {
 				holders[p] = &sums{}
 			}
@@ -506,7 +513,7 @@ func (e *endpoint) rowLockEvidence() *diagnosis.RowLock {
 		}
 	}
 	if h := holders[best]; h != nil {
-		out.End, out.At, out.Doing = best.end, best.at, best.doing
+		out.End, out.At, out.Doing, out.By = best.end, best.at, best.doing, best.held
 		out.Held, out.Did = mean(h.held, h.n), mean(h.did, h.n)
 	}
 	return out

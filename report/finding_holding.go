@@ -22,6 +22,9 @@ var holdingWordings = map[string]findingWording{
 			if f.Has(breakdown.FactSystem) {
 				return "transactions wait for another one of this service, since " + systemName(f.Name(breakdown.FactSystem)) + " allows one writer at a time"
 			}
+			if f.Name(breakdown.FactHeld) == breakdown.Connection.String() {
+				return "statements wait for a lock in the database that another request of this service holds"
+			}
 			return "statements wait for rows that another transaction of this service has locked"
 		},
 		evidence: func(f breakdown.Facts) []string {
@@ -33,6 +36,9 @@ var holdingWordings = map[string]findingWording{
 			}
 			if f.Has(breakdown.FactSystem) {
 				return "end the transaction sooner: do other work before or after it, write last, and let one goroutine do what several requests need"
+			}
+			if f.Name(breakdown.FactHeld) == breakdown.Connection.String() {
+				return "give the lock up sooner: do other work before taking it or after, and have a lock for each thing that it protects"
 			}
 			return "" // the catalogue's
 		},
@@ -141,11 +147,14 @@ func locksRows(f breakdown.Facts) []string {
 	if !ok || h.Value == 0 {
 		return nil
 	}
-	them := "them"
-	if f.Has(breakdown.FactSystem) {
-		them = "the database"
+	who, what := "transaction", "them"
+	switch {
+	case f.Has(breakdown.FactSystem):
+		what = "the database"
+	case h.Name == breakdown.Connection.String():
+		who, what = "request", "it"
 	}
-	text := fmt.Sprintf("each transaction holds %s for %s, until %s", them, threeDigits(int64(h.Value)), spot(h.Frame()))
+	text := fmt.Sprintf("each %s holds %s for %s, until %s", who, what, threeDigits(int64(h.Value)), spot(h.Frame()))
 	if a, ok := f.Of(breakdown.FactAcross); ok {
 		text += fmt.Sprintf("; %s of it is in %s at %s", threeDigits(int64(a.Value)), workIn(a.Name), spot(a.Frame()))
 	}

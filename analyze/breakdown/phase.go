@@ -75,7 +75,7 @@ var phases = [NumPhases]PhaseInfo{
 	Connect:      {Name: "connect", Stage: Dialing, Meaning: "until the connection was established"},
 	TLS:          {Name: "tls", Stage: Dialing, Meaning: "the TLS handshake"},
 	Query:        {Name: "query", Stage: Asking, Meaning: "until the database answered"},
-	RowLock:      {Name: "row_lock", Stage: Locked, Meaning: "until another transaction of this service had released the rows: an estimate from when transactions end"},
+	RowLock:      {Name: "row_lock", Stage: Locked, Meaning: "until another transaction or connection of this service had released what it had locked: an estimate from when that ended"},
 	Rows:         {Name: "rows", Stage: Asking, Meaning: "reading the rows"},
 	Command:      {Name: "command", Stage: Asking, Meaning: "until the cache answered"},
 	Produce:      {Name: "produce", Stage: Asking, Meaning: "until the message was accepted"},

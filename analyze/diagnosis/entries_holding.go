@@ -60,8 +60,8 @@ var holdingEntries = []Entry{
 	{
 		ID:          "row-lock",
 		Finding:     true,
-		Means:       "Statements wait in the database until another transaction of the same service ends, since it has locked the rows.",
-		Told:        "The statements at one place are answered when transactions of other requests end, far more often than chance explains. Where a database allows one writer at a time, several requests are in statements that write.",
+		Means:       "Statements wait in the database until another transaction of the same service ends, since it has locked the rows, or until another request gives up a lock that its connection holds (GET_LOCK, pg_advisory_lock).",
+		Told:        "The statements at one place are answered when transactions of other requests end, or statements on connections that those keep, far more often than chance explains. Where a database allows one writer at a time, several requests are in statements that write.",
 		FalseAlarms: "A proxy that hands few connections to the database to many clients may look alike.",
 		Try:         "end the transaction sooner: do other work before or after it, lock the rows last, and lock fewer of them",
 		Check:       "the database shows the sessions waiting for a lock (pg_stat_activity: wait_event_type Lock; pg_blocking_pids)",

@@ -45,7 +45,8 @@ type Nested struct {
 type RowLock struct {
 	Site  breakdown.Frame  // of the statements
 	Alone string           // the system that lets one transaction write at a time, "" for rows
-	End   breakdown.Frame  // where the holders end their transactions
+	By    breakdown.Held   // what the holders hold them with: a transaction, or a connection
+	End   breakdown.Frame  // where the holders end their transactions, or ask for the last time
 	Held  int64            // for how long each holds the rows
 	Did   int64            // for how long it was in Doing, at At
 	At    breakdown.Frame  // in the service's code
@@ -77,7 +78,7 @@ func rowLock(s *subject) *found {
 	if r.End.Function == "" {
 		return f // the statements are transactions of their own
 	}
-	f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactHeld, Name: breakdown.Transaction.String(), Place: breakdown.Place(r.End), Value: float64(r.Held)})
+	f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactHeld, Name: r.By.String(), Place: breakdown.Place(r.End), Value: float64(r.Held)})
 	if 10*r.Did >= r.Held && r.Did > 0 {
 		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactAcross, Name: r.Doing.String(), Place: breakdown.Place(r.At), Value: float64(r.Did)})
 	}

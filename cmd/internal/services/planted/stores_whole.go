@@ -3,7 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +33,10 @@ var storeRows = []row{
 	{service: "a script that keeps Redis busy", plants: "behind-long-calls", also: []string{"saturated-side"}, needs: []string{"redis"}, load: []clients{{number: 1, path: "/report"}, {number: 4, path: "/item"}}, open: openScript},
 	{service: "a cache that saves what it drops under its lock", plants: "lock-held-across-call", needs: []string{"distant redis"}, load: six, open: handled(openEvicting)},
 	{service: "a cache whose old entries are looked for under its lock", plants: "tail", slowly: true, also: []string{"lock-contended", "lock-held-across-call", "other-side", "no-processor", "processors-held"}, needs: []string{"http"}, load: six, open: handled(openJanitor)},
+	{service: "a lock of a session of PostgreSQL held over a call", plants: "row-lock", also: []string{"transaction-across-call"}, needs: []string{"postgres", "http"}, load: six, open: handled(openSessionLock)},
+	{service: "a named lock of MariaDB held over a call", plants: "row-lock", also: []string{"transaction-across-call"}, needs: []string{"mariadb", "http"}, load: six, open: handled(openNamedLock(8 * time.Millisecond))},
+	{service: "a named lock of MariaDB held for a slow statement", plants: "row-lock", also: []string{"other-side"}, needs: []string{"mariadb", "http"}, load: six, open: handled(openNamedLock(0))},
+	{service: "a connection kept for slow statements", also: []string{"other-side", "many-queries", "sequential-calls"}, needs: []string{"mariadb"}, load: six, open: handled(openKeptConnection)},
 	{service: "ten messages confirmed one after another", plants: "synchronous-produce", also: []string{"many-queries", "sequential-calls", "other-side"}, needs: []string{"amqp"}, open: handled(openConfirmed(false))},
 	{service: "ten messages confirmed at once", plants: "synchronous-produce", needs: []string{"amqp"}, open: handled(openConfirmed(true))},
 	{service: "a channel of RabbitMQ shared under a lock", plants: "lock-held-across-call", also: []string{"synchronous-produce"}, needs: []string{"amqp"}, load: six, open: handled(openSharedChannel)},
@@ -298,6 +305,78 @@ func openTriedLock(ctx context.Context, env scenario.Env) (work, error) {
 	}
 	return func(ctx context.Context) error {
 		return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return locked(ctx, c) })
+	}, nil
+}
+
+func openSessionLock(ctx context.Context, env scenario.Env) (work, error) {
+	pool, err := openPostgres(ctx, env, 8)
+	if err != nil {
+		return nil, err
+	}
+	client, url := roomy(), "http://"+env["http"]+"?wait=8ms&rest=0s&size=200"
+	return func(ctx context.Context) error {
+		return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+			if _, err := c.Exec(ctx, "SELECT pg_advisory_lock(12)"); err != nil {
+				return err
+			}
+			failed := get(ctx, client, url)
+			_, err := c.Exec(ctx, "SELECT pg_advisory_unlock(12)")
+			return cmp.Or(failed, err)
+		})
+	}, nil
+}
+
+// openNamedLock holds a lock over a call that takes some time, or over a slow statement if
+// that is 0.
+func openNamedLock(wait time.Duration) func(context.Context, scenario.Env) (work, error) {
+	return func(ctx context.Context, env scenario.Env) (work, error) {
+		db, err := sql.Open("mysql", env["mariadb"])
+		if err != nil {
+			return nil, err
+		}
+		db.SetMaxIdleConns(32)
+		context.AfterFunc(ctx, func() { db.Close() })
+		client, url := roomy(), fmt.Sprintf("http://%s?wait=%s&rest=0s&size=200", env["http"], wait)
+		return func(ctx context.Context) error {
+			c, err := db.Conn(ctx)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if _, err := c.ExecContext(ctx, "DO GET_LOCK('stock', 10)"); err != nil {
+				return err
+			}
+			if wait > 0 {
+				err = get(ctx, client, url)
+			} else {
+				_, err = c.ExecContext(ctx, "DO SLEEP(0.008)")
+			}
+			_, released := c.ExecContext(ctx, "DO RELEASE_LOCK('stock')")
+			return cmp.Or(err, released)
+		}, nil
+	}
+}
+
+// openKeptConnection keeps a connection for statements that wait for nobody.
+func openKeptConnection(ctx context.Context, env scenario.Env) (work, error) {
+	db, err := sql.Open("mysql", env["mariadb"])
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxIdleConns(32)
+	context.AfterFunc(ctx, func() { db.Close() })
+	return func(ctx context.Context) error {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range 3 {
+			if _, err := c.ExecContext(ctx, "DO SLEEP(0.004 + 0.004 * RAND())"); err != nil {
+				return err
+			}
+		}
+		return nil
 	}, nil
 }
 
