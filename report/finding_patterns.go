@@ -143,7 +143,7 @@ var patternWordings = map[string]findingWording{
 	"batch-delay": {
 		title: func(f breakdown.Facts) string {
 			if library := f.Name(breakdown.FactLibrary); library != "" {
-				return library + " waits for more keys before it asks for them all"
+				return library + " waits for more of the same, to do all of it at once"
 			}
 			return "messages wait for the producer's batch timer"
 		},
@@ -155,7 +155,7 @@ var patternWordings = map[string]findingWording{
 		},
 		try: func(f breakdown.Facts) string {
 			if f.Has(breakdown.FactLibrary) {
-				return "let it wait for less, or send the batch as soon as all keys of a level are there"
+				return "let it wait for less, or start the batch as soon as all that belongs to it is there"
 			}
 			return "" // the catalogue's
 		},

@@ -34,6 +34,7 @@ var databases = []Rule{
 	{Func: "github.com/jackc/pgx/", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},
 	{Func: "github.com/jackc/pgconn.ConnectConfig", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/jackc/pgconn.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},
+	{Func: "github.com/lib/pq.(*Listener).listenerMain", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Answers: true, Awaits: true},
 	{Func: "github.com/lib/pq.DialOpen", Bucket: breakdown.DB, Phase: breakdown.Connect, System: "postgres"},
 	{Func: "github.com/lib/pq.(*rows).", Bucket: breakdown.DB, Phase: breakdown.Rows, System: "postgres"},
 	{Func: "github.com/lib/pq.", Bucket: breakdown.DB, Phase: breakdown.Query, System: "postgres", Default: true},

@@ -107,6 +107,10 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if i < 0 && onlyNetwork(c.Stack[:inner]) {
 		from, i = calledBack(c, funcs, inner)
 	}
+	if l := lentLock(c, within[:i+1]); from == 0 && l >= 0 {
+		c.own(within[l].local, within[l].local.Phase, l)
+		return
+	}
 	if i >= 0 {
 		for _, f := range funcs[from : i+1] {
 			if r := f.client; r != nil {
@@ -149,6 +153,27 @@ func findOwn(c *Class, funcs []*function, inner int) {
 	if !c.InService && len(c.Stack) > 0 {
 		c.Site = c.Stack[len(c.Stack)-1]
 	}
+}
+
+// lentLock returns the index of the function that takes a lock for a library which a client
+// calls for what it does, such as a transport that adds a token, -1 if there is none. client
+// are the client's frames, leaf first.
+func lentLock(c *Class, client []*function) int {
+	lock := -1
+	for i, f := range client {
+		switch packageOf(c.Stack[i].Function) {
+		case "runtime", "sync", "internal/sync":
+			if f.local != nil && f.local.Bucket == breakdown.Lock {
+				lock = i
+			}
+			continue
+		}
+		if !f.library || f.client != nil || !slices.ContainsFunc(client[i:], func(f *function) bool { return f.client != nil && f.client.Lends }) {
+			return -1
+		}
+		return lock
+	}
+	return -1
 }
 
 // timer returns the library that a timer belongs to, and what it is for, if one ends a

@@ -50,6 +50,11 @@ type Rule struct {
 	// Answers: a wait that a goroutine ends below this function, or in the service's
 	// code called back there, is a wait for this rule's system.
 	Answers bool
+	// Awaits: what such a goroutine brings is sent when others like.
+	Awaits bool
+	// Lends: the function calls the service's or a library's code for what it does. A lock
+	// that a library takes there is none of the other side's.
+	Lends bool
 	// Covers: all that is done below this function is this rule's, also reading files or
 	// taking locks.
 	Covers bool

@@ -96,6 +96,7 @@ var firstCases = []tableCase{
 	// lib/pq.
 	{"pq connects", pqRead + " < github.com/lib/pq.(*conn).startup < github.com/lib/pq.(*Connector).open < github.com/lib/pq.(*Connector).Connect < database/sql.(*DB).conn < " + handler,
 		"db/connect postgres" + served},
+	{"pq tells of a notification", "runtime.chansend1 < github.com/lib/pq.(*Listener).listenerMain < github.com/lib/pq.NewDialListener.gowrap1", "db/query postgres answers:postgres"},
 	{"pq opens", pqRead + " < github.com/lib/pq.(*conn).startup < github.com/lib/pq.DialOpen < " + handler,
 		"db/connect postgres" + served},
 	{"pq queries", pqRead + " < github.com/lib/pq.(*conn).simpleQuery < github.com/lib/pq.(*conn).QueryContext < database/sql.ctxDriverQuery < database/sql.(*DB).QueryContext < " + handler,
@@ -181,6 +182,12 @@ var firstCases = []tableCase{
 	{"an answer is written", netWrite + " < bufio.(*Writer).Write < net/http.(*response).Write < " + handler, "client_io http" + served},
 	{"an answer's chunk is written", netWrite + " < bufio.(*Writer).Flush < net/http.(*chunkWriter).Write < " + handler, "client_io http" + served},
 	{"an answer overflows its buffer", netWrite + " < net/http.checkConnErrorWriter.Write < bufio.(*Writer).ReadFrom < " + handler, "client_io http" + served},
+
+	// What a client calls for what it does.
+	{"a library's transport waits for its lock", "internal/sync.(*Mutex).lockSlow < sync.(*Mutex).Lock < golang.org/x/oauth2.(*reuseTokenSource).Token < golang.org/x/oauth2.(*Transport).RoundTrip < net/http.send < net/http.(*Client).Do < " + handler, "lock" + served},
+	{"a library's transport asks for a token", "net/http.(*persistConn).roundTrip < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).Do < golang.org/x/oauth2/internal.doTokenRoundTrip < golang.org/x/oauth2.(*Transport).RoundTrip < net/http.send < net/http.(*Client).Do < " + handler,
+		"upstream/response_wait http" + served + " limited"},
+	{"a client waits for a lock of its own", "sync.(*Mutex).Lock < net/http.(*Transport).queueForIdleConn < net/http.(*Transport).RoundTrip < net/http.send < net/http.(*Client).Do < " + handler, "upstream/response_wait http" + served},
 
 	// What the process does by itself.
 	{"a sleep", "time.Sleep < " + handler, "sleep" + served},

@@ -48,5 +48,7 @@ var timers = []Rule{
 	{Func: "github.com/graph-gophers/dataloader.", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
 	{Func: "github.com/graph-gophers/dataloader/", Bucket: breakdown.Sleep, System: "dataloader", Timer: true, Purpose: breakdown.Gathering},
 	{Func: "github.com/vikstrous/dataloadgen.", Bucket: breakdown.Sleep, System: "dataloadgen", Timer: true, Purpose: breakdown.Gathering},
+	{Func: "go.etcd.io/bbolt.(*DB).Batch", Bucket: breakdown.Sleep, System: "bbolt", Timer: true, Purpose: breakdown.Gathering},
+	{Func: "github.com/boltdb/bolt.(*DB).Batch", Bucket: breakdown.Sleep, System: "bolt", Timer: true, Purpose: breakdown.Gathering},
 	{Func: "github.com/IBM/sarama.(*brokerProducer).run", Bucket: breakdown.Sleep, System: "sarama", Timer: true, Purpose: breakdown.Gathering},
 }

@@ -43,6 +43,8 @@ var timerCases = []tableCase{
 	{"a loader's batch", selects + "github.com/graph-gophers/dataloader/v7.(*Loader[...]).sleeper", "timer:dataloader gathers"},
 	{"an old loader's batch", selects + "github.com/graph-gophers/dataloader.(*Loader).sleeper", "timer:dataloader gathers"},
 	{"another loader's batch", "time.Sleep < github.com/vikstrous/dataloadgen.(*loaderBatch[...]).startTimer", "sleep timer:dataloadgen gathers"},
+	{"a store's batch", received + "go.etcd.io/bbolt.(*DB).Batch < " + handler, served[1:] + " timer:bbolt gathers"},
+	{"a store's batch, of its first authors", received + "github.com/boltdb/bolt.(*DB).Batch < " + handler, served[1:] + " timer:bolt gathers"},
 	{"a producer's batch", "runtime.selectgo < github.com/IBM/sarama.(*brokerProducer).run < github.com/IBM/sarama.(*asyncProducer).newBrokerProducer.gowrap1 < github.com/IBM/sarama.withRecover", "queue/produce kafka whole-answer steps timer:sarama gathers"},
 	{"the service's own sleep", "time.Sleep < " + handler, "sleep" + served},
 }

@@ -19,7 +19,7 @@ var upstreams = []Rule{
 	{Func: "net/http.(*cancelTimerBody).", Bucket: breakdown.Upstream, Phase: breakdown.BodyRead, System: "http"},
 	{Func: "net/http.(*Transport).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
 	{Func: "net/http.(*Client).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
-	{Func: "net/http.send", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true},
+	{Func: "net/http.send", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "http", Default: true, Lends: true},
 
 	// fasthttp's client, which reads and writes on the caller's goroutine.
 	{Func: "github.com/valyala/fasthttp.(*HostClient).AcquireConn", Bucket: breakdown.Upstream, Phase: breakdown.PoolWait, System: "http"},

@@ -94,7 +94,7 @@ func (m *machine) noteCall(r *request, g *goroutine, iv *interval) {
 	if call.System == rules.GenericSQL {
 		call.System = c.System
 	}
-	call.InTransaction, call.Tests, call.Awaits = call.InTransaction || c.Transaction, call.Tests || c.Tests, call.Awaits || c.Awaits
+	call.InTransaction, call.Tests, call.Awaits = call.InTransaction || c.Transaction, call.Tests || c.Tests, call.Awaits || c.Awaits || iv.rule() != nil && iv.rule().Awaits
 	s.noteSteps(call, g, iv, phase)
 	switch {
 	case getsReady(phase):
@@ -148,7 +148,7 @@ func (m *machine) noteStream(r *request, g *goroutine, c *class, at int64) {
 
 // openCall starts a new call in a state. It reports false if no more calls are kept.
 func (m *machine) openCall(r *request, g *goroutine, s *callState, c *class, rule *rules.Rule, at int64) bool {
-	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Client: c.Client, Site: c.Site, Way: c.comes(), InTransaction: c.Transaction, Tests: c.Tests, Awaits: c.Awaits}
+	call := breakdown.Call{Start: at, End: at, Goroutine: g.id, Bucket: rule.Bucket, System: cmp.Or(c.System, rule.System), Client: c.Client, Site: c.Site, Way: c.comes(), InTransaction: c.Transaction, Tests: c.Tests, Awaits: c.Awaits || rule.Awaits}
 	a := g.call
 	*s = callState{bucket: s.bucket, stream: s.stream, open: r == nil || m.mayCall(r), asked: s.asked[:0], from: c, cut: g.answersOpening(c, at)}
 	switch {
