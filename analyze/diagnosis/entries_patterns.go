@@ -24,7 +24,7 @@ var patternEntries = []Entry{
 		ID:          "concurrency-limit",
 		Finding:     true,
 		Means:       "Requests wait for a place in a semaphore, which lets only some of them go on at once.",
-		Told:        "Requests wait in a semaphore, or for a channel that other requests of the same handler receive from or send to when they are done.",
+		Told:        "Requests wait in a semaphore, or for a channel that other requests of the same handler receive from or send to when they are done, or for a condition that they signal, or for a group (errgroup) that they share.",
 		FalseAlarms: "A limit that protects another system, or the memory, does what it is for.",
 		Try:         "hold the place for less of the work, raise the limit if what it protects can take more, or refuse what is above it",
 		Check:       "as many requests as there are places are past the named line at any time",

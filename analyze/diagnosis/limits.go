@@ -5,7 +5,7 @@ import "timesink/analyze/breakdown"
 // A Limit is a semaphore that requests wait for.
 type Limit struct {
 	Bucket  breakdown.Bucket // that the time is in
-	Library string           // the semaphore's, "" for a channel of the service's own
+	Library string           // the semaphore's or what else counts the places, "" for a channel of the service's own
 	Site    breakdown.Frame
 	Time    int64 // ns per request
 }
