@@ -36,8 +36,8 @@ func (e *endpoint) moved(b breakdown.Bucket, what rules.Transfer, to diagnosis.M
 	return mean(total, e.requests)
 }
 
-// smallCalls returns the place with the most time in system calls on files, or to the client,
-// that may be too small, nil if there is none: what goes through a buffer is none of them,
+// smallCalls returns the place with the most time in system calls on files, to the client, or
+// to another system by a connection without a client, that may be too small, nil if there is none: what goes through a buffer is none of them,
 // and neither are log lines.
 func (e *endpoint) smallCalls() (most *diagnosis.SmallCalls) {
 	type place struct {
@@ -45,10 +45,11 @@ func (e *endpoint) smallCalls() (most *diagnosis.SmallCalls) {
 		what rules.Transfer
 	}
 	sums, called := map[place]*diagnosis.SmallCalls{}, map[place]map[string]int64{}
-	for _, b := range []breakdown.Bucket{breakdown.File, breakdown.ClientIO} {
+	for i := range e.buckets {
+		b := breakdown.Bucket(i)
 		for c, t := range e.buckets[b].causes {
-			what, ok := rules.SmallCall(c.Stack)
-			if !ok || c.State != "syscall" || c.Site.Function == "" || (b == breakdown.ClientIO) != (what == rules.Sends) {
+			what, ok := smallCall(b, c)
+			if !ok || c.State != "syscall" || c.Site.Function == "" {
 				continue
 			}
 			p := place{c.Site, what}
@@ -71,6 +72,15 @@ func (e *endpoint) smallCalls() (most *diagnosis.SmallCalls) {
 		most.Each, most.PerRequest, most.Time = mean(most.Time, most.Calls), float64(most.Calls)/float64(max(e.requests, 1)), mean(most.Time, e.requests)
 	}
 	return most
+}
+
+// smallCall returns what a system call of a bucket moves, and reports whether it may be too small.
+func smallCall(b breakdown.Bucket, c *breakdown.Cause) (rules.Transfer, bool) {
+	if b == breakdown.Upstream {
+		return rules.Sends, rules.SmallSend(c)
+	}
+	what, ok := rules.SmallCall(c.Stack)
+	return what, ok && (b == breakdown.ClientIO && what == rules.Sends || b == breakdown.File && what != rules.Sends)
 }
 
 // largest returns the name with the largest sum, "" if there is none.

@@ -24,6 +24,9 @@ var transferWordings = map[string]findingWording{
 		title: func(f breakdown.Facts) string {
 			switch f.Name(breakdown.FactSystemCalls) {
 			case "sends":
+				if f.Has(breakdown.FactBucket) {
+					return "requests write to a connection in small pieces"
+				}
 				return "requests flush their answer again and again"
 			case "writes":
 				return "requests write to files in small pieces"
@@ -39,6 +42,9 @@ var transferWordings = map[string]findingWording{
 		try: func(f breakdown.Facts) string {
 			switch f.Name(breakdown.FactSystemCalls) {
 			case "sends":
+				if f.Has(breakdown.FactBucket) {
+					return "put several of them into one write: a buffer around the connection (bufio.NewWriter), or fewer and larger datagrams"
+				}
 				return "flush when there is enough to send, or after some time, not after each piece"
 			case "writes":
 				return "put a buffer around the file (bufio.NewWriter), and flush it once"

@@ -114,7 +114,7 @@ func slowClient(s *subject) *found {
 	return f
 }
 
-// SmallCalls are system calls on files, or to the client, at one place.
+// SmallCalls are system calls on files, to the client, or to another system, at one place.
 type SmallCalls struct {
 	Bucket     breakdown.Bucket
 	Site       breakdown.Frame
@@ -143,6 +143,9 @@ func manySystemCalls(s *subject) *found {
 	}
 	f := &found{sure: breakdown.Likely, claims: []claim{{bucket: c.Bucket, ns: c.Time}}, saves: c.Time, key: c.Site.Function,
 		facts: breakdown.Facts{spent(c.Time), {Kind: breakdown.FactSystemCalls, Name: c.What, Value: c.PerRequest}, {Kind: breakdown.FactSystemCall, Value: float64(c.Each)}}}
+	if c.Bucket == breakdown.Upstream {
+		f.facts = append(f.facts, breakdown.Fact{Kind: breakdown.FactBucket, Name: c.Bucket.String()})
+	}
 	t := Transfer{Site: c.Site, Called: c.Called}
 	f.facts = append(f.facts, t.facts()...)
 	return f

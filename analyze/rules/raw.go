@@ -2,11 +2,14 @@ package rules
 
 import "timesink/analyze/breakdown"
 
+// rawWrite writes to a connection, whatever its protocol.
+const rawWrite = "net.(*conn).Write"
+
 // raw are the functions of connections that the service's own code may use without any
 // client that the rules know. A request that waits in one of them waits for another system.
 var raw = []Rule{
 	{Func: "net.(*conn).Read", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "tcp", Dialogue: true, Raw: true},
-	{Func: "net.(*conn).Write", Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "tcp", Dialogue: true, Raw: true},
+	{Func: rawWrite, Bucket: breakdown.Upstream, Phase: breakdown.RequestWrite, System: "tcp", Dialogue: true, Raw: true},
 	{Func: "net.(*UDPConn).", Bucket: breakdown.Upstream, Phase: breakdown.ResponseWait, System: "udp", Dialogue: true, Raw: true},
 }
 

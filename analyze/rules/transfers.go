@@ -105,9 +105,20 @@ func SmallCall(stack []breakdown.Frame) (Transfer, bool) {
 	case Sends:
 		return t, slices.ContainsFunc(stack, func(f breakdown.Frame) bool { return slices.Contains(flushes, f.Function) })
 	case Writes, Reads:
-		return t, LoggerOf(stack) == "" && !slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
-			return slices.ContainsFunc(buffered, func(b string) bool { return f.Function == b || isPrefix(b) && strings.HasPrefix(f.Function, b) })
-		})
+		return t, unbuffered(stack)
 	}
 	return t, t == NoTransfer
+}
+
+// SmallSend reports whether the service's code decides how much a system call moves to
+// another system, by a connection that it uses without a client.
+func SmallSend(c *breakdown.Cause) bool {
+	return c.Rule == rawWrite && TransferOf(c.Stack) == Sends && unbuffered(c.Stack)
+}
+
+// unbuffered reports whether no buffer, and no logger, decides how much a call moves.
+func unbuffered(stack []breakdown.Frame) bool {
+	return LoggerOf(stack) == "" && !slices.ContainsFunc(stack, func(f breakdown.Frame) bool {
+		return slices.ContainsFunc(buffered, func(b string) bool { return f.Function == b || isPrefix(b) && strings.HasPrefix(f.Function, b) })
+	})
 }

@@ -71,3 +71,20 @@ func TestSmallCalls(t *testing.T) {
 		}
 	}
 }
+
+func TestSmallSends(t *testing.T) {
+	for _, c := range []struct {
+		name, rule, stack string
+		want              bool
+	}{
+		{"a count sent to a collector", "net.(*conn).Write", "syscall.write < internal/poll.(*FD).Write < net.(*conn).Write < fmt.Fprintf < main.count", true},
+		{"counts sent through a buffer", "net.(*conn).Write", "syscall.write < net.(*conn).Write < bufio.(*Writer).Flush < main.count", false},
+		{"a log line sent", "net.(*conn).Write", "syscall.write < net.(*conn).Write < log.(*Logger).output < log.Printf < main.get", false},
+		{"an answer of a collector", "net.(*conn).Read", "syscall.read < net.(*conn).Read < main.count", false},
+		{"a client's request", "net/http.(*persistConn).writeLoop", "syscall.write < net.(*conn).Write < net/http.(*persistConn).writeLoop", false},
+	} {
+		if got := rules.SmallSend(&breakdown.Cause{Rule: c.rule, Stack: stackOf(c.stack)}); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
