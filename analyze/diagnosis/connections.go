@@ -66,7 +66,7 @@ func (s *subject) dialings() (list []dialing) {
 		if b == breakdown.Upstream {
 			d.unread = s.in.unread()
 		}
-		if d.Connecting == nil || d.ns == 0 || d.Spread < spread {
+		if d.Connecting == nil || d.ns == 0 || d.Spread < spread || s.failsToConnect(d.claim) {
 			continue
 		}
 		for _, o := range oftens {
@@ -77,6 +77,19 @@ func (s *subject) dialings() (list []dialing) {
 		}
 	}
 	return list
+}
+
+// failsToConnect reports whether the calls whose time a claim on dialing is end by their
+// deadline before they have a connection: to use connections again would be no help.
+func (s *subject) failsToConnect(c claim) bool {
+	expired := int64(0)
+	for i := range s.Ways {
+		if w := &s.Ways[i]; w.Bucket == c.bucket {
+			expired += mean(w.Expired.OnPath, s.Requests)
+		}
+	}
+	all := float64(s.Buckets[c.bucket].Mean)
+	return float64(c.ns) >= always*all && float64(expired) >= always*all
 }
 
 // A why is why dialing takes the time that it does, or why it happens.
