@@ -36,9 +36,11 @@ func answer(b *breakdown.Breakdown) string {
 	if sentences == nil {
 		sentences = append([]string{whereTheTimeIs(b, e)}, besides(b, e, nil)...)
 	}
+	if in := inWhich(b, e); in != "" {
+		sentences[0] = in + ": " + lower(sentences[0])
+	}
 	if s := elsewhere(b); s != "" {
 		sentences = append([]string{s}, sentences...)
-		sentences[1] = "In the requests: " + lower(sentences[1])
 	}
 	if s := unread(b, e); s != "" {
 		sentences = append(sentences, s)
@@ -53,6 +55,17 @@ func answer(b *breakdown.Breakdown) string {
 		sentences = append(sentences, s)
 	}
 	return strings.Join(sentences, " ")
+}
+
+// inWhich returns the requests that an answer is about, "" if that needs no word.
+func inWhich(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
+	switch {
+	case mostCut(e) && goesTo(b, e) == "":
+		return "In the " + counted(e.Requests, "request that completed", "requests that completed")
+	case b.WorksElsewhere():
+		return "In the requests"
+	}
+	return ""
 }
 
 // unread returns a sentence about the time that requests on new connections wait before
@@ -137,9 +150,7 @@ func withoutCompleted(b *breakdown.Breakdown, e *breakdown.Endpoint) string {
 		if p := mostlyOf(top[0], incomplete, incompleteIn); p != nil {
 			in += fmt.Sprintf(", %s of it %s", percent(ratio(p.time(top[0], incompleteIn), incomplete(top[0]))), p.spentOn(top[0], incompleteIn))
 		}
-		if sites := top[0].IncompleteSites; len(sites) > 0 && sites[0].Function != breakdown.Other && 2*sites[0].Total >= e.IncompleteTime {
-			in += ", mostly at " + spot(sites[0].Frame)
-		}
+		in += cutAt(e, top[0])
 	}
 	whose := ""
 	if several(b) {
@@ -334,20 +345,40 @@ func standardError(h *breakdown.Histogram) float64 {
 	return math.Sqrt(max(squares-sum*sum/n, 0) / (n - 1) / n)
 }
 
-// butIncomplete returns a sentence if counting the cut requests would change the
-// answer, else "".
+// mostCut reports whether the requests that the window's edges cut hold most of an
+// endpoint's request time. Streams do by their nature.
+func mostCut(e *breakdown.Endpoint) bool {
+	return e.Requests > 0 && !e.Lasts() && 2*e.IncompleteTime >= requestTime(e)
+}
+
+// butIncomplete returns a sentence if the cut requests hold most of the request time, or
+// counting them would change the answer, else "".
 func butIncomplete(e *breakdown.Endpoint) string {
 	completed, cut := ranked(e.Buckets, total), ranked(e.Buckets, incomplete)
-	all := ranked(e.Buckets, both)
-	if len(completed) == 0 || len(cut) == 0 || all[0] == completed[0] {
+	if len(completed) == 0 || len(cut) == 0 {
 		return ""
 	}
-	in := "in " + spoken(cut[0])
-	if p := mostlyOf(cut[0], incomplete, incompleteIn); p != nil {
-		in = p.spentOn(cut[0], incompleteIn)
+	if !mostCut(e) && ranked(e.Buckets, both)[0] == completed[0] {
+		return ""
 	}
-	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, most of it %s.",
-		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), in)
+	in, part := "in "+spoken(cut[0]), incomplete(cut[0])
+	if p := mostlyOf(cut[0], incomplete, incompleteIn); p != nil {
+		in, part = p.spentOn(cut[0], incompleteIn), p.time(cut[0], incompleteIn)
+	}
+	most := "most of it"
+	if 2*part < e.IncompleteTime {
+		most = "the largest part of it"
+	}
+	return fmt.Sprintf("But %s not complete within the window: they hold %s of its request time, %s %s%s.",
+		counted(e.Incomplete, "more request did", "more requests did"), percent(ratio(e.IncompleteTime, requestTime(e))), most, in, cutAt(e, cut[0]))
+}
+
+// cutAt names the site in a bucket that has most of the cut requests' time, "" if none has.
+func cutAt(e *breakdown.Endpoint, t *breakdown.BucketTime) string {
+	if sites := t.IncompleteSites; len(sites) > 0 && sites[0].Function != breakdown.Other && 2*sites[0].Total >= e.IncompleteTime {
+		return ", mostly at " + spot(sites[0].Frame)
+	}
+	return ""
 }
 
 func spokenTitle(e *breakdown.Endpoint) string {

@@ -115,6 +115,29 @@ func TestTheSecondSentenceAppearsOnlyIfItMatters(t *testing.T) {
 	}
 }
 
+// Where the window's edges cut requests with most of the time, the answer says so, even if
+// they wait for the same system as those that complete.
+func TestTheAnswerCountsTheRequestsThatAreCut(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		ns    int64 // of the cut requests, in the database
+		other int64 // in locks
+		want  string
+	}{
+		{"most", 30 * s, 0, "In the 2 requests that completed: most time is spent waiting for the database. Instant answers from Postgres would save 500.0 ms (100.0%). But 12 more requests did not complete within the window: they hold 96.8% of its request time, most of it in the database, mostly at main.(*API).Decode (api.go:61)."},
+		{"most, in several places", 14 * s, 16 * s, "In the 2 requests that completed: most time is spent waiting for the database. Instant answers from Postgres would save 500.0 ms (100.0%). But 12 more requests did not complete within the window: they hold 96.8% of its request time, most of it in locks."},
+		{"few", 500 * ms, 0, "Most time is spent waiting for the database. Instant answers from Postgres would save 500.0 ms (100.0%)."},
+	} {
+		b := of(source(), decode(2, part{bucket: breakdown.DB, mean: 500 * ms, systems: []string{"postgres"}, phases: phases(breakdown.Query, 500*ms)}))
+		e := &b.Endpoints[0]
+		cut(e, 12, map[breakdown.Bucket]int64{breakdown.DB: c.ns, breakdown.Lock: c.other})
+		e.Buckets[breakdown.DB].IncompleteSites = []breakdown.SiteTime{{Frame: breakdown.Frame{Function: "main.(*API).Decode", File: vin, Line: 61}, Total: c.ns}}
+		if got := lastLine(t, b); got != c.want {
+			t.Errorf("%s:\n  %s\nnot\n  %s", c.name, got, c.want)
+		}
+	}
+}
+
 // Where one place has most of the running time, the answer names it, and what it calls.
 func TestTheAnswerNamesThePlaceThatComputes(t *testing.T) {
 	place := breakdown.Frame{Function: "example.com/shop/main.sanitize", File: "/src/main.go", Line: 16}
