@@ -247,8 +247,8 @@ func (s *subject) othersShare() (share float64, most int) {
 			most = i
 		}
 	}
-	if whole == 0 || most < 0 {
-		return 0, -1
+	if whole == 0 || most < 0 || s.Name == breakdown.Unnamed {
+		return 0, -1 // requests without a name may be of the endpoint that computes
 	}
 	return s.heldBy(func(h *breakdown.Hits) int64 { return h.Requests }) * float64(samples) / float64(whole), most
 }

@@ -64,6 +64,11 @@ func TestAnotherEndpointHoldsTheProcessors(t *testing.T) {
 	if i < 0 || !slices.Equal(causes[i].Endpoints, []string{"main.light"}) || causes[i].Facts.Name(breakdown.FactEndpointCPU) != "main.export" {
 		t.Errorf("%+v", causes)
 	}
+	// Requests without a name may be main.export's own.
+	in.Endpoints[1].Name = breakdown.Unnamed
+	if causes, _ := diagnosis.Diagnose(in); slices.Contains(ids(causes), "processors-held") {
+		t.Errorf("%+v", causes)
+	}
 }
 
 // What requests do to the whole process themselves is not the collector's pressure.
