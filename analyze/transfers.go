@@ -37,7 +37,8 @@ func (e *endpoint) moved(b breakdown.Bucket, what rules.Transfer, to diagnosis.M
 }
 
 // smallCalls returns the place with the most time in system calls on files, to the client, or
-// to another system by a connection without a client, that may be too small, nil if there is none: what goes through a buffer is none of them,
+// to another system by a connection without a client, that may be too small, nil if there is
+// none: what goes through a buffer is none of them,
 // and neither are log lines.
 func (e *endpoint) smallCalls() (most *diagnosis.SmallCalls) {
 	type place struct {
